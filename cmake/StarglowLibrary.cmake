@@ -1,0 +1,30 @@
+# Options that every target of this project is compiled with; never exported to a consumer.
+add_library(starglow_flags INTERFACE)
+target_compile_features(starglow_flags INTERFACE cxx_std_20)
+target_compile_options(starglow_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion
+  $<$<BOOL:${STARGLOW_WERROR}>:-Werror>
+  -ffp-contract=off)  # the same sums on every compiler; the kernels choose their own (src/kernels)
+if(STARGLOW_SANITIZE)
+  target_compile_options(starglow_flags INTERFACE -fsanitize=${STARGLOW_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(starglow_flags INTERFACE -fsanitize=${STARGLOW_SANITIZE})
+endif()
+if(STARGLOW_COVERAGE)
+  target_compile_options(starglow_flags INTERFACE --coverage -O1)
+  target_link_options(starglow_flags INTERFACE --coverage)
+endif()
+
+# starglow_library(NAME SOURCES ... LINKS ... PRIVATE_LINKS ...): one layer of the house.
+function(starglow_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${name} PUBLIC ${arg_LINKS} PRIVATE $<BUILD_INTERFACE:starglow_flags> ${arg_PRIVATE_LINKS})
+  set_property(GLOBAL APPEND PROPERTY STARGLOW_LIBRARIES ${name})
+endfunction()

@@ -1,0 +1,26 @@
+#include "starglow/flags.hpp"
+
+namespace starglow {
+
+const std::array<FlagInfo, 11> k_flags{{
+    {k_nonfinite, "NONFINITE", "a needed input is NaN or infinite"},
+    {k_band_missing, "BAND_MISSING", "at least one band absent"},
+    {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
+    {k_no_luminosity, "NO_LUMINOSITY", "the model without luminosity was used"},
+    {k_out_of_domain, "OUT_OF_DOMAIN", "unlike the training galaxies"},
+    {k_z_range, "Z_RANGE", "z outside the calibrated range"},
+    {k_line_outside, "LINE_OUTSIDE", "a line lies off the spectrum"},
+    {k_poor_continuum, "POOR_CONTINUUM", "continuum at a line not positive or too noisy"},
+    {k_clipped, "CLIPPED", "a parameter was outside a grid and was clipped"},
+    {k_no_answer, "NO_ANSWER", "too few bands for any model"},
+    {k_id_is_row, "ID_IS_ROW", "no TARGETID; random numbers keyed by the row"},
+}};
+
+std::string flag_names(std::int32_t flags) {
+  std::string names;
+  for (const auto& flag : k_flags)
+    if ((flags & flag.bit) != 0) names += (names.empty() ? "" : "|") + std::string(flag.name);
+  return names.empty() ? "0" : names;
+}
+
+}  // namespace starglow

@@ -1,0 +1,103 @@
+#include "starglow/parallel.hpp"
+
+#include <sched.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace starglow {
+
+struct WorkerPool::State {
+  std::mutex mutex;
+  std::condition_variable start, done;
+  const std::function<void(std::size_t)>* work = nullptr;
+  std::size_t n_shards = 0;
+  std::atomic<std::size_t> next{0};
+  std::size_t busy = 0;        // workers still inside the present call
+  std::size_t generation = 0;  // counts the calls, so that a worker joins each call once
+  bool stop = false;
+  std::exception_ptr error;
+  std::size_t error_shard = std::numeric_limits<std::size_t>::max();
+  std::vector<std::thread> workers;
+
+  void take_shards() {
+    for (std::size_t k = next.fetch_add(1); k < n_shards; k = next.fetch_add(1)) {
+      try {
+        (*work)(k);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (k < error_shard) {
+          error_shard = k;
+          error = std::current_exception();
+        }
+      }
+    }
+  }
+
+  void worker() {
+    std::size_t seen = 0;
+    std::unique_lock lock(mutex);
+    for (;;) {
+      start.wait(lock, [&] { return stop || generation != seen; });
+      if (stop) return;
+      seen = generation;
+      lock.unlock();
+      take_shards();
+      lock.lock();
+      if (--busy == 0) done.notify_one();
+    }
+  }
+};
+
+WorkerPool::WorkerPool(unsigned threads) : state_(std::make_unique<State>()) {
+  if (threads == 0) threads = available_processors();
+  for (unsigned i = 1; i < threads; ++i) state_->workers.emplace_back([s = state_.get()] { s->worker(); });
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+  }
+  state_->start.notify_all();
+  for (auto& worker : state_->workers) worker.join();
+}
+
+unsigned WorkerPool::threads() const noexcept { return static_cast<unsigned>(state_->workers.size()) + 1; }
+
+void WorkerPool::for_shards(std::size_t n_shards, const std::function<void(std::size_t)>& work) {
+  State& s = *state_;
+  {
+    const std::lock_guard lock(s.mutex);
+    s.work = &work;
+    s.n_shards = n_shards;
+    s.next = 0;
+    s.error = nullptr;
+    s.error_shard = std::numeric_limits<std::size_t>::max();
+    s.busy = n_shards > 1 ? s.workers.size() : 0;
+    if (s.busy > 0) ++s.generation;
+  }
+  if (s.busy > 0) s.start.notify_all();
+  s.take_shards();
+  std::unique_lock lock(s.mutex);
+  s.done.wait(lock, [&] { return s.busy == 0; });
+  if (s.error) std::rethrow_exception(std::exchange(s.error, nullptr));
+}
+
+unsigned available_processors() noexcept {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    const int n = CPU_COUNT(&set);
+    if (n > 0) return static_cast<unsigned>(n);
+  }
+  return 1;
+}
+
+}  // namespace starglow
