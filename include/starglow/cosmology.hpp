@@ -9,8 +9,8 @@ inline constexpr double k_flux_unit = 1e-17;                   ///< erg/s/cm2/A 
 
 /// Flat LambdaCDM without radiation.
 struct Cosmology {
-  double h0 = 70.0;   ///< km/s/Mpc
-  double om0 = 0.3;   ///< matter density today
+  double h0 = 70.0;  ///< km/s/Mpc
+  double om0 = 0.3;  ///< matter density today
 };
 
 /// Luminosity distance, Mpc, relative error < 1e-12 for 0 <= z <= 20. Negative or NaN z gives NaN.

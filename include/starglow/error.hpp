@@ -21,7 +21,8 @@ std::string_view to_string(ErrorKind kind) noexcept;
 
 /// The only exception that the library throws on purpose. Missing data are data (NaN and a flag), not exceptions.
 ///
-/// The message has four parts: what is wrong, the value seen, the value wanted, and the remedy; empty parts are left out.
+/// The message has four parts: what is wrong, the value seen, the value wanted, and the remedy; empty parts are left
+/// out.
 class Error : public std::runtime_error {
  public:
   struct Detail {

@@ -11,7 +11,16 @@ inline constexpr std::size_t k_n_bands = 12;
 
 /// The ten emission lines, in the order of every table, model and array of this project.
 enum class Line : std::size_t {
-  OII_DOUBLET, HGAMMA, HBETA, OIII_4959, OIII_5007, NII_6548, HALPHA, NII_6584, SII_6716, SII_6731
+  OII_DOUBLET,
+  HGAMMA,
+  HBETA,
+  OIII_4959,
+  OIII_5007,
+  NII_6548,
+  HALPHA,
+  NII_6584,
+  SII_6716,
+  SII_6731
 };
 
 /// Facts about a line. Wavelengths in Angstrom, vacuum.

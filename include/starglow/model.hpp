@@ -10,26 +10,11 @@
 
 #include "starglow/galaxies.hpp"
 #include "starglow/lines.hpp"
+#include "starglow/network.hpp"
 #include "starglow/parallel.hpp"
 #include "starglow/view.hpp"
 
 namespace starglow {
-
-/// Activation of the hidden layers; the last layer is linear. Formulas in docs/model-format.md.
-enum class Activation : std::int32_t { selu, polyswish, silu };
-std::string_view to_string(Activation activation) noexcept;
-
-/// Fully connected network: sizes {n_in, hidden..., n_out}, h' = act(W h + b).
-/// Parameters of a network are one block, layer by layer: W (n_out, n_in) row-major, then b (n_out).
-struct NetworkShape {
-  std::vector<std::int32_t> sizes;
-  Activation activation = Activation::selu;
-
-  std::size_t n_in() const noexcept { return static_cast<std::size_t>(sizes.front()); }
-  std::size_t n_out() const noexcept { return static_cast<std::size_t>(sizes.back()); }
-  std::size_t n_params() const noexcept;
-  bool operator==(const NetworkShape&) const = default;
-};
 
 /// What a network sees of a galaxy, in this order (the feature recipe of the model's metadata).
 /// x_0..x_10 = log10(F_{i+1}/F_i); then, where used, log_lum (cosmology.hpp) and z.
@@ -50,9 +35,9 @@ struct NetworkBank {
   NetworkShape shape;
   FeatureRecipe features;
   std::size_t n_nets = 0;
-  std::vector<float> params;       ///< (n_nets, shape.n_params())
-  Matrix<double> x_mean, x_scale;  ///< (n_nets, n_in)
-  std::vector<std::size_t> outputs;  ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
+  std::vector<float> params;            ///< (n_nets, shape.n_params())
+  Matrix<double> x_mean, x_scale;       ///< (n_nets, n_in)
+  std::vector<std::size_t> outputs;     ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
   std::vector<double> y_mean, y_scale;  ///< one an output
 };
 

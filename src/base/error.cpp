@@ -15,22 +15,32 @@ std::string compose(const std::string& what, const Error::Detail& detail) {
 
 int exit_code(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::usage: return 2;
-    case ErrorKind::input: return 3;
-    case ErrorKind::numeric: return 4;
-    case ErrorKind::output: return 5;
-    case ErrorKind::model: return 6;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::input:
+      return 3;
+    case ErrorKind::numeric:
+      return 4;
+    case ErrorKind::output:
+      return 5;
+    case ErrorKind::model:
+      return 6;
   }
   return 1;
 }
 
 std::string_view to_string(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::usage: return "usage";
-    case ErrorKind::input: return "input";
-    case ErrorKind::output: return "output";
-    case ErrorKind::model: return "model";
-    case ErrorKind::numeric: return "numeric";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::input:
+      return "input";
+    case ErrorKind::output:
+      return "output";
+    case ErrorKind::model:
+      return "model";
+    case ErrorKind::numeric:
+      return "numeric";
   }
   return "unknown";
 }

@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "starglow/galaxies.hpp"
+#include "starglow/model.hpp"
+#include "starglow/parallel.hpp"
+
+namespace starglow {
+
+/// A training recipe for a point model. Every member is a key of `starglow train --config`, an option and an override;
+/// docs/training.md lists them with the values of the presets.
+struct TrainConfig {
+  std::string preset = "point";
+  bool per_line = false;  ///< one network a line (K24) instead of one trunk for the eight independent lines
+  std::vector<std::int32_t> hidden{64, 128, 64};
+  Activation activation = Activation::silu;
+  std::int64_t members = 8;  ///< networks averaged in asinh EW (shared trunk only)
+  bool log_lum = true;       ///< feature: luminosity
+  bool z = true;             ///< feature: redshift
+  bool sibling = true;       ///< also train the networks without luminosity and redshift
+  std::int64_t epochs = 60;
+  std::int64_t batch = 256;     ///< galaxies a step
+  double learning_rate = 1e-3;  ///< peak
+  double final_rate = 0.0;      ///< fraction of the peak at the end of the cosine
+  double warmup = 0.0;          ///< fraction of all steps with a linearly rising rate
+  double weight_decay = 1e-3;   ///< decoupled (AdamW), on weights, not on biases
+  double init_sd = 0.0;         ///< sd of the initial weights and biases; 0: weights sqrt(1/n_in), biases 0
+  double huber = 0.0;           ///< residual (in sd of the target) beyond which the loss grows linearly; 0: squares
+  double noise_floor = 0.0;     ///< weights 1/(1 + (sd of asinh EW by EW_IVAR / noise_floor)^2); 0: equal weights
+  double input_noise = 0.0;     ///< sd of normal noise added to standardised features at each step
+  double gradient_clip = 0.0;   ///< largest norm of a step's gradient; 0: none
+  double validation = 0.0;     ///< fraction of galaxies, chosen by a hash of TARGETID, kept for early stopping; 0: none
+  std::int64_t patience = 10;  ///< epochs without a better validation loss before the end
+  std::uint64_t seed = 1;
+};
+
+/// One field of TrainConfig by name, for configuration files and metadata.
+struct ConfigField {
+  std::string_view key;
+  std::string_view help;
+  std::string (*get)(const TrainConfig&);
+  void (*set)(TrainConfig&, const std::string&);  ///< Error(usage) when the text does not parse or is out of range
+};
+std::span<const ConfigField> train_config_fields();
+
+/// "k24": ten networks 12-64-128-64-1 SELU, N(0, 0.1) start (K24 section "Network"; rate, epochs and batch are ours:
+/// the paper does not give them). "point": the recipe of the shipped model. Error(usage) for another name.
+TrainConfig train_preset(std::string_view name);
+std::vector<std::string> train_preset_names();
+
+/// What a progress callback sees, from one thread at a time.
+struct TrainProgress {
+  std::string_view stage;                ///< "with luminosity", "without luminosity"
+  std::int64_t networks_done, networks;  ///< of this stage
+  double epochs_done, epochs;            ///< over all networks of both stages
+  double loss;                           ///< mean training loss of the latest finished epoch
+};
+
+/// Trains on the rows that have all twelve bands, a redshift and at least one labelled line. Deterministic for a seed
+/// and an instruction set, at any number of threads. The learning curve is in the metadata. Error(input): no usable
+/// rows, or a column is missing. Throwing in `progress` stops the training.
+Model train(const Galaxies& galaxies, const TrainConfig& config, WorkerPool& pool,
+            const std::function<void(const TrainProgress&)>& progress = {});
+
+}  // namespace starglow

@@ -1,0 +1,508 @@
+// The loops of the kernel, compiled once per instruction set. The including file defines
+//   STARGLOW_VECTOR_BYTES  width of a register
+//   STARGLOW_TILE_ROWS, STARGLOW_TILE_VECTORS  accumulators of the matrix product: rows x registers
+//   STARGLOW_TABLE         name of the one exported symbol
+//   STARGLOW_ISA_NAME      its name as text
+#include "kernels/table.hpp"
+
+namespace starglow::kernels {
+namespace {
+
+template <class T>
+struct Traits;
+template <>
+struct Traits<float> {
+  using Int = int;
+  static constexpr float log2e = 1.44269504088896341F, ln2_hi = 0.693359375F, ln2_lo = -2.12194440e-4F;
+  static constexpr float magic = 12582912.0F;  // 1.5 2^23: adding it rounds to a whole number
+  static constexpr int mantissa = 23, bias = 127;
+  static constexpr float exp_min = -104.0F, exp_max = 89.0F;   // beyond: 0 and infinity
+  static constexpr float core_min = -87.0F, core_max = 88.0F;  // 2^n is a normal number
+  // e^r = 1 + r + r^2 p(r) on |r| <= ln(2)/2; Taylor coefficients refined for the interval (largest error 0.3 ulp)
+  static constexpr int n_poly = 6;
+  static constexpr float poly[n_poly] = {5.0000001201e-1F, 1.6666665459e-1F, 4.1665795894e-2F,
+                                         8.3334519073e-3F, 1.3981999507e-3F, 1.9875691500e-4F};
+};
+template <>
+struct Traits<double> {
+  using Int = long long;
+  static constexpr double log2e = 1.4426950408889634074, ln2_hi = 6.93147180369123816490e-01,
+                          ln2_lo = 1.90821492927058770002e-10;
+  static constexpr double magic = 6755399441055744.0;  // 1.5 2^52
+  static constexpr int mantissa = 52, bias = 1023;
+  static constexpr double exp_min = -746.0, exp_max = 710.0;
+  static constexpr double core_min = -708.0, core_max = 709.0;
+  static constexpr int n_poly = 12;  // 1/k!, k = 2..13: the rest is below 5e-18
+  static constexpr double poly[n_poly] = {1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
+                                          1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
+                                          1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+};
+
+template <class T>
+struct Register {
+  typedef T type __attribute__((vector_size(STARGLOW_VECTOR_BYTES)));
+  typedef T unaligned __attribute__((vector_size(STARGLOW_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+  typedef typename Traits<T>::Int ints __attribute__((vector_size(STARGLOW_VECTOR_BYTES)));
+};
+template <class T>
+using Vec = typename Register<T>::type;
+template <class T>
+using IntVec = typename Register<T>::ints;
+
+template <class T>
+constexpr int k_lanes = STARGLOW_VECTOR_BYTES / static_cast<int>(sizeof(T));
+template <class T>
+constexpr Size k_block = static_cast<Size>(k_lanes<T>) * STARGLOW_TILE_VECTORS;  // galaxies worked on together
+
+template <class T>
+inline Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename Register<T>::unaligned*>(p);
+}
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename Register<T>::unaligned*>(p) = v;
+}
+template <class T>
+inline Vec<T> splat(T x) {
+  return x - Vec<T>{};  // x - 0 keeps every bit of x, unlike 0 + x for -0
+}
+
+// ---- exponential
+// -----------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Reduced {
+  Vec<T> q;     // e^r - 1
+  IntVec<T> n;  // e^x = 2^n e^r
+};
+
+template <class T>
+inline Reduced<T> reduce(Vec<T> x) {
+  using C = Traits<T>;
+  const Vec<T> magic = splat<T>(C::magic);
+  const Vec<T> shifted = x * splat<T>(C::log2e) + magic;
+  const Vec<T> n = shifted - magic;
+  const Vec<T> r = (x - n * splat<T>(C::ln2_hi)) - n * splat<T>(C::ln2_lo);
+  Vec<T> p = splat<T>(C::poly[C::n_poly - 1]);
+  for (int k = C::n_poly - 2; k >= 0; --k) p = p * r + splat<T>(C::poly[k]);
+  return {p * (r * r) + r, reinterpret_cast<IntVec<T>>(shifted) - reinterpret_cast<IntVec<T>>(magic)};
+}
+
+template <class T>
+inline Vec<T> power_of_two(IntVec<T> n) {
+  return reinterpret_cast<Vec<T>>((n + Traits<T>::bias) << Traits<T>::mantissa);
+}
+
+// e^x over the whole range; 2^n in two factors, so that one rounding reaches denormals.
+template <class T>
+inline Vec<T> exp_full(Vec<T> x) {
+  using C = Traits<T>;
+  const Vec<T> lo = splat<T>(C::exp_min), hi = splat<T>(C::exp_max);
+  const Vec<T> clamped = x > hi ? hi : (x < lo ? lo : x);  // NaN passes both
+  const Reduced<T> e = reduce<T>(clamped);
+  const IntVec<T> half = e.n >> 1;
+  const Vec<T> one = splat<T>(T(1));
+  const Vec<T> value = ((e.q + one) * power_of_two<T>(half)) * power_of_two<T>(e.n - half);
+  return x != x ? x : value;
+}
+
+// e^x - 1 for x <= core_max without cancellation near 0; below core_min it is -1 to the last bit.
+template <class T>
+inline Vec<T> expm1_core(Vec<T> x) {
+  const Vec<T> lo = splat<T>(Traits<T>::core_min), hi = splat<T>(Traits<T>::core_max);
+  x = x < lo ? lo : x;
+  x = x > hi ? hi : x;
+  const Reduced<T> e = reduce<T>(x);
+  const Vec<T> two_n = power_of_two<T>(e.n);
+  return two_n * e.q + (two_n - splat<T>(T(1)));
+}
+
+// ---- activations
+// -----------------------------------------------------------------------------------------------------
+
+template <class T>
+struct Activated {
+  Vec<T> h, dh;  // value and derivative
+};
+
+template <class T, int kind>
+inline Activated<T> activate(Vec<T> x) {
+  const Vec<T> zero{}, one = splat<T>(T(1));
+  if constexpr (kind == 0) {  // SELU
+    constexpr T scale = T(1.0507009873554805L), alpha = T(1.6732632423543772L);
+    const Vec<T> negative = splat<T>(T(scale * alpha)) * expm1_core<T>(x > zero ? zero : x);
+    const Vec<T> h = x > zero ? splat<T>(scale) * x : negative;
+    return {x != x ? x : h, x > zero ? splat<T>(scale) : negative + splat<T>(T(scale * alpha))};
+  } else if constexpr (kind == 1) {  // polyswish
+    const Vec<T> raw = x * splat<T>(T(0.125)) + splat<T>(T(0.5));
+    const Vec<T> t = raw < zero ? zero : (raw > one ? one : raw);
+    const Vec<T> tail = one - t;
+    const Vec<T> s = t * t * t * ((splat<T>(T(6)) * t - splat<T>(T(15))) * t + splat<T>(T(10)));
+    return {x * s, s + x * (splat<T>(T(3.75)) * (t * tail) * (t * tail))};  // S' = 30 t^2 (1-t)^2, dt/dx = 1/8
+  } else {                                                                  // SiLU
+    const Vec<T> e = expm1_core<T>(-x) + one;                               // e^-x, bounded
+    const Vec<T> s = one / (one + e);
+    return {x * s, s + x * s * (one - s)};
+  }
+}
+
+// h = act(h) in place over n numbers (a multiple of the lanes); with `derivative`, also d = act'(h).
+template <class T, int kind, bool derivative>
+void activate_all(T* h, T* d, Size n) {
+  for (Size i = 0; i < n; i += static_cast<Size>(k_lanes<T>)) {
+    const Activated<T> a = activate<T, kind>(load<T>(h + i));
+    store<T>(h + i, a.h);
+    if constexpr (derivative) store<T>(d + i, a.dh);
+  }
+}
+template <class T, bool derivative>
+void activate_all(int kind, T* h, T* d, Size n) {
+  if (kind == 0) return activate_all<T, 0, derivative>(h, d, n);
+  if (kind == 1) return activate_all<T, 1, derivative>(h, d, n);
+  return activate_all<T, 2, derivative>(h, d, n);
+}
+
+// ---- matrix product
+// --------------------------------------------------------------------------------------------------
+
+// C (rows x vectors of lanes) = start + A B. A(m, k) = a[m am + k ak]; B(k, n) = b[k ldb + n]; C(m, n) = c[m ldc + n].
+// start: row_start[m] in every lane, or what C holds when row_start is null.
+template <class T, int rows, int vectors>
+inline void tile(Size depth, const T* a, Size am, Size ak, const T* b, Size ldb, T* c, Size ldc, const T* row_start) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<T>);
+  Vec<T> sum[rows][vectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v)
+      sum[r][v] = row_start != nullptr ? splat<T>(row_start[r])
+                                       : load<T>(c + static_cast<Size>(r) * ldc + static_cast<Size>(v) * lanes);
+  for (Size k = 0; k < depth; ++k) {
+    Vec<T> bv[vectors];
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v) bv[v] = load<T>(b + k * ldb + static_cast<Size>(v) * lanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; ++r) {
+      const Vec<T> w = splat<T>(a[static_cast<Size>(r) * am + k * ak]);
+#pragma GCC unroll 16
+      for (int v = 0; v < vectors; ++v) sum[r][v] += w * bv[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 16
+    for (int v = 0; v < vectors; ++v)
+      store<T>(c + static_cast<Size>(r) * ldc + static_cast<Size>(v) * lanes, sum[r][v]);
+}
+
+// The rows left over: one template instance each.
+template <class T, int rows, int vectors>
+inline void tile_rows(Size left, Size depth, const T* a, Size am, Size ak, const T* b, Size ldb, T* c, Size ldc,
+                      const T* row_start) {
+  if constexpr (rows > 0) {
+    if (left == static_cast<Size>(rows)) return tile<T, rows, vectors>(depth, a, am, ak, b, ldb, c, ldc, row_start);
+    tile_rows<T, rows - 1, vectors>(left, depth, a, am, ak, b, ldb, c, ldc, row_start);
+  }
+}
+
+template <class T, int vectors>
+void product_columns(Size m, Size depth, const T* a, Size am, Size ak, const T* b, Size ldb, T* c, Size ldc,
+                     const T* row_start) {
+  constexpr Size rows = STARGLOW_TILE_ROWS;
+  Size i = 0;
+  for (; i + rows <= m; i += rows)
+    tile<T, STARGLOW_TILE_ROWS, vectors>(depth, a + i * am, am, ak, b, ldb, c + i * ldc, ldc,
+                                         row_start != nullptr ? row_start + i : nullptr);
+  if (i < m)
+    tile_rows<T, STARGLOW_TILE_ROWS - 1, vectors>(m - i, depth, a + i * am, am, ak, b, ldb, c + i * ldc, ldc,
+                                                  row_start != nullptr ? row_start + i : nullptr);
+}
+
+// n is a multiple of the lanes.
+template <class T>
+void product(Size m, Size n, Size depth, const T* a, Size am, Size ak, const T* b, Size ldb, T* c, Size ldc,
+             const T* row_start) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<T>);
+  Size j = 0;
+  for (; j + k_block<T> <= n; j += k_block<T>)
+    product_columns<T, STARGLOW_TILE_VECTORS>(m, depth, a, am, ak, b + j, ldb, c + j, ldc, row_start);
+  for (; j < n; j += lanes) product_columns<T, 1>(m, depth, a, am, ak, b + j, ldb, c + j, ldc, row_start);
+}
+
+// ---- networks, lanes are galaxies
+// ------------------------------------------------------------------------------------
+
+template <class T>
+constexpr Size round_up(int n) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<T>);
+  return (static_cast<Size>(n) + lanes - 1) / lanes * lanes;
+}
+template <class T>
+Size widest(const NetView<T>& net) {
+  int w = 0;
+  for (int l = 0; l <= net.n_layers; ++l) w = net.sizes[l] > w ? net.sizes[l] : w;
+  return round_up<T>(w);
+}
+template <class T>
+const T* weights(const NetView<T>& net, int layer) {
+  const T* p = net.params;
+  for (int l = 0; l < layer; ++l) p += static_cast<Size>(net.sizes[l] + 1) * static_cast<Size>(net.sizes[l + 1]);
+  return p;
+}
+inline Size units(int n) { return static_cast<Size>(n); }
+
+// block (n_in, galaxies) from rows of x; lanes without a galaxy hold zeros.
+template <class T>
+void gather(const T* x, Size stride, Size count, Size n_in, T* block) {
+  for (Size i = 0; i < n_in; ++i) {
+    T* row = block + i * k_block<T>;
+    for (Size g = 0; g < count; ++g) row[g] = x[g * stride + i];
+    for (Size g = count; g < k_block<T>; ++g) row[g] = T(0);
+  }
+}
+template <class T>
+void scatter(const T* block, Size count, Size n_out, T* y, Size stride) {
+  for (Size g = 0; g < count; ++g)
+    for (Size i = 0; i < n_out; ++i) y[g * stride + i] = block[i * k_block<T> + g];
+}
+
+// One block through the network. `derivatives` (null or one (units, block) array a hidden layer, one after the other).
+// Returns where the outputs stand: one of the two ping-pong buffers at `scratch`.
+template <class T>
+T* forward_block(const NetView<T>& net, T* scratch, T* derivatives) {
+  const Size half = widest(net) * k_block<T>;
+  T* in = scratch;
+  T* out = scratch + half;
+  const T* w = net.params;
+  for (int l = 0; l < net.n_layers; ++l) {
+    const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
+    product_columns<T, STARGLOW_TILE_VECTORS>(n_out, n_in, w, n_in, Size(1), in, k_block<T>, out, k_block<T>,
+                                              w + n_in * n_out);
+    w += n_in * n_out + n_out;
+    if (l + 1 < net.n_layers) {
+      if (derivatives != nullptr) {
+        activate_all<T, true>(net.activation, out, derivatives, n_out * k_block<T>);
+        derivatives += n_out * k_block<T>;
+      } else {
+        activate_all<T, false>(net.activation, out, nullptr, n_out * k_block<T>);
+      }
+    }
+    T* swap = in;
+    in = out;
+    out = swap;
+  }
+  return in;
+}
+
+template <class T>
+void forward(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Size y_stride, T* scratch) {
+  for (Size first = 0; first < n; first += k_block<T>) {
+    const Size count = n - first < k_block<T> ? n - first : k_block<T>;
+    gather<T>(x + first * x_stride, x_stride, count, units(net.sizes[0]), scratch);
+    const T* out = forward_block<T>(net, scratch, nullptr);
+    scatter<T>(out, count, units(net.sizes[net.n_layers]), y + first * y_stride, y_stride);
+  }
+}
+
+// From delta (n_out of layer `from`, block) back to the inputs; returns where the (n_in, block) gradient stands.
+template <class T>
+T* reverse_block(const NetView<T>& net, int from, T* delta, T* other, const T* derivatives_end) {
+  for (int l = from; l >= 0; --l) {
+    const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
+    for (Size i = 0; i < n_in * k_block<T>; ++i) other[i] = T(0);
+    product_columns<T, STARGLOW_TILE_VECTORS>(n_in, n_out, weights(net, l), Size(1), n_in, delta, k_block<T>, other,
+                                              k_block<T>, nullptr);
+    if (l > 0) {
+      derivatives_end -= n_in * k_block<T>;
+      for (Size i = 0; i < n_in * k_block<T>; ++i) other[i] *= derivatives_end[i];
+    }
+    T* swap = delta;
+    delta = other;
+    other = swap;
+  }
+  return delta;
+}
+
+template <class T>
+Size hidden_units(const NetView<T>& net) {
+  Size n = 0;
+  for (int l = 1; l < net.n_layers; ++l) n += units(net.sizes[l]);
+  return n;
+}
+
+// Scratch of jacobian and vjp: two buffers forward, the derivatives, two buffers back.
+template <class T>
+void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Size y_stride, T* jac, Size jac_stride,
+              T* scratch) {
+  const Size half = widest(net) * k_block<T>;
+  T* derivatives = scratch + 2 * half;
+  T* derivatives_end = derivatives + hidden_units(net) * k_block<T>;
+  T* back = derivatives_end;
+  const int last = net.n_layers - 1;
+  const Size n_in = units(net.sizes[0]), n_out = units(net.sizes[net.n_layers]), n_last = units(net.sizes[last]);
+  for (Size first = 0; first < n; first += k_block<T>) {
+    const Size count = n - first < k_block<T> ? n - first : k_block<T>;
+    gather<T>(x + first * x_stride, x_stride, count, n_in, scratch);
+    const T* out = forward_block<T>(net, scratch, derivatives);
+    scatter<T>(out, count, n_out, y + first * y_stride, y_stride);
+    for (Size o = 0; o < n_out; ++o) {
+      // d out[o] / d (inputs of the last layer) is a row of its weights, the same for every galaxy.
+      const T* row = weights(net, last) + o * n_last;
+      const T* d = derivatives_end - (last > 0 ? n_last * k_block<T> : 0);
+      for (Size i = 0; i < n_last; ++i)
+        for (Size g = 0; g < k_block<T>; ++g)
+          back[i * k_block<T> + g] = last > 0 ? row[i] * d[i * k_block<T> + g] : row[i];
+      const T* dx = last > 0 ? reverse_block<T>(net, last - 1, back, back + half, d) : back;
+      scatter<T>(dx, count, n_in, jac + first * jac_stride + o * n_in, jac_stride);
+    }
+  }
+}
+
+template <class T>
+void vjp(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, Size dy_stride, T* y, Size y_stride,
+         T* dx, Size dx_stride, T* scratch) {
+  const Size half = widest(net) * k_block<T>;
+  T* derivatives = scratch + 2 * half;
+  T* derivatives_end = derivatives + hidden_units(net) * k_block<T>;
+  T* back = derivatives_end;
+  const Size n_in = units(net.sizes[0]), n_out = units(net.sizes[net.n_layers]);
+  for (Size first = 0; first < n; first += k_block<T>) {
+    const Size count = n - first < k_block<T> ? n - first : k_block<T>;
+    gather<T>(x + first * x_stride, x_stride, count, n_in, scratch);
+    const T* out = forward_block<T>(net, scratch, derivatives);
+    scatter<T>(out, count, n_out, y + first * y_stride, y_stride);
+    gather<T>(dy + first * dy_stride, dy_stride, count, n_out, back);
+    const T* result = reverse_block<T>(net, net.n_layers - 1, back, back + half, derivatives_end);
+    scatter<T>(result, count, n_in, dx + first * dx_stride, dx_stride);
+  }
+}
+
+// ---- training, lanes are units
+// --------------------------------------------------------------------------------------- Rows are galaxies, padded to
+// whole registers, so that the gradient of the weights needs no sum across lanes. Scratch: per layer l the inputs
+// (rows, ld(l)); per hidden layer the derivatives; outputs; then work space.
+
+template <class T>
+struct TrainLayout {
+  Size inputs[k_max_layers + 1];  // offsets; [n_layers] are the outputs
+  Size derivatives[k_max_layers + 1];
+  Size delta, other, work, total;
+};
+
+template <class T>
+TrainLayout<T> train_layout(const NetView<T>& net, Size rows) {
+  TrainLayout<T> at{};
+  Size offset = 0;
+  for (int l = 0; l <= net.n_layers; ++l) {
+    at.inputs[l] = offset;
+    offset += rows * round_up<T>(net.sizes[l]);
+  }
+  for (int l = 1; l < net.n_layers; ++l) {
+    at.derivatives[l] = offset;
+    offset += rows * round_up<T>(net.sizes[l]);
+  }
+  at.delta = offset;
+  offset += rows * widest(net);
+  at.other = offset;
+  offset += rows * widest(net);
+  at.work = offset;
+  offset += widest(net) * (widest(net) + 1);  // one layer's weights, padded
+  at.total = offset;
+  return at;
+}
+
+// The layout is computed for the largest number of rows; its size stands in front of the data, so that both calls
+// agree.
+template <class T>
+void forward_keep(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Size y_stride, T* scratch) {
+  const TrainLayout<T> at = train_layout(net, n);
+  const Size ld0 = round_up<T>(net.sizes[0]);
+  for (Size g = 0; g < n; ++g)
+    for (Size i = 0; i < ld0; ++i)
+      scratch[at.inputs[0] + g * ld0 + i] = i < units(net.sizes[0]) ? x[g * x_stride + i] : T(0);
+  const T* w = net.params;
+  for (int l = 0; l < net.n_layers; ++l) {
+    const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
+    const Size ld_in = round_up<T>(net.sizes[l]), ld_out = round_up<T>(net.sizes[l + 1]);
+    T* transposed = scratch + at.work;  // (n_in, ld_out)
+    for (Size i = 0; i < n_in; ++i)
+      for (Size o = 0; o < ld_out; ++o) transposed[i * ld_out + o] = o < n_out ? w[o * n_in + i] : T(0);
+    const T* bias = w + n_in * n_out;
+    T* out = scratch + at.inputs[l + 1];
+    for (Size g = 0; g < n; ++g)
+      for (Size o = 0; o < ld_out; ++o) out[g * ld_out + o] = o < n_out ? bias[o] : T(0);
+    product<T>(n, ld_out, n_in, scratch + at.inputs[l], ld_in, Size(1), transposed, ld_out, out, ld_out, nullptr);
+    if (l + 1 < net.n_layers) activate_all<T, true>(net.activation, out, scratch + at.derivatives[l + 1], n * ld_out);
+    w += n_in * n_out + n_out;
+  }
+  const Size ld = round_up<T>(net.sizes[net.n_layers]);
+  for (Size g = 0; g < n; ++g)
+    for (Size o = 0; o < units(net.sizes[net.n_layers]); ++o)
+      y[g * y_stride + o] = scratch[at.inputs[net.n_layers] + g * ld + o];
+}
+
+template <class T>
+void backward(const NetView<T>& net, Size n, const T* dy, Size dy_stride, T* d_params, T* scratch) {
+  const TrainLayout<T> at = train_layout(net, n);
+  T* delta = scratch + at.delta;
+  T* other = scratch + at.other;
+  const Size ld_last = round_up<T>(net.sizes[net.n_layers]);
+  for (Size g = 0; g < n; ++g)
+    for (Size o = 0; o < ld_last; ++o)
+      delta[g * ld_last + o] = o < units(net.sizes[net.n_layers]) ? dy[g * dy_stride + o] : T(0);
+  for (int l = net.n_layers - 1; l >= 0; --l) {
+    const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
+    const Size ld_in = round_up<T>(net.sizes[l]), ld_out = round_up<T>(net.sizes[l + 1]);
+    const Size offset = static_cast<Size>(weights(net, l) - net.params);
+    T* work = scratch + at.work;  // (n_out, ld_in)
+    for (Size i = 0; i < n_out * ld_in; ++i) work[i] = T(0);
+    product<T>(n_out, ld_in, n, delta, Size(1), ld_out, scratch + at.inputs[l], ld_in, work, ld_in, nullptr);
+    T* dw = d_params + offset;
+    for (Size o = 0; o < n_out; ++o)
+      for (Size i = 0; i < n_in; ++i) dw[o * n_in + i] += work[o * ld_in + i];
+    T* db = dw + n_in * n_out;
+    for (Size g = 0; g < n; ++g)
+      for (Size o = 0; o < n_out; ++o) db[o] += delta[g * ld_out + o];
+    if (l == 0) break;
+    const T* w = weights(net, l);
+    for (Size o = 0; o < n_out; ++o)
+      for (Size i = 0; i < ld_in; ++i) work[o * ld_in + i] = i < n_in ? w[o * n_in + i] : T(0);
+    for (Size i = 0; i < n * ld_in; ++i) other[i] = T(0);
+    product<T>(n, ld_in, n_out, delta, ld_out, Size(1), work, ld_in, other, ld_in, nullptr);
+    const T* d = scratch + at.derivatives[l];
+    for (Size i = 0; i < n * ld_in; ++i) other[i] *= d[i];
+    T* swap = delta;
+    delta = other;
+    other = swap;
+  }
+}
+
+template <class T>
+Size scratch_size(const NetView<T>& net, Size max_rows) {
+  const Size blocks = (4 * widest(net) + hidden_units(net)) * k_block<T>;
+  const Size training = max_rows > 0 ? train_layout(net, max_rows).total : 0;
+  return blocks > training ? blocks : training;
+}
+
+template <class T>
+void exp_all(const T* x, T* out, Size n) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<T>);
+  Size i = 0;
+  for (; i + lanes <= n; i += lanes) store<T>(out + i, exp_full<T>(load<T>(x + i)));
+  if (i == n) return;
+  T rest[k_lanes<T>] = {};
+  for (Size k = i; k < n; ++k) rest[k - i] = x[k];
+  store<T>(rest, exp_full<T>(load<T>(rest)));
+  for (Size k = i; k < n; ++k) out[k] = rest[k - i];
+}
+
+template <class T>
+constexpr Ops<T> k_ops{k_lanes<T>, scratch_size<T>, forward<T>,  jacobian<T>,
+                       vjp<T>,     forward_keep<T>, backward<T>, exp_all<T>};
+
+}  // namespace
+
+extern const KernelTable STARGLOW_TABLE;
+const KernelTable STARGLOW_TABLE{STARGLOW_ISA_NAME, k_ops<float>, k_ops<double>};
+
+}  // namespace starglow::kernels
