@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,5 +38,8 @@ struct Galaxies {
 
   std::size_t size() const noexcept { return n; }
 };
+
+/// The given rows, in the given order (a row may be taken more than once).
+Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows);
 
 }  // namespace starglow

@@ -8,24 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "starglow/features.hpp"
 #include "starglow/galaxies.hpp"
 #include "starglow/lines.hpp"
 #include "starglow/network.hpp"
+#include "starglow/noise_model.hpp"
 #include "starglow/parallel.hpp"
 #include "starglow/view.hpp"
 
 namespace starglow {
-
-/// What a network sees of a galaxy, in this order (the feature recipe of the model's metadata).
-/// x_0..x_10 = log10(F_{i+1}/F_i); then, where used, log_lum (cosmology.hpp) and z.
-struct FeatureRecipe {
-  bool log_lum = true;
-  bool z = false;
-  std::size_t size() const noexcept { return k_n_bands - 1 + (log_lum ? 1u : 0u) + (z ? 1u : 0u); }
-  std::string name() const;  ///< "adjacent_log_ratios+log_lum+z"
-  static FeatureRecipe parse(std::string_view name);
-  bool operator==(const FeatureRecipe&) const = default;
-};
 
 /// Networks of one shape that answer together. Two uses of one structure:
 ///  - kind "k24": n_nets = number of lines, net k gives line outputs[k] (n_out = 1);
@@ -35,18 +26,23 @@ struct NetworkBank {
   NetworkShape shape;
   FeatureRecipe features;
   std::size_t n_nets = 0;
+  bool kind_per_line = false;           ///< set by Model from its kind
   std::vector<float> params;            ///< (n_nets, shape.n_params())
   Matrix<double> x_mean, x_scale;       ///< (n_nets, n_in)
   std::vector<std::size_t> outputs;     ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
   std::vector<double> y_mean, y_scale;  ///< one an output
+
+  bool per_line() const noexcept { return kind_per_line; }
 };
 
-/// Fitted law of the measurement error of an EW, used where a row has no EW_IVAR: one row of coefficients a line.
-/// See noise_model.hpp.
-struct NoiseModel;
-
 struct PredictOptions {
-  bool allow_float32 = true;  ///< false: the float64 path, for derivatives and tests
+  bool float64 = false;  ///< run the networks in double: for tests and comparisons, half as fast
+};
+
+/// How a table's conventions fit those that a model was trained with.
+struct ConventionReport {
+  bool luminosity_usable = true;   ///< same aperture and an absolute flux scale
+  std::vector<std::string> notes;  ///< for people: what is unknown, what was decided
 };
 
 /// Answer for n galaxies. EWs in A, rest frame, emission positive; NaN where a fatal flag is set.
@@ -65,7 +61,7 @@ class Model {
     std::optional<NetworkBank> full;              ///< with luminosity
     std::optional<NetworkBank> no_luminosity;     ///< its sibling
     std::map<std::string, std::string> metadata;  ///< everything else; docs/model-format.md
-    std::vector<double> noise;                    ///< flattened NoiseModel coefficients, empty when absent
+    std::optional<NoiseModel> noise;              ///< law of the measurement errors, noise_model.hpp
   };
 
   explicit Model(Parts parts);  ///< checks shapes and sizes; Error(model)
@@ -74,10 +70,12 @@ class Model {
   static Model shipped();
   /// Reads a safetensors file. Error(input) when the file is broken, Error(model) when it is another kind. (files)
   static Model load(const std::filesystem::path& path);
-  /// Writes a safetensors file, atomically. (files)
-  void save(const std::filesystem::path& path) const;
+  /// Writes a safetensors file, atomically; equal models give equal bytes. Error(usage) when it exists. (files)
+  void save(const std::filesystem::path& path, bool overwrite = false) const;
 
   const Parts& parts() const noexcept;
+  /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
+  const std::string& hash() const noexcept;
   std::size_t n_params() const noexcept;  ///< of all networks, both siblings
 
   /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale
@@ -85,11 +83,21 @@ class Model {
   /// Error(model) when the table's conventions clash with the model's in a way that cannot be repaired.
   Prediction predict(const Galaxies& galaxies, WorkerPool& pool, const PredictOptions& options = {}) const;
 
-  /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed.
+  /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed. NaN
+  /// where predict() has no answer.
   Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
+  Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;
+  /// Gradient with respect to the band fluxes (n, 12) of sum(d_ew . ew), d_ew (n, 10).
+  Matrix<double> vjp(const Galaxies& galaxies, MatrixView<const double> d_ew, WorkerPool& pool) const;
+
+  /// What the table's conventions mean for this model. Error(model): they clash in a way that cannot be repaired.
+  ConventionReport compare(const Conventions& table) const;
 
  private:
   struct Compiled;
+  template <class T>
+  void predict_shard(const Galaxies&, const ConventionReport&, Shard, Prediction&, Matrix<double>* jacobian) const;
   std::shared_ptr<const Compiled> compiled_;
 };
 

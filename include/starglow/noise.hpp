@@ -1,0 +1,20 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "starglow/galaxies.hpp"
+#include "starglow/noise_model.hpp"
+#include "starglow/parallel.hpp"
+#include "starglow/view.hpp"
+
+namespace starglow {
+
+/// Predicted EWs (n, 10) plus one realisation of measurement noise: N(0, sigma), sigma from the row's own EW_IVAR, or
+/// from the noise model where the row has none (NaN where there is neither). The weak members of the doublets have the
+/// noise of their strong partner divided by the ratio of the EWs. Random numbers: stream label_noise, draw 0, lane =
+/// index of the (strong) line; the id is object_id(), or `first_row` + row where there is no TARGETID.
+Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& galaxies, std::size_t first_row,
+                         const std::optional<NoiseModel>& model, std::uint64_t seed, WorkerPool& pool);
+
+}  // namespace starglow

@@ -1,0 +1,42 @@
+#include "starglow/galaxies.hpp"
+
+namespace starglow {
+namespace {
+
+template <class T>
+std::vector<T> take(const std::vector<T>& from, std::span<const std::size_t> rows) {
+  std::vector<T> out;
+  if (from.empty()) return out;
+  out.reserve(rows.size());
+  for (const auto row : rows) out.push_back(from[row]);
+  return out;
+}
+
+template <class T>
+Matrix<T> take(const Matrix<T>& from, std::span<const std::size_t> rows) {
+  if (from.empty()) return {};
+  Matrix<T> out(rows.size(), from.cols());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t j = 0; j < from.cols(); ++j) out(i, j) = from(rows[i], j);
+  return out;
+}
+
+}  // namespace
+
+Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
+  Galaxies out;
+  out.n = rows.size();
+  out.targetid = take(from.targetid, rows);
+  out.survey = take(from.survey, rows);
+  out.program = take(from.program, rows);
+  out.z = take(from.z, rows);
+  out.band_flux = take(from.band_flux, rows);
+  out.band_flux_ivar = take(from.band_flux_ivar, rows);
+  out.ew = take(from.ew, rows);
+  out.ew_ivar = take(from.ew_ivar, rows);
+  out.flags = take(from.flags, rows);
+  out.conventions = from.conventions;
+  return out;
+}
+
+}  // namespace starglow

@@ -1,0 +1,51 @@
+#include "cli/output.hpp"
+
+#include <cstring>
+
+#include "files/atomic_file.hpp"
+#include "starglow/flags.hpp"
+
+namespace starglow::cli {
+namespace {
+
+std::vector<std::string>& command() {
+  static std::vector<std::string> words;
+  return words;
+}
+
+}  // namespace
+
+void remember_command(int argc, char** argv) {
+  command().assign(argv, argv + argc);
+  if (argc > 0) {  // the program's folder says nothing about the numbers
+    const char* slash = std::strrchr(argv[0], '/');
+    if (slash != nullptr) command()[0] = slash + 1;
+  }
+}
+
+Provenance provenance_of(const Settings& settings) {
+  Provenance p;
+  p.argv = command();
+  for (const auto& [key, value] : settings.values())
+    if (key != "threads" && key != "print_config" && key != "dry_run" && !value.text.empty())
+      p.configuration.emplace_back(key, value.text);
+  p.seed = settings.text("seed");
+  p.threads = settings.threads();
+  return p;
+}
+
+void write_text(const std::string& path, std::string_view text, bool overwrite) {
+  files::AtomicFile file(path, overwrite);
+  file.write(text);
+  file.commit();
+}
+
+std::string flag_counts(const std::vector<std::size_t>& counts) {
+  std::string text;
+  for (std::size_t k = 0; k < counts.size(); ++k)
+    if (counts[k] > 0)
+      text += (text.empty() ? "" : ", ") + std::to_string(counts[k]) + " " + std::string(k_flags[k].name);
+  return text;
+}
+
+}  // namespace starglow::cli

@@ -1,0 +1,18 @@
+#include "cli/verb.hpp"
+
+namespace starglow::cli {
+
+// One line a verb; each is defined in the file of its name.
+extern const Verb k_train, k_predict, k_evaluate, k_import_k24;
+
+std::span<const Verb* const> verbs() {
+  static constexpr const Verb* k_verbs[]{
+      &k_train,
+      &k_predict,
+      &k_evaluate,
+      &k_import_k24,
+  };
+  return k_verbs;
+}
+
+}  // namespace starglow::cli

@@ -1,0 +1,23 @@
+#include "files/model_io.hpp"
+#include "starglow/error.hpp"
+
+// The model files, bytes as they stand in models/.
+#define STARGLOW_EMBED(symbol, file)                                                                     \
+  __asm__(".section .rodata\n.balign 16\n.global " #symbol "_begin\n" #symbol "_begin:\n.incbin \"" file \
+          "\"\n"                                                                                         \
+          ".global " #symbol "_end\n" #symbol "_end:\n.byte 0\n.previous\n");                            \
+  extern "C" const unsigned char symbol##_begin[], symbol##_end[];
+
+STARGLOW_EMBED(starglow_embedded_model, STARGLOW_MODELS "/starglow.safetensors")
+STARGLOW_EMBED(starglow_embedded_population, STARGLOW_MODELS "/population.safetensors")
+
+namespace starglow::files {
+
+std::span<const unsigned char> embedded_model(std::string_view name) {
+  if (name == "starglow") return {starglow_embedded_model_begin, starglow_embedded_model_end};
+  if (name == "population") return {starglow_embedded_population_begin, starglow_embedded_population_end};
+  throw Error(ErrorKind::model, "no such model inside the library",
+              {"'" + std::string(name) + "'", "starglow or population", ""});
+}
+
+}  // namespace starglow::files

@@ -1,0 +1,27 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace starglow::files {
+
+/// One header-data unit as the raw headers describe it.
+struct HduSummary {
+  std::string kind;  ///< "PRIMARY", "IMAGE", "BINTABLE", "TABLE"
+  std::string extname;
+  std::uint64_t offset = 0, data_bytes = 0;
+  std::vector<std::uint64_t> naxis;
+};
+
+struct FitsSummary {
+  std::vector<HduSummary> hdus;
+  std::vector<std::string> warnings;  ///< e.g. bytes after the last HDU
+};
+
+/// Reads the headers of a FITS file before the library does, and refuses what could harm it: sizes that do not fit the
+/// file, impossible structure, endless headers. Bounded time and memory whatever the file says.
+/// Error(input) with what was found and expected; Error(input) too when there is no such regular file.
+FitsSummary guard_fits(const std::filesystem::path& path);
+
+}  // namespace starglow::files

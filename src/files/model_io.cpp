@@ -1,0 +1,196 @@
+#include "files/model_io.hpp"
+
+#include <charconv>
+#include <sstream>
+
+#include "files/atomic_file.hpp"
+#include "starglow/error.hpp"
+#include "starglow/sha256.hpp"
+
+namespace starglow {
+namespace files {
+namespace {
+
+constexpr const char* k_format_version = "1";
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> items;
+  std::istringstream in(text);
+  for (std::string item; std::getline(in, item, ',');) items.push_back(item);
+  return items;
+}
+
+template <class Items, class F>
+std::string join(const Items& items, F text) {
+  std::string out;
+  for (const auto& item : items) out += (out.empty() ? "" : ",") + std::string(text(item));
+  return out;
+}
+
+std::string line_list() {
+  return join(k_lines, [](const LineInfo& line) { return line.name; });
+}
+std::string band_edges() {
+  std::string out;
+  for (std::size_t b = 0; b <= k_n_bands; ++b) out += (b > 0 ? "," : "") + std::to_string(static_cast<int>(band_lo(b)));
+  return out;
+}
+
+Activation parse_activation(const std::string& text) {
+  for (const auto a : {Activation::selu, Activation::polyswish, Activation::silu})
+    if (to_string(a) == text) return a;
+  throw Error(ErrorKind::model, "unknown activation", {"'" + text + "'", "selu, polyswish or silu", ""});
+}
+
+void bank_to_tensors(const NetworkBank& bank, const std::string& name, SafeTensors& into) {
+  const auto rows = static_cast<std::uint64_t>(bank.n_nets), cols = static_cast<std::uint64_t>(bank.shape.n_in());
+  into.metadata[name + ".sizes"] = join(bank.shape.sizes, [](auto size) { return std::to_string(size); });
+  into.metadata[name + ".activation"] = to_string(bank.shape.activation);
+  into.metadata[name + ".features"] = bank.features.name();
+  into.metadata[name + ".outputs"] = join(bank.outputs, [](auto line) { return k_lines[line].name; });
+  into.tensors[name + ".params"] = Tensor::from(bank.params, {rows, bank.shape.n_params()});
+  into.tensors[name + ".x_mean"] = Tensor::from(bank.x_mean.flat(), {rows, cols});
+  into.tensors[name + ".x_scale"] = Tensor::from(bank.x_scale.flat(), {rows, cols});
+  into.tensors[name + ".y_mean"] = Tensor::from(bank.y_mean, {bank.y_mean.size()});
+  into.tensors[name + ".y_scale"] = Tensor::from(bank.y_scale, {bank.y_scale.size()});
+}
+
+Matrix<double> matrix(const Tensor& tensor) {
+  const auto values = tensor.doubles();
+  Matrix<double> out(static_cast<std::size_t>(tensor.shape[0]), static_cast<std::size_t>(tensor.shape[1]));
+  std::copy(values.begin(), values.end(), out.data());
+  return out;
+}
+
+std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std::string& name) {
+  if (from.tensors.count(name + ".params") == 0) return std::nullopt;
+  NetworkBank bank;
+  for (const auto& item : split(from.text(name + ".sizes"))) {
+    std::int32_t size = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), size);
+    if (error != std::errc{} || end != item.data() + item.size())
+      throw Error(ErrorKind::model, "layer sizes cannot be read", {"'" + item + "'", "whole numbers", ""});
+    bank.shape.sizes.push_back(size);
+  }
+  bank.shape.activation = parse_activation(from.text(name + ".activation"));
+  bank.shape.check();
+  bank.features = FeatureRecipe::parse(from.text(name + ".features"));
+  for (const auto& item : split(from.text(name + ".outputs"))) {
+    const auto line = find_line(item);
+    if (!line)
+      throw Error(ErrorKind::model, "unknown line in the model", {"'" + item + "'", "one of " + line_list(), ""});
+    bank.outputs.push_back(*line);
+  }
+  const Tensor& params = from.get(name + ".params", {0, bank.shape.n_params()});
+  bank.n_nets = static_cast<std::size_t>(params.shape[0]);
+  bank.params = params.floats();
+  bank.x_mean = matrix(from.get(name + ".x_mean", {bank.n_nets, bank.shape.n_in()}));
+  bank.x_scale = matrix(from.get(name + ".x_scale", {bank.n_nets, bank.shape.n_in()}));
+  bank.y_mean = from.get(name + ".y_mean", {bank.outputs.size()}).doubles();
+  bank.y_scale = from.get(name + ".y_scale", {bank.outputs.size()}).doubles();
+  return bank;
+}
+
+// Metadata that say how the tensors are run; the rest is description.
+bool is_structural(const std::string& key) {
+  return key == "kind" || key == "format_version" || key == "lines" || key == "band_edges" || key.ends_with(".sizes") ||
+         key.ends_with(".activation") || key.ends_with(".features") || key.ends_with(".outputs");
+}
+
+void check_value(const SafeTensors& content, const std::string& key, const std::string& wanted) {
+  if (content.text(key) != wanted)
+    throw Error(ErrorKind::model, "the model's '" + key + "' is not that of this version",
+                {"'" + content.text(key) + "'", "'" + wanted + "'", ""});
+}
+
+}  // namespace
+
+std::string layout_hash(const SafeTensors& content) {
+  std::string text;
+  for (const auto& [key, value] : content.metadata)
+    if (is_structural(key)) text += key + "=" + value + "\n";
+  for (const auto& [name, tensor] : content.tensors) {
+    text += name + ":" + tensor.dtype;
+    for (const auto size : tensor.shape) text += "," + std::to_string(size);
+    text += "\n";
+  }
+  return sha256(text).substr(0, 16);
+}
+
+void noise_to_tensors(const NoiseModel& noise, SafeTensors& into) {
+  into.tensors["noise.coefficients"] =
+      Tensor::from(noise.coefficients.flat(), {k_n_independent_lines, NoiseModel::k_n_terms});
+  into.tensors["noise.scatter"] = Tensor::from(noise.scatter, {k_n_independent_lines});
+  const std::array<double, 4> range{noise.z_min, noise.z_max, noise.f_min, noise.f_max};
+  into.tensors["noise.range"] = Tensor::from(range, {4});
+}
+
+std::optional<NoiseModel> noise_from_tensors(const SafeTensors& from) {
+  if (from.tensors.count("noise.coefficients") == 0) return std::nullopt;
+  NoiseModel noise;
+  noise.coefficients = matrix(from.get("noise.coefficients", {k_n_independent_lines, NoiseModel::k_n_terms}));
+  noise.scatter = from.get("noise.scatter", {k_n_independent_lines}).doubles();
+  const auto range = from.get("noise.range", {4}).doubles();
+  noise.z_min = range[0];
+  noise.z_max = range[1];
+  noise.f_min = range[2];
+  noise.f_max = range[3];
+  if (!(noise.z_min <= noise.z_max) || !(noise.f_min <= noise.f_max))
+    throw Error(ErrorKind::model, "the noise model's range is empty");
+  return noise;
+}
+
+SafeTensors model_to_tensors(const Model::Parts& parts) {
+  SafeTensors out;
+  out.metadata = parts.metadata;
+  out.metadata["kind"] = parts.kind;
+  out.metadata["format_version"] = k_format_version;
+  out.metadata["lines"] = line_list();
+  out.metadata["band_edges"] = band_edges();
+  if (parts.full) bank_to_tensors(*parts.full, "full", out);
+  if (parts.no_luminosity) bank_to_tensors(*parts.no_luminosity, "no_luminosity", out);
+  if (parts.noise) noise_to_tensors(*parts.noise, out);
+  out.metadata["layout_hash"] = layout_hash(out);
+  return out;
+}
+
+Model::Parts model_from_tensors(const SafeTensors& content) {
+  check_value(content, "format_version", k_format_version);
+  Model::Parts parts;
+  parts.kind = content.text("kind");
+  if (parts.kind != "k24" && parts.kind != "mlp")
+    throw Error(ErrorKind::model, "this file is no model of lines", {"kind '" + parts.kind + "'", "k24 or mlp", ""});
+  check_value(content, "lines", line_list());
+  check_value(content, "band_edges", band_edges());
+  check_value(content, "layout_hash", layout_hash(content));
+  for (const auto& [name, tensor] : content.tensors) {
+    const std::string group = name.substr(0, name.find('.'));
+    if (group != "full" && group != "no_luminosity" && group != "noise")
+      throw Error(ErrorKind::model, "the model holds a tensor that this version does not know",
+                  {"'" + name + "'", "", ""});
+  }
+  parts.full = bank_from_tensors(content, "full");
+  parts.no_luminosity = bank_from_tensors(content, "no_luminosity");
+  parts.noise = noise_from_tensors(content);
+  for (const auto& [key, value] : content.metadata)
+    if (!is_structural(key) && key != "layout_hash") parts.metadata[key] = value;
+  return parts;
+}
+
+}  // namespace files
+
+Model Model::load(const std::filesystem::path& path) {
+  return Model(files::model_from_tensors(files::read_safetensors(path)));
+}
+
+Model Model::shipped() {
+  return Model(files::model_from_tensors(files::parse_safetensors(files::embedded_model("starglow"), "shipped model")));
+}
+
+void Model::save(const std::filesystem::path& path, bool overwrite) const {
+  files::AtomicFile file(path, overwrite);
+  file.write(files::format_safetensors(files::model_to_tensors(parts())));
+  file.commit();
+}
+
+}  // namespace starglow

@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "files/atomic_file.hpp"
+#include "files/fits_file.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow {
+namespace {
+
+using files::check_fits;
+
+// CHECKSUM and DATASUM with fixed comments: the library's own carry the time of day, and equal runs must be equal
+// bytes.
+void write_checksums(fitsfile* file, const std::string& what) {
+  int status = 0;
+  unsigned long data = 0, whole = 0;
+  fits_set_hdustruc(file, &status);  // brings NAXIS2 and the fill up to date
+  fits_update_key_str(file, "CHECKSUM", "0000000000000000", "HDU checksum", &status);
+  fits_update_key_str(file, "DATASUM", "0", "data unit checksum", &status);
+  fits_get_chksum(file, &data, &whole, &status);
+  fits_update_key_str(file, "DATASUM", std::to_string(data).c_str(), "data unit checksum", &status);
+  fits_get_chksum(file, &data, &whole, &status);
+  std::array<char, FLEN_VALUE> encoded{};
+  fits_encode_chksum(whole, 1, encoded.data());
+  fits_update_key_str(file, "CHECKSUM", encoded.data(), "HDU checksum", &status);
+  check_fits(status, ErrorKind::output, what);
+}
+
+}  // namespace
+
+struct TableWriter::State {
+  State(const std::filesystem::path& path, std::vector<ColumnInfo> specs, bool overwrite)
+      : output(path, overwrite), columns(std::move(specs)), what("'" + path.string() + "' cannot be written") {}
+
+  int find(std::string_view name) const {
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      if (columns[i].name == name) return static_cast<int>(i) + 1;
+    throw std::logic_error("no column " + std::string(name) + " in this output");
+  }
+
+  void write(std::string_view name, int type, std::size_t first, std::size_t n, const void* values) {
+    if (n == 0) return;
+    int status = 0;
+    // The library takes a pointer to mutable numbers, which it does not change.
+    fits_write_col(file.get(), type, find(name), static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(n),
+                   const_cast<void*>(values), &status);
+    check_fits(status, ErrorKind::output, what);
+  }
+
+  files::AtomicFile output;
+  std::vector<ColumnInfo> columns;
+  std::string what;
+  files::FitsFile file;
+};
+
+TableWriter::TableWriter(const std::filesystem::path& path, std::vector<ColumnInfo> columns, const Conventions& c,
+                         bool overwrite)
+    : state_(std::make_unique<State>(path, std::move(columns), overwrite)) {
+  State& s = *state_;
+  s.file = files::FitsFile::create(s.output.temporary());
+  fitsfile* f = s.file.get();
+  int status = 0;
+  fits_create_img(f, BYTE_IMG, 0, nullptr, &status);
+  check_fits(status, ErrorKind::output, s.what);
+  std::vector<std::string> names, forms, units;
+  for (const auto& column : s.columns) {
+    names.push_back(column.name);
+    forms.push_back(std::to_string(column.repeat) + column.type);
+    units.push_back(column.unit);
+  }
+  const auto pointers = [](std::vector<std::string>& texts) {
+    std::vector<char*> out;
+    for (auto& text : texts) out.push_back(text.data());
+    return out;
+  };
+  fits_create_tbl(f, BINARY_TBL, 0, static_cast<int>(s.columns.size()), pointers(names).data(), pointers(forms).data(),
+                  pointers(units).data(), "GALAXIES", &status);
+  const auto card = [&](const char* key, const std::string& value, const char* comment) {
+    if (value != "unknown") fits_write_key_str(f, key, value.c_str(), comment, &status);
+  };
+  card("APERTURE", c.aperture, "fibre or total light");
+  if (c.mwcorr == "T" || c.mwcorr == "F")
+    fits_write_key_log(f, "MWCORR", c.mwcorr == "T" ? 1 : 0, "Galactic dust removed", &status);
+  card("MASKRULE", c.maskrule, "how lines were masked");
+  card("CONTSRC", c.contsrc, "what the continuum is");
+  card("LABELVER", c.labelver, "catalogue release of the EWs");
+  card("FLUXSCAL", c.fluxscal, "absolute or relative fluxes");
+  fits_write_key_log(f, "VACUUM", c.vacuum == "F" ? 0 : 1, "vacuum wavelengths", &status);
+  fits_write_key_dbl(f, "WAVELO", band_lo(0), -6, "[Angstrom] blue edge of the first band, rest frame", &status);
+  fits_write_key_dbl(f, "WAVEHI", band_hi(k_n_bands - 1), -6, "[Angstrom] red edge of the last band, rest frame",
+                     &status);
+  fits_write_key_lng(f, "NBAND", static_cast<LONGLONG>(k_n_bands), "bands of equal width", &status);
+  check_fits(status, ErrorKind::output, s.what);
+}
+
+TableWriter::~TableWriter() = default;
+
+void TableWriter::write(std::string_view column, std::size_t first, std::span<const double> v) {
+  state_->write(column, TDOUBLE, first, v.size(), v.data());
+}
+void TableWriter::write(std::string_view column, std::size_t first, std::span<const float> v) {
+  state_->write(column, TFLOAT, first, v.size(), v.data());
+}
+void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::int64_t> v) {
+  state_->write(column, TLONGLONG, first, v.size(), v.data());
+}
+void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::int32_t> v) {
+  state_->write(column, TINT, first, v.size(), v.data());
+}
+void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::string> v) {
+  std::vector<std::string> copy(v.begin(), v.end());
+  std::vector<char*> pointers;
+  for (auto& text : copy) pointers.push_back(text.data());
+  state_->write(column, TSTRING, first, v.size(), pointers.data());
+}
+
+void TableWriter::commit(const Provenance& provenance) {
+  State& s = *state_;
+  fitsfile* f = s.file.get();
+  write_checksums(f, s.what);
+  // What may differ between equal runs stands in an HDU of its own, behind the numbers.
+  std::vector<std::string> keys, values;
+  std::size_t key_width = 1, value_width = 1;
+  for (auto& [key, value] : provenance.entries()) {
+    key_width = std::max(key_width, key.size());
+    value_width = std::max(value_width, value.size());
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  std::string key_name = "KEY", value_name = "VALUE", key_form = std::to_string(key_width) + "A",
+              value_form = std::to_string(value_width) + "A";
+  std::array<char*, 2> names{key_name.data(), value_name.data()}, forms{key_form.data(), value_form.data()};
+  int status = 0;
+  fits_create_tbl(f, BINARY_TBL, 0, 2, names.data(), forms.data(), nullptr, "PROVENANCE", &status);
+  std::vector<char*> key_pointers, value_pointers;
+  for (auto& key : keys) key_pointers.push_back(key.data());
+  for (auto& value : values) value_pointers.push_back(value.data());
+  fits_write_col(f, TSTRING, 1, 1, 1, static_cast<LONGLONG>(keys.size()), key_pointers.data(), &status);
+  fits_write_col(f, TSTRING, 2, 1, 1, static_cast<LONGLONG>(values.size()), value_pointers.data(), &status);
+  check_fits(status, ErrorKind::output, s.what);
+  write_checksums(f, s.what);
+  s.file.close_checked(s.what);
+  s.output.commit();
+}
+
+}  // namespace starglow

@@ -1,0 +1,151 @@
+#include "model/fit_network.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "kernels/network.hpp"
+#include "model/optimiser.hpp"
+#include "starglow/random.hpp"
+
+namespace starglow {
+namespace {
+
+// Words of the training stream: draw 0 the initial parameters, draw 1 + epoch the order; noise has objects of its own.
+constexpr std::int64_t k_noise_objects = std::int64_t{1} << 40;
+
+std::vector<float> initial_params(const NetworkShape& shape, double sd, const RandomObject& random) {
+  std::vector<float> params;
+  std::uint32_t lane = 0;
+  for (std::size_t l = 0; l < shape.n_layers(); ++l) {
+    const auto n_in = static_cast<std::size_t>(shape.sizes[l]), n_out = static_cast<std::size_t>(shape.sizes[l + 1]);
+    const double spread = sd > 0 ? sd : 1.0 / std::sqrt(static_cast<double>(n_in));
+    for (std::size_t k = 0; k < n_in * n_out; ++k)
+      params.push_back(static_cast<float>(spread * random.normal(0, lane++)));
+    for (std::size_t k = 0; k < n_out; ++k)
+      params.push_back(sd > 0 ? static_cast<float>(sd * random.normal(0, lane++)) : 0.0F);
+  }
+  return params;
+}
+
+std::vector<std::uint8_t> weights_only(const NetworkShape& shape) {
+  std::vector<std::uint8_t> decayed;
+  for (std::size_t l = 0; l < shape.n_layers(); ++l) {
+    const auto n_in = static_cast<std::size_t>(shape.sizes[l]), n_out = static_cast<std::size_t>(shape.sizes[l + 1]);
+    decayed.insert(decayed.end(), n_in * n_out, 1);
+    decayed.insert(decayed.end(), n_out, 0);
+  }
+  return decayed;
+}
+
+void gather(const Matrix<float>& from, std::span<const std::size_t> rows, Matrix<float>& into) {
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    std::copy(from.row(rows[r]).begin(), from.row(rows[r]).end(), into.row(r).begin());
+}
+
+}  // namespace
+
+double batch_loss(MatrixView<const float> y, MatrixView<const float> target, MatrixView<const float> weight,
+                  double huber, MatrixView<float> dy) {
+  double sum = 0;
+  const double scale = 1.0 / static_cast<double>(y.rows() * y.cols());
+  for (std::size_t r = 0; r < y.rows(); ++r)
+    for (std::size_t j = 0; j < y.cols(); ++j) {
+      const double w = static_cast<double>(weight(r, j));
+      const double residual = w > 0 ? static_cast<double>(y(r, j)) - static_cast<double>(target(r, j)) : 0.0;
+      const double size = std::fabs(residual);
+      const bool linear = huber > 0 && size > huber;
+      sum += w * (linear ? huber * (2 * size - huber) : residual * residual);
+      dy(r, j) = static_cast<float>(2 * w * scale * (linear ? std::copysign(huber, residual) : residual));
+    }
+  return sum;
+}
+
+FitResult fit_network(const FitData& data, const NetworkShape& shape, const TrainConfig& config, std::int64_t network,
+                      const std::function<bool(double)>& epoch_done) {
+  const RandomObject random(config.seed, Stream::training, network);
+  const std::vector<float> start = initial_params(shape, config.init_sd, random);
+  const auto decayed = weights_only(shape);
+  kernels::Network<float> net(shape, std::span<const float>(start));
+  AdamW optimiser(start.size());
+  kernels::Scratch<float> scratch;
+
+  const auto batch = static_cast<std::size_t>(config.batch);
+  const std::size_t n = data.train.size(), n_in = shape.n_in(), n_out = shape.n_out();
+  const std::size_t steps_per_epoch = (n + batch - 1) / batch;
+  const auto steps = static_cast<std::int64_t>(steps_per_epoch) * config.epochs;
+  Matrix<float> x(batch, n_in), y(batch, n_out), target(batch, n_out), weight(batch, n_out), dy(batch, n_out);
+  std::vector<float> gradient(start.size());
+  std::vector<std::size_t> order = data.train;
+
+  FitResult result;
+  double best = std::numeric_limits<double>::infinity();
+  std::int64_t step = 0;
+  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+    // Fisher-Yates; the modulo's bias is below n / 2^32.
+    for (std::size_t i = n - 1; i > 0; --i)
+      std::swap(order[i],
+                order[random.words(static_cast<std::uint32_t>(1 + epoch), static_cast<std::uint32_t>(i))[0] % (i + 1)]);
+    double loss = 0;
+    for (std::size_t first = 0; first < n; first += batch) {
+      const std::size_t count = std::min(batch, n - first);
+      const auto rows = std::span(order).subspan(first, count);
+      gather(data.x, rows, x);
+      gather(data.y, rows, target);
+      gather(data.weight, rows, weight);
+      if (config.input_noise > 0)
+        for (std::size_t r = 0; r < count; ++r) {
+          const RandomObject noise(
+              config.seed, Stream::training,
+              k_noise_objects + network * (std::int64_t{1} << 32) + static_cast<std::int64_t>(rows[r]));
+          for (std::size_t i = 0; i < n_in; ++i)
+            x(r, i) += static_cast<float>(
+                config.input_noise * noise.normal(static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i)));
+        }
+      const auto head = [count](Matrix<float>& m) { return m.view().slice_rows(0, count); };
+      net.forward_keep(head(x), head(y), scratch);
+      loss += batch_loss(head(y), head(target), head(weight), config.huber, head(dy));
+      std::fill(gradient.begin(), gradient.end(), 0.0F);
+      net.backward(head(dy), gradient, scratch);
+      if (config.gradient_clip > 0) {
+        double norm = 0;
+        for (const float g : gradient) norm += static_cast<double>(g) * static_cast<double>(g);
+        norm = std::sqrt(norm);
+        if (norm > config.gradient_clip)
+          for (float& g : gradient) g *= static_cast<float>(config.gradient_clip / norm);
+      }
+      const double rate = config.learning_rate * schedule(step++, steps, config.warmup, config.final_rate);
+      optimiser.step(net.params(), gradient, decayed, rate, config.weight_decay);
+    }
+    result.loss.push_back(loss / static_cast<double>(n * n_out));
+    if (!data.validation.empty()) {
+      double sum = 0;
+      for (std::size_t first = 0; first < data.validation.size(); first += batch) {
+        const std::size_t count = std::min(batch, data.validation.size() - first);
+        const auto rows = std::span(data.validation).subspan(first, count);
+        gather(data.x, rows, x);
+        gather(data.y, rows, target);
+        gather(data.weight, rows, weight);
+        const auto head = [count](Matrix<float>& m) { return m.view().slice_rows(0, count); };
+        net.forward(head(x), head(y), scratch);
+        sum += batch_loss(head(y), head(target), head(weight), config.huber, head(dy));
+      }
+      result.validation_loss.push_back(sum / static_cast<double>(data.validation.size() * n_out));
+      if (result.validation_loss.back() < best) {
+        best = result.validation_loss.back();
+        result.best_epoch = epoch;
+        result.params.assign(net.params().begin(), net.params().end());
+      }
+    }
+    if (!epoch_done(result.loss.back())) break;
+    if (!data.validation.empty() && epoch - result.best_epoch >= config.patience) break;
+  }
+  if (data.validation.empty()) {
+    result.params.assign(net.params().begin(), net.params().end());
+    result.best_epoch = static_cast<std::int64_t>(result.loss.size()) - 1;
+  }
+  return result;
+}
+
+}  // namespace starglow

@@ -1,0 +1,46 @@
+#include "starglow/noise.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "starglow/random.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_shard_rows = 1024;
+
+double sigma_of(const Galaxies& g, std::size_t row, const NoiseSource& source, double strong_ew,
+                const std::optional<NoiseModel>& model) {
+  if (!g.ew_ivar.empty()) {
+    const double ivar = static_cast<double>(g.ew_ivar(row, source.line));
+    if (ivar > 0 && std::isfinite(ivar)) return 1.0 / std::sqrt(ivar);
+  }
+  if (!model) return std::numeric_limits<double>::quiet_NaN();
+  const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row];
+  return model->sigma(source.line, g.band_flux.row(row), z, strong_ew);
+}
+
+}  // namespace
+
+Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& g, std::size_t first_row,
+                         const std::optional<NoiseModel>& model, std::uint64_t seed, WorkerPool& pool) {
+  Matrix<double> out(g.n, k_n_lines);
+  pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
+    const Shard rows = shard(k, g.n, k_shard_rows);
+    for (std::size_t i = rows.first; i < rows.last; ++i) {
+      const std::int64_t id = g.targetid.empty() ? static_cast<std::int64_t>(first_row + i)
+                                                 : object_id(g.targetid[i], g.survey.empty() ? "" : g.survey[i],
+                                                             g.program.empty() ? "" : g.program[i]);
+      const RandomObject random(seed, Stream::label_noise, id);
+      for (std::size_t line = 0; line < k_n_lines; ++line) {
+        const NoiseSource source = noise_source(line);
+        const double sigma = source.factor * sigma_of(g, i, source, ew(i, source.line), model);
+        out(i, line) = ew(i, line) + sigma * random.normal(0, static_cast<std::uint32_t>(source.line));
+      }
+    }
+  });
+  return out;
+}
+
+}  // namespace starglow

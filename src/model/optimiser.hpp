@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace starglow {
+
+/// AdamW (Loshchilov & Hutter 2019) with bias correction, float32 state, for one flat block of parameters.
+class AdamW {
+ public:
+  struct Options {
+    float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-8F;
+  };
+  AdamW(std::size_t n_params, Options options);
+  explicit AdamW(std::size_t n_params) : AdamW(n_params, Options{}) {}
+
+  /// params -= rate (m / (sqrt(v) + eps) + decay_k params), decay_k = weight_decay where decayed[k], else 0.
+  void step(std::span<float> params, std::span<const float> gradient, std::span<const std::uint8_t> decayed,
+            double rate, double weight_decay);
+
+ private:
+  Options options_;
+  std::vector<float> m_, v_;
+  std::int64_t steps_ = 0;
+};
+
+/// Learning rate of step `step` of `steps`: linear rise over `warmup` (a fraction), then half a cosine from 1 to
+/// `last`.
+double schedule(std::int64_t step, std::int64_t steps, double warmup, double last);
+
+}  // namespace starglow

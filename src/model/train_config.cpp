@@ -1,0 +1,131 @@
+#include <charconv>
+#include <cmath>
+#include <sstream>
+#include <type_traits>
+
+#include "starglow/error.hpp"
+#include "starglow/train.hpp"
+
+namespace starglow {
+namespace {
+
+[[noreturn]] void refuse(std::string_view key, const std::string& text, const std::string& wanted) {
+  throw Error(ErrorKind::usage, "training setting '" + std::string(key) + "' cannot be used",
+              {"'" + text + "'", wanted, ""});
+}
+
+template <class T>
+T parse_number(std::string_view key, const std::string& text, T low, T high) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::ostringstream wanted;
+  wanted << "a number from " << low << " to " << high;
+  if (error != std::errc{} || end != text.data() + text.size() || !(value >= low && value <= high))
+    refuse(key, text, wanted.str());
+  return value;
+}
+
+template <class T>
+std::string number_text(T value) {
+  char buffer[32];
+  const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);  // shortest text that reads back equal
+  return {buffer, result.ptr};
+}
+
+template <auto member>
+std::string get_number(const TrainConfig& c) {
+  return number_text(c.*member);
+}
+template <auto member>
+std::string get_switch(const TrainConfig& c) {
+  return c.*member ? "true" : "false";
+}
+template <auto member>
+void set_switch(TrainConfig& c, const std::string& text) {
+  if (text != "true" && text != "false") refuse("switch", text, "true or false");
+  c.*member = text == "true";
+}
+
+std::string get_hidden(const TrainConfig& c) {
+  std::string text;
+  for (const auto size : c.hidden) text += (text.empty() ? "" : ",") + std::to_string(size);
+  return text;
+}
+void set_hidden(TrainConfig& c, const std::string& text) {
+  c.hidden.clear();
+  std::istringstream in(text);
+  for (std::string item; std::getline(in, item, ',');)
+    c.hidden.push_back(parse_number<std::int32_t>("hidden", item, 1, 1024));
+  if (c.hidden.empty() || c.hidden.size() > 6) refuse("hidden", text, "one to six layer widths, e.g. 64,128,64");
+}
+std::string get_activation(const TrainConfig& c) { return std::string(to_string(c.activation)); }
+void set_activation(TrainConfig& c, const std::string& text) {
+  for (const auto a : {Activation::selu, Activation::polyswish, Activation::silu})
+    if (to_string(a) == text) {
+      c.activation = a;
+      return;
+    }
+  refuse("activation", text, "selu, polyswish or silu");
+}
+
+// A number with its allowed range; the range lives in the setter, which must be a plain function.
+#define STARGLOW_NUMBER(name, help, low, high)                                                 \
+  ConfigField {                                                                                \
+    #name, help, get_number<&TrainConfig::name>, [](TrainConfig& c, const std::string& text) { \
+      c.name = parse_number<decltype(c.name)>(#name, text, low, high);                         \
+    }                                                                                          \
+  }
+#define STARGLOW_SWITCH(name, help) \
+  ConfigField { #name, help, get_switch<&TrainConfig::name>, set_switch<&TrainConfig::name> }
+
+const ConfigField k_fields[]{
+    STARGLOW_SWITCH(per_line, "one network a line (K24) instead of one for all"),
+    {"hidden", "widths of the hidden layers", get_hidden, set_hidden},
+    {"activation", "selu, polyswish or silu", get_activation, set_activation},
+    STARGLOW_NUMBER(members, "networks that are averaged (shared trunk)", 1, 64),
+    STARGLOW_SWITCH(log_lum, "feature: luminosity"),
+    STARGLOW_SWITCH(z, "feature: redshift"),
+    STARGLOW_SWITCH(sibling, "also train the networks without luminosity and redshift"),
+    STARGLOW_NUMBER(epochs, "passes over the galaxies", 1, 100000),
+    STARGLOW_NUMBER(batch, "galaxies a step", 1, 1 << 20),
+    STARGLOW_NUMBER(learning_rate, "peak rate of AdamW", 0.0, 1.0),
+    STARGLOW_NUMBER(final_rate, "rate at the end, as a fraction of the peak", 0.0, 1.0),
+    STARGLOW_NUMBER(warmup, "fraction of the steps with a rising rate", 0.0, 1.0),
+    STARGLOW_NUMBER(weight_decay, "decoupled decay of the weights", 0.0, 10.0),
+    STARGLOW_NUMBER(init_sd, "sd of the initial parameters; 0: sqrt(1/n_in), biases 0", 0.0, 10.0),
+    STARGLOW_NUMBER(huber, "residual in target sd beyond which the loss is linear; 0: never", 0.0, 1e6),
+    STARGLOW_NUMBER(noise_floor, "sd of asinh EW below which labels weigh equally; 0: always", 0.0, 1e6),
+    STARGLOW_NUMBER(input_noise, "sd of noise on the standardised features", 0.0, 10.0),
+    STARGLOW_NUMBER(gradient_clip, "largest gradient norm; 0: none", 0.0, 1e6),
+    STARGLOW_NUMBER(validation, "fraction of galaxies kept for early stopping; 0: none", 0.0, 0.9),
+    STARGLOW_NUMBER(patience, "epochs without a better validation loss", 1, 100000),
+    STARGLOW_NUMBER(seed, "seed of start, batch order and noise", 0, UINT64_MAX),
+};
+#undef STARGLOW_NUMBER
+#undef STARGLOW_SWITCH
+
+}  // namespace
+
+std::span<const ConfigField> train_config_fields() { return k_fields; }
+
+std::vector<std::string> train_preset_names() { return {"point", "k24"}; }
+
+TrainConfig train_preset(std::string_view name) {
+  TrainConfig c;
+  if (name == "point") return c;
+  if (name == "k24") {
+    c.preset = "k24";
+    c.per_line = true;
+    c.activation = Activation::selu;
+    c.members = 1;
+    c.z = false;
+    c.epochs = 100;
+    c.weight_decay = 0.0;
+    c.init_sd = 0.1;
+    c.validation = 0.1;
+    return c;
+  }
+  throw Error(ErrorKind::usage, "unknown training preset", {"'" + std::string(name) + "'", "point or k24", ""});
+}
+
+}  // namespace starglow

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "model/fit_network.hpp"
+#include "starglow/features.hpp"
+#include "starglow/galaxies.hpp"
+
+namespace starglow {
+
+/// Features and targets of the rows that can be trained on: twelve good bands, z > 0 where it is used, a label.
+struct TrainingSet {
+  FeatureRecipe recipe;
+  std::vector<std::size_t> outputs;  ///< lines
+  FitData data;
+  std::vector<double> x_mean, x_scale;  ///< (n_in): of the rows that are trained on, validation rows included
+  std::vector<double> y_mean, y_scale;  ///< (outputs), asinh EW
+  std::size_t n_labels = 0;
+};
+
+/// Rows of `galaxies` usable at all, for any feature recipe. Error(input) when columns are missing or none is usable.
+std::vector<std::size_t> usable_rows(const Galaxies& galaxies);
+
+/// `standardise_target`: y = (asinh EW - mean)/sd; otherwise asinh EW itself (K24).
+TrainingSet make_training_set(const Galaxies& galaxies, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
+                              std::vector<std::size_t> outputs, const TrainConfig& config, bool standardise_target);
+
+}  // namespace starglow
