@@ -17,21 +17,21 @@ namespace starglow {
 struct TrainConfig {
   std::string preset = "point";
   bool per_line = false;  ///< one network a line (K24) instead of one trunk for the eight independent lines
-  std::vector<std::int32_t> hidden{64, 128, 64};
-  Activation activation = Activation::silu;
+  std::vector<std::int32_t> hidden{48, 96, 48};
+  Activation activation = Activation::polyswish;
   std::int64_t members = 8;  ///< networks averaged in asinh EW (shared trunk only)
   bool log_lum = true;       ///< feature: luminosity
   bool z = true;             ///< feature: redshift
   bool sibling = true;       ///< also train the networks without luminosity and redshift
-  std::int64_t epochs = 60;
+  std::int64_t epochs = 90;
   std::int64_t batch = 256;     ///< galaxies a step
   double learning_rate = 1e-3;  ///< peak
   double final_rate = 0.0;      ///< fraction of the peak at the end of the cosine
   double warmup = 0.0;          ///< fraction of all steps with a linearly rising rate
   double weight_decay = 1e-3;   ///< decoupled (AdamW), on weights, not on biases
   double init_sd = 0.0;         ///< sd of the initial weights and biases; 0: weights sqrt(1/n_in), biases 0
-  double huber = 0.0;           ///< residual (in sd of the target) beyond which the loss grows linearly; 0: squares
-  double noise_floor = 0.0;     ///< weights 1/(1 + (sd of asinh EW by EW_IVAR / noise_floor)^2); 0: equal weights
+  double huber = 2.0;           ///< residual (in sd of the target) beyond which the loss grows linearly; 0: squares
+  double noise_floor = 2.0;     ///< weights 1/(1 + (sd of asinh EW by EW_IVAR / noise_floor)^2); 0: equal weights
   double input_noise = 0.0;     ///< sd of normal noise added to standardised features at each step
   double gradient_clip = 0.0;   ///< largest norm of a step's gradient; 0: none
   double validation = 0.0;     ///< fraction of galaxies, chosen by a hash of TARGETID, kept for early stopping; 0: none

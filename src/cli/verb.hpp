@@ -24,7 +24,9 @@ struct Verb {
 std::span<const Verb* const> verbs();
 
 /// The settings of a training recipe, shared by `train` and `evaluate --cv`.
-void declare_recipe(OptionSet& options);
+/// `population`: also the preset that fits a population of continua in place of a model of lines.
+inline constexpr std::string_view k_population_preset = "population";
+void declare_recipe(OptionSet& options, bool population = false);
 void complete_recipe(Settings& settings);
 /// The training recipe that the settings of `train` or `evaluate --cv` describe.
 TrainConfig train_config(const Settings& settings);

@@ -5,6 +5,7 @@
 #include "files/atomic_file.hpp"
 #include "files/fits_file.hpp"
 #include "starglow/table.hpp"
+#include "starglow/version.hpp"
 
 namespace starglow {
 namespace {
@@ -16,9 +17,9 @@ using files::check_fits;
 void write_checksums(fitsfile* file, const std::string& what) {
   int status = 0;
   unsigned long data = 0, whole = 0;
-  fits_set_hdustruc(file, &status);  // brings NAXIS2 and the fill up to date
   fits_update_key_str(file, "CHECKSUM", "0000000000000000", "HDU checksum", &status);
   fits_update_key_str(file, "DATASUM", "0", "data unit checksum", &status);
+  fits_flush_file(file, &status);  // writes NAXIS2, the END card behind the two new ones, and the fill
   fits_get_chksum(file, &data, &whole, &status);
   fits_update_key_str(file, "DATASUM", std::to_string(data).c_str(), "data unit checksum", &status);
   fits_get_chksum(file, &data, &whole, &status);
@@ -91,6 +92,8 @@ TableWriter::TableWriter(const std::filesystem::path& path, std::vector<ColumnIn
   fits_write_key_dbl(f, "WAVELO", band_lo(0), -6, "[Angstrom] blue edge of the first band, rest frame", &status);
   fits_write_key_dbl(f, "WAVEHI", band_hi(k_n_bands - 1), -6, "[Angstrom] red edge of the last band, rest frame",
                      &status);
+  fits_write_key_str(f, "DEPNAM00", "starglow", "program", &status);
+  fits_write_key_str(f, "DEPVER00", std::string(version()).c_str(), "its version", &status);
   fits_write_key_lng(f, "NBAND", static_cast<LONGLONG>(k_n_bands), "bands of equal width", &status);
   check_fits(status, ErrorKind::output, s.what);
 }

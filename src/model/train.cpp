@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <mutex>
@@ -88,10 +89,8 @@ std::string learning_curve(const std::vector<FitResult>& results, bool validatio
 }
 
 std::string number(double value) {
-  std::ostringstream out;
-  out.precision(10);
-  out << value;
-  return out.str();
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};  // reads back equal
 }
 
 }  // namespace

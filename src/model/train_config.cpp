@@ -116,6 +116,9 @@ TrainConfig train_preset(std::string_view name) {
   if (name == "k24") {
     c.preset = "k24";
     c.per_line = true;
+    c.hidden = {64, 128, 64};
+    c.huber = 0.0;
+    c.noise_floor = 0.0;
     c.activation = Activation::selu;
     c.members = 1;
     c.z = false;

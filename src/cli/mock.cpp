@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "starglow/error.hpp"
+#include "starglow/population.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr std::size_t k_chunk = 65536;
+
+void declare(OptionSet& set) {
+  set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
+  set.add({"population",
+           OptionType::text,
+           "kind of population; bands: continua drawn as twelve band fluxes",
+           "bands",
+           "NAME",
+           0,
+           "Options",
+           {"bands"}});
+  set.add({"population_file", OptionType::text,
+           "population fitted by train --preset population; without it, the shipped one", "", "FILE"});
+  set.add({"n", OptionType::integer, "number of galaxies", "10000", "N", 'n'});
+  set.add({"first_id", OptionType::integer, "TARGETID of the first galaxy; the others follow", "1", "ID"});
+  set.add({"compare", OptionType::text, "instead of writing: how alike the mock and this table are", "", "table.fits"});
+}
+
+std::string compare(const Population& population, const Galaxies& mock, const Galaxies& real) {
+  const auto a = population_features(mock, population.z_low, population.z_high);
+  const auto b = population_features(real, population.z_low, population.z_high);
+  std::string out = fmt::format("{:<14}{:>10}{:>12}{:>12}{:>12}{:>12}\n", "feature", "KS", "median mock", "median real",
+                                "sd mock", "sd real");
+  const auto column = [](const Matrix<double>& m, std::size_t j) {
+    std::vector<double> v(m.rows());
+    for (std::size_t i = 0; i < m.rows(); ++i) v[i] = m(i, j);
+    return v;
+  };
+  const auto summary = [](std::vector<double> v) {
+    double mean = 0, squares = 0;
+    for (const double x : v) mean += x / static_cast<double>(v.size());
+    for (const double x : v) squares += (x - mean) * (x - mean);
+    std::sort(v.begin(), v.end());
+    return std::pair{v[v.size() / 2], std::sqrt(squares / static_cast<double>(v.size()))};
+  };
+  for (std::size_t j = 0; j < Population::k_n_features; ++j) {
+    const auto va = column(a, j), vb = column(b, j);
+    const auto [ma, sa] = summary(va);
+    const auto [mb, sb] = summary(vb);
+    out += fmt::format("{:<14}{:>10.4f}{:>12.4f}{:>12.4f}{:>12.4f}{:>12.4f}\n", population_feature_names()[j],
+                       ks_distance(va, vb), ma, mb, sa, sb);
+  }
+  const auto correlation = [&](const Matrix<double>& m, std::size_t i, std::size_t j) {
+    const auto x = column(m, i), y = column(m, j);
+    const auto [mx, sx] = summary(x);
+    const auto [my, sy] = summary(y);
+    double meanx = 0, meany = 0, sum = 0;
+    for (std::size_t r = 0; r < x.size(); ++r) {
+      meanx += x[r] / static_cast<double>(x.size());
+      meany += y[r] / static_cast<double>(y.size());
+    }
+    for (std::size_t r = 0; r < x.size(); ++r) sum += (x[r] - meanx) * (y[r] - meany);
+    return sum / (static_cast<double>(x.size()) * sx * sy);
+  };
+  double worst = 0, squares = 0;
+  int pairs = 0;
+  for (std::size_t i = 0; i < Population::k_n_features; ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      const double d = correlation(a, i, j) - correlation(b, i, j);
+      worst = std::max(worst, std::fabs(d));
+      squares += d * d;
+      ++pairs;
+    }
+  out += fmt::format("\n{} mock against {} real galaxies; a KS of {:.4f} is the 5 % level of equal populations\n",
+                     a.rows(), b.rows(),
+                     1.358 * std::sqrt(1.0 / static_cast<double>(a.rows()) + 1.0 / static_cast<double>(b.rows())));
+  out += fmt::format("correlations of {} pairs: rms difference {:.4f}, largest {:.4f}\n", pairs,
+                     std::sqrt(squares / pairs), worst);
+  return out;
+}
+
+int run(const Settings& settings, Console& console) {
+  const Population population =
+      settings.is_set("population_file") ? Population::load(settings.text("population_file")) : Population::shipped();
+  const auto n = settings.integer("n");
+  const auto first_id = settings.integer("first_id");
+  if (n < 1 || n > 100'000'000'000)
+    throw Error(ErrorKind::usage, "number of galaxies out of range", {std::to_string(n), "1 to 1e11", ""});
+  WorkerPool pool(settings.threads());
+  if (settings.is_set("compare")) {
+    const Galaxies real = read_table(settings.text("compare"));
+    Galaxies mock = population.sample(settings.seed(), first_id, static_cast<std::size_t>(n), pool);
+    console.data(compare(population, mock, real));
+    return 0;
+  }
+  if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o mock.fits names it."});
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would draw {} galaxies into {} ({:.1f} MB)", n, settings.text("output"),
+                             static_cast<double>(n) * 208e-6));
+    return 0;
+  }
+  const std::vector<ColumnInfo> columns{
+      {"TARGETID", 'K', 1, ""},
+      {"Z", 'D', 1, ""},
+      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "1e-17 erg s-1 cm-2 Angstrom-1"},
+      {"BAND_FLUX_IVAR", 'D', static_cast<std::int64_t>(k_n_bands), "1e34 erg-2 s2 cm4 Angstrom2"}};
+  const Conventions conventions = population.sample(settings.seed(), first_id, 1, pool).conventions;
+  TableWriter out(settings.text("output"), columns, conventions, settings.flag("overwrite"));
+  {
+    Progress bar(console, "drawing", "galaxies", static_cast<double>(n));
+    for (std::size_t first = 0; first < static_cast<std::size_t>(n); first += k_chunk) {
+      check_interrupt();
+      const std::size_t count = std::min(k_chunk, static_cast<std::size_t>(n) - first);
+      const Galaxies g = population.sample(settings.seed(), first_id + static_cast<std::int64_t>(first), count, pool);
+      out.write("TARGETID", first, std::span<const std::int64_t>(g.targetid));
+      out.write("Z", first, std::span<const double>(g.z));
+      out.write("BAND_FLUX", first, std::span<const double>(g.band_flux.flat()));
+      out.write("BAND_FLUX_IVAR", first, std::span<const double>(g.band_flux_ivar.flat()));
+      bar.update(static_cast<double>(first + count));
+    }
+  }
+  Provenance provenance = provenance_of(settings);
+  if (settings.is_set("population_file")) provenance.add_input(settings.text("population_file"));
+  out.commit(provenance);
+  console.info(fmt::format("{}: {} galaxies", settings.text("output"), n));
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_mock;
+const Verb k_mock{"mock", "draw a synthetic population of galaxies",
+                  "starglow mock -n 100000 -o mock.fits\n"
+                  "starglow mock -n 4000 --compare table.fits\n"
+                  "starglow mock -n 100000 -o more.fits --seed 2 --first-id 100001",
+                  declare, run};
+
+}  // namespace starglow::cli
