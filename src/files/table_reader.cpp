@@ -203,8 +203,10 @@ struct TableReader::State {
       throw Error(ErrorKind::input, "'" + name + "': column " + info(column).name + " is not numeric",
                   {std::string("type ") + type, "numbers", ""});
     int status = 0, any = 0;
+    // The library's test for null would turn infinities of float columns into NaN; they need none.
+    T* substitute = type == 'E' || type == 'D' ? nullptr : &null;
     fits_read_col(file.get(), fits_type, column, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(elements),
-                  &null, out, &any, &status);
+                  substitute, out, &any, &status);
     check_fits(status, ErrorKind::input, "'" + name + "': column " + info(column).name + " cannot be read");
   }
 

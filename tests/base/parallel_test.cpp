@@ -1,0 +1,63 @@
+#include "starglow/parallel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace starglow {
+namespace {
+
+TEST(WorkerPool, EachShardRunsOnceForAnyThreads) {
+  for (const unsigned threads : {1U, 2U, 3U, 7U, 16U}) {
+    WorkerPool pool(threads);
+    EXPECT_EQ(pool.threads(), threads);
+    for (const std::size_t n : {0, 1, 2, 5, 1000}) {
+      std::vector<std::atomic<int>> seen(n);
+      pool.for_shards(n, [&](std::size_t k) { ++seen[k]; });
+      for (auto& s : seen) EXPECT_EQ(s, 1);
+    }
+  }
+}
+
+TEST(WorkerPool, ManyShortCallsInARow) {
+  WorkerPool pool(4);
+  std::atomic<std::size_t> sum{0};
+  for (int i = 0; i < 2000; ++i) pool.for_shards(3, [&](std::size_t k) { sum += k; });
+  EXPECT_EQ(sum, 6000U);
+}
+
+TEST(WorkerPool, TheErrorOfTheLowestShardIsRethrownAndTheRestIsDone) {
+  for (const unsigned threads : {1U, 4U}) {
+    WorkerPool pool(threads);
+    std::atomic<int> done{0};
+    try {
+      pool.for_shards(100, [&](std::size_t k) {
+        ++done;
+        if (k >= 30 && k % 7 == 3) throw std::runtime_error("shard " + std::to_string(k));
+      });
+      FAIL();
+    } catch (const std::runtime_error& e) {
+      EXPECT_STREQ(e.what(), "shard 31");
+    }
+    EXPECT_EQ(done, 100);
+    pool.for_shards(5, [&](std::size_t) { ++done; });  // usable afterwards
+    EXPECT_EQ(done, 105);
+  }
+}
+
+TEST(Shards, CoverTheRangeWithoutGaps) {
+  for (const std::size_t n : {0, 1, 63, 64, 65, 1000}) {
+    std::size_t at = 0;
+    for (std::size_t k = 0; k < shard_count(n, 64); ++k) {
+      EXPECT_EQ(shard(k, n, 64).first, at);
+      at = shard(k, n, 64).last;
+    }
+    EXPECT_EQ(at, n);
+  }
+}
+
+}  // namespace
+}  // namespace starglow

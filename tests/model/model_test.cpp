@@ -1,0 +1,316 @@
+#include "starglow/model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "files/model_io.hpp"
+#include "kernels/dispatch.hpp"
+#include "starglow/cosmology.hpp"
+#include "starglow/error.hpp"
+#include "starglow/flags.hpp"
+#include "support/example_galaxies.hpp"
+#include "support/expect_derivative.hpp"
+#include "support/shared_data.hpp"
+#include "support/slow_network.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+// EWs by the formula, for any number type: features, networks, mean over members, sinh, doublets.
+template <class T>
+std::vector<T> slow_predict(const NetworkBank& bank, const std::vector<T>& flux, double z) {
+  using std::log10;
+  using std::sinh;
+  std::vector<T> x;
+  for (std::size_t i = 0; i + 1 < k_n_bands; ++i) x.push_back(log10(flux[i + 1] / flux[i]));
+  const double d = luminosity_distance(z);
+  if (bank.features.log_lum) x.push_back(log10(flux[9] * ((1 + z) * d * d)));
+  if (bank.features.z) x.push_back(T(z));
+  std::vector<T> t(bank.outputs.size(), T(0.0)), ew(k_n_lines, T(0.0));
+  for (std::size_t k = 0; k < bank.n_nets; ++k) {
+    std::vector<T> standard;
+    for (std::size_t i = 0; i < x.size(); ++i) standard.push_back((x[i] - bank.x_mean(k, i)) / bank.x_scale(k, i));
+    const std::size_t n = bank.shape.n_params();
+    const auto y = slow::network<T, float>(bank.shape, std::span(bank.params).subspan(k * n, n), standard);
+    for (std::size_t o = 0; o < y.size(); ++o)
+      t[bank.per_line() ? k : o] =
+          t[bank.per_line() ? k : o] + y[o] / (bank.per_line() ? 1.0 : static_cast<double>(bank.n_nets));
+  }
+  for (std::size_t j = 0; j < t.size(); ++j) ew[bank.outputs[j]] = sinh(bank.y_mean[j] + bank.y_scale[j] * t[j]);
+  if (!bank.per_line())
+    for (const auto& doublet : k_doublets)
+      ew[static_cast<std::size_t>(doublet.weak)] = ew[static_cast<std::size_t>(doublet.strong)] / doublet.ew_ratio;
+  return ew;
+}
+
+std::vector<double> flux_of(const Galaxies& g, std::size_t i) {
+  return {g.band_flux.row(i).begin(), g.band_flux.row(i).end()};
+}
+
+TEST(Model, ShippedModelEqualsTheFormula) {
+  const Model model = Model::shipped();
+  EXPECT_LE(model.n_params(), 170000U);
+  const Galaxies g = test::example_galaxies(40);
+  WorkerPool pool(2);
+  const Prediction wide = model.predict(g, pool, {.float64 = true}), narrow = model.predict(g, pool);
+  for (std::size_t i = 0; i < g.n; ++i) {
+    const auto slow = slow_predict<double>(*model.parts().full, flux_of(g, i), g.z[i]);
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      EXPECT_NEAR(wide.ew(i, line), slow[line], 1e-11 * (1 + std::fabs(slow[line])));
+      EXPECT_NEAR(narrow.ew(i, line), slow[line], 1e-5 * (1 + std::fabs(slow[line])));
+    }
+  }
+}
+
+TEST(Model, InstructionSetsAgree) {
+  const Galaxies g = test::example_galaxies(500);
+  WorkerPool pool(1);
+  const std::string before(kernels::active_isa());
+  std::vector<Matrix<double>> results;
+  for (const auto* table : kernels::available()) {
+    kernels::select_isa(table->isa);
+    results.push_back(Model::shipped().predict(g, pool).ew);
+  }
+  kernels::select_isa(before);
+  for (const auto& ew : results)
+    for (std::size_t k = 0; k < ew.flat().size(); ++k)
+      ASSERT_NEAR(ew.flat()[k], results[0].flat()[k], 2e-6 * std::fabs(results[0].flat()[k]) + 1e-6);
+}
+
+TEST(Model, JacobianOfBothSiblingsByTheHarness) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  const Galaxies base = test::example_galaxies(3);
+  for (const bool full : {true, false})
+    for (std::size_t row = 0; row < base.n; ++row) {
+      const auto galaxy = [&](const test::Vector& flux) {
+        const std::size_t rows[]{row};
+        Galaxies g = select_rows(base, rows);
+        if (!full) g.conventions.fluxscal = "relative";
+        for (std::size_t b = 0; b < k_n_bands; ++b) g.band_flux(0, b) = flux[b];
+        return g;
+      };
+      test::Operation op;
+      op.value = [&](const test::Vector& flux) {
+        const auto p = model.predict(galaxy(flux), pool, {.float64 = true});
+        return test::Vector(p.ew.flat().begin(), p.ew.flat().end());
+      };
+      op.jacobian = [&](const test::Vector& flux) {
+        const auto j = model.jacobian(galaxy(flux), pool);
+        return test::Vector(j.flat().begin(), j.flat().end());
+      };
+      op.twin = [&](const std::vector<test::Dual>& flux) {
+        return slow_predict<test::Dual>(full ? *model.parts().full : *model.parts().no_luminosity, flux, base.z[row]);
+      };
+      test::DerivativeOptions options;
+      options.tolerance = 1e-9;
+      options.difference_tolerance = 2e-6;
+      test::expect_derivative(op, flux_of(base, row), options);
+    }
+}
+
+TEST(Model, ProductsWithTheJacobian) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  const Galaxies g = test::example_galaxies(5);
+  const auto jac = model.jacobian(g, pool);
+  Matrix<double> v(5, k_n_bands), w(5, k_n_lines);
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t b = 0; b < k_n_bands; ++b) v(i, b) = std::sin(static_cast<double>(i + b));
+    for (std::size_t l = 0; l < k_n_lines; ++l) w(i, l) = std::cos(static_cast<double>(i * 3 + l));
+  }
+  const auto forward = model.jvp(g, v, pool), back = model.vjp(g, w, pool);
+  for (std::size_t i = 0; i < 5; ++i) {
+    double left = 0, right = 0;
+    for (std::size_t l = 0; l < k_n_lines; ++l) left += w(i, l) * forward(i, l);
+    for (std::size_t b = 0; b < k_n_bands; ++b) right += back(i, b) * v(i, b);
+    EXPECT_NEAR(left, right, 1e-9 * (1 + std::fabs(left)));
+    EXPECT_NEAR(
+        forward(i, 6),
+        [&] {
+          double sum = 0;
+          for (std::size_t b = 0; b < k_n_bands; ++b) sum += jac(i, 6 * k_n_bands + b) * v(i, b);
+          return sum;
+        }(),
+        1e-9 * (1 + std::fabs(forward(i, 6))));
+  }
+}
+
+TEST(Model, BitEqualForAnyThreadsAndChunks) {
+  const Model model = Model::shipped();
+  const Galaxies g = test::example_galaxies(2000);
+  WorkerPool one(1);
+  const auto whole = model.predict(g, one);
+  for (const unsigned threads : {2U, 3U, 7U, 16U}) {
+    WorkerPool pool(threads);
+    const auto p = model.predict(g, pool);
+    EXPECT_TRUE(std::equal(p.ew.flat().begin(), p.ew.flat().end(), whole.ew.flat().begin()));
+  }
+  for (const std::size_t chunk : {1, 7, 512}) {
+    for (std::size_t first = 0; first < 200; first += chunk) {
+      std::vector<std::size_t> rows;
+      for (std::size_t i = first; i < std::min(first + chunk, g.n); ++i) rows.push_back(i);
+      const auto part = model.predict(select_rows(g, rows), one);
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        for (std::size_t line = 0; line < k_n_lines; ++line) ASSERT_EQ(part.ew(i, line), whole.ew(rows[i], line));
+    }
+  }
+}
+
+TEST(Model, FlagsOfBadRows) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  const double inf = std::numeric_limits<double>::infinity();
+  const struct {
+    const char* what;
+    std::function<void(Galaxies&)> spoil;
+    std::int32_t flags;
+    bool answer;
+  } cases[]{
+      {"good", [](Galaxies&) {}, 0, true},
+      {"band NaN", [](Galaxies& g) { g.band_flux(0, 4) = k_nan; }, k_band_missing | k_no_answer, false},
+      {"band 0", [](Galaxies& g) { g.band_flux(0, 4) = 0; }, k_band_missing | k_negative_band | k_no_answer, false},
+      {"band -0", [](Galaxies& g) { g.band_flux(0, 4) = -0.0; }, k_band_missing | k_negative_band | k_no_answer, false},
+      {"band negative", [](Galaxies& g) { g.band_flux(0, 4) = -3; }, k_band_missing | k_negative_band | k_no_answer,
+       false},
+      {"band infinite", [=](Galaxies& g) { g.band_flux(0, 4) = inf; }, k_nonfinite, false},
+      {"ivar 0",
+       [](Galaxies& g) {
+         g.band_flux_ivar = Matrix<double>(1, 12, 1.0);
+         g.band_flux_ivar(0, 0) = 0;
+       },
+       k_band_missing | k_no_answer, false},
+      {"ivar NaN",
+       [](Galaxies& g) {
+         g.band_flux_ivar = Matrix<double>(1, 12, 1.0);
+         g.band_flux_ivar(0, 0) = k_nan;
+       },
+       k_band_missing | k_no_answer, false},
+      {"z NaN", [](Galaxies& g) { g.z[0] = k_nan; }, k_no_luminosity, true},
+      {"z 0", [](Galaxies& g) { g.z[0] = 0; }, k_no_luminosity | k_z_range, true},
+      {"z negative", [](Galaxies& g) { g.z[0] = -0.1; }, k_no_luminosity | k_z_range, true},
+      {"z infinite", [=](Galaxies& g) { g.z[0] = inf; }, k_no_luminosity | k_z_range, true},
+      {"z 3", [](Galaxies& g) { g.z[0] = 3; }, k_z_range, true},
+      {"no z column", [](Galaxies& g) { g.z.clear(); }, k_no_luminosity, true},
+      {"no id column", [](Galaxies& g) { g.targetid.clear(); }, k_id_is_row, true},
+      {"total light", [](Galaxies& g) { g.conventions.aperture = "total"; }, k_no_luminosity, true},
+      {"relative fluxes", [](Galaxies& g) { g.conventions.fluxscal = "relative"; }, k_no_luminosity, true},
+      {"denormal fluxes",
+       [](Galaxies& g) {
+         for (std::size_t b = 0; b < 12; ++b) g.band_flux(0, b) *= 1e-310;
+       },
+       0, true},
+      {"huge fluxes",
+       [](Galaxies& g) {
+         for (std::size_t b = 0; b < 12; ++b) g.band_flux(0, b) *= 1e300;
+       },
+       0, true},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.what);
+    Galaxies g = test::example_galaxies(1);
+    c.spoil(g);
+    const auto p = model.predict(g, pool);
+    EXPECT_EQ(p.flags[0], c.flags) << flag_names(p.flags[0]);
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      EXPECT_EQ(std::isnan(p.ew(0, line)), !c.answer);
+    }
+    const auto jac = model.jacobian(g, pool);
+    EXPECT_EQ(std::isnan(jac(0, 0)), !c.answer);
+  }
+}
+
+TEST(Model, ConventionsThatClashAreRefused) {
+  const Model model = Model::shipped();
+  Conventions c;
+  EXPECT_EQ(model.compare(c).notes.size(), 1U);  // all unknown: said once
+  c.mwcorr = "T";
+  EXPECT_THROW(model.compare(c), Error);
+  c.mwcorr = "F";
+  c.vacuum = "F";
+  EXPECT_THROW(model.compare(c), Error);
+  c.vacuum = "T";
+  c.aperture = "total";
+  EXPECT_FALSE(model.compare(c).luminosity_usable);
+  c.aperture = "fibre";
+  c.maskrule = "robust";
+  EXPECT_TRUE(model.compare(c).luminosity_usable);
+  EXPECT_EQ(model.compare(c).notes.size(), 1U);
+}
+
+TEST(Model, DoubletsAreExact) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  const auto p = model.predict(test::example_galaxies(50), pool);
+  for (std::size_t i = 0; i < 50; ++i)
+    for (const auto& d : k_doublets)
+      EXPECT_NEAR(p.ew(i, static_cast<std::size_t>(d.strong)) / p.ew(i, static_cast<std::size_t>(d.weak)) / d.ew_ratio,
+                  1.0, 1e-12);
+}
+
+TEST(ModelFile, EqualBytesAndHashAfterARoundTrip) {
+  const test::TempFolder folder;
+  const Model model = Model::shipped();
+  model.save(folder / "a.safetensors");
+  const Model back = Model::load(folder / "a.safetensors");
+  back.save(folder / "b.safetensors");
+  EXPECT_EQ(back.hash(), model.hash());
+  EXPECT_EQ(test::read_all(folder / "a.safetensors"), test::read_all(folder / "b.safetensors"));
+  EXPECT_THROW(model.save(folder / "a.safetensors"), Error);
+}
+
+TEST(ModelFile, AFileThatDoesNotFitIsRefused) {
+  const auto good = files::model_to_tensors(Model::shipped().parts());
+  const auto refused = [&](const std::function<void(files::SafeTensors&)>& change, bool rehash) {
+    auto bad = good;
+    change(bad);
+    if (rehash) bad.metadata["layout_hash"] = files::layout_hash(bad);
+    try {
+      const Model model(files::model_from_tensors(bad));
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::model) << e.what();
+    }
+  };
+  refused([](auto& s) { s.metadata["full.activation"] = "silu"; }, false);  // the hash finds it
+  refused([](auto& s) { s.metadata["full.activation"] = "tanh"; }, true);
+  refused([](auto& s) { s.metadata["kind"] = "population"; }, true);
+  refused([](auto& s) { s.metadata["format_version"] = "99"; }, true);
+  refused([](auto& s) { s.metadata["band_edges"] = "1,2"; }, true);
+  refused([](auto& s) { s.metadata["full.outputs"] = "HALPHA"; }, true);
+  refused([](auto& s) { s.metadata["full.sizes"] = "13,x"; }, true);
+  refused([](auto& s) { s.metadata["full.features"] = "colours"; }, true);
+  refused([](auto& s) { s.tensors.erase("full.x_mean"); }, true);
+  refused([](auto& s) { s.tensors["extra"] = s.tensors["full.y_mean"]; }, true);
+  refused([](auto& s) { s.tensors["full.y_mean"].shape = {4, 2}; }, true);
+  refused([](auto& s) { s.metadata.erase("kind"); }, true);
+}
+
+TEST(ModelFile, BadPartsAreRefused) {
+  const auto refused = [](const std::function<void(Model::Parts&)>& change) {
+    Model::Parts parts = Model::shipped().parts();
+    change(parts);
+    EXPECT_THROW(Model{parts}, Error);
+  };
+  refused([](auto& p) { p.full->params[7] = std::nanf(""); });
+  refused([](auto& p) { p.full->params.pop_back(); });
+  refused([](auto& p) { p.full->x_scale(0, 0) = 0; });
+  refused([](auto& p) { p.full->x_mean(0, 0) = k_nan; });
+  refused([](auto& p) { p.full->outputs[0] = p.full->outputs[1]; });
+  refused([](auto& p) { p.full->features.z = false; });
+  refused([](auto& p) { p.kind = "map"; });
+  refused([](auto& p) { p.metadata["z_min"] = "small"; });
+  refused([](auto& p) { p.metadata["ew_ratio_OIII_4959"] = "-3"; });
+  refused([](auto& p) {
+    p.full.reset();
+    p.no_luminosity.reset();
+  });
+}
+
+}  // namespace
+}  // namespace starglow
