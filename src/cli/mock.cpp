@@ -107,8 +107,8 @@ int run(const Settings& settings, Console& console) {
   const std::vector<ColumnInfo> columns{
       {"TARGETID", 'K', 1, ""},
       {"Z", 'D', 1, ""},
-      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "1e-17 erg s-1 cm-2 Angstrom-1"},
-      {"BAND_FLUX_IVAR", 'D', static_cast<std::int64_t>(k_n_bands), "1e34 erg-2 s2 cm4 Angstrom2"}};
+      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "10**-17 erg s-1 cm-2 Angstrom-1"},
+      {"BAND_FLUX_IVAR", 'D', static_cast<std::int64_t>(k_n_bands), "10**34 erg-2 s2 cm4 Angstrom2"}};
   const Conventions conventions = population.sample(settings.seed(), first_id, 1, pool).conventions;
   TableWriter out(settings.text("output"), columns, conventions, settings.flag("overwrite"));
   {

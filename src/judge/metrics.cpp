@@ -18,24 +18,6 @@ std::vector<double> over_pairs(std::span<const double> a, std::span<const double
   return out;
 }
 
-double pearson(std::span<const double> a, std::span<const double> b) {
-  const auto n = static_cast<double>(a.size());
-  if (a.size() < 2) return k_nan;
-  double ma = 0, mb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ma += a[i] / n;
-    mb += b[i] / n;
-  }
-  double aa = 0, bb = 0, ab = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    aa += (a[i] - ma) * (a[i] - ma);
-    bb += (b[i] - mb) * (b[i] - mb);
-    ab += (a[i] - ma) * (b[i] - mb);
-  }
-  if (!(aa > 0) || !(bb > 0)) return k_nan;
-  return std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0);
-}
-
 }  // namespace
 
 std::vector<double> ranks(std::span<const double> x) {
@@ -53,9 +35,19 @@ std::vector<double> ranks(std::span<const double> x) {
 }
 
 double spearman(std::span<const double> a, std::span<const double> b) {
-  const auto x = over_pairs(a, b, [](double u, double) { return u; });
-  const auto y = over_pairs(a, b, [](double, double v) { return v; });
-  return pearson(ranks(x), ranks(y));
+  const auto x = ranks(over_pairs(a, b, [](double u, double) { return u; }));
+  const auto y = ranks(over_pairs(a, b, [](double, double v) { return v; }));
+  if (x.size() < 2) return k_nan;
+  // The mean rank is (n + 1)/2 exactly, ties or not: no rounding can make a constant vary.
+  const double mean = 0.5 * (static_cast<double>(x.size()) + 1.0);
+  double xx = 0, yy = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean) * (x[i] - mean);
+    yy += (y[i] - mean) * (y[i] - mean);
+    xy += (x[i] - mean) * (y[i] - mean);
+  }
+  if (!(xx > 0) || !(yy > 0)) return k_nan;
+  return std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0);
 }
 
 double median(std::vector<double> x) {

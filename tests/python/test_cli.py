@@ -1,0 +1,312 @@
+"""The command line as a user meets it: exit codes, messages, outputs that survive failures."""
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from conftest import forget_checksum
+
+
+def test_version_and_help(starglow):
+    run = starglow("--version")
+    assert run.returncode == 0 and re.match(r"starglow \d+\.\d+\.\d+ \(\w+.*\), .*kernels: ", run.stdout)
+    verbs = re.findall(r"^  (\S+) +\S", starglow("--help").stdout, re.M)
+    assert {"train", "predict", "evaluate", "mock", "import-k24", "inspect"} <= set(verbs)
+    for verb in verbs:
+        text = starglow(verb, "--help").stdout
+        assert text.index("Examples:") < text.index("Options:") and f"starglow {verb}" in text and "--seed" in text
+
+
+def test_start_up_and_prediction_are_quick(starglow, mock, tmp_path):
+    """Whole processes, smallest of ten: generous against a busy machine, far below what a reader would notice."""
+    def fastest(*arguments):
+        times = []
+        for _ in range(10):
+            start = time.perf_counter()
+            assert starglow(*arguments).returncode == 0
+            times.append(time.perf_counter() - start)
+        return min(times)
+    assert fastest("--version") < 0.02
+    many = tmp_path / "many.fits"
+    assert starglow("mock", "-n", 4000, "-o", many).returncode == 0
+    assert fastest("predict", many, "-o", tmp_path / "o.fits", "--overwrite") < 0.1
+
+
+USAGE = [
+    ([], "no verb"), (["predcit"], "Did you mean 'predict'?"), (["predict"], "an argument is missing"),
+    (["predict", "a.fits", "b.fits", "-o", "x"], "too many arguments"), (["predict", "t.fits"], "no output given"),
+    (["predict", "t.fits", "-o", "x", "--nosie"], "Did you mean '--noise'?"), (["predict", "t.fits", "-o", "x", "sede=4"], "Did you mean 'seed'?"),
+    (["predict", "t.fits", "-o", "x", "--threads", "-2"], "whole number >= 0"), (["predict", "t.fits", "-o", "x", "--seed", "one"], "a whole number"),
+    (["predict", "t.fits", "-o", "x", "--chunk", "0"], "1 to 16777216"), (["predict", "t.fits", "-o", "x", "--isa", "x86-64-v9"], "one of"),
+    (["train", "t.fits", "-o", "x", "epochs=-1"], "'-1'"), (["train", "t.fits", "-o", "x", "activation=tanh"], "polyswish"),
+    (["train", "t.fits", "-o", "x", "--preset", "best"], "one of point, k24"), (["train", "t.fits", "-o", "x", "learning_rate=nan"], "0 to 1"),
+    (["mock", "-n", "0", "-o", "x"], "1 to"), (["mock", "--population", "stars", "-o", "x"], "one of bands"),
+    (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "exclude each other"), (["evaluate", "t.fits", "--cv", "--folds", "1"], "2 to 1000"),
+    (["import-k24", "-o", "x"], "no weight file"),
+]
+
+
+@pytest.mark.parametrize("arguments,says", USAGE, ids=[" ".join(a) or "nothing" for a, _ in USAGE])
+def test_wrong_calls_exit_2(starglow, mock, tmp_path, arguments, says):
+    (tmp_path / "t.fits").symlink_to(mock)
+    run = starglow(*arguments, cwd=tmp_path)
+    assert run.returncode == 2, run.stderr
+    assert says in run.stderr and run.stdout == ""
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["t.fits"]
+
+
+def test_unknown_environment_isa_exits_2(starglow):
+    run = starglow("--version", env={"STARGLOW_ISA": "avx1024"})
+    assert run.returncode == 2 and "STARGLOW_ISA" in run.stderr
+
+
+def spoil(table, name, column=None, **change):
+    t = Table.read(table)
+    if column:
+        t.remove_column(column)
+    for key, value in change.items():
+        t[key] = value
+    forget_checksum(t)
+    t.write(name, overwrite=True)
+
+
+def test_bad_inputs_exit_3_and_leave_the_old_output(starglow, mock, tmp_path):
+    whole = mock.read_bytes()
+    bad = {}
+    (tmp_path / "empty.fits").write_bytes(b"")
+    (tmp_path / "text.fits").write_text("hello " * 2000)
+    (tmp_path / "cut.fits").write_bytes(whole[:20000])
+    (tmp_path / "rows.fits").write_bytes(re.sub(rb"NAXIS2  = +1000", b"NAXIS2  = 4611686018427387904".ljust(len(b"NAXIS2  =                 1000")), whole, count=1))
+    spoil(mock, tmp_path / "nobands.fits", "BAND_FLUX")
+    spoil(mock, tmp_path / "eleven.fits", BAND_FLUX=np.ones((1000, 11)))
+    spoil(mock, tmp_path / "floatid.fits", TARGETID=np.arange(1000) * 1.0)
+    fits.PrimaryHDU(np.zeros((3, 3))).writeto(tmp_path / "image.fits")
+    t = Table.read(mock)
+    t["BAND_FLUX"].unit = "Jy"
+    forget_checksum(t)
+    t.write(tmp_path / "jy.fits")
+    bad = {"empty": "2880 bytes", "text": "END card", "cut": "bytes by its headers", "rows": "", "nobands": "no column BAND_FLUX", "eleven": "expected 12",
+           "floatid": "2^53", "image": "no binary-table", "jy": "another unit", "absent": "no such file"}
+    output = tmp_path / "out.fits"
+    output.write_text("old")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    for name, says in bad.items():
+        run = starglow("predict", tmp_path / f"{name}.fits", "-o", output, "--overwrite")
+        assert run.returncode == 3, (name, run.returncode, run.stderr)
+        assert says in run.stderr, (name, run.stderr)
+        assert output.read_text() == "old"
+    for what in (tmp_path, "/dev/null"):
+        assert starglow("predict", what, "-o", output, "--overwrite").returncode == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_models_that_do_not_fit_exit_6_and_broken_ones_3(starglow, mock, tmp_path):
+    population = tmp_path / "p.safetensors"
+    assert starglow("train", mock, "--preset", "population", "-o", population).returncode == 0
+    cases = {population: 6}
+    (tmp_path / "cut.safetensors").write_bytes(population.read_bytes()[:1000])
+    (tmp_path / "pickle.safetensors").write_bytes(b"\x80\x03cos\nsystem\nq\x00.")
+    cases |= {tmp_path / "cut.safetensors": 3, tmp_path / "pickle.safetensors": 3, tmp_path / "absent": 3}
+    for model, code in cases.items():
+        run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--model", model)
+        assert run.returncode == code, (model, run.stderr)
+        assert not (tmp_path / "o.fits").exists()
+    assert starglow("predict", mock, "-o", tmp_path / "o.fits", "--draws", 4).returncode == 6
+    spoil(mock, tmp_path / "dust.fits")
+    with fits.open(tmp_path / "dust.fits", mode="update") as hdus:
+        hdus[1].header["MWCORR"] = True
+    run = starglow("predict", tmp_path / "dust.fits", "-o", tmp_path / "o.fits")
+    assert run.returncode == 6 and "MWCORR" in run.stderr
+
+
+def test_rows_without_answer_exit_4_and_stay(starglow, mock, tmp_path):
+    t = Table.read(mock)
+    flux = np.array(t["BAND_FLUX"])
+    flux[3, 4], flux[5, 0], flux[7, 1] = np.nan, -1, np.inf
+    spoil(mock, tmp_path / "t.fits", BAND_FLUX=flux)
+    run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits")
+    assert run.returncode == 4 and "3 rows have no answer" in run.stderr and "1 NONFINITE, 2 BAND_MISSING, 1 NEGATIVE_BAND, 2 NO_ANSWER" in run.stderr
+    out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
+    assert len(out) == 1000 and list(out["TARGETID"]) == list(t["TARGETID"])
+    assert list(np.flatnonzero(np.isnan(np.ma.filled(out["HALPHA_EW"], np.nan)))) == [3, 5, 7]
+    assert starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits", "--overwrite", "--allow-partial").returncode == 0
+    run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "strict.fits", "--strict")
+    assert run.returncode == 3 and not (tmp_path / "strict.fits").exists()
+    spoil(mock, tmp_path / "all.fits", BAND_FLUX=np.full((1000, 12), np.nan))
+    run = starglow("predict", tmp_path / "all.fits", "-o", tmp_path / "all_out.fits", "--noise")
+    assert run.returncode == 4 and len(Table.read(tmp_path / "all_out.fits", hdu="GALAXIES")) == 1000
+    spoil(mock, tmp_path / "z.fits", Z=np.where(np.arange(1000) == 9, -1, t["Z"]))
+    run = starglow("predict", tmp_path / "z.fits", "-o", tmp_path / "z_out.fits")
+    assert run.returncode == 0 and "1 NO_LUMINOSITY, 1 Z_RANGE" in run.stderr  # informational
+
+
+def test_an_empty_table_gives_an_empty_table(starglow, mock, tmp_path):
+    t = Table.read(mock)[:0]
+    forget_checksum(t)
+    t.write(tmp_path / "t.fits")
+    run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits")
+    assert run.returncode == 0, run.stderr
+    assert len(Table.read(tmp_path / "o.fits", hdu=1)) == 0
+
+
+def test_outputs_that_cannot_be_written_exit_5(starglow, mock, tmp_path):
+    assert starglow("predict", mock, "-o", tmp_path / "no" / "folder" / "o.fits").returncode == 5
+    assert starglow("predict", mock, "-o", tmp_path).returncode == 5
+    assert starglow("predict", mock, "-o", "/dev/full", "--overwrite").returncode == 5
+    run = starglow("inspect", mock, preexec_fn=lambda: os.dup2(os.open("/dev/full", os.O_WRONLY), 1))
+    assert run.returncode == 5
+    # a limit on file sizes stands in for a full disk
+    import resource
+    output = tmp_path / "o.fits"
+    output.write_text("old")
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+    run = starglow("predict", mock, "-o", output, "--overwrite", preexec_fn=limit)
+    assert run.returncode == 5, run.stderr
+    assert output.read_text() == "old" and sorted(p.name for p in tmp_path.iterdir()) == ["o.fits"]
+
+
+def test_existing_outputs_are_kept_without_overwrite(starglow, mock, tmp_path):
+    (tmp_path / "o.fits").write_text("old")
+    run = starglow("predict", mock, "-o", tmp_path / "o.fits")
+    assert run.returncode == 2 and "--overwrite" in run.stderr and (tmp_path / "o.fits").read_text() == "old"
+
+
+def test_odd_file_names(starglow, mock, tmp_path):
+    for name in ("with blanks.fits", "ünïcode ☆.fits", "a[1].fits", "x+1.fits", "!bang.fits", "(p).fits"):
+        assert starglow("predict", mock, "-o", tmp_path / name).returncode == 0, name
+        assert starglow("predict", mock, "-o", name, cwd=tmp_path, env={}).returncode == 2
+        assert starglow("inspect", tmp_path / name).returncode == 0, name
+
+
+def numbers(path):
+    data = Path(path).read_bytes()
+    return data[:data.rindex(b"XTENSION")]  # all but PROVENANCE, which holds the time
+
+
+def test_equal_bytes_for_any_threads_chunks_and_instruction_sets(starglow, mock, tmp_path):
+    reference = None
+    for threads, chunk in [(1, 65536), (2, 7), (7, 4096), (16, 333)]:
+        out = tmp_path / f"{threads}.fits"
+        assert starglow("predict", mock, "-o", out, "--noise", "--threads", threads, "--chunk", chunk).returncode == 0
+        reference = reference or numbers(out)
+        assert numbers(out) == reference
+    for isa in ("x86-64-v2", "x86-64-v3"):
+        run = starglow("predict", mock, "-o", tmp_path / f"{isa}.fits", "--isa", isa)
+        if run.returncode == 2:
+            continue
+        a, b = Table.read(tmp_path / f"{isa}.fits", hdu=1), Table.read(tmp_path / "1.fits", hdu=1)
+        np.testing.assert_allclose(a["HALPHA_EW"], b["HALPHA_EW"], rtol=2e-6, atol=1e-6)
+
+
+def test_settings_have_an_order_and_an_origin(starglow, mock, tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text("seed = 5\nthreads = 3\n[train]\nepochs = 7\nhidden = [8, 8]\n[predict]\nnoise = true\n")
+    run = starglow("train", mock, "-o", "x", "--config", config, "--seed", 6, "members=2", "--print-config", env={"STARGLOW_THREADS": "2", "STARGLOW_SEED": "9"})
+    assert run.returncode == 0, run.stderr
+    lines = {line.split(" = ")[0]: line for line in run.stdout.splitlines()}
+    assert re.search(r"= 6 +# flag", lines["seed"]) and re.search(r"= 2 +# environment STARGLOW_THREADS", lines["threads"])
+    assert re.search(r'"7" +# .*c.toml:4', lines["epochs"]) and '"8,8"' in lines["hidden"]
+    assert "# override" in lines["members"] and "# preset point" in lines["batch"]
+    config.write_text("sede = 5\n")
+    run = starglow("train", mock, "-o", "x", "--config", config)
+    assert run.returncode == 3 and "c.toml:1" in run.stderr and "'seed'" in run.stderr
+    for text in ("a = [", "seed = 1979-05-27", "seed = 'x'\n", "\xff"):
+        config.write_text(text, encoding="latin-1")
+        assert starglow("train", mock, "-o", "x", "--config", config).returncode in (2, 3)
+    assert starglow("train", mock, "-o", "x", "--config", tmp_path).returncode == 3
+
+
+def test_dry_run_and_json_log(starglow, mock, tmp_path):
+    run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--dry-run", "--json-log")
+    assert run.returncode == 0 and not (tmp_path / "o.fits").exists()
+    import json
+    assert any("would predict 1000 rows" in json.loads(line)["message"] for line in run.stderr.splitlines())
+
+
+def test_interrupt_leaves_nothing(binary, mock, tmp_path):
+    for sent, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        process = subprocess.Popen([str(binary), "train", str(mock), "-o", str(tmp_path / "m.safetensors"), "epochs=100000"], stderr=subprocess.PIPE)
+        time.sleep(1.0)
+        process.send_signal(sent)
+        assert process.wait(timeout=10) == code
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_training_repeats_bit_for_bit(starglow, mock, tmp_path):
+    for k, threads in enumerate((1, 2, 3)):
+        assert starglow("train", mock, "-o", tmp_path / f"{k}.safetensors", "epochs=3", "members=3", "--threads", threads).returncode == 0
+    files = [(tmp_path / f"{k}.safetensors").read_bytes() for k in range(3)]
+    assert files[0] == files[1] == files[2]
+
+
+def test_evaluate_by_file_columns_and_cv(starglow, mock, tmp_path):
+    assert starglow("predict", mock, "-o", tmp_path / "o.fits").returncode == 0
+    run = starglow("evaluate", mock, "--predictions", tmp_path / "o.fits", "--bootstrap", 20, "--json", tmp_path / "a.json")
+    assert run.returncode == 0 and "HALPHA" in run.stdout
+    run = starglow("evaluate", mock, "--bootstrap", 20, "--json", tmp_path / "b.json")
+    assert run.returncode == 0
+    import json
+    a, b = (json.loads((tmp_path / f"{n}.json").read_text())["predictions"][0]["lines"]["HALPHA"]["rho"] for n in "ab")
+    assert abs(a - b) < 1e-6  # through a file in float32
+    run = starglow("evaluate", mock, "--cv", "epochs=2", "members=1", "sibling=false", "--bootstrap", 0, "--write-predictions", tmp_path / "oof.fits")
+    assert run.returncode == 0, run.stderr
+    assert np.isfinite(Table.read(tmp_path / "oof.fits", hdu=1)["HALPHA_EW"]).all()
+    run = starglow("evaluate", mock, "--predictions", tmp_path / "oof.fits", "--against", tmp_path / "o.fits", "--bootstrap", 0)
+    assert run.returncode == 0 and "minus" in run.stdout
+
+
+def test_inspect_tables_and_models(starglow, mock, tmp_path):
+    import json
+    assert starglow("predict", mock, "-o", tmp_path / "o.fits").returncode == 0
+    j = json.loads(starglow("inspect", tmp_path / "o.fits", "--json").stdout)
+    assert [h["name"] for h in j["hdus"]] == ["", "GALAXIES", "PROVENANCE"] and j["hdus"][1]["checksum"] == "verified"
+    assert ["REVISION" in dict(j["hdus"][2]["provenance"])] == [True]
+    assert starglow("train", mock, "-o", tmp_path / "m.safetensors", "epochs=1", "members=1").returncode == 0
+    j = json.loads(starglow("inspect", tmp_path / "m.safetensors", "--json").stdout)
+    assert j["metadata"]["kind"] == "mlp" and j["layout"] == "as its hash says"
+    (tmp_path / "x").write_text("what am I?")
+    assert starglow("inspect", tmp_path / "x").returncode == 3
+
+
+def test_shipped_model_and_population_come_from_their_command(starglow, shared, tmp_path):
+    """The files in models/ are what `starglow train` makes of the DESI table, byte by byte on the same instruction set."""
+    table = shared / "desi_bgs/desi_edr_bgs.fits"
+    root = Path(__file__).resolve().parents[2]
+    if "x86-64-v4" not in starglow("--version").stdout:
+        pytest.skip("the shipped model was trained with x86-64-v4")
+    for name, options in (("starglow", []), ("population", ["--preset", "population"])):
+        assert starglow("train", table, "-o", tmp_path / f"{name}.safetensors", *options).returncode == 0
+        assert (tmp_path / f"{name}.safetensors").read_bytes() == (root / f"models/{name}.safetensors").read_bytes(), name
+
+
+def test_cross_validated_scores_beat_the_published_predictions(starglow, shared, tmp_path):
+    """The bars of the shipped recipe, on the same galaxies, with paired errors."""
+    import json
+    run = starglow("evaluate", shared / "desi_bgs/desi_edr_bgs.fits", "--cv", "sibling=false", "--json", tmp_path / "e.json")
+    assert run.returncode == 0, run.stderr
+    d = json.loads((tmp_path / "e.json").read_text())["differences"][0]
+    assert d["mean10"]["rho"] >= 0.010
+    for line, s in d["lines"].items():
+        assert s["rho"] > -2 * s["rho_error"] and s["nmad"] < 2 * s["nmad_error"], (line, s)
+    for line in ("HALPHA", "NII_6584"):
+        assert d["lines"][line]["rho"] > 2 * d["lines"][line]["rho_error"]
+
+
+def test_import_k24_of_the_published_files(starglow, shared, tmp_path):
+    folder = shared / "k24_weights"
+    run = starglow("import-k24", folder / "params_of_model_with_luminosity.npy", "--without-luminosity",
+                   folder / "params_of_model_without_luminosity.npy", "-o", tmp_path / "k24.safetensors")
+    assert run.returncode == 0, run.stderr
+    run = starglow("predict", shared / "desi_bgs/desi_edr_bgs.fits", "-o", tmp_path / "o.fits", "--model", tmp_path / "k24.safetensors")
+    assert run.returncode == 0, run.stderr
+    out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
+    assert abs(out["HALPHA_EW"][0] - 48.615248) < 1e-4
