@@ -21,7 +21,7 @@ def test_version_and_help(starglow):
     assert {"train", "predict", "evaluate", "mock", "import-k24", "inspect"} <= set(verbs)
     for verb in verbs:
         text = starglow(verb, "--help").stdout
-        assert text.index("Examples:") < text.index("Options:") and f"starglow {verb}" in text and "--seed" in text
+        assert text.index("Examples:") < text.index("Common:") and f"starglow {verb}" in text and "--seed" in text
 
 
 def test_start_up_and_prediction_are_quick(starglow, mock, tmp_path):

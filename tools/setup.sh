@@ -1,0 +1,57 @@
+# Shared by demo and check: what they install and build. Sourced, from the project's root.
+
+say() { printf '\n==> %s\n' "$*"; }
+
+# install_packages FILE...: the Debian packages that are listed and not installed.
+install_packages() {
+  local missing=() package
+  for package in $(cat "$@"); do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  # A tool that is there by other means counts too.
+  local wanted=()
+  for package in "${missing[@]}"; do
+    case $package in
+      nodejs) command -v node >/dev/null && continue ;;
+      cmake) command -v cmake >/dev/null && cmake --version | head -1 | grep -Eq ' (3\.(2[5-9]|[3-9][0-9])|[4-9])' && continue ;;
+      g++ | git | python3-venv) [ "$package" != python3-venv ] && command -v "${package}" >/dev/null && continue
+        [ "$package" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
+      ninja-build) command -v ninja >/dev/null && continue ;;
+    esac
+    wanted+=("$package")
+  done
+  [ ${#wanted[@]} -eq 0 ] && return 0
+  say "installing: ${wanted[*]}"
+  local as=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "These Debian packages are missing, and this is neither root nor sudo: ${wanted[*]}" >&2; exit 1; }
+    as=(sudo)
+  fi
+  "${as[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+}
+
+# build_preset NAME: configures and builds; the compiler's words are shown only when it fails.
+build_preset() {
+  local log
+  log=$(mktemp)
+  if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)"; } >"$log" 2>&1; then
+    cat "$log"
+    rm -f "$log"
+    echo "the build '$1' failed" >&2
+    return 1
+  fi
+  rm -f "$log"
+}
+build_release() { build_preset release; }
+
+# python_environment: .venv with the pinned packages of the tests.
+python_environment() {
+  local stamp=.venv/requirements.txt
+  if ! cmp -s tests/requirements.txt "$stamp"; then
+    say "python: making .venv with $(grep -c == tests/requirements.txt) pinned packages"
+    python3 -m venv .venv
+    .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$stamp"
+  fi
+}
