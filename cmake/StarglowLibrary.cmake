@@ -2,7 +2,7 @@
 add_library(starglow_flags INTERFACE)
 target_compile_features(starglow_flags INTERFACE cxx_std_20)
 target_compile_options(starglow_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion
+  -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion
   $<$<BOOL:${STARGLOW_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false alarms on std::string in g++ 12 (GCC bug 105329)
   -ffp-contract=off)  # the same sums on every compiler; the kernels choose their own (src/kernels)

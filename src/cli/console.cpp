@@ -94,7 +94,7 @@ void install_signal_handlers() {
   struct sigaction action{};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESETHAND | SA_RESTART;  // a second signal ends the process at once
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // a second signal ends the process at once
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an output error, reported as such

@@ -196,8 +196,10 @@ std::string format_safetensors(const SafeTensors& content) {
   // Widest numbers first, so that each tensor starts at a multiple of its width.
   std::vector<const std::pair<const std::string, Tensor>*> order;
   for (const auto& item : content.tensors) order.push_back(&item);
-  std::stable_sort(order.begin(), order.end(),
-                   [](auto a, auto b) { return width_of(a->second.dtype) > width_of(b->second.dtype); });
+  std::sort(order.begin(), order.end(), [](auto a, auto b) {
+    const auto wa = width_of(a->second.dtype), wb = width_of(b->second.dtype);
+    return wa != wb ? wa > wb : a->first < b->first;
+  });
   for (const auto* item : order) {
     const auto& tensor = item->second;
     header[item->first] = {

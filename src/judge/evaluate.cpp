@@ -24,7 +24,7 @@ struct Sample {
     const auto order = [](const std::vector<double>& x) {
       std::vector<std::size_t> o(x.size());
       std::iota(o.begin(), o.end(), std::size_t{0});
-      std::stable_sort(o.begin(), o.end(), [&](auto i, auto j) { return x[i] < x[j]; });
+      std::sort(o.begin(), o.end(), [&](auto i, auto j) { return x[i] != x[j] ? x[i] < x[j] : i < j; });
       return o;
     };
     by_obs = order(obs);

@@ -14,7 +14,7 @@ TEST(WorkerPool, EachShardRunsOnceForAnyThreads) {
   for (const unsigned threads : {1U, 2U, 3U, 7U, 16U}) {
     WorkerPool pool(threads);
     EXPECT_EQ(pool.threads(), threads);
-    for (const std::size_t n : {0, 1, 2, 5, 1000}) {
+    for (const std::size_t n : {0U, 1U, 2U, 5U, 1000U}) {
       std::vector<std::atomic<int>> seen(n);
       pool.for_shards(n, [&](std::size_t k) { ++seen[k]; });
       for (auto& s : seen) EXPECT_EQ(s, 1);
@@ -49,7 +49,7 @@ TEST(WorkerPool, TheErrorOfTheLowestShardIsRethrownAndTheRestIsDone) {
 }
 
 TEST(Shards, CoverTheRangeWithoutGaps) {
-  for (const std::size_t n : {0, 1, 63, 64, 65, 1000}) {
+  for (const std::size_t n : {0U, 1U, 63U, 64U, 65U, 1000U}) {
     std::size_t at = 0;
     for (std::size_t k = 0; k < shard_count(n, 64); ++k) {
       EXPECT_EQ(shard(k, n, 64).first, at);

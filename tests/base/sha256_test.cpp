@@ -16,7 +16,7 @@ TEST(Sha256, PublishedVectors) {
 
 TEST(Sha256, PiecesOfAnySizeGiveTheSameSum) {
   const std::string text(1000, 'q');
-  for (const std::size_t piece : {1, 7, 63, 64, 65, 999}) {
+  for (const std::size_t piece : {1U, 7U, 63U, 64U, 65U, 999U}) {
     Sha256 sum;
     for (std::size_t i = 0; i < text.size(); i += piece) sum.add(std::string_view(text).substr(i, piece));
     EXPECT_EQ(sum.hex(), sha256(text)) << piece;

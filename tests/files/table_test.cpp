@@ -98,7 +98,7 @@ TEST(Table, ChunksOfAnySizeWriteAndReadTheSame) {
   const TempFolder folder;
   write_example(folder / "all.fits", 100000, 5000);
   const Galaxies all = read_table(folder / "all.fits");
-  for (const std::size_t chunk : {1, 7, 4096}) {
+  for (const std::size_t chunk : {1U, 7U, 4096U}) {
     write_example(folder / ("c" + std::to_string(chunk)), chunk, 5000);
     EXPECT_EQ(numbers_of(folder / ("c" + std::to_string(chunk))), numbers_of(folder / "all.fits")) << chunk;
     const TableReader reader(folder / "all.fits");

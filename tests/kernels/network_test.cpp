@@ -24,7 +24,7 @@ std::vector<Case> cases() {
   for (const auto activation : {Activation::selu, Activation::polyswish, Activation::silu})
     for (const std::vector<std::int32_t>& sizes :
          {std::vector<std::int32_t>{12, 64, 128, 64, 1}, {13, 64, 64, 8}, {3, 5, 11}, {1, 1}, {2, 7, 7, 7, 7, 7, 7, 3}})
-      for (const std::size_t n : {0, 1, 7, 15, 16, 17, 130}) all.push_back({{sizes, activation}, n});
+      for (const std::size_t n : {0U, 1U, 7U, 15U, 16U, 17U, 130U}) all.push_back({{sizes, activation}, n});
   return all;
 }
 

@@ -151,7 +151,7 @@ TEST(Model, BitEqualForAnyThreadsAndChunks) {
     const auto p = model.predict(g, pool);
     EXPECT_TRUE(std::equal(p.ew.flat().begin(), p.ew.flat().end(), whole.ew.flat().begin()));
   }
-  for (const std::size_t chunk : {1, 7, 512}) {
+  for (const std::size_t chunk : {1U, 7U, 512U}) {
     for (std::size_t first = 0; first < 200; first += chunk) {
       std::vector<std::size_t> rows;
       for (std::size_t i = first; i < std::min(first + chunk, g.n); ++i) rows.push_back(i);

@@ -71,7 +71,7 @@ TEST(Population, DrawsDependOnSeedAndIdAlone) {
   WorkerPool one(1), many(7);
   const Galaxies all = p.sample(4, 100, 5000, one), again = p.sample(4, 100, 5000, many);
   EXPECT_TRUE(std::equal(all.band_flux.flat().begin(), all.band_flux.flat().end(), again.band_flux.flat().begin()));
-  for (const std::size_t chunk : {1, 7, 4096})
+  for (const std::size_t chunk : {1U, 7U, 4096U})
     for (std::size_t first = 0; first < 400; first += chunk) {
       const Galaxies part = p.sample(4, 100 + static_cast<std::int64_t>(first), std::min<std::size_t>(chunk, 50), one);
       for (std::size_t i = 0; i < part.n; ++i)

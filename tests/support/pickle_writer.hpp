@@ -84,7 +84,7 @@ class PickleWriter {
   void little(std::uint64_t v, int n) {
     for (int i = 0; i < n; ++i) out += static_cast<char>(v >> (8 * i));
   }
-  int memo_ = 0;
+  unsigned memo_ = 0;
 };
 
 template <class T>
