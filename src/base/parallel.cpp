@@ -73,6 +73,7 @@ unsigned WorkerPool::threads() const noexcept { return static_cast<unsigned>(sta
 
 void WorkerPool::for_shards(std::size_t n_shards, const std::function<void(std::size_t)>& work) {
   State& s = *state_;
+  const bool wake = n_shards > 1 && !s.workers.empty();
   {
     const std::lock_guard lock(s.mutex);
     s.work = &work;
@@ -80,10 +81,10 @@ void WorkerPool::for_shards(std::size_t n_shards, const std::function<void(std::
     s.next = 0;
     s.error = nullptr;
     s.error_shard = std::numeric_limits<std::size_t>::max();
-    s.busy = n_shards > 1 ? s.workers.size() : 0;
-    if (s.busy > 0) ++s.generation;
+    s.busy = wake ? s.workers.size() : 0;
+    if (wake) ++s.generation;
   }
-  if (s.busy > 0) s.start.notify_all();
+  if (wake) s.start.notify_all();
   s.take_shards();
   std::unique_lock lock(s.mutex);
   s.done.wait(lock, [&] { return s.busy == 0; });
