@@ -100,7 +100,7 @@ int run(const Settings& settings, Console& console) {
       for (const auto flags : p.flags) {
         fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
         flagged += flags != 0 ? 1 : 0;
-        for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1 : 0;
+        for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
       }
       bar.update(static_cast<double>(first + count));
     }

@@ -37,7 +37,7 @@ int run(const Settings& settings, Console& console) {
   if (reader.has_column("FLAGS")) {
     std::vector<std::size_t> counts(k_flags.size(), 0);
     for (const auto flags : reader.read_integers("FLAGS", 0, reader.rows()))
-      for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1 : 0;
+      for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
     const std::string text = flag_counts(counts);
     out += "  flags: " + (text.empty() ? "none" : text) + "\n";
   }
