@@ -93,8 +93,11 @@ std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std:
 
 // Metadata that say how the tensors are run; the rest is description.
 bool is_structural(const std::string& key) {
-  return key == "kind" || key == "format_version" || key == "lines" || key == "band_edges" || key.ends_with(".sizes") ||
-         key.ends_with(".activation") || key.ends_with(".features") || key.ends_with(".outputs");
+  if (key == "kind" || key == "format_version" || key == "lines" || key == "band_edges") return true;
+  const auto dot = key.find('.');
+  const std::string group = key.substr(0, dot), item = dot == std::string::npos ? "" : key.substr(dot + 1);
+  return (group == "full" || group == "no_luminosity") &&
+         (item == "sizes" || item == "activation" || item == "features" || item == "outputs");
 }
 
 void check_value(const SafeTensors& content, const std::string& key, const std::string& wanted) {
