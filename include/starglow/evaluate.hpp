@@ -19,10 +19,13 @@ inline constexpr std::array<const char*, k_n_scores> k_score_names{"rho", "nmad"
 using Scores = std::array<double, k_n_scores>;
 Scores score(std::span<const double> obs, std::span<const double> pred);
 
-/// EWs that somebody predicts for the rows of a table: (n, 10), NaN = none.
+/// EWs that somebody predicts for the rows of a table: (n, 10), NaN = none. A prediction with a distribution has
+/// intrinsic draws too, as Prediction::draws.
 struct NamedPrediction {
   std::string name;
   Matrix<double> ew;
+  Matrix<float> draws = {};
+  std::size_t n_draws = 0;
 };
 
 /// A value and its bootstrap standard error (0 without bootstrap).
@@ -63,9 +66,20 @@ std::string evaluation_table(const Evaluation& evaluation);  ///< aligned, for p
 std::string evaluation_json(const Evaluation& evaluation);   ///< NaN as null
 
 /// Out-of-fold predictions: each of `folds` parts (fold_of(TARGETID)) is predicted by a model trained on the others.
-/// `fold_done(k)` after each; training progress as in train(). Error(input) without TARGETID.
-NamedPrediction cross_validate(const Galaxies& table, const TrainConfig& config, unsigned folds,
-                               bool without_luminosity, WorkerPool& pool,
-                               const std::function<void(unsigned, const TrainProgress&)>& progress = {});
+/// A joint recipe gives `draws` draws too. Training progress as in train(). Error(input) without TARGETID.
+struct CrossValidation {
+  unsigned folds = 5;
+  std::size_t draws = 0;
+  std::uint64_t seed = 1;  ///< of the draws
+  /// Ways to change the galaxies before the models predict them, e.g. to take bands away; one prediction each.
+  struct Variant {
+    std::string name;
+    std::function<void(Galaxies&)> change;
+  };
+  std::vector<Variant> variants = {{"", [](Galaxies&) {}}};
+};
+std::vector<NamedPrediction> cross_validate(const Galaxies& table, const TrainConfig& config,
+                                            const CrossValidation& how, WorkerPool& pool,
+                                            const std::function<void(unsigned, const TrainProgress&)>& progress = {});
 
 }  // namespace starglow

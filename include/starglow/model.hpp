@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "starglow/domain.hpp"
 #include "starglow/features.hpp"
 #include "starglow/galaxies.hpp"
+#include "starglow/joint.hpp"
 #include "starglow/lines.hpp"
 #include "starglow/network.hpp"
 #include "starglow/noise_model.hpp"
@@ -18,9 +20,10 @@
 
 namespace starglow {
 
-/// Networks of one shape that answer together. Two uses of one structure:
+/// Networks of one shape that answer together. Three uses of one structure:
 ///  - kind "k24": n_nets = number of lines, net k gives line outputs[k] (n_out = 1);
-///  - kind "mlp": n_nets = ensemble members, each gives all `outputs`; members are averaged in asinh EW.
+///  - kind "mlp": n_nets = ensemble members, each gives all `outputs`; members are averaged in asinh EW;
+///  - kind "joint": members as in "mlp", their outputs are the parameters of a JointHead, averaged.
 /// Network k sees (x - x_mean[k]) / x_scale[k]; output j is asinh(EW/A) = y_mean[j] + y_scale[j] * network output.
 struct NetworkBank {
   NetworkShape shape;
@@ -30,18 +33,24 @@ struct NetworkBank {
   std::vector<float> params;            ///< (n_nets, shape.n_params())
   Matrix<double> x_mean, x_scale;       ///< (n_nets, n_in)
   std::vector<std::size_t> outputs;     ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
-  std::vector<double> y_mean, y_scale;  ///< one an output
+  std::vector<double> y_mean, y_scale;  ///< one a line of `outputs`
+  std::optional<JointHead> joint;       ///< kind "joint"
 
   bool per_line() const noexcept { return kind_per_line; }
 };
 
 struct PredictOptions {
-  bool float64 = false;  ///< run the networks in double: for tests and comparisons, half as fast
+  bool float64 = false;    ///< run the networks in double: for tests and comparisons, half as fast
+  std::size_t draws = 0;   ///< joint draws a galaxy (kind joint)
+  std::uint64_t seed = 1;  ///< of the draws
+  OutOfDomain out_of_domain = OutOfDomain::warn;
+  std::size_t first_row = 0;  ///< of this chunk in its table: the id of rows without TARGETID
 };
 
 /// How a table's conventions fit those that a model was trained with.
 struct ConventionReport {
   bool luminosity_usable = true;   ///< same aperture and an absolute flux scale
+  bool redshift_usable = true;     ///< same aperture: at another one redshift stands for another part of the galaxy
   std::vector<std::string> notes;  ///< for people: what is unknown, what was decided
 };
 
@@ -49,18 +58,21 @@ struct ConventionReport {
 struct Prediction {
   Matrix<double> ew;                ///< (n, 10) point or median of the intrinsic distribution
   Matrix<double> p16, p84;          ///< (n, 10), empty for point models
+  Matrix<float> draws;              ///< (n, 10 * draws): draw k of line l in column l * draws + k; draw k of all lines
+                                    ///< belongs together
   std::vector<std::int32_t> flags;  ///< (n)
 };
 
 /// A trained model: immutable, cheap to copy, safe to share between threads.
 class Model {
  public:
-  /// The parts of a model file. `full` or `no_luminosity` may be absent, not both.
+  /// The parts of a model file. `full` or `partial` may be absent, not both.
   struct Parts {
-    std::string kind;                             ///< "k24" or "mlp"
-    std::optional<NetworkBank> full;              ///< with luminosity
-    std::optional<NetworkBank> no_luminosity;     ///< its sibling
+    std::string kind;                             ///< "k24", "mlp" or "joint"
+    std::optional<NetworkBank> full;              ///< for galaxies that have all the features
+    std::optional<NetworkBank> partial;           ///< for those that lack luminosity, redshift or, with masks, bands
     std::map<std::string, std::string> metadata;  ///< everything else; docs/model-format.md
+    std::optional<Domain> domain;                 ///< where the training galaxies lie
     std::optional<NoiseModel> noise;              ///< law of the measurement errors, noise_model.hpp
   };
 
@@ -74,6 +86,7 @@ class Model {
   void save(const std::filesystem::path& path, bool overwrite = false) const;
 
   const Parts& parts() const noexcept;
+  bool has_distribution() const noexcept { return parts().kind == "joint"; }
   /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
   const std::string& hash() const noexcept;
   std::size_t n_params() const noexcept;  ///< of all networks, both siblings
@@ -81,10 +94,18 @@ class Model {
   /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale
   /// absent, other aperture) get the sibling without luminosity and NO_LUMINOSITY.
   /// Error(model) when the table's conventions clash with the model's in a way that cannot be repaired.
+  /// Networks with masks (features.hpp) answer from any six bands or more.
   Prediction predict(const Galaxies& galaxies, WorkerPool& pool, const PredictOptions& options = {}) const;
 
-  /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed. NaN
-  /// where predict() has no answer.
+  /// The joint intrinsic distribution of every galaxy; components = 0 where there is no answer. Error(model): a point
+  /// model.
+  std::vector<LineDistribution> distributions(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// Joint draws, as Prediction::draws, EWs in A. Random numbers: stream intrinsic, lane 0 of draw k picks the
+  /// component, lanes 1 to 8 are its normals.
+  Matrix<float> sample(const Galaxies& galaxies, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const;
+
+  /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed. For kind
+  /// joint: of the median. NaN where predict() has no answer; 0 for a missing band.
   Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
   /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
   Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;
@@ -96,8 +117,11 @@ class Model {
 
  private:
   struct Compiled;
+  struct Answer;
   template <class T>
-  void predict_shard(const Galaxies&, const ConventionReport&, Shard, Prediction&, Matrix<double>* jacobian) const;
+  void predict_shard(const Galaxies&, const ConventionReport&, Shard, const PredictOptions&, const Answer&) const;
+  Prediction answer(const Galaxies&, WorkerPool&, const PredictOptions&, Matrix<double>* jacobian,
+                    std::vector<LineDistribution>* distributions) const;
   std::shared_ptr<const Compiled> compiled_;
 };
 

@@ -1,12 +1,15 @@
 #pragma once
 /// Everything a user of the library needs.
+#include "starglow/calibration.hpp"
 #include "starglow/cosmology.hpp"
+#include "starglow/domain.hpp"
 #include "starglow/error.hpp"
 #include "starglow/evaluate.hpp"
 #include "starglow/features.hpp"
 #include "starglow/flags.hpp"
 #include "starglow/galaxies.hpp"
 #include "starglow/import_k24.hpp"
+#include "starglow/joint.hpp"
 #include "starglow/lines.hpp"
 #include "starglow/metrics.hpp"
 #include "starglow/model.hpp"

@@ -12,17 +12,23 @@
 
 namespace starglow {
 
-/// A training recipe for a point model. Every member is a key of `starglow train --config`, an option and an override;
+/// A training recipe. Every member is a key of `starglow train --config`, an option and an override;
 /// docs/training.md lists them with the values of the presets.
 struct TrainConfig {
-  std::string preset = "point";
+  std::string preset = "joint";
+  bool joint = true;      ///< the joint intrinsic distribution of the lines; false: points
   bool per_line = false;  ///< one network a line (K24) instead of one trunk for the eight independent lines
   std::vector<std::int32_t> hidden{48, 96, 48};
   Activation activation = Activation::polyswish;
   std::int64_t members = 8;  ///< networks averaged in asinh EW (shared trunk only)
   bool log_lum = true;       ///< feature: luminosity
   bool z = true;             ///< feature: redshift
-  bool sibling = true;       ///< also train the networks without luminosity and redshift
+  bool sibling = true;       ///< also train networks for galaxies that lack luminosity, redshift or bands
+  bool masks = true;  ///< the sibling learns to do without any of them; false: it has luminosity and redshift never
+  std::int64_t sibling_members = 6;
+  std::int64_t sibling_epochs = 350;
+  double mask_rate = 0.8;      ///< sibling: fraction of galaxies that lose bands at each step
+  double lum_mask_rate = 0.4;  ///< sibling: fraction that lose the luminosity, half of them the redshift too
   std::int64_t epochs = 90;
   std::int64_t batch = 256;     ///< galaxies a step
   double learning_rate = 1e-3;  ///< peak
@@ -34,6 +40,15 @@ struct TrainConfig {
   double noise_floor = 2.0;     ///< weights 1/(1 + (sd of asinh EW by EW_IVAR / noise_floor)^2); 0: equal weights
   double input_noise = 0.0;     ///< sd of normal noise added to standardised features at each step
   double gradient_clip = 0.0;   ///< largest norm of a step's gradient; 0: none
+  std::int64_t sibling_joint_epochs = 20;  ///< of the sibling's joint distribution
+  std::int64_t components = 2;             ///< normal distributions of the joint mixture
+  std::int64_t joint_epochs = 40;          ///< of the joint distribution, after those of the points
+  double joint_rate = 2e-4;                ///< peak rate of AdamW for the joint distribution
+  double factor_rate = 10.0;               ///< the same for the correlations, in units of joint_rate
+  bool deconvolve = true;                  ///< take the labels' known noise out of the distribution
+  bool censor = true;                  ///< a line without a number is one that was not found, not one that is missing
+  bool correlate = true;               ///< fit correlations; false: lines independent within a component
+  std::int64_t calibration_folds = 5;  ///< parts that calibrate the quantiles of a model trained on the rest; 0: none
   double validation = 0.0;     ///< fraction of galaxies, chosen by a hash of TARGETID, kept for early stopping; 0: none
   std::int64_t patience = 10;  ///< epochs without a better validation loss before the end
   std::uint64_t seed = 1;
@@ -48,16 +63,17 @@ struct ConfigField {
 };
 std::span<const ConfigField> train_config_fields();
 
-/// "k24": ten networks 12-64-128-64-1 SELU, N(0, 0.1) start (K24 section "Network"; rate, epochs and batch are ours:
-/// the paper does not give them). "point": the recipe of the shipped model. Error(usage) for another name.
+/// "joint": the recipe of the shipped model. "point": an ensemble of points with a sibling without luminosity. "k24":
+/// ten networks 12-64-128-64-1 SELU, N(0, 0.1) start (K24 section "Network"; rate, epochs and batch are ours: the paper
+/// does not give them). Error(usage) for another name.
 TrainConfig train_preset(std::string_view name);
 std::vector<std::string> train_preset_names();
 
 /// What a progress callback sees, from one thread at a time.
 struct TrainProgress {
-  std::string_view stage;                ///< "with luminosity", "without luminosity"
-  std::int64_t networks_done, networks;  ///< of this stage
-  double epochs_done, epochs;            ///< over all networks of both stages
+  std::string_view stage;                ///< "points", "joint distribution", "calibration"
+  std::int64_t networks_done, networks;  ///< of the whole training
+  double epochs_done, epochs;            ///< over all networks
   double loss;                           ///< mean training loss of the latest finished epoch
 };
 

@@ -1,4 +1,4 @@
-#include "starglow/evaluate.hpp"
+#include "starglow/calibration.hpp"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,16 @@ void declare(OptionSet& set) {
   set.add({"cv", OptionType::flag,
            "cross-validate the training recipe in place of a model (folds by a hash of TARGETID)", "false"});
   set.add({"folds", OptionType::integer, "folds of --cv", "5"});
-  set.add({"without_luminosity", OptionType::flag, "judge the networks without luminosity", "false"});
+  set.add({"without_luminosity", OptionType::flag, "judge without luminosity", "false"});
+  set.add({"without_redshift", OptionType::flag, "judge without redshift and luminosity", "false"});
+  set.add({"missing", OptionType::flag, "with --cv: also without some bands, without luminosity, without redshift",
+           "false"});
+  set.add({"hide_blue", OptionType::integer, "judge without this many of the bluest bands", "0", "N"});
+  set.add({"hide_red", OptionType::integer, "judge without this many of the reddest bands", "0", "N"});
+  set.add(
+      {"draws", OptionType::integer, "draws a galaxy that distributions are judged by; 0: points only", "256", "K"});
+  set.add(
+      {"control", OptionType::flag, "with --cv: also points with a fitted scatter per line, cross-validated", "false"});
   set.add({"against", OptionType::text, "reference of the paired differences: a suffix of columns, or a file", "",
            "SUFFIX|FILE"});
   set.add({"bootstrap", OptionType::integer, "resamples for the errors; 0: none", "500"});
@@ -75,18 +84,84 @@ NamedPrediction from_file(const std::string& path, const Galaxies& table) {
   return out;
 }
 
-NamedPrediction from_recipe(const Galaxies& table, const Settings& settings, Console& console, WorkerPool& pool) {
+// Takes away what the judged model shall do without.
+void hide(Galaxies& g, bool luminosity, bool redshift, std::size_t blue, std::size_t red) {
+  if (luminosity) g.conventions.fluxscal = "relative";
+  if (redshift) g.z.assign(g.n, std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < g.n && !g.band_flux.empty(); ++i)
+    for (std::size_t b = 0; b < k_n_bands; ++b)
+      if (b < blue || b + red >= k_n_bands) g.band_flux(i, b) = std::numeric_limits<double>::quiet_NaN();
+}
+
+CrossValidation::Variant as_asked(const Settings& settings) {
+  const bool luminosity = settings.flag("without_luminosity"), redshift = settings.flag("without_redshift");
+  const auto blue = static_cast<std::size_t>(settings.integer("hide_blue")),
+             red = static_cast<std::size_t>(settings.integer("hide_red"));
+  std::string name;
+  if (blue > 0) name += fmt::format("{} bluest hidden", blue);
+  if (red > 0) name += fmt::format("{}{} reddest hidden", name.empty() ? "" : ", ", red);
+  if (redshift)
+    name += name.empty() ? "no redshift" : ", no redshift";
+  else if (luminosity)
+    name += name.empty() ? "no luminosity" : ", no luminosity";
+  return {name, [=](Galaxies& g) { hide(g, luminosity, redshift, blue, red); }};
+}
+
+// What `--missing` takes away, one after the other.
+std::vector<CrossValidation::Variant> missing_variants() {
+  std::vector<CrossValidation::Variant> out;
+  for (const std::size_t n : {1U, 2U, 3U})
+    out.push_back({fmt::format("{} bluest", n), [n](Galaxies& g) { hide(g, false, false, n, 0); }});
+  for (const std::size_t n : {1U, 2U, 3U})
+    out.push_back({fmt::format("{} reddest", n), [n](Galaxies& g) { hide(g, false, false, 0, n); }});
+  out.push_back({"luminosity", [](Galaxies& g) { hide(g, true, false, 0, 0); }});
+  out.push_back({"luminosity, redshift", [](Galaxies& g) { hide(g, true, true, 0, 0); }});
+  return out;
+}
+
+// The judged variant first, then those of --missing.
+std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfig& config, bool missing,
+                                         const Settings& settings, Console& console, WorkerPool& pool) {
   const auto folds = settings.integer("folds");
   if (folds < 2 || folds > 1000)
     throw Error(ErrorKind::usage, "folds out of range", {std::to_string(folds), "2 to 1000", ""});
+  CrossValidation how{.folds = static_cast<unsigned>(folds),
+                      .draws = static_cast<std::size_t>(settings.integer("draws")),
+                      .seed = settings.seed(),
+                      .variants = {as_asked(settings)}};
+  if (missing)
+    for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
   Progress bar(console, "cross-validation", "epochs", 1);
-  return cross_validate(table, train_config(settings), static_cast<unsigned>(folds),
-                        settings.flag("without_luminosity"), pool, [&](unsigned fold, const TrainProgress& p) {
-                          check_interrupt();
-                          bar.set_total(p.epochs * static_cast<double>(folds));
-                          bar.update(p.epochs * fold + p.epochs_done,
-                                     fmt::format("fold {} of {}, loss {:.4f}", fold + 1, folds, p.loss));
-                        });
+  return cross_validate(table, config, how, pool, [&](unsigned fold, const TrainProgress& p) {
+    check_interrupt();
+    bar.set_total(p.epochs * static_cast<double>(folds));
+    bar.update(p.epochs * fold + p.epochs_done, fmt::format("fold {} of {}, loss {:.4f}", fold + 1, folds, p.loss));
+  });
+}
+
+// Mean Spearman without some of the inputs, against the first prediction; and coverage, for distributions.
+std::string missing_table(const Galaxies& table, const std::vector<NamedPrediction>& all, std::int64_t resamples,
+                          std::uint64_t seed, WorkerPool& pool) {
+  std::string out =
+      fmt::format("{:<24}{:>10}{:>20}{:>26}\n", "missing", "mean rho", "minus complete", "68 % coverage of 8 lines");
+  for (std::size_t v = 1; v < all.size(); ++v) {
+    const Evaluation e = evaluate(table, {all[v], all[0]}, resamples, seed, pool);
+    std::string coverage = "-";
+    if (all[v].n_draws > 0) {
+      const Calibration c = calibrate(table, {all[v]}, 0, seed, pool);
+      double low = 1, high = 0;
+      for (const auto line : k_independent_lines) {
+        low = std::min(low, c.scores[0].lines[line].coverage[1]);
+        high = std::max(high, c.scores[0].lines[line].coverage[1]);
+      }
+      coverage = fmt::format("{:.3f}-{:.3f}", low, high);
+    }
+    const std::string name = all[v].name.substr(all[v].name.find(", ") + 2);
+    out += fmt::format(
+        "{:<24}{:>10.4f}{:>20}{:>26}\n", name, e.mean10[0][0].value,
+        fmt::format("{:+.4f}+-{:.4f}", e.differences[0].mean10[0].value, e.differences[0].mean10[0].error), coverage);
+  }
+  return out + "\n";
 }
 
 NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool) {
@@ -95,10 +170,11 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   const std::string n = model.parts().metadata.count("n_galaxies") > 0 ? model.parts().metadata.at("n_galaxies") : "?";
   console.info(fmt::format("judging {} (trained on {} galaxies: on those its scores are not a test; --cv is)",
                            given ? settings.text("model") : "the shipped model", n));
-  if (settings.flag("without_luminosity")) table.conventions.fluxscal = "relative";
+  as_asked(settings).change(table);
   for (const auto& note : model.compare(table.conventions).notes) console.info(note);
-  Prediction p = model.predict(table, pool);
-  return {given ? settings.text("model") : "shipped model", std::move(p.ew)};
+  const std::size_t draws = model.has_distribution() ? static_cast<std::size_t>(settings.integer("draws")) : 0;
+  Prediction p = model.predict(table, pool, {.draws = draws, .seed = settings.seed()});
+  return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws};
 }
 
 int run(const Settings& settings, Console& console) {
@@ -106,7 +182,14 @@ int run(const Settings& settings, Console& console) {
   for (const char* key : {"model", "predictions", "columns"}) sources += settings.is_set(key) ? 1 : 0;
   sources += settings.flag("cv") ? 1 : 0;
   if (sources > 1) throw Error(ErrorKind::usage, "--model, --predictions, --columns and --cv exclude each other");
+  if (settings.flag("missing") && !settings.flag("cv"))
+    throw Error(ErrorKind::usage, "--missing belongs to a cross-validation", {"", "--cv", ""});
   const auto resamples = settings.integer("bootstrap");
+  if (settings.integer("draws") != 0 && (settings.integer("draws") < 16 || settings.integer("draws") > 4096))
+    throw Error(ErrorKind::usage, "draws out of range", {settings.text("draws"), "0, or 16 to 4096", ""});
+  for (const char* key : {"hide_blue", "hide_red"})
+    if (settings.integer(key) < 0 || settings.integer(key) > static_cast<std::int64_t>(k_n_bands))
+      throw Error(ErrorKind::usage, std::string(key) + " out of range", {settings.text(key), "0 to 12", ""});
   if (resamples < 0 || resamples > 1000000)
     throw Error(ErrorKind::usage, "resamples out of range", {std::to_string(resamples), "0 to 1000000", ""});
 
@@ -120,9 +203,25 @@ int run(const Settings& settings, Console& console) {
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
   else if (settings.flag("cv"))
-    predictions.push_back(from_recipe(table, settings, console, pool));
+    predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool);
   else
     predictions.push_back(from_model(table, settings, console, pool));
+  if (predictions.size() > 1) {
+    console.data(missing_table(table, predictions, resamples, settings.seed(), pool));
+    predictions.resize(1);
+  }
+  const auto draws = static_cast<std::size_t>(settings.integer("draws"));
+  const bool distribution = predictions[0].n_draws > 0;
+  if (settings.flag("control")) {
+    if (!settings.flag("cv") || !distribution)
+      throw Error(ErrorKind::usage, "--control stands beside a cross-validated distribution",
+                  {"", "--cv of a joint recipe, --draws > 0", ""});
+    TrainConfig points = train_preset("point");
+    points.sibling = false;
+    points.seed = settings.seed();
+    const auto control = from_recipe(table, points, false, settings, console, pool);
+    predictions.push_back(points_with_scatter(table, control[0], draws, settings.seed(), pool));
+  }
   // The published predictions stand beside ours wherever the table has them.
   if (settings.is_set("against")) {
     const std::string& against = settings.text("against");
@@ -135,7 +234,13 @@ int run(const Settings& settings, Console& console) {
 
   const Evaluation result = evaluate(table, predictions, resamples, settings.seed(), pool);
   console.data(evaluation_table(result));
-  if (settings.is_set("json")) write_text(settings.text("json"), evaluation_json(result), settings.flag("overwrite"));
+  std::string json = evaluation_json(result);
+  if (distribution) {
+    const Calibration calibration = calibrate(table, predictions, draws, settings.seed(), pool);
+    console.data(calibration_table(calibration));
+    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(calibration) + "}\n";
+  }
+  if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
   if (settings.is_set("write_predictions")) {
     std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
     for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});

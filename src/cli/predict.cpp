@@ -15,6 +15,7 @@ namespace starglow::cli {
 namespace {
 
 constexpr std::size_t k_default_chunk = 65536;
+constexpr std::int64_t k_max_draws = 100000;
 
 void declare(OptionSet& set) {
   set.positional = {"table.fits", "table with BAND_FLUX and, for the luminosity, Z", 1, 1};
@@ -23,19 +24,35 @@ void declare(OptionSet& set) {
   set.add({"noise", OptionType::flag,
            "also {LINE}_EW_NOISY: with measurement noise of the row's EW_IVAR, else of the noise model", "false"});
   set.add({"draws", OptionType::integer, "joint draws a galaxy (models of kind joint)", "0", "K"});
+  set.add({"out_of_domain",
+           OptionType::text,
+           "what to do with galaxies unlike the training galaxies",
+           "warn",
+           "POLICY",
+           0,
+           "Options",
+           {"warn", "nan", "clip", "prior"}});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"float64", OptionType::flag, "run the networks in double precision", "false"});
   set.add({"chunk", OptionType::integer, "rows in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
-std::vector<ColumnInfo> output_columns(const TableReader& reader, bool noise) {
+std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
   std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
   if (reader.has_column("Z")) columns.push_back({"Z", 'D', 1, ""});
   for (const auto& column : reader.columns())
     if ((column.name == "SURVEY" || column.name == "PROGRAM") && column.type == 'A') columns.push_back(column);
-  for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
-  if (noise)
-    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW_NOISY", 'E', 1, "Angstrom"});
+  const auto add = [&](const char* suffix, std::size_t repeat) {
+    for (const auto& line : k_lines)
+      columns.push_back({std::string(line.name) + suffix, 'E', static_cast<std::int64_t>(repeat), "Angstrom"});
+  };
+  add("_EW", 1);
+  if (model.has_distribution()) {
+    add("_EW_P16", 1);
+    add("_EW_P84", 1);
+  }
+  if (draws > 0) add("_EW_DRAW", draws);
+  if (noise) add("_EW_NOISY", 1);
   columns.push_back({"FLAGS", 'J', 1, ""});
   return columns;
 }
@@ -49,15 +66,34 @@ struct Writer {
       out.write(std::string(k_lines[line].name) + suffix, first, std::span<const float>(values));
     }
   }
+  void draws(const Matrix<float>& all, std::size_t n, std::size_t first) const {
+    std::vector<float> values(all.rows() * n);
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      for (std::size_t i = 0; i < all.rows(); ++i)
+        std::copy_n(all.row(i).begin() + static_cast<std::ptrdiff_t>(line * n), n,
+                    values.begin() + static_cast<std::ptrdiff_t>(i * n));
+      out.write(std::string(k_lines[line].name) + "_EW_DRAW", first, std::span<const float>(values));
+    }
+  }
 };
 
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o out.fits names it."});
   const bool noise = settings.flag("noise");
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
-  if (settings.integer("draws") != 0)
+  const bool joint = model.has_distribution();
+  if (settings.integer("draws") < 0 || settings.integer("draws") > k_max_draws)
+    throw Error(ErrorKind::usage, "draws out of range",
+                {settings.text("draws"), "0 to " + std::to_string(k_max_draws), ""});
+  const auto draws = static_cast<std::size_t>(settings.integer("draws"));
+  if (draws > 0 && !joint)
     throw Error(ErrorKind::model, "a point model has no draws",
                 {"kind " + model.parts().kind, "--draws 0", "--noise adds measurement noise to the point."});
+  const std::string& named = settings.text("out_of_domain");
+  const OutOfDomain policy = named == "nan"     ? OutOfDomain::nan
+                             : named == "clip"  ? OutOfDomain::clip
+                             : named == "prior" ? OutOfDomain::prior
+                                                : OutOfDomain::warn;
   const auto chunk = settings.integer("chunk");
   if (chunk < 1 || chunk > (1 << 24))
     throw Error(ErrorKind::usage, "chunk out of range", {std::to_string(chunk), "1 to 16777216", ""});
@@ -74,7 +110,7 @@ int run(const Settings& settings, Console& console) {
     return 0;
   }
   WorkerPool pool(settings.threads());
-  TableWriter out(settings.text("output"), output_columns(reader, noise), reader.conventions(),
+  TableWriter out(settings.text("output"), output_columns(reader, model, draws, noise), reader.conventions(),
                   settings.flag("overwrite"));
   std::vector<std::size_t> counts(k_flags.size(), 0);
   std::size_t fatal = 0, flagged = 0;
@@ -84,7 +120,14 @@ int run(const Settings& settings, Console& console) {
       check_interrupt();
       const std::size_t count = std::min(static_cast<std::size_t>(chunk), reader.rows() - first);
       const Galaxies g = reader.read(first, count);
-      const Prediction p = model.predict(g, pool, {.float64 = settings.flag("float64")});
+      // Noise goes on one intrinsic draw, the first.
+      const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
+      const Prediction p = model.predict(g, pool,
+                                         {.float64 = settings.flag("float64"),
+                                          .draws = drawn,
+                                          .seed = settings.seed(),
+                                          .out_of_domain = policy,
+                                          .first_row = first});
       std::vector<std::int64_t> ids = g.targetid;
       if (ids.empty())
         for (std::size_t i = 0; i < count; ++i) ids.push_back(static_cast<std::int64_t>(first + i));
@@ -94,8 +137,15 @@ int run(const Settings& settings, Console& console) {
       if (!g.program.empty()) out.write("PROGRAM", first, std::span<const std::string>(g.program));
       const Writer writer{out};
       writer.lines(p.ew, first, "_EW");
-      if (noise)
-        writer.lines(add_noise(p.ew, g, first, model.parts().noise, settings.seed(), pool), first, "_EW_NOISY");
+      if (joint) {
+        writer.lines(p.p16, first, "_EW_P16");
+        writer.lines(p.p84, first, "_EW_P84");
+      }
+      if (draws > 0) writer.draws(p.draws, draws, first);
+      if (noise) {
+        const Matrix<double> intrinsic = joint ? one_draw(p.draws, drawn, 0) : p.ew;
+        writer.lines(add_noise(intrinsic, g, first, model.parts().noise, settings.seed(), pool), first, "_EW_NOISY");
+      }
       out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
       for (const auto flags : p.flags) {
         fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
@@ -128,7 +178,7 @@ int run(const Settings& settings, Console& console) {
 extern const Verb k_predict;
 const Verb k_predict{"predict", "predict the lines of a table of galaxies",
                      "starglow predict table.fits -o lines.fits\n"
-                     "starglow predict table.fits -o lines.fits --noise --seed 7\n"
+                     "starglow predict table.fits -o lines.fits --draws 64 --noise --seed 7\n"
                      "starglow predict table.fits -o lines.fits --model k24.safetensors",
                      declare, run};
 

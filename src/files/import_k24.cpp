@@ -168,7 +168,7 @@ Model import_k24(const std::optional<std::filesystem::path>& with,
   Model::Parts parts;
   parts.kind = "k24";
   if (with) parts.full = read_k24(*with, true);
-  if (without) parts.no_luminosity = read_k24(*without, false);
+  if (without) parts.partial = read_k24(*without, false);
   parts.metadata = {{"title", "Published networks of Khederlarian et al. 2024 (MNRAS 531, 1454), imported"},
                     {"output", "asinh_ew"},
                     {"aperture", "fibre"},

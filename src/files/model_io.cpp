@@ -42,6 +42,27 @@ Activation parse_activation(const std::string& text) {
   throw Error(ErrorKind::model, "unknown activation", {"'" + text + "'", "selu, polyswish or silu", ""});
 }
 
+void joint_to_tensors(const JointHead& joint, const std::string& name, SafeTensors& into) {
+  constexpr std::uint64_t n = k_n_independent_lines;
+  into.tensors[name + ".joint_factor"] = Tensor::from(joint.factor.flat(), {joint.components, n, n});
+  into.tensors[name + ".joint_shift"] = Tensor::from(joint.shift, {n});
+  into.tensors[name + ".joint_slope"] = Tensor::from(joint.slope, {n});
+}
+
+std::optional<JointHead> joint_from_tensors(const SafeTensors& from, const std::string& name) {
+  if (from.tensors.count(name + ".joint_factor") == 0) return std::nullopt;
+  constexpr std::uint64_t n = k_n_independent_lines;
+  JointHead joint;
+  const Tensor& factor = from.get(name + ".joint_factor", {0, n, n});
+  joint.components = static_cast<std::size_t>(factor.shape[0]);
+  const auto values = factor.doubles();
+  joint.factor = Matrix<double>(joint.components, n * n);
+  std::copy(values.begin(), values.end(), joint.factor.data());
+  joint.shift = from.get(name + ".joint_shift", {n}).doubles();
+  joint.slope = from.get(name + ".joint_slope", {n}).doubles();
+  return joint;
+}
+
 void bank_to_tensors(const NetworkBank& bank, const std::string& name, SafeTensors& into) {
   const auto rows = static_cast<std::uint64_t>(bank.n_nets), cols = static_cast<std::uint64_t>(bank.shape.n_in());
   into.metadata[name + ".sizes"] = join(bank.shape.sizes, [](auto size) { return std::to_string(size); });
@@ -53,6 +74,7 @@ void bank_to_tensors(const NetworkBank& bank, const std::string& name, SafeTenso
   into.tensors[name + ".x_scale"] = Tensor::from(bank.x_scale.flat(), {rows, cols});
   into.tensors[name + ".y_mean"] = Tensor::from(bank.y_mean, {bank.y_mean.size()});
   into.tensors[name + ".y_scale"] = Tensor::from(bank.y_scale, {bank.y_scale.size()});
+  if (bank.joint) joint_to_tensors(*bank.joint, name, into);
 }
 
 Matrix<double> matrix(const Tensor& tensor) {
@@ -88,6 +110,7 @@ std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std:
   bank.x_scale = matrix(from.get(name + ".x_scale", {bank.n_nets, bank.shape.n_in()}));
   bank.y_mean = from.get(name + ".y_mean", {bank.outputs.size()}).doubles();
   bank.y_scale = from.get(name + ".y_scale", {bank.outputs.size()}).doubles();
+  bank.joint = joint_from_tensors(from, name);
   return bank;
 }
 
@@ -96,7 +119,7 @@ bool is_structural(const std::string& key) {
   if (key == "kind" || key == "format_version" || key == "lines" || key == "band_edges") return true;
   const auto dot = key.find('.');
   const std::string group = key.substr(0, dot), item = dot == std::string::npos ? "" : key.substr(dot + 1);
-  return (group == "full" || group == "no_luminosity") &&
+  return (group == "full" || group == "partial") &&
          (item == "sizes" || item == "activation" || item == "features" || item == "outputs");
 }
 
@@ -143,6 +166,25 @@ std::optional<NoiseModel> noise_from_tensors(const SafeTensors& from) {
   return noise;
 }
 
+void domain_to_tensors(const Domain::Parts& domain, SafeTensors& into) {
+  constexpr std::uint64_t n = Domain::k_n_features;
+  into.tensors["domain.mean"] = Tensor::from(domain.mean.flat(), {domain.mean.rows(), n});
+  into.tensors["domain.covariance"] = Tensor::from(domain.covariance.flat(), {domain.mean.rows(), n, n});
+  into.tensors["domain.threshold"] = Tensor::from(std::array{domain.threshold}, {1});
+}
+
+std::optional<Domain> domain_from_tensors(const SafeTensors& from) {
+  if (from.tensors.count("domain.mean") == 0) return std::nullopt;
+  constexpr std::uint64_t n = Domain::k_n_features;
+  Domain::Parts parts;
+  parts.mean = matrix(from.get("domain.mean", {0, n}));
+  const auto values = from.get("domain.covariance", {parts.mean.rows(), n, n}).doubles();
+  parts.covariance = Matrix<double>(parts.mean.rows(), n * n);
+  std::copy(values.begin(), values.end(), parts.covariance.data());
+  parts.threshold = from.get("domain.threshold", {1}).doubles().at(0);
+  return Domain(std::move(parts));
+}
+
 SafeTensors model_to_tensors(const Model::Parts& parts) {
   SafeTensors out;
   out.metadata = parts.metadata;
@@ -151,7 +193,8 @@ SafeTensors model_to_tensors(const Model::Parts& parts) {
   out.metadata["lines"] = line_list();
   out.metadata["band_edges"] = band_edges();
   if (parts.full) bank_to_tensors(*parts.full, "full", out);
-  if (parts.no_luminosity) bank_to_tensors(*parts.no_luminosity, "no_luminosity", out);
+  if (parts.partial) bank_to_tensors(*parts.partial, "partial", out);
+  if (parts.domain) domain_to_tensors(parts.domain->parts(), out);
   if (parts.noise) noise_to_tensors(*parts.noise, out);
   out.metadata["layout_hash"] = layout_hash(out);
   return out;
@@ -161,19 +204,21 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
   check_value(content, "format_version", k_format_version);
   Model::Parts parts;
   parts.kind = content.text("kind");
-  if (parts.kind != "k24" && parts.kind != "mlp")
-    throw Error(ErrorKind::model, "this file is no model of lines", {"kind '" + parts.kind + "'", "k24 or mlp", ""});
+  if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint")
+    throw Error(ErrorKind::model, "this file is no model of lines",
+                {"kind '" + parts.kind + "'", "k24, mlp or joint", ""});
   check_value(content, "lines", line_list());
   check_value(content, "band_edges", band_edges());
   check_value(content, "layout_hash", layout_hash(content));
   for (const auto& [name, tensor] : content.tensors) {
     const std::string group = name.substr(0, name.find('.'));
-    if (group != "full" && group != "no_luminosity" && group != "noise")
+    if (group != "full" && group != "partial" && group != "domain" && group != "noise")
       throw Error(ErrorKind::model, "the model holds a tensor that this version does not know",
                   {"'" + name + "'", "", ""});
   }
   parts.full = bank_from_tensors(content, "full");
-  parts.no_luminosity = bank_from_tensors(content, "no_luminosity");
+  parts.partial = bank_from_tensors(content, "partial");
+  parts.domain = domain_from_tensors(content);
   parts.noise = noise_from_tensors(content);
   for (const auto& [key, value] : content.metadata)
     if (!is_structural(key) && key != "layout_hash") parts.metadata[key] = value;

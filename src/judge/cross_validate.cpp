@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include "starglow/error.hpp"
@@ -6,24 +7,36 @@
 
 namespace starglow {
 
-NamedPrediction cross_validate(const Galaxies& g, const TrainConfig& config, unsigned folds, bool without_luminosity,
-                               WorkerPool& pool, const std::function<void(unsigned, const TrainProgress&)>& progress) {
+std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig& config, const CrossValidation& how,
+                                            WorkerPool& pool,
+                                            const std::function<void(unsigned, const TrainProgress&)>& progress) {
   if (g.targetid.empty())
     throw Error(ErrorKind::input, "cross-validation needs the column TARGETID: its hash makes the folds");
-  NamedPrediction out{"cross-validated " + config.preset + (without_luminosity ? ", no luminosity" : ""),
-                      Matrix<double>(g.n, k_n_lines, std::numeric_limits<double>::quiet_NaN())};
-  for (unsigned fold = 0; fold < folds; ++fold) {
+  const std::size_t draws = config.joint ? how.draws : 0;
+  std::vector<NamedPrediction> out;
+  for (const auto& variant : how.variants)
+    out.push_back({"cross-validated " + config.preset + (variant.name.empty() ? "" : ", ") + variant.name,
+                   Matrix<double>(g.n, k_n_lines, std::numeric_limits<double>::quiet_NaN()),
+                   Matrix<float>(draws > 0 ? g.n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
+                   draws});
+  for (unsigned fold = 0; fold < how.folds; ++fold) {
     std::vector<std::size_t> inside, outside;
-    for (std::size_t i = 0; i < g.n; ++i) (fold_of(g.targetid[i], folds) == fold ? outside : inside).push_back(i);
+    for (std::size_t i = 0; i < g.n; ++i) (fold_of(g.targetid[i], how.folds) == fold ? outside : inside).push_back(i);
     if (outside.empty()) continue;
     const Model model = train(select_rows(g, inside), config, pool, [&](const TrainProgress& p) {
       if (progress) progress(fold, p);
     });
-    Galaxies held_out = select_rows(g, outside);
-    if (without_luminosity) held_out.conventions.fluxscal = "relative";  // sends every row to the sibling
-    const Prediction prediction = model.predict(held_out, pool);
-    for (std::size_t i = 0; i < outside.size(); ++i)
-      for (std::size_t line = 0; line < k_n_lines; ++line) out.ew(outside[i], line) = prediction.ew(i, line);
+    for (std::size_t v = 0; v < out.size(); ++v) {
+      Galaxies held_out = select_rows(g, outside);
+      how.variants[v].change(held_out);
+      const Prediction prediction = model.predict(held_out, pool, {.draws = draws, .seed = how.seed});
+      for (std::size_t i = 0; i < outside.size(); ++i) {
+        std::copy(prediction.ew.row(i).begin(), prediction.ew.row(i).end(), out[v].ew.row(outside[i]).begin());
+        if (draws > 0)
+          std::copy(prediction.draws.row(i).begin(), prediction.draws.row(i).end(),
+                    out[v].draws.row(outside[i]).begin());
+      }
+    }
   }
   return out;
 }

@@ -57,76 +57,86 @@ Model::Compiled::Compiled(Parts given) : parts(std::move(given)) {
     add(sum, bank->x_scale.flat());
     add(sum, bank->y_mean);
     add(sum, bank->y_scale);
+    if (bank->joint) {
+      add(sum, bank->joint->factor.flat());
+      add(sum, bank->joint->shift);
+      add(sum, bank->joint->slope);
+    }
   };
   compile(parts.full, full);
-  compile(parts.no_luminosity, no_luminosity);
+  compile(parts.partial, partial);
+  if (parts.domain) {
+    add(sum, parts.domain->parts().mean.flat());
+    add(sum, parts.domain->parts().covariance.flat());
+    add(sum, std::vector<double>{parts.domain->parts().threshold});
+  }
   if (parts.noise) add(sum, parts.noise->coefficients.flat());
   hash = sum.hex();
 }
 
+std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {
+  std::array<double, k_n_bands> out{};
+  for (std::size_t b = 0; b < k_n_bands; ++b) {
+    const double flux = g.band_flux(row, b);
+    const bool known = flux > 0 && std::isfinite(flux) && (g.band_flux_ivar.empty() || g.band_flux_ivar(row, b) > 0);
+    out[b] = known ? flux : std::numeric_limits<double>::quiet_NaN();
+  }
+  return out;
+}
+
 template <class T>
-void Model::Compiled::run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows, Matrix<double>& ew,
-                          Matrix<double>* jacobian) const {
-  const NetworkBank& bank = use_full ? *parts.full : *parts.no_luminosity;
-  const auto& nets = networks<T>(use_full ? full : no_luminosity);
-  const std::size_t n = rows.size(), n_in = bank.shape.n_in(), n_out = bank.shape.n_out(),
-                    n_lines = bank.outputs.size();
-
-  Matrix<double> x(n, n_in);
-  for (std::size_t r = 0; r < n; ++r)
-    compute_features(bank.features, g.band_flux.row(rows[r]), g.z.empty() ? 0.0 : g.z[rows[r]], x.row(r));
-
+Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows,
+                                              bool luminosity, bool z, bool jacobian, bool clip) const {
+  const NetworkBank& nets_of = bank(use_full);
+  const auto& nets = networks<T>(use_full ? full : partial);
+  const std::size_t n = rows.size(), n_in = nets_of.shape.n_in(), n_out = nets_of.shape.n_out();
+  const std::size_t columns = nets_of.per_line() ? nets.size() : n_out;
+  Outputs out{Matrix<double>(n, columns), Matrix<double>(jacobian ? n : 0, columns * n_in), Matrix<double>(n, n_in),
+              std::vector<std::uint8_t>(n, 0)};
+  for (std::size_t r = 0; r < n; ++r) {
+    const auto flux = usable_bands(g, rows[r]);
+    const double redshift = z && !g.z.empty() ? g.z[rows[r]] : std::numeric_limits<double>::quiet_NaN();
+    compute_features(nets_of.features, flux, redshift, out.x.row(r), luminosity);
+    if (!parts.domain) continue;
+    // The domain knows the ratios and the luminosity, whatever these networks use.
+    std::array<double, Domain::k_n_features + FeatureRecipe{true, false, true}.size()> known{};
+    const std::span<double> place = std::span(known).first(Domain::k_n_features);
+    compute_features({true, false, true}, flux, redshift, known, luminosity);
+    if (parts.domain->contains(place)) continue;
+    out.outside[r] = 1;
+    if (!clip) continue;
+    parts.domain->clip(place);
+    std::copy_n(place.begin(), FeatureRecipe::k_n_ratios, out.x.row(r).begin());
+    if (nets_of.features.log_lum) out.x(r, nets_of.features.at_log_lum()) = place[FeatureRecipe::k_n_ratios];
+  }
   kernels::Scratch<T> scratch;
-  Matrix<T> standard(n, n_in), y(n, n_out), dy(jacobian != nullptr ? n : 0, n_out * n_in);
-  Matrix<double> t(n, n_lines);                                    // asinh EW
-  Matrix<double> dt(jacobian != nullptr ? n : 0, n_lines * n_in);  // dt/dx
+  Matrix<T> standard(n, n_in), y(n, n_out), dy(jacobian ? n : 0, n_out * n_in);
+  // One network a line writes its line; members of an ensemble are averaged.
+  const double share = nets_of.per_line() ? 1.0 : 1.0 / static_cast<double>(nets.size());
   for (std::size_t k = 0; k < nets.size(); ++k) {
     for (std::size_t r = 0; r < n; ++r)
       for (std::size_t i = 0; i < n_in; ++i)
-        standard(r, i) = static_cast<T>((x(r, i) - bank.x_mean(k, i)) / bank.x_scale(k, i));
-    if (jacobian != nullptr)
+        standard(r, i) = static_cast<T>(standardise(out.x(r, i), nets_of.x_mean(k, i), nets_of.x_scale(k, i)));
+    if (jacobian)
       nets[k].jacobian(standard.view(), y.view(), dy.view(), scratch);
     else
       nets[k].forward(standard.view(), y.view(), scratch);
-    // One network a line writes its line; members of an ensemble are averaged.
-    const double share = bank.per_line() ? 1.0 : 1.0 / static_cast<double>(nets.size());
     for (std::size_t r = 0; r < n; ++r)
       for (std::size_t o = 0; o < n_out; ++o) {
-        const std::size_t line = bank.per_line() ? k : o;
-        t(r, line) += share * static_cast<double>(y(r, o));
-        if (jacobian != nullptr)
-          for (std::size_t i = 0; i < n_in; ++i)
-            dt(r, line * n_in + i) += share * static_cast<double>(dy(r, o * n_in + i)) / bank.x_scale(k, i);
+        const std::size_t column = nets_of.per_line() ? k : o;
+        out.t(r, column) += share * static_cast<double>(y(r, o));
+        if (!jacobian) continue;
+        for (std::size_t i = 0; i < n_in; ++i)
+          if (!std::isnan(out.x(r, i)))  // the mean stands in for a missing feature: a constant
+            out.dt(r, column * n_in + i) += share * static_cast<double>(dy(r, o * n_in + i)) / nets_of.x_scale(k, i);
       }
   }
-
-  for (std::size_t r = 0; r < n; ++r) {
-    const std::size_t row = rows[r];
-    for (std::size_t j = 0; j < n_lines; ++j) {
-      const std::size_t line = bank.outputs[j];
-      ew(row, line) = std::sinh(bank.y_mean[j] + bank.y_scale[j] * t(r, j));
-      if (jacobian == nullptr) continue;
-      const double slope = bank.y_scale[j] * std::sqrt(1.0 + ew(row, line) * ew(row, line));  // cosh(asinh EW)
-      std::array<double, FeatureRecipe::k_n_ratios + 2> d_x{};
-      for (std::size_t i = 0; i < n_in; ++i) d_x[i] = slope * dt(r, j * n_in + i);
-      features_vjp(bank.features, g.band_flux.row(row), std::span(d_x).first(n_in),
-                   jacobian->row(row).subspan(line * k_n_bands, k_n_bands));
-    }
-    for (std::size_t d = 0; d < k_doublets.size(); ++d) {
-      const auto weak = static_cast<std::size_t>(k_doublets[d].weak),
-                 strong = static_cast<std::size_t>(k_doublets[d].strong);
-      if (std::find(bank.outputs.begin(), bank.outputs.end(), weak) != bank.outputs.end()) continue;
-      ew(row, weak) = ew(row, strong) / ew_ratio[d];
-      if (jacobian != nullptr)
-        for (std::size_t b = 0; b < k_n_bands; ++b)
-          (*jacobian)(row, weak* k_n_bands + b) = (*jacobian)(row, strong * k_n_bands + b) / ew_ratio[d];
-    }
-  }
+  return out;
 }
 
-template void Model::Compiled::run<float>(bool, const Galaxies&, std::span<const std::size_t>, Matrix<double>&,
-                                          Matrix<double>*) const;
-template void Model::Compiled::run<double>(bool, const Galaxies&, std::span<const std::size_t>, Matrix<double>&,
-                                           Matrix<double>*) const;
+template Model::Compiled::Outputs Model::Compiled::run<float>(bool, const Galaxies&, std::span<const std::size_t>, bool,
+                                                              bool, bool, bool) const;
+template Model::Compiled::Outputs Model::Compiled::run<double>(bool, const Galaxies&, std::span<const std::size_t>,
+                                                               bool, bool, bool, bool) const;
 
 }  // namespace starglow

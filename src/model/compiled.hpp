@@ -13,11 +13,19 @@ namespace starglow {
 struct Model::Compiled {
   explicit Compiled(Parts given);
 
-  /// Runs the networks with (`full`) or without luminosity for the given rows of `g`; writes ew(row, ...) and, where
-  /// given, jacobian(row, line * 12 + band). T: number type of the networks.
+  /// What the networks say of some rows: outputs (rows, outputs) averaged over members (one network a line: its line),
+  /// and where asked for their derivatives (rows, outputs * n_in) with respect to the features.
+  struct Outputs {
+    Matrix<double> t, dt;
+    Matrix<double> x;                   ///< (rows, n_in) features; NaN = missing
+    std::vector<std::uint8_t> outside;  ///< rows that are out of the domain
+  };
+  /// Runs the networks with (`use_full`) or without luminosity. T: number type of the networks.
   template <class T>
-  void run(bool full, const Galaxies& g, std::span<const std::size_t> rows, Matrix<double>& ew,
-           Matrix<double>* jacobian) const;
+  Outputs run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows, bool luminosity, bool z,
+              bool jacobian, bool clip) const;
+  const NetworkBank& bank(bool use_full) const { return use_full ? *parts.full : *parts.partial; }
+  bool masked() const { return parts.partial && parts.partial->features.masks; }
 
   struct Bank {
     std::vector<kernels::Network<float>> f32;
@@ -32,10 +40,13 @@ struct Model::Compiled {
   }
 
   Parts parts;
-  Bank full, no_luminosity;
+  Bank full, partial;
   std::string hash;
   double z_min = 0, z_max = 1e9;
   std::array<double, k_doublets.size()> ew_ratio{};  ///< EW(strong)/EW(weak) of this model
 };
+
+/// Band fluxes of a row; NaN = missing: not finite, not positive, or without information (ivar).
+std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row);
 
 }  // namespace starglow

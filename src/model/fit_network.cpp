@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "kernels/network.hpp"
+#include "model/masking.hpp"
 #include "model/optimiser.hpp"
 #include "starglow/random.hpp"
 
@@ -62,10 +63,23 @@ double batch_loss(MatrixView<const float> y, MatrixView<const float> target, Mat
   return sum;
 }
 
+double PointLoss::operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
+                             MatrixView<float> dy) {
+  if (target_.rows() < rows.size()) {
+    target_ = Matrix<float>(rows.size(), y.cols());
+    weight_ = Matrix<float>(rows.size(), y.cols());
+  }
+  gather(data.y, rows, target_);
+  gather(data.weight, rows, weight_);
+  return batch_loss(y, target_.view().slice_rows(0, rows.size()), weight_.view().slice_rows(0, rows.size()), huber_,
+                    dy);
+}
+
 FitResult fit_network(const FitData& data, const NetworkShape& shape, const TrainConfig& config, std::int64_t network,
+                      BatchLoss& batch_loss, const FitPlan& plan, std::vector<float> start,
                       const std::function<bool(double)>& epoch_done) {
   const RandomObject random(config.seed, Stream::training, network);
-  const std::vector<float> start = initial_params(shape, config.init_sd, random);
+  if (start.empty()) start = initial_params(shape, config.init_sd, random);
   const auto decayed = weights_only(shape);
   kernels::Network<float> net(shape, std::span<const float>(start));
   AdamW optimiser(start.size());
@@ -74,15 +88,15 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
   const auto batch = static_cast<std::size_t>(config.batch);
   const std::size_t n = data.train.size(), n_in = shape.n_in(), n_out = shape.n_out();
   const std::size_t steps_per_epoch = (n + batch - 1) / batch;
-  const auto steps = static_cast<std::int64_t>(steps_per_epoch) * config.epochs;
-  Matrix<float> x(batch, n_in), y(batch, n_out), target(batch, n_out), weight(batch, n_out), dy(batch, n_out);
+  const auto steps = static_cast<std::int64_t>(steps_per_epoch) * plan.epochs;
+  Matrix<float> x(batch, n_in), y(batch, n_out), dy(batch, n_out);
   std::vector<float> gradient(start.size());
   std::vector<std::size_t> order = data.train;
 
   FitResult result;
   double best = std::numeric_limits<double>::infinity();
   std::int64_t step = 0;
-  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+  for (std::int64_t epoch = 0; epoch < plan.epochs; ++epoch) {
     // Fisher-Yates; the modulo's bias is below n / 2^32.
     for (std::size_t i = n - 1; i > 0; --i)
       std::swap(order[i],
@@ -92,20 +106,23 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
       const std::size_t count = std::min(batch, n - first);
       const auto rows = std::span(order).subspan(first, count);
       gather(data.x, rows, x);
-      gather(data.y, rows, target);
-      gather(data.weight, rows, weight);
-      if (config.input_noise > 0)
+      if (config.input_noise > 0 || data.recipe.masks)
         for (std::size_t r = 0; r < count; ++r) {
-          const RandomObject noise(
+          const RandomObject own(
               config.seed, Stream::training,
               k_noise_objects + network * (std::int64_t{1} << 32) + static_cast<std::int64_t>(rows[r]));
-          for (std::size_t i = 0; i < n_in; ++i)
-            x(r, i) += static_cast<float>(
-                config.input_noise * noise.normal(static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i)));
+          if (config.input_noise > 0)
+            for (std::size_t i = 0; i < data.recipe.n_values(); ++i)
+              x(r, i) += static_cast<float>(
+                  config.input_noise * own.normal(static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i)));
+          if (data.recipe.masks)
+            apply_mask(data.recipe,
+                       draw_mask(own, static_cast<std::uint32_t>(epoch), config.mask_rate, config.lum_mask_rate),
+                       data.log_lum.row(rows[r]), x.row(r));
         }
       const auto head = [count](Matrix<float>& m) { return m.view().slice_rows(0, count); };
       net.forward_keep(head(x), head(y), scratch);
-      loss += batch_loss(head(y), head(target), head(weight), config.huber, head(dy));
+      loss += batch_loss(data, rows, head(y), head(dy));
       std::fill(gradient.begin(), gradient.end(), 0.0F);
       net.backward(head(dy), gradient, scratch);
       if (config.gradient_clip > 0) {
@@ -115,8 +132,9 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
         if (norm > config.gradient_clip)
           for (float& g : gradient) g *= static_cast<float>(config.gradient_clip / norm);
       }
-      const double rate = config.learning_rate * schedule(step++, steps, config.warmup, config.final_rate);
+      const double rate = plan.rate * schedule(step++, steps, plan.warmup, plan.final_rate);
       optimiser.step(net.params(), gradient, decayed, rate, config.weight_decay);
+      batch_loss.update(rate);
     }
     result.loss.push_back(loss / static_cast<double>(n * n_out));
     if (!data.validation.empty()) {
@@ -125,11 +143,9 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
         const std::size_t count = std::min(batch, data.validation.size() - first);
         const auto rows = std::span(data.validation).subspan(first, count);
         gather(data.x, rows, x);
-        gather(data.y, rows, target);
-        gather(data.weight, rows, weight);
         const auto head = [count](Matrix<float>& m) { return m.view().slice_rows(0, count); };
         net.forward(head(x), head(y), scratch);
-        sum += batch_loss(head(y), head(target), head(weight), config.huber, head(dy));
+        sum += batch_loss(data, rows, head(y), head(dy));
       }
       result.validation_loss.push_back(sum / static_cast<double>(data.validation.size() * n_out));
       if (result.validation_loss.back() < best) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "starglow/features.hpp"
 #include "starglow/network.hpp"
 #include "starglow/train.hpp"
 #include "starglow/view.hpp"
@@ -12,8 +13,39 @@ namespace starglow {
 /// What a network is fitted to: standardised features (rows, n_in), standardised targets (rows, n_out) and a weight for
 /// each target; weight 0 = no label, whatever the target says.
 struct FitData {
+  FeatureRecipe recipe;
   Matrix<float> x, y, weight;
+  Matrix<float> log_lum;                       ///< (rows, 12) standardised luminosity from each band, for masks
   std::vector<std::size_t> train, validation;  ///< rows
+};
+
+/// What a network is fitted by.
+class BatchLoss {
+ public:
+  virtual ~BatchLoss() = default;
+  /// Outputs y of some rows of `data`: writes dy = d(mean loss)/dy, returns the sum of the losses.
+  virtual double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
+                            MatrixView<float> dy) = 0;
+  /// One step of parameters that the loss has itself, after the gradients of a batch.
+  virtual void update(double /*rate*/) {}
+};
+
+/// batch_loss() with the targets of the data.
+class PointLoss : public BatchLoss {
+ public:
+  explicit PointLoss(double huber) : huber_(huber) {}
+  double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
+                    MatrixView<float> dy) override;
+
+ private:
+  double huber_;
+  Matrix<float> target_, weight_;
+};
+
+/// How long and how fast.
+struct FitPlan {
+  std::int64_t epochs;
+  double rate, warmup, final_rate;
 };
 
 struct FitResult {
@@ -28,9 +60,11 @@ struct FitResult {
 double batch_loss(MatrixView<const float> y, MatrixView<const float> target, MatrixView<const float> weight,
                   double huber, MatrixView<float> dy);
 
-/// Trains one network by mini-batch AdamW. Depends on (data, shape, config, network) alone; `network` keys the random
-/// numbers. Calls `epoch_done(loss)` after each epoch; false from it stops the training at once.
+/// Trains one network by mini-batch AdamW. Depends on (data, shape, config, network, loss, plan, start) alone;
+/// `network` keys the random numbers. `start`: initial parameters; empty: drawn. Calls `epoch_done(loss)` after each
+/// epoch; false from it stops the training at once.
 FitResult fit_network(const FitData& data, const NetworkShape& shape, const TrainConfig& config, std::int64_t network,
+                      BatchLoss& loss, const FitPlan& plan, std::vector<float> start,
                       const std::function<bool(double)>& epoch_done);
 
 }  // namespace starglow

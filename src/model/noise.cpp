@@ -24,7 +24,8 @@ double sigma_of(const Galaxies& g, std::size_t row, const NoiseSource& source, d
 }  // namespace
 
 Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& g, std::size_t first_row,
-                         const std::optional<NoiseModel>& model, std::uint64_t seed, WorkerPool& pool) {
+                         const std::optional<NoiseModel>& model, std::uint64_t seed, WorkerPool& pool,
+                         std::uint32_t draw) {
   Matrix<double> out(g.n, k_n_lines);
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
     const Shard rows = shard(k, g.n, k_shard_rows);
@@ -36,10 +37,18 @@ Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& g, std::si
       for (std::size_t line = 0; line < k_n_lines; ++line) {
         const NoiseSource source = noise_source(line);
         const double sigma = source.factor * sigma_of(g, i, source, ew(i, source.line), model);
-        out(i, line) = ew(i, line) + sigma * random.normal(0, static_cast<std::uint32_t>(source.line));
+        out(i, line) = ew(i, line) + sigma * random.normal(draw, static_cast<std::uint32_t>(source.line));
       }
     }
   });
+  return out;
+}
+
+Matrix<double> one_draw(MatrixView<const float> draws, std::size_t n_draws, std::size_t k) {
+  Matrix<double> out(draws.rows(), k_n_lines);
+  for (std::size_t i = 0; i < draws.rows(); ++i)
+    for (std::size_t line = 0; line < k_n_lines; ++line)
+      out(i, line) = static_cast<double>(draws(i, line * n_draws + k));
   return out;
 }
 

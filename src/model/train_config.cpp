@@ -79,13 +79,19 @@ void set_activation(TrainConfig& c, const std::string& text) {
   ConfigField { #name, help, get_switch<&TrainConfig::name>, set_switch<&TrainConfig::name> }
 
 const ConfigField k_fields[]{
+    STARGLOW_SWITCH(joint, "the joint distribution of the lines; false: points"),
     STARGLOW_SWITCH(per_line, "one network a line (K24) instead of one for all"),
     {"hidden", "widths of the hidden layers", get_hidden, set_hidden},
     {"activation", "selu, polyswish or silu", get_activation, set_activation},
     STARGLOW_NUMBER(members, "networks that are averaged (shared trunk)", 1, 64),
     STARGLOW_SWITCH(log_lum, "feature: luminosity"),
     STARGLOW_SWITCH(z, "feature: redshift"),
-    STARGLOW_SWITCH(sibling, "also train the networks without luminosity and redshift"),
+    STARGLOW_SWITCH(sibling, "also train networks for galaxies that lack luminosity, redshift or bands"),
+    STARGLOW_SWITCH(masks, "the sibling does without any of them; false: never has luminosity and redshift"),
+    STARGLOW_NUMBER(sibling_members, "networks of the sibling that are averaged", 1, 64),
+    STARGLOW_NUMBER(sibling_epochs, "passes for the sibling", 1, 100000),
+    STARGLOW_NUMBER(mask_rate, "sibling: fraction of galaxies that lose bands at each step", 0.0, 1.0),
+    STARGLOW_NUMBER(lum_mask_rate, "sibling: fraction that lose the luminosity, half of them the redshift", 0.0, 1.0),
     STARGLOW_NUMBER(epochs, "passes over the galaxies", 1, 100000),
     STARGLOW_NUMBER(batch, "galaxies a step", 1, 1 << 20),
     STARGLOW_NUMBER(learning_rate, "peak rate of AdamW", 0.0, 1.0),
@@ -97,6 +103,15 @@ const ConfigField k_fields[]{
     STARGLOW_NUMBER(noise_floor, "sd of asinh EW below which labels weigh equally; 0: always", 0.0, 1e6),
     STARGLOW_NUMBER(input_noise, "sd of noise on the standardised features", 0.0, 10.0),
     STARGLOW_NUMBER(gradient_clip, "largest gradient norm; 0: none", 0.0, 1e6),
+    STARGLOW_NUMBER(components, "normal distributions of the joint mixture", 1, 4),
+    STARGLOW_NUMBER(joint_epochs, "passes for the joint distribution, after those for the points", 1, 100000),
+    STARGLOW_NUMBER(sibling_joint_epochs, "passes for the sibling's joint distribution", 1, 100000),
+    STARGLOW_NUMBER(joint_rate, "peak rate of AdamW for the joint distribution", 0.0, 1.0),
+    STARGLOW_NUMBER(factor_rate, "rate of the correlations, in units of joint_rate", 0.0, 1000.0),
+    STARGLOW_SWITCH(deconvolve, "take the labels' known noise out of the distribution"),
+    STARGLOW_SWITCH(censor, "a line without a number was not found, rather than is missing"),
+    STARGLOW_SWITCH(correlate, "fit correlations of the lines"),
+    STARGLOW_NUMBER(calibration_folds, "parts that calibrate the quantiles; 0: none", 0, 20),
     STARGLOW_NUMBER(validation, "fraction of galaxies kept for early stopping; 0: none", 0.0, 0.9),
     STARGLOW_NUMBER(patience, "epochs without a better validation loss", 1, 100000),
     STARGLOW_NUMBER(seed, "seed of start, batch order and noise", 0, UINT64_MAX),
@@ -108,10 +123,15 @@ const ConfigField k_fields[]{
 
 std::span<const ConfigField> train_config_fields() { return k_fields; }
 
-std::vector<std::string> train_preset_names() { return {"point", "k24"}; }
+std::vector<std::string> train_preset_names() { return {"joint", "point", "k24"}; }
 
 TrainConfig train_preset(std::string_view name) {
   TrainConfig c;
+  if (name == "joint") return c;
+  if (name == "point" || name == "k24") {
+    c.preset = "point";
+    c.joint = false;
+  }
   if (name == "point") return c;
   if (name == "k24") {
     c.preset = "k24";
@@ -120,6 +140,8 @@ TrainConfig train_preset(std::string_view name) {
     c.huber = 0.0;
     c.noise_floor = 0.0;
     c.activation = Activation::selu;
+    c.masks = false;
+    c.sibling_epochs = 100;
     c.members = 1;
     c.z = false;
     c.epochs = 100;
@@ -128,7 +150,7 @@ TrainConfig train_preset(std::string_view name) {
     c.validation = 0.1;
     return c;
   }
-  throw Error(ErrorKind::usage, "unknown training preset", {"'" + std::string(name) + "'", "point or k24", ""});
+  throw Error(ErrorKind::usage, "unknown training preset", {"'" + std::string(name) + "'", "joint, point or k24", ""});
 }
 
 }  // namespace starglow

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "starglow/cosmology.hpp"
 #include "starglow/error.hpp"
 #include "starglow/flags.hpp"
 #include "starglow/random.hpp"
@@ -48,8 +49,9 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
                               std::vector<std::size_t> outputs, const TrainConfig& config, bool standardise_target) {
   TrainingSet set;
   set.recipe = recipe;
+  set.data.recipe = recipe;
   set.outputs = std::move(outputs);
-  std::vector<std::size_t> kept;
+  auto& kept = set.rows;
   for (const auto row : rows)
     for (const auto line : set.outputs)
       if (labelled(g, row, line)) {
@@ -72,6 +74,14 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
     for (std::size_t i = 0; i < n_in; ++i)
       set.x_scale[i] += (x(r, i) - set.x_mean[i]) * (x(r, i) - set.x_mean[i]) / static_cast<double>(n);
   for (auto& scale : set.x_scale) scale = scale > 0 ? std::sqrt(scale) : 1.0;
+  if (recipe.masks && recipe.log_lum) {
+    const std::size_t at = recipe.at_log_lum();
+    set.data.log_lum = Matrix<float>(n, k_n_bands);
+    for (std::size_t r = 0; r < n; ++r)
+      for (std::size_t b = 0; b < k_n_bands; ++b)
+        set.data.log_lum(r, b) = static_cast<float>(
+            standardise(log_lum(g.band_flux(kept[r], b), g.z[kept[r]]), set.x_mean[at], set.x_scale[at]));
+  }
 
   set.y_mean.assign(n_out, 0.0);
   set.y_scale.assign(n_out, 1.0);
@@ -96,7 +106,7 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
   set.data.weight = Matrix<float>(n, n_out);
   for (std::size_t r = 0; r < n; ++r) {
     for (std::size_t i = 0; i < n_in; ++i)
-      set.data.x(r, i) = static_cast<float>((x(r, i) - set.x_mean[i]) / set.x_scale[i]);
+      set.data.x(r, i) = static_cast<float>(standardise(x(r, i), set.x_mean[i], set.x_scale[i]));
     for (std::size_t j = 0; j < n_out; ++j) {
       const std::size_t line = set.outputs[j];
       if (!labelled(g, kept[r], line)) continue;

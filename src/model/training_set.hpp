@@ -11,6 +11,7 @@ namespace starglow {
 /// Features and targets of the rows that can be trained on: twelve good bands, z > 0 where it is used, a label.
 struct TrainingSet {
   FeatureRecipe recipe;
+  std::vector<std::size_t> rows;     ///< of the table
   std::vector<std::size_t> outputs;  ///< lines
   FitData data;
   std::vector<double> x_mean, x_scale;  ///< (n_in): of the rows that are trained on, validation rows included

@@ -22,8 +22,8 @@ ALLOWED = {
 PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
-    "model": "features model noise noise_model population train",
-    "judge": "evaluate metrics",
+    "model": "domain features joint model noise noise_model population train",
+    "judge": "calibration evaluate metrics",
     "files": "import_k24 provenance table starglow",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}

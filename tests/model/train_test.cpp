@@ -18,7 +18,10 @@ namespace starglow {
 namespace {
 
 TrainConfig small() {
-  TrainConfig c;
+  TrainConfig c = train_preset("point");
+  c.masks = false;
+  c.sibling_members = 2;
+  c.sibling_epochs = 30;
   c.hidden = {16, 16};
   c.members = 2;
   c.epochs = 30;
@@ -51,7 +54,7 @@ TEST(Train, LearnsALawAndKeepsTheLearningCurve) {
 TEST(Train, BitEqualForAnyThreadsAndOtherForAnotherSeed) {
   const Galaxies g = test::example_galaxies(400);
   TrainConfig c = small();
-  c.epochs = 5;
+  c.epochs = c.sibling_epochs = 5;
   c.input_noise = 0.01;
   c.gradient_clip = 0.5;
   WorkerPool one(1), three(3);

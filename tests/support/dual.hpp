@@ -21,6 +21,7 @@ inline bool operator!=(Dual a, Dual b) { return a.v != b.v; }
 inline Dual exp(Dual a) { return {std::exp(a.v), std::exp(a.v) * a.d}; }
 inline Dual expm1(Dual a) { return {std::expm1(a.v), std::exp(a.v) * a.d}; }
 inline Dual log10(Dual a) { return {std::log10(a.v), a.d / (a.v * std::log(10.0))}; }
+inline Dual erfc(Dual a) { return {std::erfc(a.v), -1.1283791670955126 * std::exp(-a.v * a.v) * a.d}; }
 inline Dual sinh(Dual a) { return {std::sinh(a.v), std::cosh(a.v) * a.d}; }
 
 }  // namespace starglow::test

@@ -1,0 +1,160 @@
+#include "starglow/domain.hpp"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "model/mixture.hpp"
+#include "starglow/error.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_n = Domain::k_n_features;
+constexpr int k_components = 4, k_iterations = 200;
+constexpr std::size_t k_min_rows = 100;
+
+Eigen::MatrixXd covariance_of(const Domain::Parts& parts, std::size_t c, std::span<const std::size_t> known) {
+  Eigen::MatrixXd out(static_cast<Eigen::Index>(known.size()), static_cast<Eigen::Index>(known.size()));
+  for (std::size_t i = 0; i < known.size(); ++i)
+    for (std::size_t j = 0; j < known.size(); ++j)
+      out(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = parts.covariance(c, known[i] * k_n + known[j]);
+  return out;
+}
+
+}  // namespace
+
+struct Domain::Factors {
+  std::vector<std::array<double, k_n * k_n>> lower;  ///< row-major Cholesky factors
+};
+
+double log10_chi_square_tail(double x, std::size_t n) {
+  // Q(n, x) = Q(n - 2, x) + (x/2)^(n/2 - 1) e^(-x/2) / Gamma(n/2) (Abramowitz & Stegun 26.4.6), summed in logarithms;
+  // it begins with Q(1) = erfc(sqrt(x/2)) or Q(2) = e^(-x/2).
+  if (!(x > 0)) return x <= 0 ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+  const double half = 0.5 * x, root = std::sqrt(half);
+  // log erfc: beyond 25 by its asymptotic series
+  double log_q = n % 2 == 0  ? -half
+                 : root < 25 ? std::log(std::erfc(root))
+                             : -half - std::log(root * std::sqrt(std::numbers::pi)) + std::log1p(-0.5 / half);
+  for (std::size_t k = n % 2 == 0 ? 4 : 3; k <= n; k += 2) {
+    const double a = 0.5 * static_cast<double>(k);
+    const double term = (a - 1) * std::log(half) - half - std::lgamma(a);
+    const double top = std::max(log_q, term);
+    log_q = top + std::log(std::exp(log_q - top) + std::exp(term - top));
+  }
+  return std::min(log_q, 0.0) / std::numbers::ln10;
+}
+
+Domain::Domain(Parts parts) : parts_(std::move(parts)) {
+  const std::size_t components = parts_.mean.rows();
+  if (components == 0 || components > 64 || parts_.mean.cols() != k_n || parts_.covariance.rows() != components ||
+      parts_.covariance.cols() != k_n * k_n || !std::isfinite(parts_.threshold))
+    throw Error(ErrorKind::model, "the domain of the model has a wrong shape");
+  std::vector<std::size_t> all(k_n);
+  for (std::size_t i = 0; i < k_n; ++i) all[i] = i;
+  auto factors = std::make_shared<Factors>();
+  for (std::size_t c = 0; c < components; ++c) {
+    const Eigen::LLT<Eigen::MatrixXd> llt(covariance_of(parts_, c, all));
+    if (llt.info() != Eigen::Success)
+      throw Error(ErrorKind::model, "a covariance of the model's domain is not positive definite");
+    const Eigen::MatrixXd lower = llt.matrixL();
+    auto& into = factors->lower.emplace_back();
+    for (std::size_t i = 0; i < k_n; ++i)
+      for (std::size_t j = 0; j < k_n; ++j)
+        into[i * k_n + j] = lower(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
+  }
+  factors_ = std::move(factors);
+}
+
+Domain::Nearest Domain::nearest(std::span<const double> x) const {
+  std::vector<std::size_t> known;
+  for (std::size_t i = 0; i < k_n; ++i)
+    if (!std::isnan(x[i])) known.push_back(i);
+  Nearest out{0, known.size(), std::numeric_limits<double>::infinity()};
+  if (known.size() == k_n) {  // forward substitution with the factors at hand
+    for (std::size_t c = 0; c < parts_.mean.rows(); ++c) {
+      const auto& lower = factors_->lower[c];
+      std::array<double, k_n> u{};
+      double distance2 = 0;
+      for (std::size_t i = 0; i < k_n; ++i) {
+        u[i] = x[i] - parts_.mean(c, i);
+        for (std::size_t j = 0; j < i; ++j) u[i] -= lower[i * k_n + j] * u[j];
+        u[i] /= lower[i * k_n + i];
+        distance2 += u[i] * u[i];
+      }
+      if (distance2 < out.distance2) out = {c, k_n, distance2};
+    }
+    return out;
+  }
+  Eigen::VectorXd d(static_cast<Eigen::Index>(known.size()));
+  for (std::size_t c = 0; c < parts_.mean.rows() && !known.empty(); ++c) {
+    for (std::size_t i = 0; i < known.size(); ++i)
+      d[static_cast<Eigen::Index>(i)] = x[known[i]] - parts_.mean(c, known[i]);
+    d = Eigen::MatrixXd(covariance_of(parts_, c, known).llt().matrixL()).triangularView<Eigen::Lower>().solve(d).eval();
+    const double distance2 = d.squaredNorm();
+    if (distance2 < out.distance2) out = {c, known.size(), distance2};
+  }
+  return out;
+}
+
+double Domain::score(std::span<const double> x) const {
+  const Nearest n = nearest(x);
+  if (n.known == 0) return std::numeric_limits<double>::quiet_NaN();
+  return log10_chi_square_tail(n.distance2, n.known);
+}
+
+void Domain::clip(std::span<double> x) const {
+  const Nearest n = nearest(x);
+  if (n.known == 0 || !(log10_chi_square_tail(n.distance2, n.known) < parts_.threshold)) return;
+  // The distance at which the tail is the threshold, by bisection.
+  double low = 0, high = n.distance2;
+  for (int step = 0; step < 80; ++step) {
+    const double middle = 0.5 * (low + high);
+    (log10_chi_square_tail(middle, n.known) < parts_.threshold ? high : low) = middle;
+  }
+  const double factor = std::sqrt(low / n.distance2);
+  for (std::size_t i = 0; i < k_n; ++i)
+    if (!std::isnan(x[i])) x[i] = parts_.mean(n.component, i) + factor * (x[i] - parts_.mean(n.component, i));
+}
+
+Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double fraction, std::uint64_t seed) {
+  if (rows.size() < k_min_rows)
+    throw Error(ErrorKind::input, "too few galaxies for the domain of a model",
+                {std::to_string(rows.size()), "at least " + std::to_string(k_min_rows), ""});
+  const auto n = static_cast<Eigen::Index>(rows.size()), d = static_cast<Eigen::Index>(k_n);
+  Matrix<double> x(rows.size(), k_n);
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    compute_features({true, false, false}, g.band_flux.row(rows[r]), g.z[rows[r]], x.row(r));
+  const Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> raw(x.data(), n, d);
+  const Eigen::RowVectorXd centre = raw.colwise().mean();
+  const Eigen::RowVectorXd scale =
+      ((raw.rowwise() - centre).array().square().colwise().mean()).sqrt().max(1e-9).matrix();
+  const Eigen::MatrixXd standard = (raw.rowwise() - centre).array().rowwise() / scale.array();
+  const Mixture mixture = fit_mixture(standard, rows.size() < 1000 ? 1 : k_components, k_iterations, seed);
+  Domain::Parts parts;
+  const auto components = static_cast<std::size_t>(mixture.weight.size());
+  parts.mean = Matrix<double>(components, k_n);
+  parts.covariance = Matrix<double>(components, k_n * k_n);
+  for (std::size_t c = 0; c < components; ++c) {
+    const Eigen::MatrixXd covariance =
+        scale.asDiagonal() * mixture.factor[c] * mixture.factor[c].transpose() * scale.asDiagonal();
+    for (std::size_t i = 0; i < k_n; ++i) {
+      const auto at = static_cast<Eigen::Index>(i);
+      parts.mean(c, i) = centre[at] + scale[at] * mixture.mean(static_cast<Eigen::Index>(c), at);
+      for (std::size_t j = 0; j < k_n; ++j)
+        parts.covariance(c, i * k_n + j) = covariance(at, static_cast<Eigen::Index>(j));
+    }
+  }
+  std::vector<double> scores(rows.size());
+  const Domain domain(parts);
+  for (std::size_t r = 0; r < rows.size(); ++r) scores[r] = domain.score(x.row(r));
+  const auto at = static_cast<std::ptrdiff_t>(fraction * static_cast<double>(scores.size()));
+  std::nth_element(scores.begin(), scores.begin() + at, scores.end());
+  parts.threshold = scores[static_cast<std::size_t>(at)];
+  return Domain(std::move(parts));
+}
+
+}  // namespace starglow

@@ -1,0 +1,249 @@
+#include "model/fit_joint.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "starglow/random.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_n = k_n_independent_lines;
+constexpr auto k_i = static_cast<Eigen::Index>(k_n);
+
+// How far a calibration goes. Further would flatten the PIT of the noisiest lines ([OII], Hgamma), at a cost in their
+// CRPS and in the correlations of the residuals (cross-validated; docs/decisions/0007).
+constexpr double k_min_slope = 0.78, k_max_slope = 1.2, k_max_shift = 0.04;
+
+double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+
+}  // namespace
+
+JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
+                     double factor_rate)
+    : sites_(sites),
+      components_(components),
+      correlate_(correlate),
+      factor_rate_(factor_rate),
+      raw_(factor.flat().begin(), factor.flat().end()),
+      gradient_(raw_.size()),
+      unit_(components),
+      correlation_(components),
+      optimiser_(raw_.size()) {
+  refresh();
+}
+
+void JointLoss::refresh() {
+  for (std::size_t c = 0; c < components_; ++c) {
+    unit_[c].setZero();
+    for (std::size_t i = 0; i < k_n; ++i) {
+      double norm = 0;
+      for (std::size_t j = 0; j <= i; ++j) {
+        const double u = static_cast<double>(raw_[(c * k_n + i) * k_n + j]);
+        unit_[c](static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = u;
+        norm += u * u;
+      }
+      unit_[c].row(static_cast<Eigen::Index>(i)) /= std::sqrt(norm);
+    }
+    correlation_[c] = unit_[c] * unit_[c].transpose();
+  }
+}
+
+Matrix<double> JointLoss::factor() const {
+  Matrix<double> out(components_, k_n * k_n);
+  for (std::size_t c = 0; c < components_; ++c)
+    for (Eigen::Index i = 0; i < k_i; ++i)
+      for (Eigen::Index j = 0; j <= i; ++j) out(c, static_cast<std::size_t>(i * k_i + j)) = unit_[c](i, j);
+  return out;
+}
+
+double JointLoss::row(std::size_t row, std::span<const double> o, std::span<double> d_o,
+                      std::span<Matrix8> d_correlation) const {
+  constexpr std::size_t max = LineDistribution::k_max_components;
+  const std::size_t n_c = components_, at_logit = n_c * 2 * k_n;
+  std::array<double, max> log_p{}, log_w{};
+  std::array<Vector8, max> q, sd;
+  std::array<Matrix8, max> inverse;
+  double top = 0, sum = 0;
+  for (std::size_t c = 1; c < n_c; ++c) top = std::max(top, o[at_logit + c - 1]);
+  for (std::size_t c = 0; c < n_c; ++c) sum += std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
+  for (std::size_t c = 0; c < n_c; ++c) log_w[c] = (c == 0 ? 0.0 : o[at_logit + c - 1]) - top - std::log(sum);
+  for (std::size_t c = 0; c < n_c; ++c) {
+    Vector8 residual;
+    for (Eigen::Index j = 0; j < k_i; ++j) {
+      const auto k = static_cast<std::size_t>(j);
+      residual[j] = sites_.centre(row, k) - o[c * k_n + k];
+      sd[c][j] = JointHead::k_min_sd + std::exp(o[(n_c + c) * k_n + k]);
+    }
+    Matrix8 s = sd[c].asDiagonal() * correlation_[c] * sd[c].asDiagonal();
+    for (Eigen::Index j = 0; j < k_i; ++j) s(j, j) += sites_.variance(row, static_cast<std::size_t>(j));
+    const Eigen::LLT<Matrix8> llt(s);
+    inverse[c] = llt.solve(Matrix8::Identity());
+    q[c] = inverse[c] * residual;
+    log_p[c] = log_w[c] - 0.5 * residual.dot(q[c]) - llt.matrixLLT().diagonal().array().log().sum() -
+               0.5 * static_cast<double>(k_n) * std::log(2 * std::numbers::pi);
+  }
+  const double best = *std::max_element(log_p.begin(), log_p.begin() + static_cast<std::ptrdiff_t>(n_c));
+  double total = 0;
+  for (std::size_t c = 0; c < n_c; ++c) total += std::exp(log_p[c] - best);
+  for (std::size_t c = 0; c < n_c; ++c) {
+    const double share = std::exp(log_p[c] - best) / total;  // responsibility
+    // d(-log p): dmean = -q, dS = -(q q^T - S^-1)/2, dlogit = w - share
+    const Matrix8 d_s = -0.5 * share * (q[c] * q[c].transpose() - inverse[c]);
+    const Matrix8 d_r = sd[c].asDiagonal() * d_s * sd[c].asDiagonal();
+    d_correlation[c] += d_r;
+    const Matrix8 product = d_s.cwiseProduct(correlation_[c]);
+    const Vector8 d_sd = 2.0 * product * sd[c];
+    for (Eigen::Index j = 0; j < k_i; ++j) {
+      const auto k = static_cast<std::size_t>(j);
+      d_o[c * k_n + k] -= share * q[c][j];
+      d_o[(n_c + c) * k_n + k] += d_sd[j] * (sd[c][j] - JointHead::k_min_sd);
+    }
+    if (c > 0) d_o[at_logit + c - 1] += std::exp(log_w[c]) - share;
+  }
+  return -(best + std::log(total));
+}
+
+std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correlation) const {
+  std::vector<double> out(raw_.size(), 0.0);
+  for (std::size_t c = 0; c < components_; ++c) {
+    // R = U U^T: dU = (dR + dR^T) U; then through the division of each row by its length.
+    const Matrix8 d_u = (d_correlation[c] + d_correlation[c].transpose()) * unit_[c];
+    for (Eigen::Index i = 0; i < k_i; ++i) {
+      double norm = 0, along = 0;
+      for (Eigen::Index j = 0; j <= i; ++j) {
+        const auto at = (c * k_n + static_cast<std::size_t>(i)) * k_n + static_cast<std::size_t>(j);
+        norm += static_cast<double>(raw_[at]) * static_cast<double>(raw_[at]);
+        along += d_u(i, j) * unit_[c](i, j);
+      }
+      norm = std::sqrt(norm);
+      for (Eigen::Index j = 0; j <= i; ++j)
+        out[(c * k_n + static_cast<std::size_t>(i)) * k_n + static_cast<std::size_t>(j)] =
+            (d_u(i, j) - unit_[c](i, j) * along) / norm;
+    }
+  }
+  return out;
+}
+
+double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, MatrixView<const float> y,
+                             MatrixView<float> dy) {
+  std::vector<Matrix8> d_correlation(components_, Matrix8::Zero());
+  std::vector<double> o(y.cols()), d_o(y.cols());
+  const double scale = 1.0 / static_cast<double>(rows.size());
+  double sum = 0;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    for (std::size_t k = 0; k < o.size(); ++k) {
+      o[k] = static_cast<double>(y(r, k));
+      d_o[k] = 0;
+    }
+    sum += row(rows[r], o, d_o, d_correlation);
+    for (std::size_t k = 0; k < o.size(); ++k) dy(r, k) = static_cast<float>(scale * d_o[k]);
+  }
+  for (auto& d : d_correlation) d *= scale;
+  const auto gradient = factor_gradient(d_correlation);
+  std::copy(gradient.begin(), gradient.end(), gradient_.begin());
+  return sum;
+}
+
+void JointLoss::update(double rate) {
+  if (!correlate_) return;
+  const std::vector<std::uint8_t> decayed(raw_.size(), 0);
+  optimiser_.step(raw_, gradient_, decayed, rate * factor_rate_, 0.0);
+  refresh();
+}
+
+Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps) {
+  Matrix8 covariance = 0.5 * Matrix8::Identity();
+  for (int step = 0; step < steps; ++step) {
+    const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
+    Matrix8 sum = Matrix8::Zero();
+    for (std::size_t r = 0; r < mean.rows(); ++r) {
+      Matrix8 own = precision;
+      Vector8 pull;
+      for (Eigen::Index j = 0; j < k_i; ++j) {
+        const auto k = static_cast<std::size_t>(j);
+        own(j, j) += 1.0 / sites.variance(r, k);
+        pull[j] = (sites.centre(r, k) - mean(r, k)) / sites.variance(r, k);
+      }
+      const Matrix8 posterior = own.llt().solve(Matrix8::Identity());
+      const Vector8 residual = posterior * pull;
+      sum += posterior + residual * residual.transpose();
+    }
+    covariance = sum / static_cast<double>(mean.rows());
+  }
+  return covariance;
+}
+
+double positive_pit(const LineDistribution& d, std::size_t line, double y, double sigma) {
+  constexpr int nodes = 24;
+  static const auto normals = [] {
+    std::array<double, nodes> z{};
+    for (int k = 0; k < nodes; ++k) z[static_cast<std::size_t>(k)] = normal_quantile((k + 0.5) / nodes);
+    return z;
+  }();
+  double below_y = 0, below_0 = 0;
+  for (std::size_t c = 0; c < d.components; ++c)
+    for (const double z : normals) {
+      const double ew = std::sinh(std::max(d.mean[c][line] + d.sd[c][line] * z, 0.0));
+      below_y += d.weight[c] / nodes * normal_cdf((y - ew) / sigma);
+      below_0 += d.weight[c] / nodes * normal_cdf(-ew / sigma);
+    }
+  return (below_y - below_0) / (1.0 - below_0);
+}
+
+void calibrate(const Galaxies& g, std::span<const std::size_t> rows, std::span<const LineDistribution> distributions,
+               JointHead& head) {
+  for (std::size_t j = 0; j < k_n; ++j) {
+    const std::size_t line = k_independent_lines[j];
+    std::vector<double> medians(rows.size()), pit;
+    for (std::size_t r = 0; r < rows.size(); ++r) medians[r] = distributions[r].median[j];
+    // Distance of the PIT from a flat one: Cramer-von Mises.
+    const auto distance = [&](double shift, double slope) {
+      pit.clear();
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        const double y = static_cast<double>(g.ew(rows[r], line)), ivar = static_cast<double>(g.ew_ivar(rows[r], line));
+        if (!(ivar > 0) || !(y > 0) || !std::isfinite(y) || !std::isfinite(ivar)) continue;
+        LineDistribution d = distributions[r];
+        for (std::size_t c = 0; c < d.components; ++c) {
+          d.mean[c][j] = medians[r] + shift + slope * (d.mean[c][j] - medians[r]);
+          d.sd[c][j] *= slope;
+        }
+        const double u = positive_pit(d, j, y, 1.0 / std::sqrt(ivar));
+        if (std::isfinite(u)) pit.push_back(u);
+      }
+      std::sort(pit.begin(), pit.end());
+      double sum = 0;
+      for (std::size_t i = 0; i < pit.size(); ++i) {
+        const double flat = (static_cast<double>(i) + 0.5) / static_cast<double>(pit.size());
+        sum += (pit[i] - flat) * (pit[i] - flat);
+      }
+      return pit.empty() ? 0.0 : sum / static_cast<double>(pit.size());
+    };
+    // Pattern search; the surface is smooth with one minimum.
+    double shift = 0, slope = 1, step_shift = 0.04, step_slope = 0.08, best = distance(shift, slope);
+    while (step_shift > 0.004) {
+      bool moved = false;
+      for (const auto& [a, b] : {std::pair{step_shift, 0.0}, std::pair{-step_shift, 0.0}, std::pair{0.0, step_slope},
+                                 std::pair{0.0, -step_slope}}) {
+        const double tried_shift = std::clamp(shift + a, -k_max_shift, k_max_shift),
+                     tried_slope = std::clamp(slope + b, k_min_slope, k_max_slope);
+        const double value = distance(tried_shift, tried_slope);
+        if (value < best) {
+          best = value;
+          shift = tried_shift;
+          slope = tried_slope;
+          moved = true;
+        }
+      }
+      if (!moved) {
+        step_shift /= 2;
+        step_slope /= 2;
+      }
+    }
+    head.shift[j] = shift;
+    head.slope[j] = slope;
+  }
+}
+
+}  // namespace starglow

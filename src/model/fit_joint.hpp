@@ -1,0 +1,62 @@
+#pragma once
+#include <Eigen/Dense>
+#include <cstdint>
+#include <vector>
+
+#include "model/fit_network.hpp"
+#include "model/optimiser.hpp"
+#include "model/sites.hpp"
+#include "starglow/joint.hpp"
+
+namespace starglow {
+
+using Matrix8 = Eigen::Matrix<double, k_n_independent_lines, k_n_independent_lines>;
+using Vector8 = Eigen::Matrix<double, k_n_independent_lines, 1>;
+
+/// -log of the mixture of normals of a JointHead, widened by the sites' variances, at the sites' centres:
+///   p = sum_c w_c N(centre; mean_c, D_c R_c D_c + diag(variance)),  R_c = U_c U_c^T.
+/// The outputs of the network are its parameters; the factors U_c are the loss's own and are stepped by update().
+class JointLoss : public BatchLoss {
+ public:
+  /// factor: (components, 64) start. correlate = false keeps it.
+  JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
+            double factor_rate);
+
+  double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
+                    MatrixView<float> dy) override;
+  void update(double rate) override;
+
+  /// Rows of length 1.
+  Matrix<double> factor() const;
+  /// Of one row: the loss; adds its gradients to d_outputs (n_outputs) and d_correlation (components, as dloss/dR).
+  double row(std::size_t row, std::span<const double> outputs, std::span<double> d_outputs,
+             std::span<Matrix8> d_correlation) const;
+  /// Gradient of the (not normalised) factors from that of the correlations.
+  std::vector<double> factor_gradient(std::span<const Matrix8> d_correlation) const;
+  std::span<float> raw_factor() noexcept { return raw_; }
+  void refresh();  ///< after a change of raw_factor()
+
+ private:
+  const Sites& sites_;
+  std::size_t components_;
+  bool correlate_;
+  double factor_rate_;
+  std::vector<float> raw_, gradient_;
+  std::vector<Matrix8> unit_, correlation_;
+  AdamW optimiser_;
+};
+
+/// Covariance of the intrinsic residuals (site centre - mean), given the sites' variances, by expectation and
+/// maximisation. mean (rows, 8), all in standardised t.
+Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps);
+
+/// Calibration of each line: shift and slope that make the probability integral transform of measured EWs flat, given
+/// that they are positive (the table's selection). The distributions must be of models that have not seen the rows.
+void calibrate(const Galaxies& galaxies, std::span<const std::size_t> rows,
+               std::span<const LineDistribution> distributions, JointHead& head);
+
+/// Probability integral transform of a measured EW y +- sigma, given y > 0: the noise-convolved predictive
+/// distribution, by nodes at the quantiles of each component. NaN when P(y > 0) vanishes.
+double positive_pit(const LineDistribution& d, std::size_t line, double y, double sigma);
+
+}  // namespace starglow

@@ -1,0 +1,145 @@
+#include "starglow/joint.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "starglow/error.hpp"
+#include "starglow/random.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_n = LineDistribution::k_n;
+
+double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+double normal_density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
+
+// Before calibration.
+LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,
+                                  std::span<const double> y_scale) {
+  LineDistribution d;
+  d.components = head.components;
+  double top = 0, sum = 0;
+  const std::size_t at_logit = head.components * 2 * k_n;
+  for (std::size_t c = 1; c < head.components; ++c) top = std::max(top, o[at_logit + c - 1]);
+  for (std::size_t c = 0; c < head.components; ++c) {
+    d.weight[c] = std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
+    sum += d.weight[c];
+    for (std::size_t j = 0; j < k_n; ++j) {
+      d.mean[c][j] = y_mean[j] + y_scale[j] * o[c * k_n + j];
+      d.sd[c][j] = y_scale[j] * (JointHead::k_min_sd + std::exp(o[(head.components + c) * k_n + j]));
+    }
+  }
+  for (std::size_t c = 0; c < head.components; ++c) d.weight[c] /= sum;
+  return d;
+}
+
+}  // namespace
+
+double LineDistribution::cdf(std::size_t line, double t) const noexcept {
+  double sum = 0;
+  for (std::size_t c = 0; c < components; ++c) sum += weight[c] * normal_cdf((t - mean[c][line]) / sd[c][line]);
+  return sum;
+}
+
+double LineDistribution::density(std::size_t line, double t) const noexcept {
+  double sum = 0;
+  for (std::size_t c = 0; c < components; ++c)
+    sum += weight[c] * normal_density((t - mean[c][line]) / sd[c][line]) / sd[c][line];
+  return sum;
+}
+
+double LineDistribution::quantile(std::size_t line, double p) const noexcept {
+  // The quantile lies between those of the components; Halley's steps from their mean, bisection where one leaves.
+  const double z = normal_quantile(p);
+  double low = mean[0][line] + z * sd[0][line], high = low, narrowest = sd[0][line];
+  double start = 0;
+  for (std::size_t c = 0; c < components; ++c) {
+    const double q = mean[c][line] + z * sd[c][line];
+    low = std::min(low, q);
+    high = std::max(high, q);
+    narrowest = std::min(narrowest, sd[c][line]);
+    start += weight[c] * q;
+  }
+  if (!(high - low > 1e-14 * narrowest)) return low;  // one component, or NaN
+  double t = std::clamp(start, low, high);
+  for (int step = 0; step < 100; ++step) {
+    double excess = -p, density = 0, slope = 0;  // of the distribution function at t: value, first, second derivative
+    for (std::size_t c = 0; c < components; ++c) {
+      const double u = (t - mean[c][line]) / sd[c][line], phi = weight[c] * normal_density(u) / sd[c][line];
+      excess += weight[c] * normal_cdf(u);
+      density += phi;
+      slope -= u * phi / sd[c][line];
+    }
+    (excess > 0 ? high : low) = t;
+    const double newton = excess / density;
+    const double next = t - newton / (1 - 0.5 * std::clamp(newton * slope / density, -1.0, 1.0));
+    const double kept = next >= low && next <= high ? next : 0.5 * (low + high);
+    // The steps converge with the third power: one below 1e-4 sd leaves an error below 1e-11.
+    if (std::fabs(next - t) <= 1e-4 * narrowest || high - low <= 1e-12 * narrowest) return kept;
+    t = kept;
+  }
+  return t;
+}
+
+LineDistribution JointHead::distribution(std::span<const double> outputs, std::span<const double> y_mean,
+                                         std::span<const double> y_scale) const {
+  LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
+  for (std::size_t j = 0; j < k_n; ++j) {
+    const double median = d.quantile(j, 0.5);
+    d.median[j] = median + shift[j];
+    for (std::size_t c = 0; c < components; ++c) {
+      d.mean[c][j] = median + shift[j] + slope[j] * (d.mean[c][j] - median);
+      d.sd[c][j] *= slope[j];
+    }
+  }
+  return d;
+}
+
+Matrix<double> JointHead::median_slopes(std::span<const double> outputs, std::span<const double> y_mean,
+                                        std::span<const double> y_scale) const {
+  // The calibrated median is the raw one plus a constant. Implicit differentiation of cdf(median) = 1/2.
+  const LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
+  Matrix<double> out(k_n, n_outputs());
+  for (std::size_t j = 0; j < k_n; ++j) {
+    const double median = d.quantile(j, 0.5), density = d.density(j, median);
+    double mean_cdf = 0;
+    std::array<double, LineDistribution::k_max_components> cdf{};
+    for (std::size_t c = 0; c < components; ++c) {
+      cdf[c] = normal_cdf((median - d.mean[c][j]) / d.sd[c][j]);
+      mean_cdf += d.weight[c] * cdf[c];
+    }
+    for (std::size_t c = 0; c < components; ++c) {
+      const double z = (median - d.mean[c][j]) / d.sd[c][j];
+      const double share = d.weight[c] * normal_density(z) / d.sd[c][j] / density;  // d median / d mean
+      out(j, c * k_n + j) = share * y_scale[j];
+      const double free_sd = d.sd[c][j] - y_scale[j] * k_min_sd;  // d sd / d log(sd - min)
+      out(j, (components + c) * k_n + j) = share * z * free_sd;
+      if (c > 0) out(j, components * 2 * k_n + c - 1) = -d.weight[c] * (cdf[c] - mean_cdf) / density;
+    }
+  }
+  return out;
+}
+
+void JointHead::check() const {
+  const auto refuse = [](const std::string& what) { throw Error(ErrorKind::model, "joint head: " + what); };
+  if (components < 1 || components > LineDistribution::k_max_components)
+    refuse(std::to_string(components) + " components, not 1 to 4");
+  if (factor.rows() != components || factor.cols() != k_n * k_n) refuse("factor of wrong shape");
+  if (shift.size() != k_n || slope.size() != k_n) refuse("calibration of wrong size");
+  for (std::size_t j = 0; j < k_n; ++j)
+    if (!std::isfinite(shift[j]) || !(slope[j] > 0) || !std::isfinite(slope[j])) refuse("a slope is not positive");
+  for (std::size_t c = 0; c < components; ++c)
+    for (std::size_t i = 0; i < k_n; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < k_n; ++j) {
+        const double u = factor(c, i * k_n + j);
+        if (j > i && u != 0) refuse("factor is not lower triangular");
+        sum += u * u;
+      }
+      if (!(std::fabs(sum - 1) < 1e-6)) refuse("a row of the factor has not length 1");
+    }
+}
+
+}  // namespace starglow

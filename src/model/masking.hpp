@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "starglow/features.hpp"
+#include "starglow/random.hpp"
+#include "starglow/view.hpp"
+
+namespace starglow {
+
+/// What is taken away from a galaxy at one step of the training, so that a network learns to answer without it.
+struct MaskPattern {
+  std::uint32_t bands = 0;  ///< bit b: band b missing
+  bool log_lum = false;     ///< luminosity missing
+  bool z = false;           ///< redshift missing (and with it the luminosity)
+};
+
+/// With probability `rate` some bands go: the 1-5 bluest, the 1-5 reddest, 1-3 at both ends, or each band with
+/// probability 1/5 (at least k_min_bands stay); independently, with probability `lum_rate`, the luminosity goes, in
+/// half of the cases with the redshift. Depends on (random, draw) alone.
+MaskPattern draw_mask(const RandomObject& random, std::uint32_t draw, double rate, double lum_rate);
+
+/// Takes the pattern away from standardised features x of a galaxy that has everything. `log_lum` (12): the galaxy's
+/// standardised luminosity from each band.
+void apply_mask(const FeatureRecipe& recipe, const MaskPattern& pattern, std::span<const float> log_lum,
+                std::span<float> x);
+
+/// Fewest bands that a model with masks answers from.
+inline constexpr std::size_t k_min_bands = 6;
+
+}  // namespace starglow

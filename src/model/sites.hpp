@@ -1,0 +1,34 @@
+#pragma once
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "starglow/galaxies.hpp"
+#include "starglow/noise_model.hpp"
+#include "starglow/view.hpp"
+
+namespace starglow {
+
+/// What the measurements of a table say about t = asinh of the intrinsic EW, as normal distributions: the likelihood
+/// N(y; sinh(max(t, 0)), sigma_EW) of each line, whatever its shape, is replaced by N(centre; t, variance) such that
+/// its product with a prior keeps its mean and variance (one site of expectation propagation, Minka 2001).
+/// In standardised t.
+struct Sites {
+  Matrix<double> centre, variance;  ///< (rows, 8 independent lines); no information: variance k_no_information
+  static constexpr double k_no_information = 1e3;
+};
+
+struct SiteOptions {
+  bool deconvolve = true;  ///< false: the measured asinh EW itself, with variance 0
+  /// A line without a number was looked for and not found: likelihood Phi(-EW/sigma), sigma from `noise`. Without a
+  /// noise model, or false: no information.
+  bool censor = true;
+  double clip = 5.0;  ///< centres are kept within this many prior sd of the prior mean: catalogue outliers
+};
+
+/// rows: of the table. prior_mean (rows, 8), prior_sd (8), y_mean, y_scale (8): of asinh EW.
+Sites make_sites(const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& prior_mean,
+                 std::span<const double> prior_sd, std::span<const double> y_mean, std::span<const double> y_scale,
+                 const std::optional<NoiseModel>& noise, const SiteOptions& options);
+
+}  // namespace starglow
