@@ -7,7 +7,7 @@
 starglow::Prediction lines_of(const char* table) {
   const auto model = starglow::Model::shipped();  // or Model::load("k24.safetensors")
   starglow::WorkerPool pool;
-  return model.predict(starglow::read_table(table), pool);  // ew (galaxies, 10), flags
+  return model.predict(starglow::read_table(table), pool);  // ew, p16, p84 (galaxies, 10); flags
 }
 // README ends
 

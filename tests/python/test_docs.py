@@ -43,8 +43,8 @@ def test_links_lead_somewhere(path):
 
 
 def test_the_table_of_training_settings_is_the_programs(starglow, mock):
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \|", (ROOT / "docs/training.md").read_text(), re.M)
-    for column, preset in ((1, "point"), (2, "k24")):
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| (\S+) \|", (ROOT / "docs/training.md").read_text(), re.M)
+    for column, preset in ((1, "joint"), (2, "point"), (3, "k24")):
         printed = starglow("train", mock, "-o", "x", "--preset", preset, "--print-config").stdout
         values = dict(re.findall(r'^(\w+) = "?([^"\n#]*?)"? *#', printed, re.M))
         for row in rows:
