@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "starglow/view.hpp"
 
 namespace starglow {
+
+/// EW (A) of t: never negative.
+inline double intrinsic_ew(double t) noexcept { return std::sinh(t > 0 ? t : 0.0); }
 
 /// The joint intrinsic distribution of the eight independent lines of one galaxy: a mixture of normal distributions in
 /// t, EW = sinh(max(t, 0)) A, so an EW is never negative and P(t < 0) is the probability of no line at all.

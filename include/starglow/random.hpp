@@ -54,6 +54,10 @@ double normal(std::uint32_t word) noexcept;
 /// Standard normal quantile of probability p in (0, 1), AS 241; +-infinity at 0 and 1, NaN outside.
 double normal_quantile(double p) noexcept;
 
+/// Standard normal distribution function and density.
+double normal_cdf(double x) noexcept;
+double normal_density(double x) noexcept;
+
 /// The numbers of one object in one stream.
 class RandomObject {
  public:

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace starglow {
 namespace {
@@ -94,6 +95,9 @@ double normal_quantile(double p) noexcept {
   if (std::fabs(q) <= 0.425) return central(q);
   return q < 0 ? tail(p) : -tail(1.0 - p);
 }
+
+double normal_cdf(double x) noexcept { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
+double normal_density(double x) noexcept { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 double normal(std::uint32_t word) noexcept {
   const double p = (static_cast<double>(word & 0x7FFFFFFFu) + 0.5) * 0x1p-32;  // in (0, 1/2)

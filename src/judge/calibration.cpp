@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "starglow/cosmology.hpp"
 #include "starglow/error.hpp"
@@ -19,8 +18,6 @@ constexpr std::size_t k_shard_rows = 64;
 constexpr std::size_t k_min_positive = 8;      // draws that a conditional distribution needs
 constexpr std::size_t k_realisations = 8;      // of a galaxy, for ratios and correlations
 constexpr std::size_t k_energy_points = 1500;  // the energy distance is quadratic
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 bool measured(const Galaxies& g, std::size_t row, std::size_t line) {
   const double ew = static_cast<double>(g.ew(row, line)), ivar = static_cast<double>(g.ew_ivar(row, line));
@@ -88,7 +85,7 @@ RowScore score_row(const Noisy& noisy, const Galaxies& g, std::size_t row, std::
   double density = 0, above = 0;
   for (std::size_t k = 0; k < draws.size(); ++k) {
     const double ew = noisy.intrinsic(row, line, k), z = (y - ew) / sigma;
-    density += std::exp(-0.5 * z * z) / (sigma * std::sqrt(2 * std::numbers::pi)) / static_cast<double>(draws.size());
+    density += normal_density(z) / sigma / static_cast<double>(draws.size());
     above += normal_cdf(ew / sigma) / static_cast<double>(draws.size());
     if (draws[k] > 0) positive.push_back(std::asinh(draws[k]));
     draws[k] = std::asinh(draws[k]);

@@ -1,15 +1,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "starglow/calibration.hpp"
+#include "starglow/joint.hpp"
 #include "starglow/random.hpp"
 
 namespace starglow {
 namespace {
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
 using Parameters = std::array<double, 4>;  // shift, slope, log sd at the centre, slope of log sd
 
@@ -38,7 +36,7 @@ double loss(const std::vector<Measurement>& all, const Parameters& p, double cen
           for (int i = 0; i < nodes; ++i) z[static_cast<std::size_t>(i)] = normal_quantile((i + 0.5) / nodes);
           return z;
         }();
-        const double ew = std::sinh(std::max(mean + sd * normals[static_cast<std::size_t>(k)], 0.0));
+        const double ew = intrinsic_ew(mean + sd * normals[static_cast<std::size_t>(k)]);
         density += std::exp(-0.5 * (m.y - ew) * (m.y - ew) / (m.sigma * m.sigma)) / m.sigma / nodes;
         above += normal_cdf(ew / m.sigma) / nodes;
       }
@@ -95,12 +93,12 @@ NamedPrediction points_with_scatter(const Galaxies& g, const NamedPrediction& po
     for (std::size_t i = 0; i < g.n; ++i) {
       const double point = std::asinh(points.ew(i, line)) - centre;
       const double mean = p[0] + p[1] * point + centre, sd = std::exp(std::clamp(p[2] + p[3] * point, -5.0, 3.0));
-      out.ew(i, line) = std::sinh(std::max(mean, 0.0));
+      out.ew(i, line) = intrinsic_ew(mean);
       const RandomObject random(seed, Stream::intrinsic,
                                 g.targetid.empty() ? static_cast<std::int64_t>(i) : g.targetid[i]);
       for (std::size_t k = 0; k < draws; ++k)
-        out.draws(i, line * draws + k) = static_cast<float>(std::sinh(
-            std::max(mean + sd * random.normal(static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(line)), 0.0)));
+        out.draws(i, line * draws + k) = static_cast<float>(
+            intrinsic_ew(mean + sd * random.normal(static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(line))));
     }
   });
   // The weak members of the doublets follow their partners, as in a joint model.

@@ -16,8 +16,6 @@ constexpr auto k_i = static_cast<Eigen::Index>(k_n);
 // CRPS and in the correlations of the residuals (cross-validated; docs/decisions/0007).
 constexpr double k_min_slope = 0.78, k_max_slope = 1.2, k_max_shift = 0.04;
 
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-
 }  // namespace
 
 JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
@@ -185,7 +183,7 @@ double positive_pit(const LineDistribution& d, std::size_t line, double y, doubl
   double below_y = 0, below_0 = 0;
   for (std::size_t c = 0; c < d.components; ++c)
     for (const double z : normals) {
-      const double ew = std::sinh(std::max(d.mean[c][line] + d.sd[c][line] * z, 0.0));
+      const double ew = intrinsic_ew(d.mean[c][line] + d.sd[c][line] * z);
       below_y += d.weight[c] / nodes * normal_cdf((y - ew) / sigma);
       below_0 += d.weight[c] / nodes * normal_cdf(-ew / sigma);
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 #include "starglow/error.hpp"
 #include "starglow/random.hpp"
@@ -11,9 +10,6 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_n = LineDistribution::k_n;
-
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-double normal_density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 // Before calibration.
 LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,

@@ -152,8 +152,6 @@ void derive_partners(std::span<const std::size_t> outputs, std::span<const doubl
   }
 }
 
-double intrinsic_ew(double t) { return std::sinh(std::max(t, 0.0)); }
-
 // All training galaxies: mean and sd of each asinh EW, with the correlations of the first component.
 LineDistribution prior_distribution(const NetworkBank& bank) {
   LineDistribution d;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "starglow/joint.hpp"
+
 namespace starglow {
 namespace {
 
@@ -16,8 +18,6 @@ constexpr double k_min_variance = 1e-6;
 struct Moments {
   double mean, variance;
 };
-
-double intrinsic_ew(double t) { return std::sinh(std::max(t, 0.0)); }
 
 // Log likelihood of a measured EW y +- sigma, or of a non-detection.
 double log_likelihood(double t, double y, double sigma, bool detected) {

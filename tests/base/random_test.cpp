@@ -96,5 +96,12 @@ TEST(ObjectId, IsTheTargetidUnlessSurveysAreNamed) {
   EXPECT_NE(object_id(77, "sv3", "bright"), object_id(77, "sv1", "bright"));
 }
 
+TEST(NormalDistribution, InvertsItsQuantileAndIntegratesToOne) {
+  for (const double p : {1e-12, 0.1, 0.5, 0.9}) EXPECT_NEAR(normal_cdf(normal_quantile(p)) / p, 1, 1e-12);
+  double area = 0;
+  for (double x = -10; x < 10; x += 1e-3) area += normal_density(x) * 1e-3;
+  EXPECT_NEAR(area, 1, 1e-12);
+}
+
 }  // namespace
 }  // namespace starglow
