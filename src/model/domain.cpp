@@ -39,9 +39,12 @@ double log10_chi_square_tail(double x, std::size_t n) {
   double log_q = n % 2 == 0  ? -half
                  : root < 25 ? std::log(std::erfc(root))
                              : -half - std::log(root * std::sqrt(std::numbers::pi)) + std::log1p(-0.5 / half);
+  // log Gamma(k/2) by its recurrence: std::lgamma writes a global variable
+  double log_gamma = n % 2 == 0 ? 0.0 : std::log(0.5 * std::sqrt(std::numbers::pi));
   for (std::size_t k = n % 2 == 0 ? 4 : 3; k <= n; k += 2) {
     const double a = 0.5 * static_cast<double>(k);
-    const double term = (a - 1) * std::log(half) - half - std::lgamma(a);
+    const double term = (a - 1) * std::log(half) - half - log_gamma;
+    log_gamma += std::log(a);
     const double top = std::max(log_q, term);
     log_q = top + std::log(std::exp(log_q - top) + std::exp(term - top));
   }
