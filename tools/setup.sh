@@ -31,11 +31,11 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive "${as[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
-# build_preset NAME: configures and builds; the compiler's words are shown only when it fails.
+# build_preset NAME [TARGET]: configures and builds; the compiler's words are shown only when it fails.
 build_preset() {
   local log
   log=$(mktemp)
-  if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)"; } >"$log" 2>&1; then
+  if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)" ${2:+--target "$2"}; } >"$log" 2>&1; then
     cat "$log"
     rm -f "$log"
     echo "the build '$1' failed" >&2
@@ -43,7 +43,6 @@ build_preset() {
   fi
   rm -f "$log"
 }
-build_release() { build_preset release; }
 
 # python_environment: .venv with the pinned packages of the tests.
 python_environment() {
