@@ -120,8 +120,8 @@ def threefry(key, counter):
 
 
 def test_noise_follows_the_documented_random_numbers(starglow, mock, tmp_path):
-    """The realisation of --noise from the description alone: stream, id, draw 0, lane of the strong line, inverse CDF."""
-    run = starglow("predict", mock, "--noise", "--seed", 77, "-o", tmp_path / "o.fits")
+    """The realisation of --noise, the first draw plus noise, from the description alone: stream, id, draw 0, lane of the strong line, inverse CDF."""
+    run = starglow("predict", mock, "--noise", "--draws", 1, "--seed", 77, "-o", tmp_path / "o.fits")
     assert run.returncode == 0, run.stderr
     t, out = Table.read(mock), Table.read(tmp_path / "o.fits", hdu="GALAXIES")
     stream = threefry((77, 0), (1, 0))
@@ -133,12 +133,13 @@ def test_noise_follows_the_documented_random_numbers(starglow, mock, tmp_path):
             p = ((word & 0x7FFFFFFF) + 0.5) * 2.0**-32
             normal = stats.norm.ppf(p) * (-1 if word >> 31 else 1)
             sigma = factor / np.sqrt(t["OIII_5007_EW_IVAR" if lane == 4 else "NII_6584_EW_IVAR" if lane == 7 else "HALPHA_EW_IVAR"][i])
-            assert abs(out[line + "_EW_NOISY"][i] - (out[line + "_EW"][i] + sigma * normal)) < 2e-5 * (1 + abs(out[line + "_EW"][i]))
+            drawn = float(np.ravel(out[line + "_EW_DRAW"][i])[0])
+            assert abs(out[line + "_EW_NOISY"][i] - (drawn + sigma * normal)) < 2e-5 * (1 + drawn)
 
 
 def test_model_file_is_plain_safetensors(starglow, mock, tmp_path):
     """The header by hand: what docs/model-format.md says, without our reader."""
-    run = starglow("train", mock, "-o", tmp_path / "m.safetensors", "epochs=2", "members=1")
+    run = starglow("train", mock, "-o", tmp_path / "m.safetensors", "--preset", "point", "epochs=2", "members=1")
     assert run.returncode == 0, run.stderr
     raw = (tmp_path / "m.safetensors").read_bytes()
     n = struct.unpack("<Q", raw[:8])[0]
