@@ -24,7 +24,7 @@ struct LineDistribution {
   std::size_t components = 1;
   std::array<double, k_max_components> weight{};
   std::array<PerLine, k_max_components> mean{}, sd{};
-  PerLine median{};  ///< quantile(line, 1/2), kept by those who make a distribution
+  PerLine p16{}, median{}, p84{};  ///< quantile() at k_p16, 1/2 and k_p84, kept by those who make a distribution
 
   double cdf(std::size_t line, double t) const noexcept;
   double density(std::size_t line, double t) const noexcept;

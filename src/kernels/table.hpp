@@ -43,10 +43,36 @@ struct Ops {
   void (*exp)(const T* x, T* out, Size n);
 };
 
+inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;
+
+/// A mixture of joint normal distributions in t of eight lines, as the draws need it.
+struct MixtureView {
+  int components;
+  unsigned limit[k_mixture_components];  ///< a draw is of component c, the number of limits (c < components - 1) that
+                                         ///< its word of lane 0 exceeds
+  float mean[k_mixture_components][k_mixture_lines], sd[k_mixture_components][k_mixture_lines];
+  const float* factor[k_mixture_components];  ///< (8, 8) row-major, lower triangle: correlation = factor factor^T
+};
+
+/// Loops over distributions.
+struct MixtureOps {
+  /// t (n) with sum_c weight Phi((t - mean) / sd) = Phi(z): n separate mixtures, component c of mixture i at
+  /// [c stride + i]. Exact to 1e-10 of the narrowest sd; NaN in, NaN out.
+  void (*quantiles)(int components, const double* weight, const double* mean, const double* sd, Size stride,
+                    const double* z, Size n, double* t);
+  /// ew (n) = sinh(max(t, 0)); NaN becomes 0.
+  void (*intrinsic_ew)(const double* t, double* ew, Size n);
+  /// Draws 0..n-1 of one object, EW in A, line j at out[j] (n). key: of the object and stream
+  /// (starglow/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the normal
+  /// of line j.
+  void (*sample)(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
+};
+
 struct KernelTable {
   const char* isa;  ///< "x86-64-v3"
   Ops<float> f32;
   Ops<double> f64;
+  MixtureOps mixture;
 };
 
 }  // namespace starglow::kernels

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/dispatch.hpp"
 #include "starglow/error.hpp"
 #include "starglow/random.hpp"
 
@@ -11,24 +12,48 @@ namespace {
 
 constexpr std::size_t k_n = LineDistribution::k_n;
 
-// Before calibration.
+// Before calibration; without its quantiles.
 LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,
                                   std::span<const double> y_scale) {
+  constexpr std::size_t k_most = LineDistribution::k_max_components * (k_n + 1) - 1;
+  std::array<double, k_most> exponential;
+  const std::size_t at_log_sd = head.components * k_n, at_logit = 2 * at_log_sd;
+  kernels::active().f64.exp(o.data() + at_log_sd, exponential.data(), at_log_sd);
   LineDistribution d;
   d.components = head.components;
   double top = 0, sum = 0;
-  const std::size_t at_logit = head.components * 2 * k_n;
   for (std::size_t c = 1; c < head.components; ++c) top = std::max(top, o[at_logit + c - 1]);
   for (std::size_t c = 0; c < head.components; ++c) {
     d.weight[c] = std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
     sum += d.weight[c];
     for (std::size_t j = 0; j < k_n; ++j) {
       d.mean[c][j] = y_mean[j] + y_scale[j] * o[c * k_n + j];
-      d.sd[c][j] = y_scale[j] * (JointHead::k_min_sd + std::exp(o[(head.components + c) * k_n + j]));
+      d.sd[c][j] = y_scale[j] * (JointHead::k_min_sd + exponential[c * k_n + j]);
     }
   }
   for (std::size_t c = 0; c < head.components; ++c) d.weight[c] /= sum;
   return d;
+}
+
+// p16, median and p84 of all lines in one call of the kernel.
+void find_quantiles(LineDistribution& d) {
+  constexpr std::size_t n = 3 * k_n;
+  std::array<double, LineDistribution::k_max_components * n> weight, mean, sd;
+  std::array<double, n> z, t;
+  for (std::size_t level = 0; level < 3; ++level) {
+    std::fill_n(z.begin() + static_cast<std::ptrdiff_t>(level * k_n), k_n, static_cast<double>(level) - 1.0);
+    for (std::size_t c = 0; c < d.components; ++c) {
+      const auto at = static_cast<std::ptrdiff_t>(c * n + level * k_n);
+      std::fill_n(weight.begin() + at, k_n, d.weight[c]);
+      std::copy(d.mean[c].begin(), d.mean[c].end(), mean.begin() + at);
+      std::copy(d.sd[c].begin(), d.sd[c].end(), sd.begin() + at);
+    }
+  }
+  kernels::active().mixture.quantiles(static_cast<int>(d.components), weight.data(), mean.data(), sd.data(), n,
+                                      z.data(), n, t.data());
+  std::copy_n(t.begin(), k_n, d.p16.begin());
+  std::copy_n(t.begin() + k_n, k_n, d.median.begin());
+  std::copy_n(t.begin() + 2 * k_n, k_n, d.p84.begin());
 }
 
 }  // namespace
@@ -82,11 +107,15 @@ double LineDistribution::quantile(std::size_t line, double p) const noexcept {
 LineDistribution JointHead::distribution(std::span<const double> outputs, std::span<const double> y_mean,
                                          std::span<const double> y_scale) const {
   LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
+  find_quantiles(d);
   for (std::size_t j = 0; j < k_n; ++j) {
-    const double median = d.quantile(j, 0.5);
-    d.median[j] = median + shift[j];
+    const double median = d.median[j];
+    const auto calibrate = [&](double& t) { t = median + shift[j] + slope[j] * (t - median); };
+    calibrate(d.p16[j]);
+    calibrate(d.median[j]);
+    calibrate(d.p84[j]);
     for (std::size_t c = 0; c < components; ++c) {
-      d.mean[c][j] = median + shift[j] + slope[j] * (d.mean[c][j] - median);
+      calibrate(d.mean[c][j]);
       d.sd[c][j] *= slope[j];
     }
   }

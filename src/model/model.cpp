@@ -6,6 +6,7 @@
 #include <limits>
 #include <tuple>
 
+#include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
 #include "model/masking.hpp"
 #include "starglow/error.hpp"
@@ -159,28 +160,37 @@ LineDistribution prior_distribution(const NetworkBank& bank) {
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
     d.mean[0][j] = bank.y_mean[j];
     d.sd[0][j] = bank.y_scale[j];
+    d.p16[j] = bank.y_mean[j] - bank.y_scale[j];
     d.median[j] = bank.y_mean[j];
+    d.p84[j] = bank.y_mean[j] + bank.y_scale[j];
   }
   return d;
 }
 
 // Joint draws of one galaxy: out (10 * draws), the eight independent lines only.
-void draw_lines(const LineDistribution& d, const JointHead& head, const RandomObject& random, std::size_t draws,
-                std::span<float> out) {
+void draw_lines(const LineDistribution& d, const JointHead& head, Words key, std::size_t draws, std::span<float> out) {
   constexpr std::size_t n = k_n_independent_lines;
-  for (std::size_t k = 0; k < draws; ++k) {
-    const auto draw = static_cast<std::uint32_t>(k);
-    double left = random.uniform(draw, 0);
-    std::size_t c = 0;
-    while (c + 1 < d.components && left > d.weight[c]) left -= d.weight[c++];
-    std::array<double, n> z{};
-    for (std::size_t j = 0; j < n; ++j) z[j] = random.normal(draw, static_cast<std::uint32_t>(j + 1));
+  static_assert(n == kernels::k_mixture_lines && LineDistribution::k_max_components == kernels::k_mixture_components);
+  kernels::MixtureView view{};
+  std::array<float, LineDistribution::k_max_components * n * n> factor;
+  view.components = static_cast<int>(d.components);
+  double below = 0;
+  for (std::size_t c = 0; c < d.components; ++c) {
+    // uniform(word) = (word + 1/2) / 2^32 > below
+    below += d.weight[c];
+    view.limit[c] = static_cast<std::uint32_t>(std::clamp(std::floor(below * 0x1p32 - 0.5), 0.0, 0x1p32 - 1));
     for (std::size_t j = 0; j < n; ++j) {
-      double e = 0;
-      for (std::size_t i = 0; i <= j; ++i) e += head.factor(c, j * n + i) * z[i];
-      out[k_independent_lines[j] * draws + k] = static_cast<float>(intrinsic_ew(d.mean[c][j] + d.sd[c][j] * e));
+      view.mean[c][j] = static_cast<float>(d.mean[c][j]);
+      view.sd[c][j] = static_cast<float>(d.sd[c][j]);
     }
+    std::transform(head.factor.row(c).begin(), head.factor.row(c).end(),
+                   factor.begin() + static_cast<std::ptrdiff_t>(c * n * n),
+                   [](double f) { return static_cast<float>(f); });
+    view.factor[c] = factor.data() + c * n * n;
   }
+  std::array<float*, n> to;
+  for (std::size_t j = 0; j < n; ++j) to[j] = out.data() + k_independent_lines[j] * draws;
+  kernels::active().mixture.sample(view, key[0], key[1], draws, to.data());
 }
 
 }  // namespace
@@ -230,19 +240,24 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       if (bank.joint) {
         const LineDistribution d =
             prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
+        std::copy(d.median.begin(), d.median.end(), t.begin());
+        LineDistribution::PerLine ew, p16, p84;
+        const auto& kernel = kernels::active().mixture;
+        kernel.intrinsic_ew(d.median.data(), ew.data(), ew.size());
+        kernel.intrinsic_ew(d.p16.data(), p16.data(), p16.size());
+        kernel.intrinsic_ew(d.p84.data(), p84.data(), p84.size());
         for (std::size_t j = 0; j < n_lines; ++j) {
-          t[j] = d.median[j];
-          out.ew(row, bank.outputs[j]) = intrinsic_ew(t[j]);
+          out.ew(row, bank.outputs[j]) = ew[j];
           if (out.p16.empty()) continue;
-          out.p16(row, bank.outputs[j]) = intrinsic_ew(d.quantile(j, k_p16));
-          out.p84(row, bank.outputs[j]) = intrinsic_ew(d.quantile(j, k_p84));
+          out.p16(row, bank.outputs[j]) = p16[j];
+          out.p84(row, bank.outputs[j]) = p84[j];
         }
         if (into.distributions != nullptr) (*into.distributions)[row] = d;
         if (options.draws > 0) {
           const std::int64_t id = g.targetid.empty() ? static_cast<std::int64_t>(options.first_row + row)
                                                      : object_id(g.targetid[row], g.survey.empty() ? "" : g.survey[row],
                                                                  g.program.empty() ? "" : g.program[row]);
-          draw_lines(d, *bank.joint, RandomObject(options.seed, Stream::intrinsic, id), options.draws,
+          draw_lines(d, *bank.joint, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
         if (into.jacobian != nullptr) slopes = bank.joint->median_slopes(outputs.t.row(r), bank.y_mean, bank.y_scale);
@@ -252,15 +267,16 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           out.ew(row, bank.outputs[j]) = std::sinh(t[j]);
         }
       }
+      const auto at = [&](std::size_t line) { return static_cast<std::ptrdiff_t>(line * options.draws); };
       derive_partners(bank.outputs, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
         out.ew(row, weak) = out.ew(row, strong) / ratio;
         if (!out.p16.empty()) {
           out.p16(row, weak) = out.p16(row, strong) / ratio;
           out.p84(row, weak) = out.p84(row, strong) / ratio;
         }
-        for (std::size_t k = 0; k < options.draws; ++k)
-          out.draws(row, weak * options.draws + k) =
-              static_cast<float>(static_cast<double>(out.draws(row, strong * options.draws + k)) / ratio);
+        const auto draws = out.draws.row(row);
+        std::transform(draws.begin() + at(strong), draws.begin() + at(strong + 1), draws.begin() + at(weak),
+                       [by = static_cast<float>(ratio)](float ew) { return ew / by; });
       });
       if (into.jacobian == nullptr) continue;
       const auto flux = usable_bands(g, row);

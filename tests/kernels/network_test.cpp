@@ -9,6 +9,7 @@
 
 #include "starglow/error.hpp"
 #include "starglow/random.hpp"
+#include "support/every_isa.hpp"
 #include "support/slow_network.hpp"
 
 namespace starglow {
@@ -41,17 +42,7 @@ double scale_of(const NetworkShape& shape) {
   return 1.0 / std::sqrt(static_cast<double>(*std::max_element(shape.sizes.begin(), shape.sizes.end())));
 }
 
-/// Runs `body` under each instruction set that this machine has, and puts the first one back.
-template <class F>
-void for_each_isa(F body) {
-  const std::string before(kernels::active_isa());
-  for (const auto* table : kernels::available()) {
-    SCOPED_TRACE(table->isa);
-    kernels::select_isa(table->isa);
-    body();
-  }
-  kernels::select_isa(before);
-}
+using test::for_each_isa;
 
 template <class T>
 class NetworkTest : public ::testing::Test {
