@@ -17,6 +17,17 @@ const Settings::Value& Settings::get(std::string_view key) const {
 bool Settings::is_set(std::string_view key) const { return !get(key).text.empty(); }
 bool Settings::is_given(std::string_view key) const { return get(key).origin != "default"; }
 bool Settings::flag(std::string_view key) const { return get(key).text == "true"; }
+std::vector<std::string> Settings::list(std::string_view key) const {
+  std::vector<std::string> out;
+  if (!is_set(key)) return out;
+  const std::string& all = text(key);
+  for (std::size_t at = 0; at <= all.size();) {
+    const std::size_t comma = std::min(all.find(',', at), all.size());
+    if (comma > at) out.push_back(all.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return out;
+}
 const std::string& Settings::text(std::string_view key) const { return get(key).text; }
 const std::string& Settings::origin(std::string_view key) const { return get(key).origin; }
 

@@ -51,6 +51,7 @@ class Settings {
   std::int64_t integer(std::string_view key) const;
   double number(std::string_view key) const;
   const std::string& text(std::string_view key) const;
+  std::vector<std::string> list(std::string_view key) const;  ///< a text cut at its commas; empty when not set
   const std::string& origin(std::string_view key) const;
   const std::map<std::string, Value, std::less<>>& values() const noexcept { return values_; }
 

@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <vector>
+
+#include "cli/verb.hpp"
+#include "kernels/dispatch.hpp"
+#include "starglow/error.hpp"
+#include "starglow/model.hpp"
+#include "starglow/population.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr std::size_t k_train_galaxies = 4096;
+constexpr std::int64_t k_train_epochs = 4;
+
+void declare(OptionSet& set) {
+  set.add({"json", OptionType::flag, "one JSON object a line: name, value, unit, threads, isa, batch", "false"});
+  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
+  set.add({"only", OptionType::text, "these paths only: predict, sample, jacobian, train, mock", "", "NAMES"});
+  set.add({"n", OptionType::integer, "galaxies a call", "20000", "N", 'n'});
+  set.add({"draws", OptionType::integer, "draws a galaxy of sample", "64", "K"});
+  set.add({"seconds", OptionType::number, "time spent on each path", "1", "S"});
+}
+
+struct Path {
+  std::string_view name, unit;
+  std::size_t batch;
+  std::function<double()> work;  ///< returns how many units it did
+};
+
+// The fastest of the calls that fit into the time: what is left when nobody else uses the processor.
+double best_rate(const Path& path, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  double best = 0;
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  do {
+    check_interrupt();
+    const auto start = Clock::now();
+    const double done = path.work();
+    best = std::max(best, done / std::chrono::duration<double>(Clock::now() - start).count());
+  } while (Clock::now() < end);
+  return best;
+}
+
+int run(const Settings& settings, Console& console) {
+  const auto n_given = settings.integer("n"), k_given = settings.integer("draws");
+  const double seconds = settings.number("seconds");
+  if (n_given < 1 || n_given > 10'000'000)
+    throw Error(ErrorKind::usage, "n out of range", {settings.text("n"), "1 to 10000000", ""});
+  if (k_given < 1 || k_given > 10'000)
+    throw Error(ErrorKind::usage, "draws out of range", {settings.text("draws"), "1 to 10000", ""});
+  if (!(seconds > 0 && seconds <= 3600))
+    throw Error(ErrorKind::usage, "seconds out of range", {settings.text("seconds"), "0 to 3600", ""});
+  const auto n = static_cast<std::size_t>(n_given), draws = static_cast<std::size_t>(k_given);
+  const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  const Population population = Population::shipped();
+  WorkerPool pool(settings.threads());
+  const Galaxies galaxies = population.sample(settings.seed(), 1, n, pool);
+
+  std::vector<Path> paths;
+  const auto count = static_cast<double>(n);
+  paths.push_back({"predict", "galaxies/s", n, [&] {
+                     (void)model.predict(galaxies, pool);
+                     return count;
+                   }});
+  if (model.has_distribution())
+    paths.push_back({"sample", "galaxies/s", n, [&] {
+                       (void)model.predict(galaxies, pool, {.draws = draws, .seed = settings.seed()});
+                       return count;
+                     }});
+  paths.push_back({"jacobian", "galaxies/s", n, [&] {
+                     (void)model.jacobian(galaxies, pool);
+                     return count;
+                   }});
+  // Labels of the shipped model on mock galaxies: what is trained does not matter for the rate.
+  Galaxies labelled = population.sample(settings.seed(), 1, k_train_galaxies, pool);
+  const Prediction labels = Model::shipped().predict(labelled, pool);
+  labelled.ew = Matrix<float>(labelled.n, k_n_lines);
+  labelled.ew_ivar = Matrix<float>(labelled.n, k_n_lines, 1.0F);
+  for (std::size_t i = 0; i < labelled.n; ++i)
+    for (std::size_t line = 0; line < k_n_lines; ++line) labelled.ew(i, line) = static_cast<float>(labels.ew(i, line));
+  TrainConfig recipe = train_preset("point");
+  recipe.members = 1;
+  recipe.epochs = k_train_epochs;
+  recipe.sibling = false;
+  paths.push_back({"train", "samples/s", static_cast<std::size_t>(recipe.batch), [&] {
+                     (void)train(labelled, recipe, pool);
+                     return static_cast<double>(labelled.n) * static_cast<double>(k_train_epochs);
+                   }});
+  paths.push_back({"mock", "galaxies/s", n, [&] {
+                     const Galaxies drawn = population.sample(settings.seed(), 1, n, pool);
+                     (void)model.predict(drawn, pool);
+                     return count;
+                   }});
+
+  const std::vector<std::string> only = settings.list("only");
+  for (const auto& name : only)
+    if (std::none_of(paths.begin(), paths.end(), [&](const Path& p) { return p.name == name; })) {
+      std::vector<std::string> names;
+      for (const auto& p : paths) names.emplace_back(p.name);
+      throw Error(ErrorKind::usage, "--only: no path '" + name + "' for this model",
+                  {name, fmt::format("{}", fmt::join(names, ", ")), did_you_mean(name, names)});
+    }
+  for (const Path& path : paths) {
+    if (!only.empty() && std::find(only.begin(), only.end(), path.name) == only.end()) continue;
+    const double rate = best_rate(path, seconds);
+    if (settings.flag("json"))
+      console.data(
+          fmt::format("{{\"name\": \"{}\", \"value\": {:.6g}, \"unit\": \"{}\", \"threads\": {}, \"isa\": \"{}\", "
+                      "\"batch\": {}}}\n",
+                      path.name, rate, path.unit, settings.threads(), kernels::active_isa(), path.batch));
+    else
+      console.data(fmt::format("{:<10}{:>12.4g} {:<12}{:>8.3g} us each\n", path.name, rate, path.unit, 1e6 / rate));
+  }
+  if (!settings.flag("json"))
+    console.info(fmt::format("{} threads, {}, {} galaxies a call, {} draws; best call of {} s each; model {}",
+                             settings.threads(), kernels::active_isa(), n, draws, seconds, model.parts().kind));
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_bench;
+const Verb k_bench{"bench", "the speed of the main paths on this machine",
+                   "starglow bench --threads 1\nstarglow bench --json --only predict,sample", declare, run};
+
+}  // namespace starglow::cli
