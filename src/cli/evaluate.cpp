@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
+#include "starglow/report.hpp"
 #include "starglow/table.hpp"
 
 namespace starglow::cli {
@@ -37,6 +40,10 @@ void declare(OptionSet& set) {
            "SUFFIX|FILE"});
   set.add({"bootstrap", OptionType::integer, "resamples for the errors; 0: none", "500"});
   set.add({"json", OptionType::text, "also write the numbers as JSON", "", "FILE"});
+  set.add({"report", OptionType::text,
+           "also write index.html (tables, figures; blue and red galaxies apart), its "
+           "figures/*.json and scores.json into this folder",
+           "", "DIR"});
   set.add({"write_predictions", OptionType::text, "also write the judged EWs as a table", "", "FILE"});
   declare_recipe(set);
 }
@@ -177,6 +184,31 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws};
 }
 
+// index.html, figures/*.json and scores.json of a judgement.
+void write_report(const Settings& settings, Report report, const std::string& json, const std::string& text,
+                  Console& console) {
+  const std::filesystem::path folder = settings.text("report");
+  Provenance provenance = provenance_of(settings);
+  provenance.add_input(settings.positionals().at(0));
+  for (const char* key : {"model", "predictions"})
+    if (settings.is_set(key)) provenance.add_input(settings.text(key));
+  report.provenance = provenance.entries();
+  report.facts.emplace_back("table", settings.positionals().at(0));
+  for (const auto& name : report.points.names) report.facts.emplace_back("prediction", name);
+  report.text = text;
+  std::error_code failed;
+  std::filesystem::create_directories(folder / "figures", failed);
+  if (failed)
+    throw Error(ErrorKind::output, "the folder of the report cannot be made",
+                {(folder / "figures").string(), "a folder that can be written", failed.message()});
+  const bool overwrite = settings.flag("overwrite");
+  for (const auto& f : report.figures)
+    write_text((folder / "figures" / (f.name + ".json")).string(), figure_json(f, report.provenance), overwrite);
+  write_text((folder / "scores.json").string(), json, overwrite);
+  write_text((folder / "index.html").string(), report_html(report), overwrite);
+  console.info("report: " + (folder / "index.html").string());
+}
+
 int run(const Settings& settings, Console& console) {
   int sources = 0;
   for (const char* key : {"model", "predictions", "columns"}) sources += settings.is_set(key) ? 1 : 0;
@@ -206,8 +238,10 @@ int run(const Settings& settings, Console& console) {
     predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool);
   else
     predictions.push_back(from_model(table, settings, console, pool));
+  std::string missing;
   if (predictions.size() > 1) {
-    console.data(missing_table(table, predictions, resamples, settings.seed(), pool));
+    missing = missing_table(table, predictions, resamples, settings.seed(), pool);
+    console.data(missing);
     predictions.resize(1);
   }
   const auto draws = static_cast<std::size_t>(settings.integer("draws"));
@@ -233,13 +267,19 @@ int run(const Settings& settings, Console& console) {
   }
 
   const Evaluation result = evaluate(table, predictions, resamples, settings.seed(), pool);
-  console.data(evaluation_table(result));
-  std::string json = evaluation_json(result);
+  std::string text = evaluation_table(result), json = evaluation_json(result);
+  std::optional<Calibration> calibration;
   if (distribution) {
-    const Calibration calibration = calibrate(table, predictions, draws, settings.seed(), pool);
-    console.data(calibration_table(calibration));
-    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(calibration) + "}\n";
+    calibration = calibrate(table, predictions, draws, settings.seed(), pool);
+    text += calibration_table(*calibration);
+    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + "}\n";
   }
+  console.data(text);
+  if (settings.is_set("report"))
+    write_report(settings,
+                 make_report(table, predictions, result, calibration ? &*calibration : nullptr, draws, resamples,
+                             settings.seed(), pool),
+                 json, missing + text, console);
   if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
   if (settings.is_set("write_predictions")) {
     std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
@@ -266,7 +306,8 @@ const Verb k_evaluate{"evaluate",
                       "starglow evaluate table.fits\n"
                       "starglow evaluate table.fits --model mine.safetensors --json scores.json\n"
                       "starglow evaluate table.fits --predictions lines.fits\n"
-                      "starglow evaluate table.fits --cv members=4",
+                      "starglow evaluate table.fits --cv members=4\n"
+                      "starglow evaluate table.fits --report report/",
                       declare,
                       run,
                       complete_recipe};

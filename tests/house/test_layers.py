@@ -23,7 +23,7 @@ PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
     "model": "domain features joint model noise noise_model population train",
-    "judge": "calibration evaluate metrics",
+    "judge": "calibration evaluate figure metrics report",
     "files": "import_k24 provenance table starglow",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}

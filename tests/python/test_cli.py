@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+import xml.etree.ElementTree
 from pathlib import Path
 
 import numpy as np
@@ -394,3 +395,44 @@ def test_import_k24_of_the_published_files(starglow, shared, tmp_path):
     assert run.returncode == 0, run.stderr
     out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
     assert abs(out["HALPHA_EW"][0] - 48.615248) < 1e-4
+
+
+def test_report_is_a_page_with_its_numbers(starglow, mock, tmp_path):
+    where = tmp_path / "report"
+    run = starglow("evaluate", mock, "--report", where, "--draws", 16, "--bootstrap", 10)
+    assert run.returncode == 0, run.stderr
+    figures = {p.stem: json.loads(p.read_text()) for p in (where / "figures").glob("*.json")}
+    assert {"pit", "bpt", "coverage", "ew_cumulative", "ew_cumulative_red", "residual_correlations"} <= set(figures)
+    for name, f in figures.items():
+        assert f["schema"] == "starglow-figure-1" and f["name"] == name and f["panels"] and f["n"] > 0
+        for series in (s for p in f["panels"] for s in p["series"]):
+            y = series.get("y", series.get("y_low"))
+            assert len(series["x"]) == len(y) + (series["style"] == "steps"), (name, series["label"])
+    scores = json.loads((where / "scores.json").read_text())
+    pit = [s for s in figures["pit"]["panels"][4]["series"] if s["label"] == "measurements"][0]["y"]
+    assert pit == scores["distributions"]["distributions"][0]["lines"]["HALPHA"]["pit"]
+    page = (where / "index.html").read_text()
+    assert page.count("<svg") == len(figures) and "blue:" in page and "red:" in page
+    # each drawing is well-formed
+    for svg in re.findall(r"<svg.*?</svg>", page, re.S):
+        xml.etree.ElementTree.fromstring(svg)
+    # not over what is there, unless asked; not into a file
+    assert starglow("evaluate", mock, "--report", where, "--draws", 16, "--bootstrap", 0).returncode == 2
+    assert starglow("evaluate", mock, "--report", where, "--draws", 16, "--bootstrap", 0, "--overwrite").returncode == 0
+    (tmp_path / "file").write_text("")
+    assert starglow("evaluate", mock, "--report", tmp_path / "file", "--draws", 16, "--bootstrap", 0).returncode == 5
+
+
+def test_bench_measures_what_it_is_asked(starglow, tmp_path):
+    run = starglow("bench", "--json", "--n", 300, "--seconds", 0.01, "--threads", 1)
+    assert run.returncode == 0, run.stderr
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert {"predict", "sample", "jacobian", "train", "mock"} <= {line["name"] for line in lines}
+    for line in lines:
+        assert set(line) == {"name", "value", "unit", "threads", "isa", "batch"} and line["value"] > 0 and line["threads"] == 1
+        assert line["unit"] == ("samples/s" if line["name"] == "train" else "galaxies/s")
+    only = starglow("bench", "--json", "--only", "jacobian,predict", "--n", 10, "--seconds", 0.01)
+    assert [json.loads(line)["name"] for line in only.stdout.splitlines()] == ["predict", "jacobian"]
+    run = starglow("bench", "--only", "predcit")
+    assert run.returncode == 2 and "predict" in run.stderr
+    assert starglow("bench", "--n", 0).returncode == 2 and starglow("bench", "--seconds", -1).returncode == 2
