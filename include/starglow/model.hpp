@@ -13,6 +13,7 @@
 #include "starglow/galaxies.hpp"
 #include "starglow/joint.hpp"
 #include "starglow/lines.hpp"
+#include "starglow/neighbours.hpp"
 #include "starglow/network.hpp"
 #include "starglow/noise_model.hpp"
 #include "starglow/parallel.hpp"
@@ -66,11 +67,12 @@ struct Prediction {
 /// A trained model: immutable, cheap to copy, safe to share between threads.
 class Model {
  public:
-  /// The parts of a model file. `full` or `partial` may be absent, not both.
+  /// The parts of a model file. Of `full` and `partial` one may be absent; the baselines have `neighbours` alone.
   struct Parts {
-    std::string kind;                             ///< "k24", "mlp" or "joint"
+    std::string kind;                             ///< "k24", "mlp", "joint", "knn" or "llr"
     std::optional<NetworkBank> full;              ///< for galaxies that have all the features
     std::optional<NetworkBank> partial;           ///< for those that lack luminosity, redshift or, with masks, bands
+    std::optional<NeighbourBank> neighbours;      ///< kinds "knn" and "llr"
     std::map<std::string, std::string> metadata;  ///< everything else; docs/model-format.md
     std::optional<Domain> domain;                 ///< where the training galaxies lie
     std::optional<NoiseModel> noise;              ///< law of the measurement errors, noise_model.hpp
@@ -89,7 +91,7 @@ class Model {
   bool has_distribution() const noexcept { return parts().kind == "joint"; }
   /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
   const std::string& hash() const noexcept;
-  std::size_t n_params() const noexcept;  ///< of all networks, both siblings
+  std::size_t n_params() const noexcept;  ///< of all networks, both siblings; numbers kept by a baseline
 
   /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale
   /// absent, other aperture) get the sibling without luminosity and NO_LUMINOSITY.
@@ -105,7 +107,8 @@ class Model {
   Matrix<float> sample(const Galaxies& galaxies, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const;
 
   /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed. For kind
-  /// joint: of the median. NaN where predict() has no answer; 0 for a missing band.
+  /// joint: of the median. NaN where predict() has no answer; 0 for a missing band. Error(model): kinds knn and llr,
+  /// whose answers jump where a neighbour changes.
   Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
   /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
   Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;

@@ -16,8 +16,11 @@ namespace starglow {
 /// docs/training.md lists them with the values of the presets.
 struct TrainConfig {
   std::string preset = "joint";
-  bool joint = true;      ///< the joint intrinsic distribution of the lines; false: points
-  bool per_line = false;  ///< one network a line (K24) instead of one trunk for the eight independent lines
+  std::string method = "network";  ///< or a baseline: "knn", "llr" (neighbours.hpp)
+  std::int64_t neighbours = 0;     ///< galaxies that a baseline asks; 0: by cross-validation
+  std::int64_t principal = 0;      ///< principal components of a baseline; 0: by cross-validation
+  bool joint = true;               ///< the joint intrinsic distribution of the lines; false: points
+  bool per_line = false;           ///< one network a line (K24) instead of one trunk for the eight independent lines
   std::vector<std::int32_t> hidden{48, 96, 48};
   Activation activation = Activation::polyswish;
   std::int64_t members = 8;  ///< networks averaged in asinh EW (shared trunk only)
@@ -65,7 +68,7 @@ std::span<const ConfigField> train_config_fields();
 
 /// "joint": the recipe of the shipped model. "point": an ensemble of points with a sibling without luminosity. "k24":
 /// ten networks 12-64-128-64-1 SELU, N(0, 0.1) start (K24 section "Network"; rate, epochs and batch are ours: the paper
-/// does not give them). Error(usage) for another name.
+/// does not give them). "knn", "llr": the baselines. Error(usage) for another name.
 TrainConfig train_preset(std::string_view name);
 std::vector<std::string> train_preset_names();
 

@@ -36,6 +36,9 @@ void declare(OptionSet& set) {
       {"draws", OptionType::integer, "draws a galaxy that distributions are judged by; 0: points only", "256", "K"});
   set.add(
       {"control", OptionType::flag, "with --cv: also points with a fitted scatter per line, cross-validated", "false"});
+  set.add({"baseline", OptionType::text,
+           "also neighbours in the principal components, tuned and cross-validated on this table: knn, llr", "",
+           "NAMES"});
   set.add({"against", OptionType::text, "reference of the paired differences: a suffix of columns, or a file", "",
            "SUFFIX|FILE"});
   set.add({"bootstrap", OptionType::integer, "resamples for the errors; 0: none", "500"});
@@ -171,6 +174,25 @@ std::string missing_table(const Galaxies& table, const std::vector<NamedPredicti
   return out + "\n";
 }
 
+// The first prediction against each baseline, on the rows that both answer.
+std::string baseline_table(const Galaxies& table, const NamedPrediction& ours,
+                           const std::vector<NamedPrediction>& baselines, std::int64_t resamples, std::uint64_t seed,
+                           WorkerPool& pool) {
+  std::string out = fmt::format("{:<24}{:>10}{:>20}{:>34}\n", "baseline", "mean rho", "ours minus it",
+                                "smallest difference of a line");
+  for (const auto& b : baselines) {
+    const Evaluation e = evaluate(table, {ours, b}, resamples, seed, pool);
+    const auto& d = e.differences[0];
+    std::size_t worst = 0;
+    for (std::size_t line = 1; line < k_n_lines; ++line)
+      if (d.lines[line][0].value < d.lines[worst][0].value) worst = line;
+    const auto text = [](const Estimate& x) { return fmt::format("{:+.4f}+-{:.4f}", x.value, x.error); };
+    out += fmt::format("{:<24}{:>10.4f}{:>20}{:>34}\n", b.name, e.mean10[1][0].value, text(d.mean10[0]),
+                       fmt::format("{} {}", text(d.lines[worst][0]), k_lines[worst].name));
+  }
+  return out + "(they see what the network sees: the twelve bands, luminosity and redshift)\n\n";
+}
+
 NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool) {
   const bool given = settings.is_set("model");
   const Model model = given ? Model::load(settings.text("model")) : Model::shipped();
@@ -238,10 +260,10 @@ int run(const Settings& settings, Console& console) {
     predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool);
   else
     predictions.push_back(from_model(table, settings, console, pool));
-  std::string missing;
+  std::string extra;
   if (predictions.size() > 1) {
-    missing = missing_table(table, predictions, resamples, settings.seed(), pool);
-    console.data(missing);
+    extra = missing_table(table, predictions, resamples, settings.seed(), pool);
+    console.data(extra);
     predictions.resize(1);
   }
   const auto draws = static_cast<std::size_t>(settings.integer("draws"));
@@ -255,6 +277,20 @@ int run(const Settings& settings, Console& console) {
     points.seed = settings.seed();
     const auto control = from_recipe(table, points, false, settings, console, pool);
     predictions.push_back(points_with_scatter(table, control[0], draws, settings.seed(), pool));
+  }
+  if (settings.is_set("baseline")) {
+    std::vector<NamedPrediction> baselines;
+    for (const auto& name : settings.list("baseline")) {
+      if (name != "knn" && name != "llr")
+        throw Error(ErrorKind::usage, "unknown baseline", {"'" + name + "'", "knn, llr", ""});
+      TrainConfig recipe = train_preset(name);
+      recipe.seed = settings.seed();
+      baselines.push_back(std::move(from_recipe(table, recipe, false, settings, console, pool)[0]));
+    }
+    const std::string text = baseline_table(table, predictions[0], baselines, resamples, settings.seed(), pool);
+    console.data(text);
+    extra += text;
+    for (auto& b : baselines) predictions.push_back(std::move(b));
   }
   // The published predictions stand beside ours wherever the table has them.
   if (settings.is_set("against")) {
@@ -279,7 +315,7 @@ int run(const Settings& settings, Console& console) {
     write_report(settings,
                  make_report(table, predictions, result, calibration ? &*calibration : nullptr, draws, resamples,
                              settings.seed(), pool),
-                 json, missing + text, console);
+                 json, extra + text, console);
   if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
   if (settings.is_set("write_predictions")) {
     std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};

@@ -1,6 +1,8 @@
 #include "files/model_io.hpp"
 
 #include <charconv>
+#include <cmath>
+#include <limits>
 #include <sstream>
 
 #include "files/atomic_file.hpp"
@@ -119,8 +121,8 @@ bool is_structural(const std::string& key) {
   if (key == "kind" || key == "format_version" || key == "lines" || key == "band_edges") return true;
   const auto dot = key.find('.');
   const std::string group = key.substr(0, dot), item = dot == std::string::npos ? "" : key.substr(dot + 1);
-  return (group == "full" || group == "partial") &&
-         (item == "sizes" || item == "activation" || item == "features" || item == "outputs");
+  return (group == "full" || group == "partial" || group == "neighbours") &&
+         (item == "k" || item == "sizes" || item == "activation" || item == "features" || item == "outputs");
 }
 
 void check_value(const SafeTensors& content, const std::string& key, const std::string& wanted) {
@@ -166,6 +168,52 @@ std::optional<NoiseModel> noise_from_tensors(const SafeTensors& from) {
   return noise;
 }
 
+void neighbours_to_tensors(const NeighbourBank& near, SafeTensors& into) {
+  const std::uint64_t n = near.points.rows(), components = near.n_components(), n_in = near.features.size();
+  into.metadata["neighbours.k"] = std::to_string(near.k);
+  into.metadata["neighbours.features"] = near.features.name();
+  into.tensors["neighbours.x_mean"] = Tensor::from(near.x_mean, {n_in});
+  into.tensors["neighbours.x_scale"] = Tensor::from(near.x_scale, {n_in});
+  into.tensors["neighbours.components"] = Tensor::from(near.components.flat(), {components, n_in});
+  into.tensors["neighbours.points"] = Tensor::from(near.points.flat(), {n, components});
+  // A label that is not there: every number of a model file is finite, so it has a mask beside it.
+  std::vector<float> t(near.t.flat().begin(), near.t.flat().end()), known(t.size(), 1.0F);
+  for (std::size_t i = 0; i < t.size(); ++i)
+    if (std::isnan(t[i])) t[i] = known[i] = 0.0F;
+  into.tensors["neighbours.t"] = Tensor::from(t, {n, k_n_independent_lines});
+  into.tensors["neighbours.known"] = Tensor::from(known, {n, k_n_independent_lines});
+  into.tensors["neighbours.t_mean"] = Tensor::from(near.t_mean, {k_n_independent_lines});
+}
+
+std::optional<NeighbourBank> neighbours_from_tensors(const SafeTensors& from) {
+  if (from.tensors.count("neighbours.points") == 0) return std::nullopt;
+  NeighbourBank near;
+  const std::string& k = from.text("neighbours.k");
+  const auto [end, error] = std::from_chars(k.data(), k.data() + k.size(), near.k);
+  if (error != std::errc{} || end != k.data() + k.size())
+    throw Error(ErrorKind::model, "model metadata 'neighbours.k' cannot be read",
+                {"'" + k + "'", "a whole number", ""});
+  near.features = FeatureRecipe::parse(from.text("neighbours.features"));
+  const std::uint64_t n_in = near.features.size();
+  near.x_mean = from.get("neighbours.x_mean", {n_in}).doubles();
+  near.x_scale = from.get("neighbours.x_scale", {n_in}).doubles();
+  near.components = matrix(from.get("neighbours.components", {0, n_in}));
+  const auto floats = [&](const std::string& name, std::uint64_t rows, std::uint64_t columns) {
+    const Tensor& tensor = from.get("neighbours." + name, {rows, columns});
+    const auto values = tensor.floats();
+    Matrix<float> out(static_cast<std::size_t>(tensor.shape[0]), static_cast<std::size_t>(columns));
+    std::copy(values.begin(), values.end(), out.data());
+    return out;
+  };
+  near.points = floats("points", 0, near.components.rows());
+  near.t = floats("t", near.points.rows(), k_n_independent_lines);
+  const Matrix<float> known = floats("known", near.points.rows(), k_n_independent_lines);
+  for (std::size_t i = 0; i < near.t.flat().size(); ++i)
+    if (known.flat()[i] == 0) near.t.data()[i] = std::numeric_limits<float>::quiet_NaN();
+  near.t_mean = from.get("neighbours.t_mean", {k_n_independent_lines}).doubles();
+  return near;
+}
+
 void domain_to_tensors(const Domain::Parts& domain, SafeTensors& into) {
   constexpr std::uint64_t n = Domain::k_n_features;
   into.tensors["domain.mean"] = Tensor::from(domain.mean.flat(), {domain.mean.rows(), n});
@@ -196,6 +244,7 @@ SafeTensors model_to_tensors(const Model::Parts& parts) {
   if (parts.partial) bank_to_tensors(*parts.partial, "partial", out);
   if (parts.domain) domain_to_tensors(parts.domain->parts(), out);
   if (parts.noise) noise_to_tensors(*parts.noise, out);
+  if (parts.neighbours) neighbours_to_tensors(*parts.neighbours, out);
   out.metadata["layout_hash"] = layout_hash(out);
   return out;
 }
@@ -204,15 +253,15 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
   check_value(content, "format_version", k_format_version);
   Model::Parts parts;
   parts.kind = content.text("kind");
-  if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint")
+  if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint" && parts.kind != "knn" && parts.kind != "llr")
     throw Error(ErrorKind::model, "this file is no model of lines",
-                {"kind '" + parts.kind + "'", "k24, mlp or joint", ""});
+                {"kind '" + parts.kind + "'", "joint, mlp, k24, knn or llr", ""});
   check_value(content, "lines", line_list());
   check_value(content, "band_edges", band_edges());
   check_value(content, "layout_hash", layout_hash(content));
   for (const auto& [name, tensor] : content.tensors) {
     const std::string group = name.substr(0, name.find('.'));
-    if (group != "full" && group != "partial" && group != "domain" && group != "noise")
+    if (group != "full" && group != "partial" && group != "domain" && group != "noise" && group != "neighbours")
       throw Error(ErrorKind::model, "the model holds a tensor that this version does not know",
                   {"'" + name + "'", "", ""});
   }
@@ -220,6 +269,7 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
   parts.partial = bank_from_tensors(content, "partial");
   parts.domain = domain_from_tensors(content);
   parts.noise = noise_from_tensors(content);
+  parts.neighbours = neighbours_from_tensors(content);
   for (const auto& [key, value] : content.metadata)
     if (!is_structural(key) && key != "layout_hash") parts.metadata[key] = value;
   return parts;

@@ -65,6 +65,16 @@ Model::Compiled::Compiled(Parts given) : parts(std::move(given)) {
   };
   compile(parts.full, full);
   compile(parts.partial, partial);
+  if (parts.neighbours) {
+    neighbours.emplace(*parts.neighbours);
+    add(sum, std::vector<std::uint64_t>{parts.neighbours->k});
+    add(sum, parts.neighbours->x_mean);
+    add(sum, parts.neighbours->x_scale);
+    add(sum, parts.neighbours->components.flat());
+    add(sum, parts.neighbours->points.flat());
+    add(sum, parts.neighbours->t.flat());
+    add(sum, parts.neighbours->t_mean);
+  }
   if (parts.domain) {
     add(sum, parts.domain->parts().mean.flat());
     add(sum, parts.domain->parts().covariance.flat());
@@ -84,19 +94,15 @@ std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {
   return out;
 }
 
-template <class T>
-Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows,
-                                              bool luminosity, bool z, bool jacobian, bool clip) const {
-  const NetworkBank& nets_of = bank(use_full);
-  const auto& nets = networks<T>(use_full ? full : partial);
-  const std::size_t n = rows.size(), n_in = nets_of.shape.n_in(), n_out = nets_of.shape.n_out();
-  const std::size_t columns = nets_of.per_line() ? nets.size() : n_out;
-  Outputs out{Matrix<double>(n, columns), Matrix<double>(jacobian ? n : 0, columns * n_in), Matrix<double>(n, n_in),
-              std::vector<std::uint8_t>(n, 0)};
+void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std::span<const std::size_t> rows,
+                             bool luminosity, bool z, bool clip, Outputs& out) const {
+  const std::size_t n = rows.size();
+  out.x = Matrix<double>(n, recipe.size());
+  out.outside.assign(n, 0);
   for (std::size_t r = 0; r < n; ++r) {
     const auto flux = usable_bands(g, rows[r]);
     const double redshift = z && !g.z.empty() ? g.z[rows[r]] : std::numeric_limits<double>::quiet_NaN();
-    compute_features(nets_of.features, flux, redshift, out.x.row(r), luminosity);
+    compute_features(recipe, flux, redshift, out.x.row(r), luminosity);
     if (!parts.domain) continue;
     // The domain knows the ratios and the luminosity, whatever these networks use.
     std::array<double, Domain::k_n_features + FeatureRecipe{true, false, true}.size()> known{};
@@ -107,8 +113,30 @@ Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, 
     if (!clip) continue;
     parts.domain->clip(place);
     std::copy_n(place.begin(), FeatureRecipe::k_n_ratios, out.x.row(r).begin());
-    if (nets_of.features.log_lum) out.x(r, nets_of.features.at_log_lum()) = place[FeatureRecipe::k_n_ratios];
+    if (recipe.log_lum) out.x(r, recipe.at_log_lum()) = place[FeatureRecipe::k_n_ratios];
   }
+}
+
+Model::Compiled::Outputs Model::Compiled::run_neighbours(const Galaxies& g, std::span<const std::size_t> rows,
+                                                         bool clip) const {
+  Outputs out;
+  gather(parts.neighbours->features, g, rows, true, true, clip, out);
+  out.t = Matrix<double>(rows.size(), k_n_independent_lines);
+  for (std::size_t r = 0; r < rows.size(); ++r) neighbours->answer(out.x.row(r), out.t.row(r));
+  return out;
+}
+
+template <class T>
+Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows,
+                                              bool luminosity, bool z, bool jacobian, bool clip) const {
+  const NetworkBank& nets_of = bank(use_full);
+  const auto& nets = networks<T>(use_full ? full : partial);
+  const std::size_t n = rows.size(), n_in = nets_of.shape.n_in(), n_out = nets_of.shape.n_out();
+  const std::size_t columns = nets_of.per_line() ? nets.size() : n_out;
+  Outputs out;
+  gather(nets_of.features, g, rows, luminosity, z, clip, out);
+  out.t = Matrix<double>(n, columns);
+  out.dt = Matrix<double>(jacobian ? n : 0, columns * n_in);
   kernels::Scratch<T> scratch;
   Matrix<T> standard(n, n_in), y(n, n_out), dy(jacobian ? n : 0, n_out * n_in);
   // One network a line writes its line; members of an ensemble are averaged.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/network.hpp"
+#include "model/neighbours.hpp"
 #include "starglow/model.hpp"
 
 namespace starglow {
@@ -24,6 +25,13 @@ struct Model::Compiled {
   template <class T>
   Outputs run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows, bool luminosity, bool z,
               bool jacobian, bool clip) const;
+  /// Features of some rows (out.x) and which of them lie outside the domain, clipped to it where asked.
+  void gather(const FeatureRecipe& recipe, const Galaxies& g, std::span<const std::size_t> rows, bool luminosity,
+              bool z, bool clip, Outputs& out) const;
+  /// t (rows, 8) of the baselines.
+  Outputs run_neighbours(const Galaxies& g, std::span<const std::size_t> rows, bool clip) const;
+  /// Galaxies with everything have an answer of their own, not the sibling's.
+  bool has_full() const { return parts.full || parts.neighbours; }
   const NetworkBank& bank(bool use_full) const { return use_full ? *parts.full : *parts.partial; }
   bool masked() const { return parts.partial && parts.partial->features.masks; }
 
@@ -41,6 +49,7 @@ struct Model::Compiled {
 
   Parts parts;
   Bank full, partial;
+  std::optional<NeighbourIndex> neighbours;
   std::string hash;
   double z_min = 0, z_max = 1e9;
   std::array<double, k_doublets.size()> ew_ratio{};  ///< EW(strong)/EW(weak) of this model

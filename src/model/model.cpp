@@ -71,10 +71,18 @@ void check_bank(const NetworkBank& bank, const std::string& name, bool distribut
 }  // namespace
 
 Model::Model(Parts parts) {
-  if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint")
+  const bool baseline = parts.kind == "knn" || parts.kind == "llr";
+  if (!baseline && parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint")
     throw Error(ErrorKind::model, "a model of this kind cannot predict",
-                {"'" + parts.kind + "'", "k24, mlp or joint", ""});
-  if (!parts.full && !parts.partial) throw Error(ErrorKind::model, "a model without networks");
+                {"'" + parts.kind + "'", "joint, mlp, k24, knn or llr", ""});
+  if (baseline != parts.neighbours.has_value() || (baseline && (parts.full || parts.partial)))
+    throw Error(ErrorKind::model, "kinds knn and llr have neighbours and no networks, the others the reverse",
+                {"kind " + parts.kind, "", ""});
+  if (baseline) {
+    parts.neighbours->local_linear = parts.kind == "llr";
+    parts.neighbours->check();
+  }
+  if (!baseline && !parts.full && !parts.partial) throw Error(ErrorKind::model, "a model without networks");
   for (auto* bank : {&parts.full, &parts.partial}) {
     if (!*bank) continue;
     (*bank)->kind_per_line = parts.kind == "k24";
@@ -94,6 +102,7 @@ std::size_t Model::n_params() const noexcept {
   std::size_t n = 0;
   for (const auto* bank : {&parts().full, &parts().partial})
     if (*bank) n += (*bank)->params.size();
+  if (const auto& near = parts().neighbours) n += near->points.rows() * (near->points.cols() + near->t.cols());
   return n;
 }
 
@@ -210,7 +219,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
     const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[i];
     if (z <= 0 || z < c.z_min || z > c.z_max || std::isinf(z)) flags |= k_z_range;
     const bool z_known = report.redshift_usable && z > 0 && std::isfinite(z);
-    const bool luminosity = z_known && report.luminosity_usable && (c.parts.full || c.masked());
+    const bool luminosity = z_known && report.luminosity_usable && (c.has_full() || c.masked());
     std::size_t bands = k_n_bands;
     if ((flags & k_band_missing) != 0) {
       const auto flux = usable_bands(g, i);
@@ -219,13 +228,29 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
     if (!luminosity) flags |= k_no_luminosity;
     if (bands < (c.masked() ? k_min_bands : k_n_bands) || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
     if ((flags & k_fatal_flags) == 0)
-      groups[!z_known ? 3 : !luminosity ? 2 : bands < k_n_bands || !c.parts.full ? 1 : 0].push_back(i);
+      groups[!z_known ? 3 : !luminosity ? 2 : bands < k_n_bands || !c.has_full() ? 1 : 0].push_back(i);
     out.flags[i] = flags;
   }
   for (std::size_t group = 0; group < groups.size(); ++group) {
     const auto& rows = groups[group];
     if (rows.empty()) continue;
     const bool full = group == 0;
+    if (c.neighbours) {
+      const auto near = c.run_neighbours(g, rows, options.out_of_domain == OutOfDomain::clip);
+      for (std::size_t r = 0; r < rows.size(); ++r) {
+        const std::size_t row = rows[r];
+        const bool outside = near.outside[r] != 0;
+        if (outside) out.flags[row] |= k_out_of_domain;
+        if (outside && options.out_of_domain == OutOfDomain::nan) continue;
+        const bool prior = outside && options.out_of_domain == OutOfDomain::prior;
+        for (std::size_t j = 0; j < k_n_independent_lines; ++j)
+          out.ew(row, k_independent_lines[j]) = std::sinh(prior ? c.parts.neighbours->t_mean[j] : near.t(r, j));
+        derive_partners(k_independent_lines, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
+          out.ew(row, weak) = out.ew(row, strong) / ratio;
+        });
+      }
+      continue;
+    }
     const NetworkBank& bank = c.bank(full);
     const auto outputs = c.run<T>(full, g, rows, group < 2, group < 3, into.jacobian != nullptr,
                                   options.out_of_domain == OutOfDomain::clip);
@@ -305,6 +330,9 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
                          std::vector<LineDistribution>* distributions) const {
   if (g.n > 0 && g.band_flux.rows() != g.n) throw Error(ErrorKind::input, "the table has no column BAND_FLUX");
   const bool joint = has_distribution();
+  if (jacobian != nullptr && compiled_->neighbours)
+    throw Error(ErrorKind::model, "a model of neighbours has no derivatives",
+                {"kind " + parts().kind, "joint, mlp or k24", ""});
   if (!joint && (options.draws > 0 || distributions != nullptr))
     throw Error(ErrorKind::model, "a point model has no distribution",
                 {"kind " + parts().kind, "kind joint", "Noise can be added to its points (add_noise, --noise)."});

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
+#include "model/neighbours.hpp"
 #include "model/stage.hpp"
 #include "model/train_joint.hpp"
 #include "starglow/error.hpp"
@@ -19,22 +21,11 @@ std::string number(double value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};  // reads back equal
 }
 
-}  // namespace
-
-Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
-            const std::function<void(const TrainProgress&)>& progress) {
-  if (config.joint && config.per_line)
-    throw Error(ErrorKind::usage, "a joint distribution needs one network for all lines",
-                {"joint and per_line", "one of them", "per_line=false or joint=false"});
-  const auto rows = usable_rows(g);
-  Model::Parts parts;
-  parts.kind = config.joint ? "joint" : config.per_line ? "k24" : "mlp";
+// The networks of a model; returns the number of labels.
+std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows, const TrainConfig& config,
+                           WorkerPool& pool, const std::function<void(const TrainProgress&)>& progress,
+                           Model::Parts& parts) {
   auto& m = parts.metadata;
-  try {
-    parts.noise = fit_noise_model(select_rows(g, rows));
-  } catch (const Error& e) {
-    m["noise_note"] = std::string("no noise model: ") + e.what();  // a small table still gives a model
-  }
   // The networks for galaxies that have everything, and the sibling for those that lack something.
   std::vector<std::pair<std::string, TrainConfig>> banks{{"full", config}};
   if (config.sibling && (config.log_lum || config.z || config.masks)) {
@@ -46,7 +37,6 @@ Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
     banks.emplace_back("partial", partial);
   }
   const auto members = [&](const TrainConfig& c) { return c.per_line ? std::int64_t{k_n_lines} : c.members; };
-  if (rows.size() >= k_min_domain_rows) parts.domain = fit_domain(g, rows, k_domain_fraction, config.seed);
   const std::int64_t rounds = config.joint ? 1 + config.calibration_folds : 1;
   std::int64_t networks = 0, epochs = 0;
   for (const auto& [name, c] : banks) {
@@ -81,6 +71,39 @@ Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
     }
   }
   if (!config.log_lum && !config.z && !config.masks) std::swap(parts.full, parts.partial);  // they lack it always
+  return labels;
+}
+
+}  // namespace
+
+Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
+            const std::function<void(const TrainProgress&)>& progress) {
+  const bool baseline = config.method != "network";
+  if (baseline && config.joint)
+    throw Error(ErrorKind::usage, "a baseline gives points",
+                {"method " + config.method + ", joint", "joint=false", ""});
+  if (config.joint && config.per_line)
+    throw Error(ErrorKind::usage, "a joint distribution needs one network for all lines",
+                {"joint and per_line", "one of them", "per_line=false or joint=false"});
+  const auto rows = usable_rows(g);
+  Model::Parts parts;
+  parts.kind = baseline ? config.method : config.joint ? "joint" : config.per_line ? "k24" : "mlp";
+  auto& m = parts.metadata;
+  try {
+    parts.noise = fit_noise_model(select_rows(g, rows));
+  } catch (const Error& e) {
+    m["noise_note"] = std::string("no noise model: ") + e.what();  // a small table still gives a model
+  }
+  if (rows.size() >= k_min_domain_rows) parts.domain = fit_domain(g, rows, k_domain_fraction, config.seed);
+  std::size_t labels = 0;
+  if (baseline) {
+    std::string tried;
+    parts.neighbours = fit_neighbours(g, rows, config, pool, tried);
+    if (!tried.empty()) m["tried"] = tried;
+    for (const float t : parts.neighbours->t.flat()) labels += std::isnan(t) ? 0U : 1U;
+  } else {
+    labels = train_networks(g, rows, config, pool, progress, parts);
+  }
   double z_min = std::numeric_limits<double>::infinity(), z_max = 0;
   for (const auto row : rows) {
     z_min = std::min(z_min, g.z[row]);

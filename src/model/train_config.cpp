@@ -68,6 +68,11 @@ void set_activation(TrainConfig& c, const std::string& text) {
   refuse("activation", text, "selu, polyswish or silu");
 }
 
+void set_method(TrainConfig& c, const std::string& text) {
+  if (text != "network" && text != "knn" && text != "llr") refuse("method", text, "network, knn or llr");
+  c.method = text;
+}
+
 // A number with its allowed range; the range lives in the setter, which must be a plain function.
 #define STARGLOW_NUMBER(name, help, low, high)                                                 \
   ConfigField {                                                                                \
@@ -79,6 +84,9 @@ void set_activation(TrainConfig& c, const std::string& text) {
   ConfigField { #name, help, get_switch<&TrainConfig::name>, set_switch<&TrainConfig::name> }
 
 const ConfigField k_fields[]{
+    {"method", "network, or a baseline: knn, llr", [](const TrainConfig& c) { return c.method; }, set_method},
+    STARGLOW_NUMBER(neighbours, "knn, llr: galaxies that are asked; 0: by cross-validation", 0, 100000),
+    STARGLOW_NUMBER(principal, "knn, llr: principal components; 0: by cross-validation", 0, 13),
     STARGLOW_SWITCH(joint, "the joint distribution of the lines; false: points"),
     STARGLOW_SWITCH(per_line, "one network a line (K24) instead of one for all"),
     {"hidden", "widths of the hidden layers", get_hidden, set_hidden},
@@ -123,7 +131,7 @@ const ConfigField k_fields[]{
 
 std::span<const ConfigField> train_config_fields() { return k_fields; }
 
-std::vector<std::string> train_preset_names() { return {"joint", "point", "k24"}; }
+std::vector<std::string> train_preset_names() { return {"joint", "point", "k24", "knn", "llr"}; }
 
 TrainConfig train_preset(std::string_view name) {
   TrainConfig c;
@@ -133,6 +141,11 @@ TrainConfig train_preset(std::string_view name) {
     c.joint = false;
   }
   if (name == "point") return c;
+  if (name == "knn" || name == "llr") {
+    c.preset = c.method = name;
+    c.joint = c.sibling = false;
+    return c;
+  }
   if (name == "k24") {
     c.preset = "k24";
     c.per_line = true;
@@ -150,7 +163,8 @@ TrainConfig train_preset(std::string_view name) {
     c.validation = 0.1;
     return c;
   }
-  throw Error(ErrorKind::usage, "unknown training preset", {"'" + std::string(name) + "'", "joint, point or k24", ""});
+  throw Error(ErrorKind::usage, "unknown training preset",
+              {"'" + std::string(name) + "'", "joint, point, k24, knn or llr", ""});
 }
 
 }  // namespace starglow

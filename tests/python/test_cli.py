@@ -427,7 +427,7 @@ def test_bench_measures_what_it_is_asked(starglow, tmp_path):
     run = starglow("bench", "--json", "--n", 300, "--seconds", 0.01, "--threads", 1)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert {"predict", "sample", "jacobian", "train", "mock"} <= {line["name"] for line in lines}
+    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock"} == {line["name"] for line in lines}
     for line in lines:
         assert set(line) == {"name", "value", "unit", "threads", "isa", "batch"} and line["value"] > 0 and line["threads"] == 1
         assert line["unit"] == ("samples/s" if line["name"] == "train" else "galaxies/s")
@@ -436,3 +436,20 @@ def test_bench_measures_what_it_is_asked(starglow, tmp_path):
     run = starglow("bench", "--only", "predcit")
     assert run.returncode == 2 and "predict" in run.stderr
     assert starglow("bench", "--n", 0).returncode == 2 and starglow("bench", "--seconds", -1).returncode == 2
+
+
+def test_baselines_train_predict_and_stand_beside_a_model(starglow, mock, tmp_path):
+    for kind in ("knn", "llr"):
+        model = tmp_path / f"{kind}.safetensors"
+        assert starglow("train", mock, "-o", model, "--preset", kind, "neighbours=30").returncode == 0
+        run = starglow("predict", mock, "--model", model, "--noise", "-o", tmp_path / f"{kind}.fits", "--allow-partial")
+        assert run.returncode == 0, run.stderr
+        t = Table.read(tmp_path / f"{kind}.fits", hdu="GALAXIES")
+        assert np.isfinite(t["HALPHA_EW"]).all() and "HALPHA_EW_P16" not in t.colnames
+        assert json.loads(starglow("inspect", model, "--json").stdout)["metadata"]["kind"] == kind
+        assert starglow("predict", mock, "--model", model, "--draws", 2, "-o", tmp_path / "x.fits").returncode == 6
+    run = starglow("evaluate", mock, "--baseline", "knn,llr", "--bootstrap", 50, "--draws", 0)
+    assert run.returncode == 0 and "cross-validated knn" in run.stdout and "cross-validated llr" in run.stdout
+    assert starglow("evaluate", mock, "--baseline", "tree").returncode == 2
+    assert starglow("train", mock, "-o", tmp_path / "x", "--preset", "knn", "neighbours=2000").returncode == 3
+    assert starglow("train", mock, "-o", tmp_path / "x", "--preset", "joint", "method=knn").returncode == 2
