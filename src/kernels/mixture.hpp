@@ -75,13 +75,13 @@ inline Vec<double> quantile_vector(const Vec<double>* weight, const Vec<double>*
       density += phi;
       slope -= u * phi * inverse[c];
     }
-    high = open & (excess > zero) ? t : high;
-    low = open & (excess <= zero) ? t : low;
+    high = (open & (excess > zero)) ? t : high;
+    low = (open & (excess <= zero)) ? t : low;
     const Vec<double> newton = excess / density;
     Vec<double> bend = newton * slope / density;
     bend = bend > one ? one : (bend < -one ? -one : bend);
     const Vec<double> next = t - newton / (one - half * bend);
-    const Vec<double> kept = (next >= low) & (next <= high) ? next : half * (low + high);
+    const Vec<double> kept = ((next >= low) & (next <= high)) ? next : half * (low + high);
     const Vec<double> moved = next > t ? next - t : t - next;
     // The steps converge with the third power: one below 1e-4 sd leaves an error below 1e-11.
     const IntVec<double> done = (moved <= splat(1e-4) * narrowest) | (high - low <= splat(1e-12) * narrowest);
