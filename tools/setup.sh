@@ -54,3 +54,8 @@ python_environment() {
     cp tests/requirements.txt "$stamp"
   fi
 }
+
+# python_package: starglow in .venv, from the objects of the release build.
+python_package() {
+  .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release .
+}

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +24,15 @@ def test_marked_commands_run(path, binary, mock, tmp_path):
     environment["PATH"] = f"{binary.parent}:{environment['PATH']}"
     script = "set -e\n" + "\n".join(blocks(path, "sh"))
     run = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p, "py")], ids=lambda p: p.name)
+def test_marked_python_runs(path, binary, mock, tmp_path):
+    """As the commands; the blocks of a document are one program."""
+    shutil.copy(mock, tmp_path / "measured.fits")
+    environment = os.environ | {"PATH": f"{binary.parent}:{os.environ['PATH']}"}
+    run = subprocess.run([sys.executable, "-c", "\n".join(blocks(path, "py"))], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
 
 

@@ -1,0 +1,173 @@
+#include "starglow/model.hpp"
+
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <string>
+
+#include "arrays.hpp"
+#include "parts.hpp"
+#include "pool.hpp"
+#include "starglow/error.hpp"
+#include "starglow/import_k24.hpp"
+#include "starglow/noise.hpp"
+
+namespace starglow::python {
+namespace {
+
+// Rows that are in C++ at a time: what a call needs beside its answer does not grow with its rows.
+constexpr std::size_t k_block_rows = 16384;
+
+// Calls work(galaxies, first, pool) for the blocks of a table, without the GIL; Ctrl-C ends it between two blocks.
+template <class Work>
+void for_blocks(const Columns& columns, unsigned threads, const Work& work) {
+  const nb::gil_scoped_release release;
+  with_pool(columns.n <= 512 ? 1 : threads, [&](WorkerPool& pool) {
+    for (std::size_t first = 0; first < columns.n; first += k_block_rows) {
+      work(columns.block(first, std::min(k_block_rows, columns.n - first)), first, pool);
+      const nb::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+  });
+}
+
+void need_bands(const Columns& columns) {
+  if (!columns.band_flux.given())
+    throw Error(ErrorKind::input, "the table has no column BAND_FLUX", {"", "12 band fluxes a galaxy", ""});
+}
+
+OutOfDomain policy_of(const std::string& name) {
+  if (name == "warn") return OutOfDomain::warn;
+  if (name == "nan") return OutOfDomain::nan;
+  if (name == "clip") return OutOfDomain::clip;
+  if (name == "prior") return OutOfDomain::prior;
+  throw Error(ErrorKind::usage, "unknown out_of_domain", {"'" + name + "'", "warn, nan, clip or prior", ""});
+}
+
+template <class To, class From>
+void put(const Matrix<From>& block, std::size_t first, std::vector<To>& whole) {
+  std::copy(block.flat().begin(), block.flat().end(),
+            whole.begin() + static_cast<std::ptrdiff_t>(first * block.cols()));
+}
+
+nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws, bool noise, std::uint64_t seed,
+                 const std::string& out_of_domain, bool float64, std::size_t first_row, unsigned threads) {
+  const Columns columns = Columns::from(galaxies);
+  need_bands(columns);
+  const std::size_t n = columns.n;
+  const bool joint = model.has_distribution();
+  const OutOfDomain policy = policy_of(out_of_domain);
+  // Noise goes on one intrinsic draw, the first.
+  const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
+  if (drawn > 0 && !joint) (void)model.sample({}, drawn, seed, *std::make_unique<WorkerPool>(1));  // says why not
+  (void)model.compare(columns.conventions);
+  std::vector<double> ew(n * k_n_lines), p16(joint ? n * k_n_lines : 0), p84(p16.size()),
+      noisy(noise ? n * k_n_lines : 0);
+  std::vector<float> all_draws(n * k_n_lines * draws);
+  std::vector<std::int32_t> flags(n);
+  for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+    const Prediction p = model.predict(
+        g, pool,
+        {.float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first});
+    put(p.ew, first, ew);
+    if (joint) put(p.p16, first, p16), put(p.p84, first, p84);
+    if (draws > 0) put(p.draws, first, all_draws);
+    if (noise)
+      put(add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, first_row + first, model.parts().noise, seed, pool),
+          first, noisy);
+    std::copy(p.flags.begin(), p.flags.end(), flags.begin() + static_cast<std::ptrdiff_t>(first));
+  });
+  nb::dict out;
+  out["ew"] = to_numpy(std::move(ew), {n, k_n_lines});
+  if (joint) {
+    out["p16"] = to_numpy(std::move(p16), {n, k_n_lines});
+    out["p84"] = to_numpy(std::move(p84), {n, k_n_lines});
+  }
+  if (draws > 0) out["draws"] = to_numpy(std::move(all_draws), {n, k_n_lines, draws});
+  if (noise) out["noisy"] = to_numpy(std::move(noisy), {n, k_n_lines});
+  out["flags"] = to_numpy(std::move(flags), {n});
+  return out;
+}
+
+nb::object sample(const Model& model, const nb::dict& galaxies, std::size_t draws, std::uint64_t seed,
+                  std::size_t first_row, unsigned threads) {
+  const Columns columns = Columns::from(galaxies);
+  need_bands(columns);
+  (void)model.sample({}, 1, seed, *std::make_unique<WorkerPool>(1));  // says why not
+  (void)model.compare(columns.conventions);
+  std::vector<float> all(columns.n * k_n_lines * draws);
+  for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+    put(model.predict(g, pool, {.draws = draws, .seed = seed, .first_row = first_row + first}).draws, first, all);
+  });
+  return to_numpy(std::move(all), {columns.n, k_n_lines, draws});
+}
+
+nb::object jacobian(const Model& model, const nb::dict& galaxies, unsigned threads) {
+  const Columns columns = Columns::from(galaxies);
+  need_bands(columns);
+  std::vector<double> all(columns.n * k_n_lines * k_n_bands);
+  for_blocks(columns, threads,
+             [&](const Galaxies& g, std::size_t first, WorkerPool& pool) { put(model.jacobian(g, pool), first, all); });
+  return to_numpy(std::move(all), {columns.n, k_n_lines, k_n_bands});
+}
+
+// jvp: d (n, 12) to (n, 10); vjp: d (n, 10) to (n, 12).
+nb::object along(const Model& model, const nb::dict& galaxies, const AnyArray& d, bool forward, unsigned threads) {
+  const Columns columns = Columns::from(galaxies);
+  need_bands(columns);
+  const std::size_t from = forward ? k_n_bands : k_n_lines, to = forward ? k_n_lines : k_n_bands;
+  const char* const name = forward ? "d_flux" : "d_ew";
+  const Reals given(name, d, 2);
+  if (given.rows() != columns.n || given.cols() != from)
+    throw Error(ErrorKind::input, std::string(name) + " has a wrong shape",
+                {"(" + std::to_string(given.rows()) + ", " + std::to_string(given.cols()) + ")",
+                 "(" + std::to_string(columns.n) + ", " + std::to_string(from) + ")", ""});
+  std::vector<double> all(columns.n * to);
+  for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+    Matrix<double> direction(g.n, from);
+    given.read(first, g.n, direction.data());
+    put(forward ? model.jvp(g, direction, pool) : model.vjp(g, direction, pool), first, all);
+  });
+  return to_numpy(std::move(all), {columns.n, to});
+}
+
+}  // namespace
+
+void bind_model(nb::module_& m) {
+  nb::class_<Model>(m, "Model")
+      .def_static("shipped", &Model::shipped)
+      .def_static("load", &Model::load, nb::arg("path"))
+      .def("save", &Model::save, nb::arg("path"), nb::arg("overwrite") = false)
+      .def_prop_ro("hash", [](const Model& model) { return model.hash(); })
+      .def_prop_ro("kind", [](const Model& model) { return model.parts().kind; })
+      .def_prop_ro("n_params", &Model::n_params)
+      .def_prop_ro("has_distribution", &Model::has_distribution)
+      .def_prop_ro("metadata", [](const Model& model) { return model.parts().metadata; })
+      .def(
+          "notes",
+          [](const Model& model, const nb::dict& conventions) {
+            nb::dict given;
+            given["conventions"] = conventions;
+            nb::list notes;
+            for (const auto& note : model.compare(Columns::from(given).conventions).notes) notes.append(note);
+            return notes;
+          },
+          nb::arg("conventions"))
+      .def("predict", &predict, nb::arg("galaxies"), nb::arg("draws"), nb::arg("noise"), nb::arg("seed"),
+           nb::arg("out_of_domain"), nb::arg("float64"), nb::arg("first_row"), nb::arg("threads"))
+      .def("sample", &sample, nb::arg("galaxies"), nb::arg("draws"), nb::arg("seed"), nb::arg("first_row"),
+           nb::arg("threads"))
+      .def("jacobian", &jacobian, nb::arg("galaxies"), nb::arg("threads"))
+      .def("along", &along, nb::arg("galaxies"), nb::arg("d"), nb::arg("forward"), nb::arg("threads"));
+  m.def(
+      "import_k24",
+      [](const std::optional<std::filesystem::path>& with_luminosity,
+         const std::optional<std::filesystem::path>& without_luminosity) {
+        return import_k24(with_luminosity, without_luminosity);
+      },
+      nb::arg("with_luminosity").none(), nb::arg("without_luminosity").none());
+}
+
+}  // namespace starglow::python

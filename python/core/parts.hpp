@@ -1,0 +1,11 @@
+#pragma once
+#include <nanobind/nanobind.h>
+
+namespace starglow::python {
+
+// One function a source; module.cpp calls them.
+void bind_model(nanobind::module_& m);
+void bind_tables(nanobind::module_& m);
+void bind_facts(nanobind::module_& m);
+
+}  // namespace starglow::python

@@ -1,0 +1,36 @@
+"""starglow: the emission lines of galaxies from the light of their stars.
+
+>>> import starglow as sg
+>>> model = sg.Model.shipped()
+>>> galaxies = sg.mock(3, seed=1)
+>>> lines = model.predict(galaxies.band_flux, galaxies.z, targetid=galaxies.targetid)
+>>> lines.ew.shape
+(3, 10)
+
+Arrays are (galaxies, lines or bands, draws); EWs are rest-frame Angstrom, positive in emission; band fluxes
+1e-17 erg s^-1 cm^-2 A^-1 as observed. The names and numbers are those of the command line, which is installed with the
+package.
+
+Parts that need more than NumPy are imported on demand: `starglow.jax` (JAX), `starglow.dsps` (DSPS), `starglow.lsdb`
+(LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib).
+"""
+from __future__ import annotations
+
+from . import _core
+from .errors import Error, FileError, InputError, MissingFileError
+from .galaxies import LINES, Galaxies
+from .model import Model, Prediction, import_k24
+from .tables import galaxies, mock, read_table, to_astropy, to_pandas, write_table
+
+__version__: str = _core.version
+
+#: (name, bit, meaning) of each bit of FLAGS
+FLAGS: tuple[tuple[str, int, str], ...] = _core.flags
+
+__all__ = ["Error", "FLAGS", "FileError", "Galaxies", "InputError", "LINES", "MissingFileError", "Model", "Prediction", "flag_names", "galaxies",
+           "import_k24", "mock", "read_table", "to_astropy", "to_pandas", "write_table"]
+
+
+def flag_names(flags: int) -> list[str]:
+    """Names of the bits of one row's FLAGS."""
+    return [name for name, bit, _ in FLAGS if int(flags) & bit]

@@ -1,0 +1,69 @@
+"""What users give as an array, made ready for the C++ library: in place where its type is float32 or float64."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import error
+
+FLUX_UNIT = "1e-17 erg s^-1 cm^-2 Angstrom^-1"
+_ASTROPY_FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
+
+
+def _check_unit(name: str, given: Any, wanted: str | None) -> None:
+    unit = getattr(given, "unit", None)
+    if unit is None or wanted is None:
+        return
+    from astropy import units  # whoever has a unit has astropy
+    try:
+        same = units.Unit(unit) == units.Unit(wanted) or bool(abs(units.Unit(unit).to(units.Unit(wanted)) - 1) < 1e-9)
+    except (units.UnitConversionError, ValueError, TypeError):
+        same = False
+    if not same:
+        raise error("input", f"{name} has another unit", f"'{unit}'", FLUX_UNIT if "erg" in wanted else wanted, "Convert it.")
+
+
+def real(name: str, given: Any, unit: str | None = None) -> np.ndarray | None:
+    """float32 and float64 arrays of this machine's byte order as they are; other real numbers as float64; masked
+    values as NaN. Raises InputError for anything else."""
+    if given is None:
+        return None
+    _check_unit(name, given, unit)
+    if isinstance(given, np.ma.MaskedArray) or (hasattr(given, "mask") and hasattr(given, "filled")):
+        array = np.ma.asarray(given)
+        array = array.astype(np.float64).filled(np.nan) if array.dtype.kind in "fiu" else array.data
+    else:
+        try:
+            array = np.asarray(given)
+        except (ValueError, TypeError) as e:
+            raise error("input", f"{name} is not an array of numbers", str(e), "rows of equal length", "") from None
+    if array.dtype.kind not in "fiu":
+        raise error("input", f"{name} is not an array of real numbers", f"type {array.dtype}", "float32 or float64", "")
+    if array.dtype.type in (np.float32, np.float64):
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array.astype(np.float64)
+
+
+def ids(given: Any) -> np.ndarray | None:
+    """TARGETIDs as int64. Raises InputError for floats: beyond 2^53 they are damaged already."""
+    if given is None:
+        return None
+    array = np.asarray(given)
+    if array.size == 0 and array.dtype.kind == "f":
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.size > 0 and array.max() > np.iinfo(np.int64).max):
+        raise error("input", "TARGETID is not a column of 64-bit integers", f"type {array.dtype}", "int64",
+                    "A TARGETID exceeds 2^53: as a float it is already damaged.")
+    return array.astype(np.int64, copy=False)
+
+
+def words(name: str, given: Any) -> list[str] | None:
+    if given is None:
+        return None
+    out = [w.decode() if isinstance(w, bytes) else str(w) for w in np.asarray(given).tolist()]
+    return [w.rstrip() for w in out]
+
+
+FLUX = _ASTROPY_FLUX_UNIT
+EW = "Angstrom"

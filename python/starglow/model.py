@@ -1,0 +1,273 @@
+"""Models: the ten lines of galaxies from the light of their stars."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .errors import reading
+from .galaxies import LINES, Galaxies
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The lines of n galaxies. EWs in A, rest frame, positive in emission; NaN where a fatal flag is set.
+
+    Attributes
+    ----------
+    ew : (n, 10) float64
+        Median of the intrinsic distribution; of a point model, the point.
+    p16, p84 : (n, 10) float64 or None
+        Its 15.9 % and 84.1 % quantiles; None for a point model.
+    flags : (n,) int32
+        Bits of docs/flags.md.
+    draws : (n, 10, draws) float32 or None
+        Joint intrinsic draws: draw k of all lines belongs together.
+    noisy : (n, 10) float64 or None
+        One realisation with measurement noise.
+    lines : tuple of str
+        Names of the ten lines.
+    """
+
+    ew: np.ndarray
+    p16: np.ndarray | None
+    p84: np.ndarray | None
+    flags: np.ndarray
+    draws: np.ndarray | None = None
+    noisy: np.ndarray | None = None
+    lines: tuple[str, ...] = LINES
+
+    def __len__(self) -> int:
+        return len(self.ew)
+
+
+def _galaxies(first: Any, z: Any, more: dict[str, Any]) -> Galaxies:
+    """The galaxies of a call: arrays, a Galaxies, or anything that a Galaxies can be made from."""
+    if isinstance(first, Galaxies):
+        if z is not None or any(v is not None for v in more.values()):
+            raise TypeError("a Galaxies holds its columns: give no others beside it")
+        return first
+    if isinstance(first, (str, os.PathLike)) or hasattr(first, "colnames") or hasattr(first, "columns"):
+        from .tables import galaxies
+        return galaxies(first)
+    return Galaxies(band_flux=first, z=z, **more)
+
+
+class Model:
+    """A trained model: immutable, safe to share between threads.
+
+    Make one with `Model.shipped`, `Model.load`, `starglow.train` or `starglow.import_k24`.
+    """
+
+    __slots__ = ("_core", "__weakref__")
+
+    def __init__(self, core: _core.Model) -> None:
+        if not isinstance(core, _core.Model):
+            raise TypeError("Model.shipped() and Model.load(path) make models")
+        self._core = core
+
+    @staticmethod
+    def shipped() -> "Model":
+        """The model inside the package (models/starglow.md is its card)."""
+        return Model(_core.Model.shipped())
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Model":
+        """A model of a safetensors file (docs/model-format.md).
+
+        Raises
+        ------
+        FileError
+            No such file, or it cannot be read.
+        InputError
+            The file is broken or holds something else than a model.
+        """
+        with reading(path):
+            return Model(_core.Model.load(os.fspath(path)))
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        """Writes a safetensors file, whole or not at all; equal models give equal bytes.
+
+        Raises
+        ------
+        InputError
+            The file exists and `overwrite` is False.
+        FileError
+            It cannot be written; an old file is intact.
+        """
+        self._core.save(os.fspath(path), overwrite)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of networks, scalers and metadata: the model's name in every provenance."""
+        return self._core.hash
+
+    @property
+    def kind(self) -> str:
+        """"joint", "mlp", "k24", "knn" or "llr"."""
+        return self._core.kind
+
+    @property
+    def n_params(self) -> int:
+        """Numbers that the model holds."""
+        return self._core.n_params
+
+    @property
+    def has_distribution(self) -> bool:
+        """Whether it gives quantiles and draws (kind "joint"), not points alone."""
+        return self._core.has_distribution
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Everything else of the model file: conventions, training, learning curve."""
+        return self._core.metadata
+
+    def __repr__(self) -> str:
+        return f"<starglow.Model {self.kind}, {self.n_params} parameters, {self.hash[:12]}>"
+
+    def __reduce__(self) -> Any:
+        return _unpickle, (_packed(self), self.hash)
+
+    def notes(self, galaxies: Galaxies) -> list[str]:
+        """What the conventions of a table mean for this model, in words.
+
+        Raises
+        ------
+        InputError
+            They clash in a way that cannot be repaired.
+        """
+        return self._core.notes(galaxies.conventions)
+
+    def predict(self, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None, survey: Any = None, program: Any = None,
+                ew_ivar: Any = None, conventions: dict[str, str] | None = None, draws: int = 0, noise: bool = False, seed: int = 1,
+                out_of_domain: str = "warn", float64: bool = False, first_row: int = 0, threads: int = 0) -> Prediction:
+        """Lines of galaxies; bit-equal to `starglow predict`, for any number of threads.
+
+        The arrays are read where they lie (float32 or float64, any strides) and the GIL is released.
+
+        Parameters
+        ----------
+        band_flux : (n, 12) array, Galaxies, astropy Table, pandas DataFrame or path
+            Mean F_lambda in 1e-17 erg s^-1 cm^-2 A^-1 as observed, in the twelve rest-frame bands; NaN = missing.
+            Anything but an array holds the other columns too.
+        z : (n,) array or number
+            Redshift; absent or NaN: the networks without luminosity answer, flag NO_LUMINOSITY.
+        band_flux_ivar : (n, 12) array
+            0 = band missing.
+        targetid, survey, program
+            Key the random numbers of `draws` and `noise`.
+        ew_ivar : (n, 10) array
+            Measurement errors that `noise` uses; without them the model's noise law.
+        conventions : dict
+            What the numbers mean, e.g. {"APERTURE": "total"}.
+        draws : int
+            Joint draws a galaxy (kind "joint").
+        noise : bool
+            Also one realisation with measurement noise.
+        seed : int
+            Of draws and noise.
+        out_of_domain : {"warn", "nan", "clip", "prior"}
+            Answer for galaxies unlike those of the training.
+        float64 : bool
+            Run the networks in double precision, half as fast.
+        first_row : int
+            Number of the first row in its table: the id of rows without TARGETID.
+        threads : int
+            0: all processors of this process.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        InputError
+            Wrong shapes, types or units; conventions that clash; draws of a point model. Missing or wrong values are
+            no error: NaN out, and a flag.
+
+        References
+        ----------
+        Khederlarian et al. 2024, MNRAS 531, 1454.
+        """
+        more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, ew_ivar=ew_ivar, conventions=conventions)
+        g = _galaxies(band_flux, z, more)
+        out = self._core.predict(g._columns(), int(draws), bool(noise), int(seed), out_of_domain, bool(float64), int(first_row), int(threads))
+        return Prediction(out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"))
+
+    def sample(self, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int, seed: int = 1, band_flux_ivar: Any = None, survey: Any = None,
+               program: Any = None, conventions: dict[str, str] | None = None, first_row: int = 0, threads: int = 0) -> np.ndarray:
+        """Joint draws of the intrinsic EWs, A: (n, 10, draws) float32. Arguments and errors as in `predict`.
+
+        A draw depends on (seed, TARGETID, draw) alone: equal for any order, chunk, thread or machine.
+        """
+        more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, conventions=conventions)
+        return self._core.sample(_galaxies(band_flux, z, more)._columns(), int(draws), int(seed), int(first_row), int(threads))
+
+    def jacobian(self, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
+                 threads: int = 0) -> np.ndarray:
+        """dEW/dF at fixed z: (n, 10, 12) float64, A per 1e-17 erg s^-1 cm^-2 A^-1, by the kernel's reverse pass in
+        double precision. For kind "joint": of the median. NaN where there is no answer, 0 for a missing band.
+
+        Raises
+        ------
+        InputError
+            As `predict`; kinds "knn" and "llr", whose answers jump.
+        """
+        return self._core.jacobian(_galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(), int(threads))
+
+    def jvp(self, band_flux: Any, z: Any = None, *, d_flux: Any, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
+            threads: int = 0) -> np.ndarray:
+        """Change of the ten EWs (n, 10) along a change `d_flux` (n, 12) of the band fluxes; as `jacobian`."""
+        return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, conventions, threads)
+
+    def vjp(self, band_flux: Any, z: Any = None, *, d_ew: Any, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
+            threads: int = 0) -> np.ndarray:
+        """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`."""
+        return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, conventions, threads)
+
+    def _along(self, band_flux: Any, z: Any, name: str, d: Any, forward: bool, ivar: Any, conventions: Any, threads: int) -> np.ndarray:
+        from ._arrays import real
+        g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, conventions=conventions))
+        return self._core.along(g._columns(), real(name, d), forward, int(threads))
+
+
+def _packed(model: Model) -> bytes:
+    import tempfile
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "m.safetensors")
+        model.save(path)
+        with open(path, "rb") as f:
+            return f.read()
+
+
+_kept: dict[str, Model] = {}
+
+
+def _unpickle(data: bytes, name: str) -> Model:
+    """Workers that are sent a model often make it once."""
+    if name not in _kept:
+        import tempfile
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "m.safetensors")
+            with open(path, "wb") as f:
+                f.write(data)
+            _kept[name] = Model.load(path)
+    return _kept[name]
+
+
+def import_k24(with_luminosity: str | os.PathLike[str] | None = None, without_luminosity: str | os.PathLike[str] | None = None) -> Model:
+    """The published weights of Khederlarian et al. 2024 as a model of kind "k24"; nothing in the pickles is executed.
+
+    Raises
+    ------
+    InputError
+        Broken or foreign content, or the two files exchanged.
+    FileError
+        A file cannot be read.
+    """
+    paths = (with_luminosity, without_luminosity)
+    with reading(*paths):
+        return Model(_core.import_k24(*(None if p is None else os.fspath(p) for p in paths)))
