@@ -20,6 +20,8 @@
 #include "starglow/population.hpp"
 #include "starglow/provenance.hpp"
 #include "starglow/random.hpp"
+#include "starglow/side_bands.hpp"
+#include "starglow/spectrum.hpp"
 #include "starglow/table.hpp"
 #include "starglow/train.hpp"
 #include "starglow/version.hpp"

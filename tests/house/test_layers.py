@@ -22,6 +22,7 @@ ALLOWED = {
 PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
+    "spectra": "side_bands spectrum",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure metrics report",
     "files": "import_k24 provenance table starglow",
