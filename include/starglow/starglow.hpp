@@ -22,6 +22,7 @@
 #include "starglow/random.hpp"
 #include "starglow/side_bands.hpp"
 #include "starglow/spectrum.hpp"
+#include "starglow/ssp.hpp"
 #include "starglow/table.hpp"
 #include "starglow/train.hpp"
 #include "starglow/version.hpp"

@@ -23,12 +23,13 @@ PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
     "spectra": "side_bands spectrum",
+    "stars": "ssp",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure metrics report",
     "files": "import_k24 provenance table starglow",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
-HEAVY = ("nanoflann", "nlohmann", "Eigen", "CLI/", "toml++", "fmt/", "fitsio", "nanobind", "zlib")
+HEAVY = ("nanoflann", "nlohmann", "Eigen", "CLI/", "toml++", "fmt/", "fitsio", "hdf5", "nanobind", "zlib")
 ONE_SOURCE_ONLY = {"CLI/CLI.hpp": "src/cli/parse.cpp", "toml++/toml.h": "src/cli/parse.cpp"}
 SOURCES = sorted(p for d in ("src", "include") for p in (ROOT / d).rglob("*") if p.suffix in (".cpp", ".hpp"))
 
