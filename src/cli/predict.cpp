@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/pipeline.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
@@ -14,7 +15,8 @@
 namespace starglow::cli {
 namespace {
 
-constexpr std::size_t k_default_chunk = 65536;
+constexpr std::size_t k_default_chunk = 16384;
+constexpr std::size_t k_max_drawn = std::size_t{1} << 21;  // draws of all lines of a chunk, where no chunk was given
 constexpr std::int64_t k_max_draws = 100000;
 
 void declare(OptionSet& set) {
@@ -34,7 +36,7 @@ void declare(OptionSet& set) {
            {"warn", "nan", "clip", "prior"}});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"float64", OptionType::flag, "run the networks in double precision", "false"});
-  set.add({"chunk", OptionType::integer, "rows in memory at a time", std::to_string(k_default_chunk), "ROWS"});
+  set.add({"chunk", OptionType::integer, "rows worked on at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
 std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
@@ -57,21 +59,51 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   return columns;
 }
 
+// Some rows on their way through the program.
+struct Chunk {
+  std::size_t first = 0;
+  Galaxies galaxies;
+  Prediction prediction;
+  Matrix<double> noisy;  // (rows, 10) or empty
+};
+
 struct Writer {
   TableWriter& out;
+  std::size_t n_draws;
+
+  void operator()(const Chunk& chunk) const {
+    const Galaxies& g = chunk.galaxies;
+    const Prediction& p = chunk.prediction;
+    const std::size_t first = chunk.first;
+    std::vector<std::int64_t> ids = g.targetid;
+    if (ids.empty())
+      for (std::size_t i = 0; i < g.n; ++i) ids.push_back(static_cast<std::int64_t>(first + i));
+    out.write("TARGETID", first, std::span<const std::int64_t>(ids));
+    if (!g.z.empty()) out.write("Z", first, std::span<const double>(g.z));
+    if (!g.survey.empty()) out.write("SURVEY", first, std::span<const std::string>(g.survey));
+    if (!g.program.empty()) out.write("PROGRAM", first, std::span<const std::string>(g.program));
+    lines(p.ew, first, "_EW");
+    lines(p.p16, first, "_EW_P16");
+    lines(p.p84, first, "_EW_P84");
+    if (n_draws > 0) draws(p.draws, first);
+    lines(chunk.noisy, first, "_EW_NOISY");
+    out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
+  }
+
+ private:
   void lines(const Matrix<double>& ew, std::size_t first, const char* suffix) const {
     std::vector<float> values(ew.rows());
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (std::size_t line = 0; line < k_n_lines && !ew.empty(); ++line) {
       for (std::size_t i = 0; i < ew.rows(); ++i) values[i] = static_cast<float>(ew(i, line));
       out.write(std::string(k_lines[line].name) + suffix, first, std::span<const float>(values));
     }
   }
-  void draws(const Matrix<float>& all, std::size_t n, std::size_t first) const {
-    std::vector<float> values(all.rows() * n);
+  void draws(const Matrix<float>& all, std::size_t first) const {
+    std::vector<float> values(all.rows() * n_draws);
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       for (std::size_t i = 0; i < all.rows(); ++i)
-        std::copy_n(all.row(i).begin() + static_cast<std::ptrdiff_t>(line * n), n,
-                    values.begin() + static_cast<std::ptrdiff_t>(i * n));
+        std::copy_n(all.row(i).begin() + static_cast<std::ptrdiff_t>(line * n_draws), n_draws,
+                    values.begin() + static_cast<std::ptrdiff_t>(i * n_draws));
       out.write(std::string(k_lines[line].name) + "_EW_DRAW", first, std::span<const float>(values));
     }
   }
@@ -116,44 +148,39 @@ int run(const Settings& settings, Console& console) {
   std::size_t fatal = 0, flagged = 0;
   {
     Progress bar(console, "predicting", "galaxies", static_cast<double>(reader.rows()));
-    for (std::size_t first = 0; first < reader.rows(); first += static_cast<std::size_t>(chunk)) {
-      check_interrupt();
-      const std::size_t count = std::min(static_cast<std::size_t>(chunk), reader.rows() - first);
-      const Galaxies g = reader.read(first, count);
-      // Noise goes on one intrinsic draw, the first.
-      const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
-      const Prediction p = model.predict(g, pool,
-                                         {.float64 = settings.flag("float64"),
-                                          .draws = drawn,
-                                          .seed = settings.seed(),
-                                          .out_of_domain = policy,
-                                          .first_row = first});
-      std::vector<std::int64_t> ids = g.targetid;
-      if (ids.empty())
-        for (std::size_t i = 0; i < count; ++i) ids.push_back(static_cast<std::int64_t>(first + i));
-      out.write("TARGETID", first, std::span<const std::int64_t>(ids));
-      if (!g.z.empty()) out.write("Z", first, std::span<const double>(g.z));
-      if (!g.survey.empty()) out.write("SURVEY", first, std::span<const std::string>(g.survey));
-      if (!g.program.empty()) out.write("PROGRAM", first, std::span<const std::string>(g.program));
-      const Writer writer{out};
-      writer.lines(p.ew, first, "_EW");
-      if (joint) {
-        writer.lines(p.p16, first, "_EW_P16");
-        writer.lines(p.p84, first, "_EW_P84");
-      }
-      if (draws > 0) writer.draws(p.draws, draws, first);
-      if (noise) {
-        const Matrix<double> intrinsic = joint ? one_draw(p.draws, drawn, 0) : p.ew;
-        writer.lines(add_noise(intrinsic, g, first, model.parts().noise, settings.seed(), pool), first, "_EW_NOISY");
-      }
-      out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
-      for (const auto flags : p.flags) {
-        fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
-        flagged += flags != 0 ? 1 : 0;
-        for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
-      }
-      bar.update(static_cast<double>(first + count));
-    }
+    // Noise goes on one intrinsic draw, the first.
+    const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
+    auto rows = static_cast<std::size_t>(chunk);
+    if (!settings.is_given("chunk") && drawn > 0)
+      rows = std::clamp(k_max_drawn / (drawn * k_n_lines), std::size_t{1}, rows);
+    // One thread: one after the other. More: a thread reads and one writes while the others compute.
+    pipeline(
+        shard_count(reader.rows(), rows), pool.threads() > 1,
+        [&](std::size_t k) {
+          const Shard range = shard(k, reader.rows(), rows);
+          return Chunk{range.first, reader.read(range.first, range.count()), {}, {}};
+        },
+        [&](Chunk& c) {
+          check_interrupt();
+          const Galaxies& g = c.galaxies;
+          c.prediction = model.predict(g, pool,
+                                       {.float64 = settings.flag("float64"),
+                                        .draws = drawn,
+                                        .seed = settings.seed(),
+                                        .out_of_domain = policy,
+                                        .first_row = c.first});
+          const Prediction& p = c.prediction;
+          if (noise)
+            c.noisy = add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, c.first, model.parts().noise,
+                                settings.seed(), pool);
+          for (const auto flags : p.flags) {
+            fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
+            flagged += flags != 0 ? 1 : 0;
+            for (std::size_t b = 0; b < k_flags.size(); ++b) counts[b] += (flags & k_flags[b].bit) != 0 ? 1U : 0U;
+          }
+          bar.update(static_cast<double>(c.first + g.n));
+        },
+        Writer{out, draws});
   }
   const std::string summary = flag_counts(counts);
   if (settings.flag("strict") && flagged > 0)

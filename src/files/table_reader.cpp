@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "files/fits_file.hpp"
@@ -172,6 +173,10 @@ struct TableReader::State {
       throw Error(ErrorKind::input, "'" + name + "': TARGETID is not an integer column",
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
                    "A TARGETID exceeds 2^53: in a float column it is already damaged."});
+    for (const char* column : {"TARGETID", "Z", "FLAGS"})
+      if (const int i = find(column); i != 0 && info(i).repeat != 1)
+        throw Error(ErrorKind::input, "'" + name + "': column " + column + " is not one number a row",
+                    {std::to_string(info(i).repeat) + " a row", "1", ""});
     check_unit("BAND_FLUX", is_flux_unit, "1e-17 erg s^-1 cm^-2 Angstrom^-1");
     for (const auto& line : k_lines) {
       check_unit(std::string(line.name) + "_EW", is_angstrom, "Angstrom");
@@ -269,31 +274,57 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   Galaxies g;
   g.n = count;
   g.conventions = s.conventions;
-  const auto doubles = [&](const char* name, std::size_t cols) {
-    return has_column(name) ? read_column(name, first, count) : Matrix<double>(0, cols);
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), flux = s.find("BAND_FLUX"),
+            ivar = s.find("BAND_FLUX_IVAR");
+  g.targetid.resize(targetid != 0 ? count : 0);
+  g.flags.resize(flags != 0 ? count : 0);
+  g.z.resize(z != 0 ? count : 0);
+  g.band_flux = Matrix<double>(flux != 0 ? count : 0, k_n_bands);
+  g.band_flux_ivar = Matrix<double>(ivar != 0 ? count : 0, k_n_bands);
+  struct Measured {
+    int column;
+    std::size_t line;
+    Matrix<float>* into;
   };
-  if (has_column("TARGETID")) g.targetid = read_integers("TARGETID", first, count);
-  if (has_column("FLAGS"))
-    for (const auto value : read_integers("FLAGS", first, count)) g.flags.push_back(static_cast<std::int32_t>(value));
-  if (has_column("Z")) {
-    const auto z = read_column("Z", first, count);
-    g.z.assign(z.flat().begin(), z.flat().end());
-  }
-  g.band_flux = doubles("BAND_FLUX", k_n_bands);
-  g.band_flux_ivar = doubles("BAND_FLUX_IVAR", k_n_bands);
-  for (const char* name : {"SURVEY", "PROGRAM"})
-    if (const int column = s.find(name); column != 0 && s.info(column).type == 'A')
-      (name[0] == 'S' ? g.survey : g.program) = s.strings(column, first, count);
-  std::vector<float> values(count);
+  std::vector<Measured> measured;
   for (const char* suffix : {"_EW", "_EW_IVAR"}) {
     Matrix<float>& into = suffix[3] == '\0' ? g.ew : g.ew_ivar;
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       const int column = s.find(std::string(k_lines[line].name) + suffix);
       if (column == 0) continue;
-      if (into.empty()) into = Matrix<float>(count, k_n_lines, suffix[3] == '\0' ? std::nanf("") : 0.0F);
-      s.numbers(column, TFLOAT, std::nanf(""), first, count, values.data());
-      for (std::size_t i = 0; i < count; ++i) into(i, line) = values[i];
+      if (into.empty() && count > 0) into = Matrix<float>(count, k_n_lines, suffix[3] == '\0' ? std::nanf("") : 0.0F);
+      measured.push_back({column, line, &into});
     }
+  }
+  // All columns of as many rows as the library's buffers hold: each byte of the file is then read once.
+  int status = 0;
+  long fits = 0;
+  fits_get_rowsize(s.file.get(), &fits, &status);
+  check_fits(status, ErrorKind::input, "'" + s.name + "' cannot be read");
+  const std::size_t step = std::max<std::size_t>(1, static_cast<std::size_t>(std::max(fits, 1L)));
+  std::vector<std::int64_t> integers(std::min(step, count));
+  std::vector<float> values(std::min(step, count));
+  for (std::size_t at = 0; at < count; at += step) {
+    const std::size_t n = std::min(step, count - at), row = first + at;
+    if (targetid != 0) s.numbers(targetid, TLONGLONG, std::int64_t{0}, row, n, g.targetid.data() + at);
+    if (flags != 0) {
+      s.numbers(flags, TLONGLONG, std::int64_t{0}, row, n, integers.data());
+      for (std::size_t i = 0; i < n; ++i) g.flags[at + i] = static_cast<std::int32_t>(integers[i]);
+    }
+    if (z != 0) s.numbers(z, TDOUBLE, nan, row, n, g.z.data() + at);
+    if (flux != 0) s.numbers(flux, TDOUBLE, nan, row, n * k_n_bands, g.band_flux.data() + at * k_n_bands);
+    if (ivar != 0) s.numbers(ivar, TDOUBLE, nan, row, n * k_n_bands, g.band_flux_ivar.data() + at * k_n_bands);
+    for (const auto& m : measured) {
+      s.numbers(m.column, TFLOAT, std::nanf(""), row, n, values.data());
+      for (std::size_t i = 0; i < n; ++i) (*m.into)(at + i, m.line) = values[i];
+    }
+    for (const char* name : {"SURVEY", "PROGRAM"})
+      if (const int column = s.find(name); column != 0 && s.info(column).type == 'A') {
+        auto& into = name[0] == 'S' ? g.survey : g.program;
+        auto more = s.strings(column, row, n);
+        std::move(more.begin(), more.end(), std::back_inserter(into));
+      }
   }
   return g;
 }

@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
 
 #include "files/atomic_file.hpp"
 #include "files/fits_file.hpp"
+#include "files/row_buffer.hpp"
 #include "starglow/table.hpp"
 #include "starglow/version.hpp"
 
@@ -13,16 +16,36 @@ namespace {
 using files::check_fits;
 
 // CHECKSUM and DATASUM with fixed comments: the library's own carry the time of day, and equal runs must be equal
-// bytes.
-void write_checksums(fitsfile* file, const std::string& what) {
+// bytes. `known`: the sum of the data where it was added up while they were written; else they are read again.
+void write_checksums(fitsfile* file, const std::filesystem::path& path, std::optional<std::uint32_t> known,
+                     const std::string& what) {
   int status = 0;
   unsigned long data = 0, whole = 0;
   fits_update_key_str(file, "CHECKSUM", "0000000000000000", "HDU checksum", &status);
   fits_update_key_str(file, "DATASUM", "0", "data unit checksum", &status);
   fits_flush_file(file, &status);  // writes NAXIS2, the END card behind the two new ones, and the fill
-  fits_get_chksum(file, &data, &whole, &status);
+  if (known)
+    data = *known;
+  else
+    fits_get_chksum(file, &data, &whole, &status);
   fits_update_key_str(file, "DATASUM", std::to_string(data).c_str(), "data unit checksum", &status);
-  fits_get_chksum(file, &data, &whole, &status);
+  if (known) {
+    fits_flush_file(file, &status);
+    LONGLONG header_at = 0, data_at = 0, end = 0;
+    fits_get_hduaddrll(file, &header_at, &data_at, &end, &status);
+    check_fits(status, ErrorKind::output, what);
+    std::vector<unsigned char> header(static_cast<std::size_t>(data_at - header_at));
+    std::ifstream in(path, std::ios::binary);
+    in.seekg(static_cast<std::streamoff>(header_at));
+    in.read(reinterpret_cast<char*>(header.data()), static_cast<std::streamsize>(header.size()));
+    if (!in) throw Error(ErrorKind::output, what + ": its header cannot be read back");
+    files::OnesSum sum;
+    sum.add(header);
+    const std::uint64_t both = std::uint64_t{sum.value()} + *known;
+    whole = static_cast<unsigned long>((both & 0xFFFFFFFFU) + (both >> 32));
+  } else {
+    fits_get_chksum(file, &data, &whole, &status);
+  }
   std::array<char, FLEN_VALUE> encoded{};
   fits_encode_chksum(whole, 1, encoded.data());
   fits_update_key_str(file, "CHECKSUM", encoded.data(), "HDU checksum", &status);
@@ -33,26 +56,90 @@ void write_checksums(fitsfile* file, const std::string& what) {
 
 struct TableWriter::State {
   State(const std::filesystem::path& path, std::vector<ColumnInfo> specs, bool overwrite)
-      : output(path, overwrite), columns(std::move(specs)), what("'" + path.string() + "' cannot be written") {}
+      : output(path, overwrite),
+        columns(std::move(specs)),
+        what("'" + path.string() + "' cannot be written"),
+        buffer(columns) {}
 
-  int find(std::string_view name) const {
+  std::size_t find(std::string_view name) const {
     for (std::size_t i = 0; i < columns.size(); ++i)
-      if (columns[i].name == name) return static_cast<int>(i) + 1;
+      if (columns[i].name == name) return i;
     throw std::logic_error("no column " + std::string(name) + " in this output");
   }
 
-  void write(std::string_view name, int type, std::size_t first, std::size_t n, const void* values) {
-    if (n == 0) return;
+  // Gathers the columns of a range of rows and writes whole rows in one piece; ranges whose columns come in another
+  // type, or not all, go the library's way.
+  template <class T>
+  void write(std::string_view name, int type, std::size_t first, std::span<const T> values) {
+    if (values.empty()) return;
+    const std::size_t column = find(name);
+    const auto& info = columns[column];
+    const std::size_t per_row = info.type == 'A' ? 1 : static_cast<std::size_t>(info.repeat);
+    if (values.size() % per_row != 0) throw std::logic_error("part of a row of column " + std::string(name));
+    const std::size_t rows = values.size() / per_row;
+    if (!buffer.empty() && (!buffer.holds(first, rows) || buffer.filled(column))) flush_columns();
+    if (!files::RowBuffer::fits(info, values.data())) {
+      flush_columns();
+      write_through(column, type, first, values);
+      return;
+    }
+    if (buffer.empty()) buffer.start(first, rows);
+    buffer.put(column, values);
+    if (buffer.complete()) flush_rows();
+  }
+
+  void write_through(std::size_t column, int type, std::size_t first, const void* values, std::size_t n) {
+    summed_rows.reset();
     int status = 0;
     // The library takes a pointer to mutable numbers, which it does not change.
-    fits_write_col(file.get(), type, find(name), static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(n),
-                   const_cast<void*>(values), &status);
+    fits_write_col(file.get(), type, static_cast<int>(column) + 1, static_cast<LONGLONG>(first) + 1, 1,
+                   static_cast<LONGLONG>(n), const_cast<void*>(values), &status);
     check_fits(status, ErrorKind::output, what);
+  }
+  template <class T>
+  void write_through(std::size_t column, int type, std::size_t first, std::span<const T> values) {
+    write_through(column, type, first, values.data(), values.size());
+  }
+  void write_through(std::size_t column, int type, std::size_t first, std::span<const std::string> values) {
+    std::vector<std::string> copy(values.begin(), values.end());
+    std::vector<char*> pointers;
+    for (auto& text : copy) pointers.push_back(text.data());
+    write_through(column, type, first, pointers.data(), pointers.size());
+  }
+
+  void write_bytes(std::size_t row, std::size_t offset, std::span<const unsigned char> bytes) {
+    int status = 0;
+    fits_write_tblbytes(file.get(), static_cast<LONGLONG>(row) + 1, static_cast<LONGLONG>(offset) + 1,
+                        static_cast<LONGLONG>(bytes.size()), const_cast<unsigned char*>(bytes.data()), &status);
+    check_fits(status, ErrorKind::output, what);
+  }
+  void flush_rows() {
+    write_bytes(buffer.first(), 0, buffer.bytes());
+    if (summed_rows && *summed_rows == buffer.first()) {
+      sum.add(buffer.bytes());
+      *summed_rows += buffer.rows();
+    } else {
+      summed_rows.reset();
+    }
+    buffer.clear();
+  }
+  void flush_columns() {
+    if (buffer.empty()) return;
+    summed_rows.reset();
+    for (std::size_t i = 0; i < buffer.rows(); ++i)
+      for (std::size_t column = 0; column < columns.size(); ++column)
+        if (buffer.filled(column))
+          write_bytes(buffer.first() + i, buffer.offset(column),
+                      buffer.bytes().subspan(i * buffer.row_bytes() + buffer.offset(column), buffer.width(column)));
+    buffer.clear();
   }
 
   files::AtomicFile output;
   std::vector<ColumnInfo> columns;
   std::string what;
+  files::RowBuffer buffer;
+  files::OnesSum sum;                          ///< of the rows so far
+  std::optional<std::size_t> summed_rows = 0;  ///< how many; empty when they did not come whole and in order
   files::FitsFile file;
 };
 
@@ -101,28 +188,26 @@ TableWriter::TableWriter(const std::filesystem::path& path, std::vector<ColumnIn
 TableWriter::~TableWriter() = default;
 
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const double> v) {
-  state_->write(column, TDOUBLE, first, v.size(), v.data());
+  state_->write(column, TDOUBLE, first, v);
 }
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const float> v) {
-  state_->write(column, TFLOAT, first, v.size(), v.data());
+  state_->write(column, TFLOAT, first, v);
 }
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::int64_t> v) {
-  state_->write(column, TLONGLONG, first, v.size(), v.data());
+  state_->write(column, TLONGLONG, first, v);
 }
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::int32_t> v) {
-  state_->write(column, TINT, first, v.size(), v.data());
+  state_->write(column, TINT, first, v);
 }
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::string> v) {
-  std::vector<std::string> copy(v.begin(), v.end());
-  std::vector<char*> pointers;
-  for (auto& text : copy) pointers.push_back(text.data());
-  state_->write(column, TSTRING, first, v.size(), pointers.data());
+  state_->write(column, TSTRING, first, v);
 }
 
 void TableWriter::commit(const Provenance& provenance) {
   State& s = *state_;
   fitsfile* f = s.file.get();
-  write_checksums(f, s.what);
+  s.flush_columns();
+  write_checksums(f, s.output.temporary(), s.summed_rows ? std::optional(s.sum.value()) : std::nullopt, s.what);
   // What may differ between equal runs stands in an HDU of its own, behind the numbers.
   std::vector<std::string> keys, values;
   std::size_t key_width = 1, value_width = 1;
@@ -143,7 +228,7 @@ void TableWriter::commit(const Provenance& provenance) {
   fits_write_col(f, TSTRING, 1, 1, 1, static_cast<LONGLONG>(keys.size()), key_pointers.data(), &status);
   fits_write_col(f, TSTRING, 2, 1, 1, static_cast<LONGLONG>(values.size()), value_pointers.data(), &status);
   check_fits(status, ErrorKind::output, s.what);
-  write_checksums(f, s.what);
+  write_checksums(f, s.output.temporary(), std::nullopt, s.what);
   s.file.close_checked(s.what);
   s.output.commit();
 }

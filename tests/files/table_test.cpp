@@ -112,6 +112,77 @@ TEST(Table, ChunksOfAnySizeWriteAndReadTheSame) {
   }
 }
 
+// Columns may come one after the other over all rows, in ranges of different sizes, out of order, and in another type
+// than the column's: the numbers and their checksum are those of whole rows.
+TEST(Table, RowsThatComeInPiecesAreTheSameTable) {
+  const TempFolder folder;
+  const std::vector<ColumnInfo> specs{
+      {"TARGETID", 'K', 1, ""}, {"SURVEY", 'A', 5, ""}, {"Z", 'D', 1, ""}, {"FLAGS", 'J', 1, ""}};
+  std::vector<std::int64_t> id;
+  std::vector<std::string> survey;
+  std::vector<double> z;
+  std::vector<std::int32_t> flags;
+  std::vector<float> narrow;
+  constexpr std::size_t n = 1003;
+  for (std::size_t i = 0; i < n; ++i) {
+    id.push_back(static_cast<std::int64_t>(i) - 500);
+    survey.emplace_back(i % 3 == 0 ? "sv" : "a long name");
+    narrow.push_back(static_cast<float>(i) * 0.5F);
+    z.push_back(static_cast<double>(narrow.back()));
+    flags.push_back(static_cast<std::int32_t>(i % 7));
+  }
+  const auto part = [](const auto& all, std::size_t first, std::size_t count) {
+    return std::span(all).subspan(first, count);
+  };
+  const auto write = [&](const char* name, auto order) {
+    TableWriter writer(folder / name, specs, {});
+    order(writer);
+    writer.commit({});
+    return numbers_of(folder / name);
+  };
+  const std::string whole = write("whole", [&](TableWriter& w) {
+    for (std::size_t first = 0; first < n; first += 100) {
+      const std::size_t count = std::min<std::size_t>(100, n - first);
+      w.write("FLAGS", first, part(flags, first, count));
+      w.write("TARGETID", first, part(id, first, count));
+      w.write("Z", first, part(z, first, count));
+      w.write("SURVEY", first, part(survey, first, count));
+    }
+  });
+  const std::string columns_first = write("columns", [&](TableWriter& w) {
+    w.write("TARGETID", 0, part(id, 0, n));
+    for (std::size_t first = 0; first < n; first += 59) {
+      const std::size_t count = std::min<std::size_t>(59, n - first);
+      w.write("Z", first, part(z, first, count));
+    }
+    w.write("SURVEY", 0, part(survey, 0, n));
+    w.write("FLAGS", 0, part(flags, 0, 1));
+    w.write("FLAGS", 1, part(flags, 1, n - 1));
+  });
+  const std::string backwards = write("backwards", [&](TableWriter& w) {
+    for (const std::size_t first : {std::size_t{500}, std::size_t{0}}) {
+      const std::size_t count = first == 0 ? 500 : n - 500;
+      w.write("TARGETID", first, part(id, first, count));
+      w.write("Z", first, part(narrow, first, count));  // float into a column of doubles
+      w.write("SURVEY", first, part(survey, first, count));
+      w.write("FLAGS", first, part(flags, first, count));
+    }
+  });
+  EXPECT_EQ(whole, columns_first);
+  EXPECT_EQ(whole, backwards);
+  const TableReader reader(folder / "whole");  // verifies the checksums
+  EXPECT_EQ(reader.read_integers("TARGETID", 0, n), id);
+}
+
+TEST(Table, AVectorInPlaceOfANumberIsRefused) {
+  const TempFolder folder;
+  for (const char* column : {"TARGETID", "Z", "FLAGS"}) {
+    const std::vector<ColumnInfo> specs{{column, column[0] == 'Z' ? 'D' : 'K', 2, ""}};
+    TableWriter(folder / column, specs, {}).commit({});
+    EXPECT_THROW(TableReader(folder / column), Error) << column;
+  }
+}
+
 TEST(Table, WithoutCommitNothingIsLeft) {
   const TempFolder folder;
   {
