@@ -15,6 +15,8 @@ struct Cosmology {
 
 /// Luminosity distance, Mpc, relative error < 1e-12 for 0 <= z <= 20. Negative or NaN z gives NaN.
 double luminosity_distance(double z, const Cosmology& cosmology = {}) noexcept;
+/// Its derivative with respect to z: D_L/(1+z) + (1+z) c/H(z), Mpc.
+double luminosity_distance_slope(double z, const Cosmology& cosmology = {}) noexcept;
 
 /// The luminosity feature of K24: log10(F_9 (1+z) D_L^2), F_9 = mean F_lambda of the 6100-6400 A band in 1e-17 units
 /// (observed frame), D_L in Mpc.

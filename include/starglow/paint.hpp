@@ -104,6 +104,14 @@ struct PaintOptions {
 /// Flux of each of the ten lines, 1e-17 erg/s/cm2: strength (1 + z) continuum, strength, or strength/(4 pi D_L^2).
 std::array<double, k_n_lines> line_fluxes(const LineLight& light, const PaintOptions& options = {});
 
+/// How the flux of a line follows from the strength of its source: the line itself, or the strong partner of a doublet.
+struct FluxSlope {
+  std::size_t source = 0;
+  double d_strength = 0, d_continuum = 0;  ///< with respect to strength and continuum of the source
+  double d_z = 0;                          ///< at fixed strength and continuum
+};
+std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options = {});
+
 /// The eleven Gaussians, observed frame: centre wave_vac (1 + z), sigma^2 = (centre sigma_v/c)^2 + instrument^2.
 std::array<Profile, k_n_components> line_profiles(const PixelGrid& grid, const LineLight& light,
                                                   const PaintOptions& options = {}, const Instrument& instrument = {});

@@ -34,6 +34,11 @@ double luminosity_distance(double z, const Cosmology& c) noexcept {
   return (1.0 + z) * (k_light_speed_km_s / c.h0) * sum * half;
 }
 
+double luminosity_distance_slope(double z, const Cosmology& c) noexcept {
+  const double x = 1.0 + z, expansion = std::sqrt(c.om0 * x * x * x + (1.0 - c.om0));
+  return luminosity_distance(z, c) / x + x * k_light_speed_km_s / (c.h0 * expansion);
+}
+
 double log_lum(double band_flux_9, double z, const Cosmology& cosmology) noexcept {
   const double d = luminosity_distance(z, cosmology);
   return std::log10(band_flux_9 * (1.0 + z) * d * d);

@@ -79,9 +79,7 @@ Unit unit_of(const LineLight& light, std::size_t line, const PaintOptions& optio
       break;
   }
   const double distance = luminosity_distance(light.z, options.cosmology);  // Mpc
-  const double x = 1 + light.z, om = options.cosmology.om0;
-  const double expansion = std::sqrt(om * x * x * x + 1 - om);
-  const double d_distance = distance / x + x * k_light_speed_km_s / (options.cosmology.h0 * expansion);
+  const double d_distance = luminosity_distance_slope(light.z, options.cosmology);
   const double cm = distance * k_cm_per_mpc;
   const double value = 1 / (4 * std::numbers::pi * cm * cm * k_flux_unit);
   return {value, -2 * value * d_distance / distance, 0};
@@ -144,6 +142,17 @@ std::array<double, k_n_lines> line_fluxes(const LineLight& light, const PaintOpt
   return out;
 }
 
+std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options) {
+  std::array<FluxSlope, k_n_lines> out;
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const auto [source, factor] = source_of(line, options);
+    const Unit unit = unit_of(light, source, options);
+    const double strength = factor * light.strength[source];
+    out[line] = {source, factor * unit.value, strength * unit.d_continuum, strength * unit.d_z};
+  }
+  return out;
+}
+
 std::array<Profile, k_n_components> line_profiles(const PixelGrid& grid, const LineLight& light,
                                                   const PaintOptions& options, const Instrument& instrument) {
   check(grid, light, options, instrument, grid.size());
@@ -172,11 +181,11 @@ void paint_jvp(const PixelGrid& grid, const LineLight& light, const LineLight& d
                const PaintOptions& options, const Instrument& instrument) {
   check(grid, light, options, instrument, d_pixels.size());
   const auto profiles = line_profiles(grid, light, options, instrument);
+  const auto slopes = line_flux_slopes(light, options);
   std::array<Profile, k_n_components> d_profiles;
   for (std::size_t c = 0; c < k_n_components; ++c) {
     const std::size_t line = at(k_components[c].line);
-    const auto [source, factor] = source_of(line, options);
-    const Unit unit = unit_of(light, source, options);
+    const FluxSlope& slope = slopes[line];
     const double wave = profiles[c].wave, d_wave = k_components[c].wave_vac * d.z;
     const Width width = instrument_width(grid, instrument, wave);
     const double own = wave * light.sigma_v[line] / k_light_speed_km_s;
@@ -184,9 +193,8 @@ void paint_jvp(const PixelGrid& grid, const LineLight& light, const LineLight& d
     const double sigma = profiles[c].sigma;
     d_profiles[c].wave = d_wave;
     d_profiles[c].sigma = sigma == 0 ? 0 : (own * d_own + width.sigma * width.slope * d_wave) / sigma;
-    d_profiles[c].flux = share_of(c, options) * factor *
-                         (d.strength[source] * unit.value +
-                          light.strength[source] * (unit.d_z * d.z + unit.d_continuum * d.continuum[source]));
+    d_profiles[c].flux = share_of(c, options) * (d.strength[slope.source] * slope.d_strength + slope.d_z * d.z +
+                                                 d.continuum[slope.source] * slope.d_continuum);
   }
   if (instrument.matrix.empty()) return add_lines_jvp(grid, profiles, d_profiles, d_pixels);
   std::vector<double> sharp(grid.size());
@@ -206,21 +214,21 @@ LineLight paint_vjp(const PixelGrid& grid, const LineLight& light, std::span<con
   }
   std::array<Profile, k_n_components> d_profiles;
   add_lines_vjp(grid, profiles, d_pixels, d_profiles);
+  const auto slopes = line_flux_slopes(light, options);
   LineLight out;
   for (std::size_t c = 0; c < k_n_components; ++c) {
     const std::size_t line = at(k_components[c].line);
-    const auto [source, factor] = source_of(line, options);
-    const Unit unit = unit_of(light, source, options);
+    const FluxSlope& slope = slopes[line];
     const Profile &p = profiles[c], &g = d_profiles[c];
     const Width width = instrument_width(grid, instrument, p.wave);
     const double own = p.wave * light.sigma_v[line] / k_light_speed_km_s;
     const double d_own = p.sigma == 0 ? 0 : g.sigma * own / p.sigma;
-    const double d_flux = share_of(c, options) * factor * g.flux;
+    const double d_flux = share_of(c, options) * g.flux;
     const double d_wave = g.wave + d_own * light.sigma_v[line] / k_light_speed_km_s +
                           (p.sigma == 0 ? 0 : g.sigma * width.sigma * width.slope / p.sigma);
-    out.strength[source] += d_flux * unit.value;
-    out.continuum[source] += d_flux * light.strength[source] * unit.d_continuum;
-    out.z += d_flux * light.strength[source] * unit.d_z + d_wave * k_components[c].wave_vac;
+    out.strength[slope.source] += d_flux * slope.d_strength;
+    out.continuum[slope.source] += d_flux * slope.d_continuum;
+    out.z += d_flux * slope.d_z + d_wave * k_components[c].wave_vac;
     out.sigma_v[line] += d_own * p.wave / k_light_speed_km_s;
   }
   return out;

@@ -22,7 +22,7 @@ ALLOWED = {
 PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
-    "spectra": "paint pixel_grid side_bands spectrum",
+    "spectra": "filter paint photometry pixel_grid side_bands spectrum",
     "stars": "ssp",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure metrics report",
