@@ -25,6 +25,7 @@
 #include "starglow/provenance.hpp"
 #include "starglow/random.hpp"
 #include "starglow/side_bands.hpp"
+#include "starglow/spectra_file.hpp"
 #include "starglow/spectrum.hpp"
 #include "starglow/ssp.hpp"
 #include "starglow/table.hpp"

@@ -26,7 +26,7 @@ PUBLIC = {
     "stars": "ssp",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure metrics report",
-    "files": "import_k24 provenance table starglow",
+    "files": "import_k24 provenance spectra_file table starglow",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
 HEAVY = ("nanoflann", "nlohmann", "Eigen", "CLI/", "toml++", "fmt/", "fitsio", "hdf5", "nanobind", "zlib")
