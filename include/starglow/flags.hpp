@@ -19,6 +19,8 @@ enum Flag : std::int32_t {
   k_clipped = 1 << 8,         ///< a parameter was outside a grid and was clipped (stars)
   k_no_answer = 1 << 9,       ///< too few bands for any model                                         fatal
   k_id_is_row = 1 << 10,      ///< no TARGETID: random numbers are keyed by the row index
+  k_bad_pixels = 1 << 11,     ///< pixels without a finite flux, or of negative ivar, were taken as no data
+  k_zwarn = 1 << 12,          ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -28,7 +30,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 11> k_flags;
+extern const std::array<FlagInfo, 13> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

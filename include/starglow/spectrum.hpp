@@ -49,8 +49,10 @@ struct Spectra {
   std::vector<std::int64_t> targetid;  ///< never through a double
   std::vector<std::string> survey, program;
   std::vector<double> z;
-  std::vector<double> ebv;            ///< NaN = unknown
-  std::vector<std::int32_t> flags;    ///< bits of flags.hpp
+  std::vector<double> ebv;          ///< NaN = unknown
+  std::vector<std::int32_t> flags;  ///< bits of flags.hpp
+  Matrix<float> catalogue_ew,
+      catalogue_ew_ivar;              ///< (n, 10): EWs that came with the file, rest frame, A; ivar 0 = none
   std::vector<std::string> spectype;  ///< GALAXY, QSO, STAR of the redshift fit
 
   std::size_t size() const noexcept { return flux.rows(); }

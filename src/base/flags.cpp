@@ -2,7 +2,7 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 11> k_flags{{
+const std::array<FlagInfo, 13> k_flags{{
     {k_nonfinite, "NONFINITE", "a needed input is NaN or infinite"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
@@ -14,6 +14,8 @@ const std::array<FlagInfo, 11> k_flags{{
     {k_clipped, "CLIPPED", "a parameter was outside a grid and was clipped"},
     {k_no_answer, "NO_ANSWER", "too few bands for any model"},
     {k_id_is_row, "ID_IS_ROW", "no TARGETID; random numbers keyed by the row"},
+    {k_bad_pixels, "BAD_PIXELS", "pixels without a finite flux or with a negative ivar"},
+    {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
 }};
 
 std::string flag_names(std::int32_t flags) {

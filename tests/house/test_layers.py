@@ -22,11 +22,13 @@ ALLOWED = {
 PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
-    "spectra": "filter paint photometry pixel_grid side_bands spectrum",
+    "spectra": "filter paint photometry pixel_grid side_bands spectrum"
+               " bands continuum_fit extinction line_fit measure merge templates",
     "stars": "ssp",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure metrics report",
-    "files": "import_k24 provenance spectra_file table starglow",
+    "files": "import_k24 provenance spectra_file"
+               " table starglow spectra_reader",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
 HEAVY = ("nanoflann", "nlohmann", "Eigen", "CLI/", "toml++", "fmt/", "fitsio", "hdf5", "nanobind", "zlib")

@@ -1,0 +1,164 @@
+#include "starglow/bands.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "spectra/line_windows.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double k_k24_half_width = 5.0;  // A, rest
+
+struct Range {
+  std::size_t first, last;  // [first, last)
+};
+
+// Pixels whose centres lie in [lo, hi) (rest).
+Range pixels_in(const SpectrumView& s, double lo, double hi) {
+  const auto at = [&](double w) {
+    return static_cast<std::size_t>(std::lower_bound(s.wave_obs.begin(), s.wave_obs.end(), w * (1 + s.z)) -
+                                    s.wave_obs.begin());
+  };
+  return {at(lo), at(hi)};
+}
+
+double pixel_width(const SpectrumView& s, std::size_t i) {
+  const std::size_t a = i > 0 ? i - 1 : 0, b = std::min(i + 1, s.size() - 1);
+  return b > a ? (s.wave_obs[b] - s.wave_obs[a]) / static_cast<double>(b - a) : 0;
+}
+
+// A pixel whose value is a mixture of the pixels at its window's edges.
+struct Replaced {
+  std::size_t left = 0, right = 0;
+  double share = 0;  // of the right edge
+  bool is = false;
+};
+
+std::vector<Replaced> k24_windows(const SpectrumView& s, const std::vector<std::uint8_t>& good) {
+  std::vector<Replaced> out(s.size());
+  for (const auto& line : k_lines) {
+    const Range w = pixels_in(s, line.wave_mask_k24 - k_k24_half_width, line.wave_mask_k24 + k_k24_half_width);
+    if (w.first == w.last) continue;
+    std::size_t left = w.first, right = w.last;
+    while (left > 0 && good[left - 1] == 0) --left;
+    while (right < s.size() && good[right] == 0) ++right;
+    if (left == 0 || right == s.size()) continue;
+    --left;
+    const double span = s.wave_obs[right] - s.wave_obs[left];
+    double level = 0, pixels = 0;
+    std::size_t n = 0;
+    for (std::size_t i = w.first; i < w.last; ++i)
+      if (good[i] != 0) {
+        const double t = (s.wave_obs[i] - s.wave_obs[left]) / span;
+        level += (1 - t) * s.flux[left] + t * s.flux[right];
+        pixels += s.flux[i];
+        ++n;
+      }
+    if (n == 0 || level > pixels) continue;  // absorption stays
+    for (std::size_t i = w.first; i < w.last; ++i)
+      if (good[i] != 0) out[i] = {left, right, (s.wave_obs[i] - s.wave_obs[left]) / span, true};
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> good_pixels(const SpectrumView& s) {
+  std::vector<std::uint8_t> good(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i)
+    good[i] = std::isfinite(s.flux[i]) && (s.ivar.empty() || (s.ivar[i] > 0 && std::isfinite(s.ivar[i]))) &&
+                      (s.mask.empty() || s.mask[i] == 0)
+                  ? 1
+                  : 0;
+  return good;
+}
+
+std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width, bool others, bool quasar) {
+  std::vector<std::uint8_t> in(s.size(), 0);
+  const auto mark = [&](double lo, double hi, double kms) {
+    const Range r = pixels_in(s, lo * (1 - kms / k_light_kms), hi * (1 + kms / k_light_kms));
+    std::fill(in.begin() + static_cast<std::ptrdiff_t>(r.first), in.begin() + static_cast<std::ptrdiff_t>(r.last),
+              std::uint8_t{1});
+  };
+  for (std::size_t i = 0; i < k_n_lines; ++i) {
+    const bool balmer = i == 1 || i == 2 || i == 6;
+    const double kms = quasar && balmer ? std::max(half_width, k_broad_window) : half_width;
+    if (i == 0)
+      mark(3727.10, 3729.86, kms);
+    else
+      mark(k_lines[i].wave_vac, k_lines[i].wave_vac, kms);
+  }
+  if (others)
+    for (const auto& line : k_other_lines) mark(line.wave_vac, line.wave_vac, line.half_width);
+  return in;
+}
+
+BandMeasurement measure_bands_k24(const SpectrumView& s) {
+  const auto good = good_pixels(s);
+  const auto replaced = k24_windows(s, good);
+  std::vector<double> coefficient(s.size(), 0.0);  // of each pixel in the sum of the band
+  BandMeasurement out;
+  for (std::size_t b = 0; b < k_n_bands; ++b) {
+    const Range r = pixels_in(s, band_lo(b), band_hi(b));
+    double sum = 0, covered = 0;
+    std::size_t n = 0, low = r.first, high = r.last;
+    for (std::size_t i = r.first; i < r.last; ++i) {
+      if (good[i] == 0) continue;
+      ++n;
+      covered += pixel_width(s, i);
+      const Replaced& e = replaced[i];
+      if (e.is) {
+        sum += (1 - e.share) * s.flux[e.left] + e.share * s.flux[e.right];
+        coefficient[e.left] += 1 - e.share;
+        coefficient[e.right] += e.share;
+        low = std::min(low, e.left);
+        high = std::max(high, e.right + 1);
+      } else {
+        sum += s.flux[i];
+        coefficient[i] += 1;
+      }
+    }
+    double variance = 0;
+    for (std::size_t i = low; i < high; ++i) {
+      if (coefficient[i] != 0 && !s.ivar.empty()) variance += coefficient[i] * coefficient[i] / s.ivar[i];
+      coefficient[i] = 0;
+    }
+    const bool enough = covered >= k_min_band_share * k_band_width * (1 + s.z);
+    out.flux[b] = enough ? sum / static_cast<double>(n) : k_nan;
+    out.ivar[b] = enough && variance > 0 ? static_cast<double>(n) * static_cast<double>(n) / variance : 0;
+    out.good_pixels[b] = static_cast<std::int32_t>(n);
+  }
+  return out;
+}
+
+BandMeasurement measure_bands_robust(const SpectrumView& s, std::span<const double> continuum, bool quasar) {
+  const auto good = good_pixels(s);
+  const auto window = line_windows(s, k_galaxy_window, true, quasar);
+  BandMeasurement out;
+  for (std::size_t b = 0; b < k_n_bands; ++b) {
+    const Range r = pixels_in(s, band_lo(b), band_hi(b));
+    double sum = 0, covered = 0, variance = 0;
+    std::size_t n = 0, filled = 0;
+    for (std::size_t i = r.first; i < r.last; ++i) {
+      if (good[i] != 0) covered += pixel_width(s, i);
+      if (good[i] != 0 && window[i] == 0) {
+        ++n;
+        sum += s.flux[i];
+        if (!s.ivar.empty()) variance += 1 / s.ivar[i];
+      } else {
+        ++filled;
+        sum += continuum[i];
+      }
+    }
+    const bool enough = n > 0 && covered >= k_min_band_share * k_band_width * (1 + s.z) && std::isfinite(sum);
+    out.flux[b] = enough ? sum / static_cast<double>(n + filled) : k_nan;
+    out.ivar[b] = enough && variance > 0 ? static_cast<double>(n) * static_cast<double>(n) / variance : 0;
+    out.good_pixels[b] = static_cast<std::int32_t>(n);
+  }
+  return out;
+}
+
+}  // namespace starglow

@@ -1,0 +1,412 @@
+#include "starglow/line_fit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "spectra/line_windows.hpp"
+#include "spectra/nnls.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+// Unknowns: ten fluxes, six levels (in units of the continuum), then shift (km/s) and ln(width / km/s) of the Balmer
+// and of the forbidden lines. Tied, the first pair serves both.
+constexpr std::size_t k_n_flux = 10, k_n_groups = 6, k_level = k_n_flux, k_shape = k_level + k_n_groups;
+constexpr std::size_t k_n = k_shape + 4;
+constexpr double k_level_prior = 0.015;
+constexpr double k_shift_prior = 100, k_width_centre = 4.787, k_width_prior = 0.8;  // ln 120 km/s
+constexpr double k_min_sigma = 5, k_max_sigma = 1500;
+constexpr double k_window = 1700;  // km/s beside the outer lines of a group
+constexpr double k_core = 300;     // km/s: pixels that must be there
+constexpr double k_apart_snr = 8;  // of both kinds of lines
+
+struct Component {
+  double wave;
+  std::size_t flux;
+  double share;
+  bool balmer;
+  std::size_t group;
+};
+constexpr std::array<Component, 12> k_components{{
+    {3727.10, 0, 1, false, 0},
+    {3729.86, 1, 1, false, 0},
+    {4341.692, 2, 1, true, 1},
+    {4364.436, 3, 1, false, 1},
+    {4862.71, 4, 1, true, 2},
+    {4960.295, 5, 1 / 2.993, false, 3},
+    {5008.240, 5, 1, false, 3},
+    {6549.861, 7, 1 / 3.049, false, 4},
+    {6564.60, 6, 1, true, 4},
+    {6585.273, 7, 1, false, 4},
+    {6718.294, 8, 1, false, 5},
+    {6732.674, 9, 1, false, 5},
+}};
+// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
+constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};
+
+double normal_cdf(double t) { return 0.5 * std::erfc(-t * 0.70710678118654752); }
+double normal_pdf(double t) { return 0.3989422804014327 * std::exp(-0.5 * t * t); }
+
+struct Solution {
+  std::array<double, k_n> x{};
+  double cost = std::numeric_limits<double>::infinity();
+};
+
+class Fit {
+ public:
+  Fit(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
+      std::span<const std::uint8_t> good)
+      : s_(s), residual_(residual), continuum_(continuum), good_(good) {
+    for (std::size_t g = 0; g < k_n_groups; ++g) {
+      double lo = 1e9, hi = 0;
+      for (const auto& c : k_components)
+        if (c.group == g) {
+          lo = std::min(lo, c.wave);
+          hi = std::max(hi, c.wave);
+        }
+      first_[g] = pixel(lo * (1 - k_window / k_light_kms));
+      last_[g] = pixel(hi * (1 + k_window / k_light_kms));
+    }
+    for (std::size_t c = 0; c < k_components.size(); ++c) {
+      const double w = k_components[c].wave;
+      const std::size_t a = pixel(w * (1 - k_core / k_light_kms)), b = pixel(w * (1 + k_core / k_light_kms));
+      std::size_t there = 0;
+      for (std::size_t i = a; i < b; ++i) there += usable(i) ? 1U : 0U;
+      const bool on = a > 0 && b < s.size() && b > a && 2 * there >= b - a;
+      covered_[c] = on;
+      if (on) active_[k_components[c].flux] = true;
+    }
+    if (!covered_[0] || !covered_[1]) covered_[0] = covered_[1] = active_[0] = active_[1] = false;
+  }
+
+  bool covered(std::size_t component) const { return covered_[component]; }
+  std::size_t pixels() const { return n_pixels_; }
+
+  // Cost at x and, in a and b, the normal equations of a step from it. `shapes`: 0, 2 or 4 of them free.
+  double evaluate(const std::array<double, k_n>& x, std::size_t shapes, bool apart, std::array<double, k_n * k_n>* a,
+                  std::array<double, k_n>* b) {
+    double cost = 0;
+    if (a != nullptr) {
+      a->fill(0);
+      b->fill(0);
+    }
+    n_pixels_ = 0;
+    for (std::size_t g = 0; g < k_n_groups; ++g) cost += group(g, x, shapes, apart, a, b);
+    const auto prior = [&](std::size_t k, double centre, double width) {
+      const double r = (x[k] - centre) / width;
+      cost += r * r;
+      if (a != nullptr) {
+        (*a)[k * k_n + k] += 1 / (width * width);
+        (*b)[k] -= r / width;
+      }
+    };
+    for (std::size_t g = 0; g < k_n_groups; ++g) prior(k_level + g, 0, k_level_prior);
+    for (std::size_t k = 0; k < (apart ? 2U : 1U); ++k) {
+      prior(k_shape + 2 * k, 0, k_shift_prior);
+      prior(k_shape + 2 * k + 1, k_width_centre, k_width_prior);
+    }
+    return cost;
+  }
+
+  // Fluxes and levels of the least cost for the shape in x.
+  Solution solve_linear(Solution from, bool apart) {
+    std::fill(from.x.begin(), from.x.begin() + k_shape, 0.0);
+    from.cost = evaluate(from.x, 0, apart, &a_, &b_);
+    auto step = b_;
+    if (!solve(0, 0, step)) return from;
+    for (std::size_t k = 0; k < k_shape; ++k) from.x[k] += step[k];
+    from.cost = evaluate(from.x, 0, apart, nullptr, nullptr);
+    return from;
+  }
+
+  // Levenberg-Marquardt over everything.
+  Solution refine(Solution at, bool apart) {
+    const std::size_t shapes = apart ? 4 : 2;
+    double damping = 1e-3;
+    for (int round = 0; round < 25; ++round) {
+      evaluate(at.x, shapes, apart, &a_, &b_);
+      bool moved = false, done = false;
+      for (int attempt = 0; attempt < 6; ++attempt) {
+        auto step = b_;
+        if (!solve(shapes, damping, step)) {
+          damping = std::max(1e-6, damping * 10);
+          continue;
+        }
+        Solution next = at;
+        for (std::size_t k = 0; k < k_n; ++k) next.x[k] += step[k];
+        limit(next.x);
+        next.cost = evaluate(next.x, shapes, apart, nullptr, nullptr);
+        if (next.cost <= at.cost) {
+          done = at.cost - next.cost < 1e-3 + 1e-7 * at.cost;
+          at = next;
+          damping = std::max(1e-9, damping * 0.1);
+          moved = true;
+          break;
+        }
+        damping *= 10;
+      }
+      if (!moved || done) break;
+    }
+    return at;
+  }
+
+  // Covariance of all unknowns at x, (k_n x k_n); false when it cannot be had.
+  bool covariance(const std::array<double, k_n>& x, bool apart, std::vector<double>& out) {
+    const std::size_t shapes = apart ? 4 : 2;
+    evaluate(x, shapes, apart, &a_, &b_);
+    auto step = b_;
+    if (!solve(shapes, 0, step)) return false;
+    out.assign(k_n * k_n, 0);
+    std::vector<double> inverse(index_.size() * index_.size());
+    invert_from_factor(factor_, inverse);
+    for (std::size_t i = 0; i < index_.size(); ++i)
+      for (std::size_t j = 0; j < index_.size(); ++j) out[index_[i] * k_n + index_[j]] = inverse[i * index_.size() + j];
+    return true;
+  }
+
+  void add_model(const std::array<double, k_n>& x, bool apart, std::vector<double>& out) const {
+    for (const auto& c : k_components) {
+      const double flux = x[c.flux] * c.share;
+      if (flux == 0) continue;
+      const Shape shape = shape_of(c, x, apart);
+      const std::size_t a = pixel_obs(shape.mu - 6 * shape.sigma), b = pixel_obs(shape.mu + 6 * shape.sigma);
+      for (std::size_t i = a; i < b; ++i) {
+        const double lo = edge(i), hi = edge(i + 1);
+        out[i] +=
+            flux * (normal_cdf((hi - shape.mu) / shape.sigma) - normal_cdf((lo - shape.mu) / shape.sigma)) / (hi - lo);
+      }
+    }
+  }
+
+ private:
+  struct Shape {
+    double mu, sigma;      // A, observed
+    double d_mu, d_sigma;  // by km/s of shift, by ln(width)
+  };
+
+  std::size_t pixel_obs(double w) const {
+    return static_cast<std::size_t>(std::lower_bound(s_.wave_obs.begin(), s_.wave_obs.end(), w) - s_.wave_obs.begin());
+  }
+  std::size_t pixel(double rest) const { return pixel_obs(rest * (1 + s_.z)); }
+  bool usable(std::size_t i) const { return good_[i] != 0 && std::isfinite(residual_[i]); }
+  double edge(std::size_t i) const {
+    const std::size_t n = s_.size();
+    if (i == 0) return 1.5 * s_.wave_obs[0] - 0.5 * s_.wave_obs[1];
+    if (i == n) return 1.5 * s_.wave_obs[n - 1] - 0.5 * s_.wave_obs[n - 2];
+    return 0.5 * (s_.wave_obs[i - 1] + s_.wave_obs[i]);
+  }
+  static std::size_t shape_index(const Component& c, bool apart) { return k_shape + (apart && !c.balmer ? 2 : 0); }
+
+  Shape shape_of(const Component& c, const std::array<double, k_n>& x, bool apart) const {
+    const std::size_t k = shape_index(c, apart);
+    Shape out;
+    const double at = c.wave * (1 + s_.z);
+    out.mu = at * (1 + x[k] / k_light_kms);
+    out.d_mu = at / k_light_kms;
+    double instrument = 0;
+    if (!s_.sigma_instrument.empty()) {
+      instrument = s_.sigma_instrument[std::min(pixel_obs(out.mu), s_.size() - 1)];
+      if (!(instrument >= 0)) instrument = 0;
+    }
+    const double intrinsic = out.mu * std::exp(x[k + 1]) / k_light_kms;
+    out.sigma = std::sqrt(intrinsic * intrinsic + instrument * instrument);
+    out.d_sigma = intrinsic * intrinsic / out.sigma;
+    return out;
+  }
+
+  static void limit(std::array<double, k_n>& x) {
+    for (std::size_t k = k_shape; k < k_n; k += 2) {
+      x[k] = std::clamp(x[k], -500.0, 500.0);
+      x[k + 1] = std::clamp(x[k + 1], std::log(k_min_sigma), std::log(k_max_sigma));
+    }
+  }
+
+  double group(std::size_t g, const std::array<double, k_n>& x, std::size_t shapes, bool apart,
+               std::array<double, k_n * k_n>* a, std::array<double, k_n>* b) {
+    const std::size_t n = last_[g] - first_[g];
+    std::array<std::size_t, 4> member{};
+    std::size_t m = 0;
+    for (std::size_t c = 0; c < k_components.size(); ++c)
+      if (k_components[c].group == g && active_[k_components[c].flux]) member[m++] = c;
+    if (m == 0 || n == 0) return 0;
+    // Profile and its slopes by centre and width, for each member and pixel.
+    profile_.assign(m * n * 3, 0.0);
+    std::array<Shape, 4> shape;
+    for (std::size_t q = 0; q < m; ++q) {
+      shape[q] = shape_of(k_components[member[q]], x, apart);
+      const double reach = 6 * shape[q].sigma;
+      const std::size_t from = std::clamp(pixel_obs(shape[q].mu - reach), first_[g], last_[g]);
+      const std::size_t to = std::clamp(pixel_obs(shape[q].mu + reach), first_[g], last_[g]);
+      if (from >= to) continue;
+      double lo = edge(from), t = (lo - shape[q].mu) / shape[q].sigma, c = normal_cdf(t), p = normal_pdf(t);
+      for (std::size_t i = from; i < to; ++i) {
+        const double hi = edge(i + 1), t_hi = (hi - shape[q].mu) / shape[q].sigma, c_hi = normal_cdf(t_hi),
+                     p_hi = normal_pdf(t_hi);
+        double* out = &profile_[(q * n + i - first_[g]) * 3];
+        const double width = hi - lo;
+        out[0] = (c_hi - c) / width;
+        out[1] = -(p_hi - p) / (width * shape[q].sigma);
+        out[2] = -(t_hi * p_hi - t * p) / (width * shape[q].sigma);
+        lo = hi, t = t_hi, c = c_hi, p = p_hi;
+      }
+    }
+    double cost = 0;
+    std::array<std::size_t, 10> index{};
+    std::array<double, 10> value{};
+    for (std::size_t i = first_[g]; i < last_[g]; ++i) {
+      if (!usable(i)) continue;
+      ++n_pixels_;
+      const double weight = s_.ivar.empty() ? 1.0 : s_.ivar[i];
+      double model = x[k_level + g] * continuum_[i];
+      for (std::size_t q = 0; q < m; ++q) {
+        const Component& c = k_components[member[q]];
+        model += x[c.flux] * c.share * profile_[(q * n + i - first_[g]) * 3];
+      }
+      const double r = residual_[i] - model;
+      cost += weight * r * r;
+      if (a == nullptr) continue;
+      std::size_t used = 0;
+      index[used] = k_level + g;
+      value[used++] = continuum_[i];
+      std::array<double, 4> slope{};
+      for (std::size_t q = 0; q < m; ++q) {
+        const Component& c = k_components[member[q]];
+        const double* p = &profile_[(q * n + i - first_[g]) * 3];
+        if (p[0] == 0) continue;
+        std::size_t k = 1;
+        while (k < used && index[k] != c.flux) ++k;
+        if (k == used) {
+          index[used] = c.flux;
+          value[used++] = 0;
+        }
+        value[k] += c.share * p[0];
+        const std::size_t base = shape_index(c, apart) - k_shape;
+        slope[base] += x[c.flux] * c.share * p[1] * shape[q].d_mu;
+        slope[base + 1] += x[c.flux] * c.share * p[2] * shape[q].d_sigma;
+      }
+      for (std::size_t k = 0; k < shapes; ++k)
+        if (slope[k] != 0) {
+          index[used] = k_shape + k;
+          value[used++] = slope[k];
+        }
+      for (std::size_t j = 0; j < used; ++j) {
+        (*b)[index[j]] += weight * r * value[j];
+        for (std::size_t k = 0; k <= j; ++k) {
+          const std::size_t hi = std::max(index[j], index[k]), lo = std::min(index[j], index[k]);
+          (*a)[hi * k_n + lo] += weight * value[j] * value[k];
+        }
+      }
+    }
+    return cost;
+  }
+
+  // Solves the normal equations over the unknowns in use; step enters as b and leaves as the step, 0 elsewhere.
+  bool solve(std::size_t shapes, double damping, std::array<double, k_n>& step) {
+    index_.clear();
+    for (std::size_t k = 0; k < k_shape + shapes; ++k)
+      if (k >= k_n_flux || (active_[k] && a_[k * k_n + k] > 0)) index_.push_back(k);
+    const std::size_t n = index_.size();
+    factor_.assign(n * n, 0);
+    std::vector<double> x(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) factor_[i * n + j] = a_[index_[i] * k_n + index_[j]];
+      x[i] = step[index_[i]];
+    }
+    // Where [OII] is not resolved the sum alone is known: a faint pull to a ratio of 1.3 shares it out.
+    if (n > 1 && index_[0] == 0 && index_[1] == 1) {
+      const double pull = 1e-3 * factor_[n + 1];
+      factor_[0] += pull * 1.69;
+      factor_[n] -= pull * 1.3;
+      factor_[n + 1] += pull;
+    }
+    for (std::size_t i = 0; i < n; ++i) factor_[i * n + i] *= 1 + damping;
+    if (!solve_cholesky(factor_, x)) return false;
+    step.fill(0);
+    for (std::size_t i = 0; i < n; ++i) step[index_[i]] = x[i];
+    return true;
+  }
+
+  const SpectrumView& s_;
+  std::span<const double> residual_, continuum_;
+  std::span<const std::uint8_t> good_;
+  std::array<std::size_t, k_n_groups> first_{}, last_{};
+  std::array<bool, k_components.size()> covered_{};
+  std::array<bool, k_n_flux> active_{};
+  std::size_t n_pixels_ = 0;
+  std::vector<double> profile_, factor_;
+  std::vector<std::size_t> index_;
+  std::array<double, k_n * k_n> a_{};
+  std::array<double, k_n> b_{};
+};
+
+double significance(const std::array<double, k_n>& x, const std::vector<double>& covariance,
+                    std::initializer_list<std::size_t> fluxes) {
+  double sum = 0;
+  for (const auto k : fluxes)
+    if (covariance[k * k_n + k] > 0 && x[k] > 0) sum += x[k] * x[k] / covariance[k * k_n + k];
+  return std::sqrt(sum);
+}
+
+}  // namespace
+
+LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
+                  std::span<const std::uint8_t> good) {
+  LineFit out;
+  out.flux.fill(k_nan);
+  out.flux_variance.fill(0);
+  out.sigma_v.fill(k_nan);
+  out.outside.fill(true);
+  out.model.assign(s.size(), 0.0);
+  if (s.size() < 3 || !std::isfinite(s.z) || s.z <= -0.9) return out;
+  Fit fit(s, residual, continuum, good);
+  Solution best;
+  for (const double sigma : {60.0, 120.0, 240.0, 420.0}) {
+    Solution trial;
+    trial.x[k_shape + 1] = trial.x[k_shape + 3] = std::log(sigma);
+    trial = fit.solve_linear(trial, false);
+    if (trial.cost < best.cost) best = trial;
+  }
+  if (!std::isfinite(best.cost)) return out;
+  best = fit.refine(best, false);
+  std::vector<double> covariance;
+  if (!fit.covariance(best.x, false, covariance)) return out;
+  if (significance(best.x, covariance, {2, 4, 6}) > k_apart_snr &&
+      significance(best.x, covariance, {0, 1, 5, 7, 8, 9}) > k_apart_snr) {
+    Solution free = best;
+    free.x[k_shape + 2] = free.x[k_shape];
+    free.x[k_shape + 3] = free.x[k_shape + 1];
+    free.cost = std::numeric_limits<double>::infinity();
+    free = fit.refine(free, true);
+    std::vector<double> wider;
+    if (fit.covariance(free.x, true, wider)) {
+      best = free;
+      covariance = wider;
+      out.apart = true;
+    }
+  }
+  const std::size_t forbidden = k_shape + (out.apart ? 2 : 0);
+  out.v_balmer = best.x[k_shape];
+  out.v_forbidden = best.x[forbidden];
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const std::size_t component = k_component_of[line];
+    const Component& c = k_components[component];
+    out.outside[line] = !fit.covered(component);
+    if (out.outside[line]) continue;
+    out.flux[line] = c.share * best.x[c.flux];
+    out.flux_variance[line] = c.share * c.share * covariance[c.flux * k_n + c.flux];
+    if (line == 0) {
+      out.flux[0] += best.x[1];
+      out.flux_variance[0] += covariance[k_n + 1] + 2 * covariance[1];
+    }
+    out.sigma_v[line] = std::exp(best.x[c.balmer ? k_shape + 1 : forbidden + 1]);
+  }
+  fit.add_model(best.x, out.apart, out.model);
+  out.chi2 = best.cost;
+  out.pixels = fit.pixels();
+  return out;
+}
+
+}  // namespace starglow

@@ -1,0 +1,187 @@
+#include "starglow/measure.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "spectra/line_windows.hpp"
+#include "starglow/extinction.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/side_bands.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double k_starlight_trust = 0.02;  // of the fitted starlight in a side band, relative
+constexpr double k_limit = 1.6448536269514722;
+// Starlight under a line is known to this much, A of EW: the standard deviation of what fits with one library leave of
+// another (bench/synthetic_truth.py).
+constexpr std::array<double, k_n_lines> k_floor{0.20, 0.12, 0.12, 0.05, 0.05, 0.05, 0.12, 0.05, 0.05, 0.05};
+constexpr std::size_t k_shard = 4;
+
+// A copy without the Milky Way's dust.
+struct Dereddened {
+  std::vector<double> flux, ivar;
+};
+Dereddened deredden(const SpectrumView& s) {
+  Dereddened out{{s.flux.begin(), s.flux.end()}, {s.ivar.begin(), s.ivar.end()}};
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const double t = milky_way_transmission(s.wave_obs[i], s.ebv);
+    out.flux[i] /= t;
+    if (!out.ivar.empty()) out.ivar[i] *= t * t;
+  }
+  return out;
+}
+
+void no_numbers(Measurement& m) {
+  m.bands.flux.fill(k_nan);
+  m.bands.ivar.fill(0);
+  m.bands.good_pixels.fill(0);
+  for (auto* values : {&m.ew, &m.flux, &m.sigma_v, &m.ew_limit, &m.continuum}) values->fill(k_nan);
+  for (auto* values : {&m.ew_ivar, &m.flux_ivar, &m.continuum_ivar}) values->fill(0);
+  m.vdisp = m.v_stars = k_nan;
+}
+
+// Width of the windows for the second fit: wide enough for the lines found, narrow enough to see the Balmer absorption.
+double window_of(const LineFit& fit) {
+  double widest = 120;
+  for (std::size_t i = 0; i < k_n_lines; ++i)
+    if (fit.flux_variance[i] > 0 && fit.flux[i] * fit.flux[i] > 25 * fit.flux_variance[i])
+      widest = std::max(widest, fit.sigma_v[i]);
+  return std::min(4 * std::hypot(widest, 70.0), k_galaxy_window);
+}
+
+void measure_lines(const SpectrumView& s, const TemplateSet& templates, const std::vector<std::uint8_t>& good,
+                   ContinuumFit& starlight, bool quasar, Measurement& m) {
+  std::vector<double> residual(s.size());
+  const auto subtract = [&] {
+    for (std::size_t i = 0; i < s.size(); ++i) residual[i] = s.flux[i] - starlight.model[i];
+  };
+  subtract();
+  LineFit fit = fit_lines(s, residual, starlight.model, good);
+  if (!quasar) {
+    auto use = line_windows(s, window_of(fit), true);
+    for (std::size_t i = 0; i < s.size(); ++i) use[i] = good[i] != 0 && use[i] == 0 ? 1 : 0;
+    ContinuumFit second = fit_continuum(s, templates, use, {starlight.v_shift, starlight.sigma_v, true});
+    if (second.good) {
+      starlight = std::move(second);
+      subtract();
+      fit = fit_lines(s, residual, starlight.model, good);
+    }
+  }
+  // What the data show beyond starlight and lines.
+  std::vector<double> rest(s.size());
+  for (std::size_t i = 0; i < s.size(); ++i) rest[i] = good[i] != 0 ? residual[i] - fit.model[i] : k_nan;
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const Line which = static_cast<Line>(line);
+    double level = side_band_continuum(s.wave_obs, starlight.model, s.z, which);
+    double variance = k_starlight_trust * k_starlight_trust * level * level;
+    const MeasuredContinuum seen = measure_side_bands(s.wave_obs, rest, s.ivar, s.z, which);
+    if (std::isfinite(seen.mean) && seen.variance > 0) {
+      const double share = variance / (variance + seen.variance);
+      level += share * seen.mean;
+      variance *= 1 - share;
+    }
+    m.sigma_v[line] = fit.sigma_v[line];
+    if (fit.outside[line]) m.flags |= k_line_outside;
+    if (fit.flux_variance[line] > 0) {
+      m.flux[line] = fit.flux[line];
+      m.flux_ivar[line] = s.ivar.empty() ? 0 : 1 / fit.flux_variance[line];
+    }
+    if (!std::isfinite(level)) continue;
+    m.continuum[line] = level;
+    m.continuum_ivar[line] = variance > 0 ? 1 / variance : 0;
+    if (!(level > 0) || !(level * level > 4 * variance)) {
+      m.flags |= k_poor_continuum;
+      continue;
+    }
+    if (!(fit.flux_variance[line] > 0)) continue;
+    const double scale = 1 / (level * (1 + s.z)), ew = fit.flux[line] * scale;
+    const double ew_variance =
+        fit.flux_variance[line] * scale * scale + ew * ew * variance / (level * level) + k_floor[line] * k_floor[line];
+    m.ew[line] = ew;
+    m.ew_ivar[line] = s.ivar.empty() ? 0 : 1 / ew_variance;
+    m.ew_limit[line] = s.ivar.empty() ? k_nan : ew + k_limit * std::sqrt(ew_variance);
+  }
+  m.line_model = std::move(fit.model);
+}
+
+void measure_side_band_ews(const SpectrumView& s, Measurement& m) {
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const SideBandEw e = side_band_ew(s, static_cast<Line>(line));
+    if (!std::isfinite(e.ew)) {
+      m.flags |= k_line_outside;
+      continue;
+    }
+    m.ew[line] = e.ew;
+    m.ew_ivar[line] = e.variance > 0 ? 1 / e.variance : 0;
+    m.ew_limit[line] = e.variance > 0 ? e.ew + k_limit * std::sqrt(e.variance) : k_nan;
+  }
+}
+
+}  // namespace
+
+Measurement measure_spectrum(const SpectrumView& given, const TemplateSet& templates, const MeasureOptions& options,
+                             bool quasar) {
+  Measurement m;
+  no_numbers(m);
+  if (!std::isfinite(given.z) || given.z <= -0.9) {
+    m.flags |= k_nonfinite;
+    return m;
+  }
+  if (given.z <= 0) m.flags |= k_z_range;
+  SpectrumView s = given;
+  Dereddened clean;
+  if (options.deredden) {
+    if (!std::isfinite(s.ebv)) {
+      m.flags |= k_nonfinite;
+      return m;
+    }
+    clean = deredden(s);
+    s.flux = clean.flux;
+    s.ivar = clean.ivar;
+  }
+  const auto good = good_pixels(s);
+  ContinuumFit starlight;
+  const bool gaussians = options.lines && !options.side_bands;
+  if (gaussians || options.recipe == MaskRecipe::robust) {
+    auto use = line_windows(s, k_galaxy_window, true, quasar);
+    for (std::size_t i = 0; i < s.size(); ++i) use[i] = good[i] != 0 && use[i] == 0 ? 1 : 0;
+    starlight = fit_continuum(s, templates, use);
+  }
+  m.bands = options.recipe == MaskRecipe::k24 ? measure_bands_k24(s) : measure_bands_robust(s, starlight.model, quasar);
+  for (std::size_t b = 0; b < k_n_bands; ++b) {
+    if (!std::isfinite(m.bands.flux[b])) m.flags |= k_band_missing;
+    if (m.bands.flux[b] <= 0) m.flags |= k_negative_band;
+  }
+  if (options.lines && options.side_bands) measure_side_band_ews(s, m);
+  if (gaussians) {
+    if (starlight.good)
+      measure_lines(s, templates, good, starlight, quasar, m);
+    else
+      m.flags |= k_poor_continuum;
+  }
+  if (starlight.good) {
+    m.vdisp = starlight.sigma_v;
+    m.v_stars = starlight.v_shift;
+    m.continuum_model = std::move(starlight.model);
+  }
+  return m;
+}
+
+std::vector<Measurement> measure(const Spectra& spectra, const TemplateSet& templates, WorkerPool& pool,
+                                 const MeasureOptions& options) {
+  std::vector<Measurement> out(spectra.size());
+  pool.for_shards(shard_count(spectra.size(), k_shard), [&](std::size_t k) {
+    const Shard range = shard(k, spectra.size(), k_shard);
+    for (std::size_t i = range.first; i < range.last; ++i) {
+      const bool quasar = !spectra.spectype.empty() && spectra.spectype[i] == "QSO";
+      out[i] = measure_spectrum(spectra.view(i), templates, options, quasar);
+      if (!spectra.flags.empty()) out[i].flags |= spectra.flags[i];
+    }
+  });
+  return out;
+}
+
+}  // namespace starglow

@@ -1,0 +1,70 @@
+#include "starglow/templates.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "spectra/line_windows.hpp"
+#include "starglow/error.hpp"
+
+namespace starglow {
+namespace {
+
+// Convolution with a Gaussian of `sigma` pixels; the ends are continued by their values.
+std::vector<double> smooth(std::span<const double> values, double sigma) {
+  if (sigma < 0.05) return {values.begin(), values.end()};
+  const auto reach = static_cast<std::ptrdiff_t>(std::ceil(4.5 * sigma));
+  std::vector<double> kernel;
+  double sum = 0;
+  for (std::ptrdiff_t k = -reach; k <= reach; ++k) {
+    const double x = static_cast<double>(k) / sigma;
+    kernel.push_back(std::exp(-0.5 * x * x));
+    sum += kernel.back();
+  }
+  const auto n = static_cast<std::ptrdiff_t>(values.size());
+  std::vector<double> out(values.size());
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    double total = 0;
+    for (std::ptrdiff_t k = -reach; k <= reach; ++k)
+      total += kernel[static_cast<std::size_t>(k + reach)] *
+               values[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + k, 0, n - 1))];
+    out[static_cast<std::size_t>(i)] = total / sum;
+  }
+  return out;
+}
+
+}  // namespace
+
+TemplateSet::TemplateSet(MatrixView<const double> rows, double log_first, double log_step,
+                         std::map<std::string, std::string> about)
+    : count_(rows.rows()),
+      stride_((rows.rows() + 3) / 4 * 4),
+      pixels_(rows.cols()),
+      log_first_(log_first),
+      log_step_(log_step),
+      about_(std::move(about)) {
+  if (count_ == 0 || count_ > k_max_templates)
+    throw Error(ErrorKind::input, "a set of templates of impossible size", {std::to_string(count_), "1 to 32", ""});
+  if (!(log_step > 1e-6 && log_step < 1e-2) || !(log_first > 5 && log_first < 12) || pixels_ < 100)
+    throw Error(ErrorKind::input, "templates on an impossible grid",
+                {std::to_string(pixels_) + " pixels of " + std::to_string(log_step),
+                 "at least 100 steps in ln(wavelength / A)", ""});
+  for (std::size_t t = 0; t < count_; ++t) {
+    double sum = 0;
+    for (const double v : rows.row(t)) {
+      if (!std::isfinite(v))
+        throw Error(ErrorKind::input, "template " + std::to_string(t) + " holds a number that is not finite");
+      sum += v;
+    }
+    if (!(sum > 0)) throw Error(ErrorKind::input, "template " + std::to_string(t) + " has no light");
+  }
+  for (const double sigma : k_sigma) {
+    AlignedVector<float> wide(stride_ * pixels_, 0.0F);
+    for (std::size_t t = 0; t < count_; ++t) {
+      const auto row = smooth(rows.row(t), sigma / k_light_kms / log_step);
+      for (std::size_t i = 0; i < pixels_; ++i) wide[i * stride_ + t] = static_cast<float>(row[i]);
+    }
+    broadened_.push_back(std::move(wide));
+  }
+}
+
+}  // namespace starglow
