@@ -21,11 +21,6 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-bool is_flux_unit(std::string_view unit) {
-  const auto u = files::parse_unit(unit);
-  return u.understood && std::fabs(u.log10_factor + 17) < 1e-9 &&
-         u.powers == std::map<std::string, int>{{"angstrom", -1}, {"cm", -2}, {"erg", 1}, {"s", -1}};
-}
 bool is_angstrom(std::string_view unit) {
   const auto u = files::parse_unit(unit);
   return u.understood && u.log10_factor == 0 && u.powers == std::map<std::string, int>{{"angstrom", 1}};
@@ -177,7 +172,7 @@ struct TableReader::State {
       if (const int i = find(column); i != 0 && info(i).repeat != 1)
         throw Error(ErrorKind::input, "'" + name + "': column " + column + " is not one number a row",
                     {std::to_string(info(i).repeat) + " a row", "1", ""});
-    check_unit("BAND_FLUX", is_flux_unit, "1e-17 erg s^-1 cm^-2 Angstrom^-1");
+    check_unit("BAND_FLUX", files::is_flux_unit, "1e-17 erg s^-1 cm^-2 Angstrom^-1");
     for (const auto& line : k_lines) {
       check_unit(std::string(line.name) + "_EW", is_angstrom, "Angstrom");
       for (const char* suffix : {"_EW", "_EW_IVAR"})

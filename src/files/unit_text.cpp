@@ -115,4 +115,10 @@ class Reader {
 
 UnitText parse_unit(std::string_view text) { return Reader(text).run(); }
 
+bool is_flux_unit(std::string_view unit) {
+  const auto u = parse_unit(unit);
+  return u.understood && std::fabs(u.log10_factor + 17) < 1e-9 &&
+         u.powers == std::map<std::string, int>{{"angstrom", -1}, {"cm", -2}, {"erg", 1}, {"s", -1}};
+}
+
 }  // namespace starglow::files

@@ -17,4 +17,7 @@ struct UnitText {
 /// "1e-17 erg/s/cm2/A", "10**-17 erg/(s cm2 Angstrom)", "10**-17 Angstrom-1 cm-2 erg s-1", "10^(-17) erg s^-1 ...".
 UnitText parse_unit(std::string_view text);
 
+/// 1e-17 erg/s/cm2/A, however it is written.
+bool is_flux_unit(std::string_view unit);
+
 }  // namespace starglow::files

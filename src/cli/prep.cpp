@@ -1,0 +1,215 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "starglow/error.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/measure.hpp"
+#include "starglow/spectra_reader.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr std::int64_t k_default_chunk = 128;  // a DESI spectrum with its resolution is 0.7 MB while it is read
+
+void declare(OptionSet& set) {
+  set.positional = {"FILE", "DESI coadd and redrock files, SDSS spec files, or FastSpecFit files", 1, 100000};
+  set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
+  set.add({"recipe",
+           OptionType::text,
+           "how lines are masked in the bands: k24 (the shipped model's) or robust (nothing of a line leaks)",
+           "k24",
+           "NAME",
+           0,
+           "Options",
+           {"k24", "robust"}});
+  set.add({"ew",
+           OptionType::text,
+           "how EWs are measured: fit of starlight and Gaussians, against side bands alone, or none",
+           "fit",
+           "METHOD",
+           0,
+           "Options",
+           {"fit", "side-bands", "none"}});
+  set.add({"deredden", OptionType::flag, "remove the Milky Way's dust (needs EBV in the file)", "false"});
+  set.add({"templates", OptionType::text, "templates of starlight; without it, the shipped ones", "", "FILE"});
+  set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
+  set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
+}
+
+constexpr const char* k_flux = "10**-17 erg s-1 cm-2 Angstrom-1";
+constexpr const char* k_flux_ivar = "10**34 erg-2 s2 cm4 Angstrom2";
+
+std::vector<ColumnInfo> columns_of(const SpectraReader& reader, const Spectra& sample, bool measure_ew) {
+  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
+  if (!sample.survey.empty()) columns.push_back({"SURVEY", 'A', 16, ""});
+  if (!sample.program.empty()) columns.push_back({"PROGRAM", 'A', 16, ""});
+  columns.push_back({"Z", 'D', 1, ""});
+  columns.push_back({"EBV", 'D', 1, "mag"});
+  const auto bands = static_cast<std::int64_t>(k_n_bands);
+  columns.push_back({"BAND_FLUX", 'D', bands, k_flux});
+  columns.push_back({"BAND_FLUX_IVAR", 'D', bands, k_flux_ivar});
+  columns.push_back({"BAND_NPIX", 'J', bands, ""});
+  const auto add = [&](const char* suffix, const char* unit) {
+    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, unit});
+  };
+  const bool labels = measure_ew || reader.models_only();
+  if (labels) {
+    add("_EW", "Angstrom");
+    add("_EW_IVAR", "Angstrom-2");
+  }
+  if (measure_ew) {
+    add("_EW_LIMIT", "Angstrom");
+    add("_FLUX", "10**-17 erg s-1 cm-2");
+    add("_FLUX_IVAR", "10**34 erg-2 s2 cm4");
+    add("_SIGMA", "km s-1");
+    add("_CONT", k_flux);
+    add("_CONT_IVAR", k_flux_ivar);
+    columns.push_back({"VDISP", 'E', 1, "km s-1"});
+  }
+  if (reader.has_catalogue_ew() && !reader.models_only()) {
+    add("_EW_CAT", "Angstrom");
+    add("_EW_CAT_IVAR", "Angstrom-2");
+  }
+  columns.push_back({"FLAGS", 'J', 1, ""});
+  return columns;
+}
+
+// One line's column from an array of ten a measurement.
+template <class Get>
+void write_lines(TableWriter& out, std::size_t first, std::size_t n, const char* suffix, const Get& get) {
+  std::vector<float> values(n);
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(get(i, line));
+    out.write(std::string(k_lines[line].name) + suffix, first, std::span<const float>(values));
+  }
+}
+
+void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const std::vector<Measurement>& m,
+                 const SpectraReader& reader, bool measured, const std::vector<std::int32_t>& flags) {
+  const std::size_t n = s.size();
+  out.write("TARGETID", first, std::span<const std::int64_t>(s.targetid));
+  if (!s.survey.empty()) out.write("SURVEY", first, std::span<const std::string>(s.survey));
+  if (!s.program.empty()) out.write("PROGRAM", first, std::span<const std::string>(s.program));
+  out.write("Z", first, std::span<const double>(s.z));
+  out.write("EBV", first, std::span<const double>(s.ebv));
+  std::vector<double> flux, ivar;
+  std::vector<std::int32_t> pixels;
+  std::vector<float> vdisp;
+  for (const auto& one : m) {
+    flux.insert(flux.end(), one.bands.flux.begin(), one.bands.flux.end());
+    ivar.insert(ivar.end(), one.bands.ivar.begin(), one.bands.ivar.end());
+    pixels.insert(pixels.end(), one.bands.good_pixels.begin(), one.bands.good_pixels.end());
+    vdisp.push_back(static_cast<float>(one.vdisp));
+  }
+  out.write("BAND_FLUX", first, std::span<const double>(flux));
+  out.write("BAND_FLUX_IVAR", first, std::span<const double>(ivar));
+  out.write("BAND_NPIX", first, std::span<const std::int32_t>(pixels));
+  const auto catalogue = [&](const Matrix<float>& from, float none) {
+    return [&from, none](std::size_t i, std::size_t line) { return from.empty() ? none : from(i, line); };
+  };
+  if (reader.models_only()) {
+    write_lines(out, first, n, "_EW", catalogue(s.catalogue_ew, std::nanf("")));
+    write_lines(out, first, n, "_EW_IVAR", catalogue(s.catalogue_ew_ivar, 0.0F));
+  } else if (reader.has_catalogue_ew()) {
+    write_lines(out, first, n, "_EW_CAT", catalogue(s.catalogue_ew, std::nanf("")));
+    write_lines(out, first, n, "_EW_CAT_IVAR", catalogue(s.catalogue_ew_ivar, 0.0F));
+  }
+  if (measured) {
+    write_lines(out, first, n, "_EW", [&](std::size_t i, std::size_t l) { return m[i].ew[l]; });
+    write_lines(out, first, n, "_EW_IVAR", [&](std::size_t i, std::size_t l) { return m[i].ew_ivar[l]; });
+    write_lines(out, first, n, "_EW_LIMIT", [&](std::size_t i, std::size_t l) { return m[i].ew_limit[l]; });
+    write_lines(out, first, n, "_FLUX", [&](std::size_t i, std::size_t l) { return m[i].flux[l]; });
+    write_lines(out, first, n, "_FLUX_IVAR", [&](std::size_t i, std::size_t l) { return m[i].flux_ivar[l]; });
+    write_lines(out, first, n, "_SIGMA", [&](std::size_t i, std::size_t l) { return m[i].sigma_v[l]; });
+    write_lines(out, first, n, "_CONT", [&](std::size_t i, std::size_t l) { return m[i].continuum[l]; });
+    write_lines(out, first, n, "_CONT_IVAR", [&](std::size_t i, std::size_t l) { return m[i].continuum_ivar[l]; });
+    out.write("VDISP", first, std::span<const float>(vdisp));
+  }
+  out.write("FLAGS", first, std::span<const std::int32_t>(flags));
+}
+
+int run(const Settings& settings, Console& console) {
+  if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o table.fits names it."});
+  const auto chunk = settings.integer("chunk");
+  if (chunk < 1 || chunk > 65536)
+    throw Error(ErrorKind::usage, "chunk out of range", {std::to_string(chunk), "1 to 65536", ""});
+  const auto& inputs = settings.positionals();
+  SpectraReader reader({inputs.begin(), inputs.end()});
+  for (const auto& note : reader.notes()) console.warn(note);
+  MeasureOptions options;
+  options.recipe = settings.text("recipe") == "robust" ? MaskRecipe::robust : MaskRecipe::k24;
+  options.deredden = settings.flag("deredden");
+  options.side_bands = settings.text("ew") == "side-bands";
+  options.lines = settings.text("ew") != "none" && !reader.models_only();
+  Conventions conventions = reader.conventions();
+  if (options.deredden && conventions.mwcorr != "F")
+    throw Error(ErrorKind::usage, "--deredden: the Milky Way's dust is already removed here",
+                {"MWCORR = " + conventions.mwcorr, "spectra as observed", ""});
+  if (options.deredden) conventions.mwcorr = "T";
+  conventions.maskrule = settings.text("recipe");
+  if (options.lines) conventions.labelver = "starglow " + settings.text("ew");
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would measure {} spectra of {} files into {}", reader.rows(), inputs.size(),
+                             settings.text("output")));
+    return 0;
+  }
+  const TemplateSet templates =
+      settings.is_set("templates") ? TemplateSet::load(settings.text("templates")) : TemplateSet::shipped();
+  WorkerPool pool(settings.threads());
+  const Spectra sample = reader.rows() > 0 ? reader.read(0, 1) : Spectra{};
+  TableWriter out(settings.text("output"), columns_of(reader, sample, options.lines), conventions,
+                  settings.flag("overwrite"));
+  std::vector<std::size_t> counts(k_flags.size(), 0);
+  std::size_t fatal = 0, flagged = 0;
+  {
+    Progress bar(console, "measuring", "spectra", static_cast<double>(reader.rows()));
+    for (std::size_t first = 0; first < reader.rows();) {
+      check_interrupt();
+      Spectra s = reader.read(first, static_cast<std::size_t>(chunk));
+      if (reader.models_only()) s.flux = s.continuum;  // bands of the light without lines
+      const auto measured = measure(s, templates, pool, options);
+      std::vector<std::int32_t> flags;
+      for (const auto& m : measured) {
+        flags.push_back(m.flags);
+        fatal += (m.flags & k_fatal_flags) != 0 ? 1 : 0;
+        flagged += m.flags != 0 ? 1 : 0;
+        for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (m.flags & k_flags[k].bit) != 0 ? 1U : 0U;
+      }
+      write_chunk(out, first, s, measured, reader, options.lines, flags);
+      first += s.size();
+      bar.update(static_cast<double>(first));
+    }
+  }
+  const std::string summary = flag_counts(counts);
+  if (settings.flag("strict") && flagged > 0)
+    throw Error(ErrorKind::input, fmt::format("--strict: {} of {} spectra are flagged", flagged, reader.rows()),
+                {summary, "no flag", "Nothing was written."});
+  Provenance provenance = provenance_of(settings);
+  for (const auto& input : inputs) provenance.add_input(input);
+  if (settings.is_set("templates")) provenance.add_input(settings.text("templates"));
+  out.commit(provenance);
+  console.info(fmt::format("{}: {} spectra{}", settings.text("output"), reader.rows(),
+                           summary.empty() ? ", no flags" : "; flags: " + summary));
+  if (fatal > 0 && !settings.flag("allow_partial")) {
+    console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", fatal));
+    return exit_code(ErrorKind::numeric);
+  }
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_prep;
+const Verb k_prep{"prep", "measure spectra: band fluxes and lines, as a table",
+                  "starglow prep coadd.fits redrock.fits -o table.fits\n"
+                  "starglow prep spec-*.fits -o table.fits --recipe robust\n"
+                  "starglow prep fastspec.fits.gz -o table.fits",
+                  declare, run};
+
+}  // namespace starglow::cli
