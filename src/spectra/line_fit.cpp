@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/line_components.hpp"
 #include "spectra/line_windows.hpp"
 #include "spectra/nnls.hpp"
 
@@ -22,30 +23,6 @@ constexpr double k_min_sigma = 5, k_max_sigma = 1500;
 constexpr double k_window = 1700;  // km/s beside the outer lines of a group
 constexpr double k_core = 300;     // km/s: pixels that must be there
 constexpr double k_apart_snr = 8;  // of both kinds of lines
-
-struct Component {
-  double wave;
-  std::size_t flux;
-  double share;
-  bool balmer;
-  std::size_t group;
-};
-constexpr std::array<Component, 12> k_components{{
-    {3727.10, 0, 1, false, 0},
-    {3729.86, 1, 1, false, 0},
-    {4341.692, 2, 1, true, 1},
-    {4364.436, 3, 1, false, 1},
-    {4862.71, 4, 1, true, 2},
-    {4960.295, 5, 1 / 2.993, false, 3},
-    {5008.240, 5, 1, false, 3},
-    {6549.861, 7, 1 / 3.049, false, 4},
-    {6564.60, 6, 1, true, 4},
-    {6585.273, 7, 1, false, 4},
-    {6718.294, 8, 1, false, 5},
-    {6732.674, 9, 1, false, 5},
-}};
-// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
-constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};
 
 double normal_cdf(double t) { return 0.5 * std::erfc(-t * 0.70710678118654752); }
 double normal_pdf(double t) { return 0.3989422804014327 * std::exp(-0.5 * t * t); }

@@ -1,0 +1,34 @@
+#pragma once
+#include <array>
+
+#include "starglow/lines.hpp"
+
+namespace starglow {
+
+/// One Gaussian of the joint fit. `flux`: which of the fit's ten fluxes it has, times `share`; `group`: which lines
+/// share a level beside them. Vacuum, A, FastSpecFit v3 (NIST).
+struct Component {
+  double wave;
+  std::size_t flux;
+  double share;
+  bool balmer;
+  std::size_t group;
+};
+inline constexpr std::array<Component, 12> k_components{{
+    {3727.10, 0, 1, false, 0},
+    {3729.86, 1, 1, false, 0},
+    {4341.692, 2, 1, true, 1},
+    {4364.436, 3, 1, false, 1},
+    {4862.71, 4, 1, true, 2},
+    {4960.295, 5, 1 / 2.993, false, 3},
+    {5008.240, 5, 1, false, 3},
+    {6549.861, 7, 1 / 3.049, false, 4},
+    {6564.60, 6, 1, true, 4},
+    {6585.273, 7, 1, false, 4},
+    {6718.294, 8, 1, false, 5},
+    {6732.674, 9, 1, false, 5},
+}};
+/// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
+inline constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};
+
+}  // namespace starglow
