@@ -23,6 +23,7 @@
 #include "starglow/network.hpp"
 #include "starglow/noise.hpp"
 #include "starglow/noise_model.hpp"
+#include "starglow/page.hpp"
 #include "starglow/paint.hpp"
 #include "starglow/parallel.hpp"
 #include "starglow/photometry.hpp"

@@ -17,7 +17,8 @@ static_assert(std::endian::native == std::endian::little, "tensors are copied as
 constexpr std::uint64_t k_max_header = 100'000'000, k_max_file = std::uint64_t{1} << 32;
 
 std::size_t width_of(const std::string& dtype) {
-  static const std::map<std::string, std::size_t> widths{{"F64", 8}, {"I64", 8}, {"F32", 4}, {"I32", 4}, {"U8", 1}};
+  static const std::map<std::string, std::size_t> widths{{"F64", 8}, {"I64", 8}, {"F32", 4},
+                                                         {"I32", 4}, {"F16", 2}, {"U8", 1}};
   const auto found = widths.find(dtype);
   return found == widths.end() ? 0 : found->second;
 }

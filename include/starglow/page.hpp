@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "starglow/galaxies.hpp"
+#include "starglow/model.hpp"
+#include "starglow/view.hpp"
+
+namespace starglow {
+
+/// Where the galaxies stand on the page: two numbers each, and what they are.
+struct PageMap {
+  Matrix<float> xy;              ///< (n, 2); NaN = no place
+  std::string x_label, y_label;  ///< with the unit, where there is one
+  std::string note;              ///< one sentence: where the numbers come from
+};
+
+/// The map of a table that brings none: the first two principal components of the twelve log10 band fluxes, each galaxy
+/// less its own mean (so types, not brightness, make the map). A missing band counts as the mean of the table; a galaxy
+/// without any band has no place. Signs are such that redder galaxies lie to the right and the largest loading of y is
+/// positive. Error(input): no band flux at all.
+PageMap principal_map(const Galaxies& galaxies);
+
+/// A number of each galaxy that the page can colour by.
+struct PageColumn {
+  std::string name, unit;
+  std::vector<float> values;  ///< (n); NaN = absent
+};
+
+/// Everything that the page shows.
+struct PageContent {
+  std::string title;
+  Galaxies galaxies;
+  Prediction prediction;  ///< medians, and quantiles where the model is a distribution
+  PageMap map;
+  std::vector<PageColumn> columns;
+  std::vector<std::string> notes;                               ///< for people: conventions, what was left out
+  std::vector<std::pair<std::string, std::string>> provenance;  ///< key, value
+};
+
+/// Above this many galaxies a page needs a folder or the server.
+inline constexpr std::size_t k_page_single_max = 20'000;
+/// Above this many galaxies the page reads columns and rows one by one.
+inline constexpr std::size_t k_page_whole_max = 50'000;
+
+/// The files of the page by path, "index.html" among them; data lie in a folder named by their content. The model
+/// travels in half precision (tensors "*.params" as F16), docs/page.md.
+std::map<std::string, std::string> page_files(const PageContent& content, const Model& model);
+
+/// The whole page as one HTML file that opens from disk. Error(usage): more galaxies than k_page_single_max.
+std::string page_single_file(const PageContent& content, const Model& model);
+
+/// A model's file as the page reads it: `half` keeps the parameters in half precision, else in single. "" for the
+/// kinds knn and llr, which hold galaxies and stay at home.
+std::string page_model(const Model& model, bool half);
+
+/// The content policy of the page, as a header or a meta element carries it. `script`, `style`: what may run, e.g.
+/// "'self'" or a hash.
+std::string page_policy(std::string_view script, std::string_view style);
+
+}  // namespace starglow

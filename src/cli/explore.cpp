@@ -1,0 +1,171 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "cli/output.hpp"
+#include "cli/serve.hpp"
+#include "cli/verb.hpp"
+#include "starglow/error.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/page.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr std::size_t k_max_columns = 64;
+
+void declare(OptionSet& set) {
+  set.positional = {"table.fits", "table with BAND_FLUX; with Z, measured EWs and a UMAP column it shows more", 1, 1};
+  set.add({"output", OptionType::text, "folder to write the page into", "", "DIR", 'o'});
+  set.add({"single_file", OptionType::text, "write the page as one HTML file that opens from disk (20000 galaxies)", "",
+           "FILE"});
+  set.add({"serve", OptionType::integer, "show the page on this port of this machine; 0: any free one", "", "PORT"});
+  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
+  set.add({"title", OptionType::text, "title of the page; without it, the table's name", "", "TEXT"});
+}
+
+// The map that the table brings: UMAP, else the first other column of that kind.
+std::optional<PageMap> map_of_table(const TableReader& reader) {
+  std::string name;
+  for (const auto& column : reader.columns())
+    if (column.repeat == 2 && column.name.starts_with("UMAP") && (name.empty() || column.name == "UMAP"))
+      name = column.name;
+  if (name.empty()) return std::nullopt;
+  const Matrix<double> values = reader.read_column(name, 0, reader.rows());
+  PageMap map{Matrix<float>(values.rows(), 2), "UMAP 1 (no unit)", "UMAP 2 (no unit)",
+              "Places from the table's column " + name + "."};
+  std::transform(values.flat().begin(), values.flat().end(), map.xy.data(),
+                 [](double v) { return static_cast<float>(v); });
+  return map;
+}
+
+bool belongs_to_the_contract(const std::string& name) {
+  if (name == "TARGETID" || name == "Z" || name == "FLAGS") return true;
+  return std::any_of(k_lines.begin(), k_lines.end(), [&](const LineInfo& line) {
+    return name == std::string(line.name) + "_EW" || name == std::string(line.name) + "_EW_IVAR";
+  });
+}
+
+std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std::string>& notes) {
+  std::vector<PageColumn> out;
+  std::string left;
+  for (const auto& column : reader.columns()) {
+    if (column.repeat != 1 || column.type == 'A' || belongs_to_the_contract(column.name)) continue;
+    try {
+      if (out.size() == k_max_columns) throw Error(ErrorKind::input, "too many columns");
+      const Matrix<double> values = reader.read_column(column.name, 0, reader.rows());
+      PageColumn c{column.name, column.unit, std::vector<float>(values.rows())};
+      std::transform(values.flat().begin(), values.flat().end(), c.values.begin(),
+                     [](double v) { return static_cast<float>(v); });
+      out.push_back(std::move(c));
+    } catch (const Error&) {  // 64-bit integers that no number of the page can hold, or more than the page takes
+      left += (left.empty() ? "" : ", ") + column.name;
+    }
+  }
+  if (!left.empty()) notes.push_back("columns that the page does not show: " + left);
+  return out;
+}
+
+PageContent content_of(const Settings& settings, const Model& model, Console& console) {
+  const std::string input = settings.positionals().at(0);
+  const TableReader reader(input);
+  if (!reader.has_column("BAND_FLUX"))
+    throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
+                {"", "12 band fluxes a row", "prep makes them from spectra."});
+  if (reader.rows() == 0) throw Error(ErrorKind::input, "'" + input + "' has no rows");
+  PageContent c;
+  c.title = settings.is_set("title") ? settings.text("title") : std::filesystem::path(input).filename().string();
+  c.notes = reader.notes();
+  c.galaxies = reader.read(0, reader.rows());
+  for (const auto& note : model.compare(c.galaxies.conventions).notes) c.notes.push_back(note);
+  if (!c.galaxies.ew.empty() && c.galaxies.ew_ivar.empty())
+    c.notes.emplace_back("the table's EWs have no EW_IVAR: they are not shown as measurements");
+  c.columns = more_columns(reader, c.notes);
+  WorkerPool pool(settings.threads());
+  c.prediction = model.predict(c.galaxies, pool);
+  auto map = map_of_table(reader);
+  c.map = map ? std::move(*map) : principal_map(c.galaxies);
+  std::vector<std::size_t> counts(k_flags.size(), 0);
+  for (const auto flags : c.prediction.flags)
+    for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
+  if (const std::string text = flag_counts(counts); !text.empty()) c.notes.push_back("flags: " + text);
+  for (const auto& note : c.notes) console.info(note);
+  Provenance provenance = provenance_of(settings);
+  provenance.add_input(input);
+  provenance.model_hash = model.hash();
+  for (auto& entry : provenance.entries())
+    if (entry.first != "TIME" && entry.first != "THREADS") c.provenance.push_back(std::move(entry));
+  return c;
+}
+
+void write_folder(const std::map<std::string, std::string>& files, const std::filesystem::path& folder, bool overwrite,
+                  Console& console) {
+  if (!overwrite && std::filesystem::exists(folder / "index.html"))
+    throw Error(ErrorKind::usage, "the page exists",
+                {(folder / "index.html").string(), "a new folder", "--overwrite replaces it."});
+  std::size_t bytes = 0;
+  const auto write = [&](const std::string& name, const std::string& content) {
+    std::error_code failed;
+    std::filesystem::create_directories((folder / name).parent_path(), failed);
+    if (failed)
+      throw Error(ErrorKind::output, "the folder of the page cannot be made",
+                  {(folder / name).parent_path().string(), "a folder that can be written", failed.message()});
+    write_text((folder / name).string(), content, true);
+    bytes += content.size();
+  };
+  for (const auto& [name, content] : files)
+    if (name != "index.html") write(name, content);
+  write("index.html", files.at("index.html"));  // last: it names the others
+  console.info(fmt::format("page: {} ({:.2f} MB). A browser needs a server for it: any static one, or --serve",
+                           (folder / "index.html").string(), static_cast<double>(bytes) / 1e6));
+}
+
+int run(const Settings& settings, Console& console) {
+  const int ways = (settings.is_set("output") ? 1 : 0) + (settings.is_set("single_file") ? 1 : 0) +
+                   (settings.is_set("serve") ? 1 : 0);
+  if (ways != 1)
+    throw Error(ErrorKind::usage, "the page goes to one place",
+                {std::to_string(ways) + " given", "one of -o site/, --single-file page.html, --serve PORT", ""});
+  const std::int64_t port = settings.is_set("serve") ? settings.integer("serve") : 0;
+  if (port < 0 || port > 65535)
+    throw Error(ErrorKind::usage, "port out of range", {std::to_string(port), "0 to 65535", ""});
+  const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  if (settings.flag("dry_run")) {
+    const TableReader reader(settings.positionals().at(0));
+    console.info(fmt::format("would show {} galaxies of {}", reader.rows(), settings.positionals().at(0)));
+    return 0;
+  }
+  const PageContent content = content_of(settings, model, console);
+  if (settings.is_set("single_file")) {
+    const std::string html = page_single_file(content, model);
+    write_text(settings.text("single_file"), html, settings.flag("overwrite"));
+    console.info(fmt::format("page: {} ({:.2f} MB, {} galaxies). A double click opens it", settings.text("single_file"),
+                             static_cast<double>(html.size()) / 1e6, content.galaxies.n));
+    return 0;
+  }
+  const auto files = page_files(content, model);
+  if (settings.is_set("output")) {
+    write_folder(files, settings.text("output"), settings.flag("overwrite"), console);
+    return 0;
+  }
+  serve(files, page_policy("'self'", "'self'"), static_cast<std::uint16_t>(port), [&](const std::string& address) {
+    console.data(address + "\n");
+    console.info("showing the page there, to this machine alone; Ctrl-C ends it");
+  });
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_explore;
+const Verb k_explore{"explore", "show the galaxies of a table on a page, with the model to play with",
+                     "starglow explore table.fits --single-file page.html\n"
+                     "starglow explore table.fits -o site/\n"
+                     "starglow explore table.fits --serve 8080",
+                     declare, run};
+
+}  // namespace starglow::cli

@@ -1,0 +1,290 @@
+// Small charts on plain canvases: the lines of one galaxy, the histogram and the diagram of ratios of all.
+import { css, scales, short, ticks } from './colour.js';
+import { independent } from './model.js';
+
+function prepare(canvas) {
+  const { width, height } = canvas.getBoundingClientRect(), ratio = Math.min(devicePixelRatio || 1, 2);
+  const w = Math.round(width * ratio), h = Math.round(height * ratio);
+  if (canvas.width !== w) canvas.width = w;
+  if (canvas.height !== h) canvas.height = h;
+  const g = canvas.getContext('2d');
+  g.setTransform(ratio, 0, 0, ratio, 0, 0);
+  g.clearRect(0, 0, width, height);
+  g.font = '11px system-ui, sans-serif';
+  return { g, width, height };
+}
+
+const lineTitles = ['[OII] 3728', 'Hγ', 'Hβ', '[OIII] 4960', '[OIII] 5008', '[NII] 6550', 'Hα', '[NII] 6585', '[SII] 6718', '[SII] 6733'];
+export { lineTitles };
+
+const density = (d, j, t) => {
+  let sum = 0;
+  for (let c = 0; c < d.components; ++c) {
+    const sd = d.sd[c * 8 + j], u = (t - d.mean[c * 8 + j]) / sd;
+    sum += (d.weight[c] * Math.exp(-0.5 * u * u)) / (sd * 2.5066282746310002);
+  }
+  return sum;
+};
+
+/** One row a line: the predicted distribution in asinh(EW), its interval, the measurement and the noisy realisation. */
+export function drawLines(canvas, { observed, sigma, prediction, noisy, before }, colours) {
+  const { g, width, height } = prepare(canvas), left = 78, right = 130, top = 4, bottom = 20;
+  const low = -0.9, high = 6.1, x = (t) => left + ((t - low) / (high - low)) * (width - left - right);
+  const rowHeight = (height - top - bottom) / 10, T = Math.asinh;
+  g.textBaseline = 'middle';
+  g.lineWidth = 1;
+  for (const ew of [0, 1, 3, 10, 30, 100]) {
+    g.strokeStyle = colours.rule;
+    g.beginPath();
+    g.moveTo(Math.round(x(T(ew))) + 0.5, top);
+    g.lineTo(Math.round(x(T(ew))) + 0.5, height - bottom);
+    g.stroke();
+    g.fillStyle = colours.soft;
+    g.textAlign = 'center';
+    g.fillText(ew === 100 ? '100 Å' : String(ew), x(T(ew)), height - 9);
+  }
+  for (let line = 0; line < 10; ++line) {
+    const y = top + (line + 0.5) * rowHeight, j = independent.indexOf(line);
+    g.textAlign = 'left';
+    g.fillStyle = colours.ink;
+    g.fillText(lineTitles[line], 0, y);
+    const clampX = (t) => x(Math.min(Math.max(t, low), high));
+    const d = prediction?.distribution;
+    if (d && j >= 0) {
+      const n = 120, values = Array.from({ length: n + 1 }, (_, k) => density(d, j, low + ((high - low) * k) / n)), most = Math.max(...values, 0.8);
+      g.beginPath();
+      g.moveTo(x(low), y + rowHeight * 0.36);
+      values.forEach((v, k) => g.lineTo(x(low + ((high - low) * k) / n), y + rowHeight * 0.36 - (v / most) * rowHeight * 0.78));
+      g.lineTo(x(high), y + rowHeight * 0.36);
+      g.fillStyle = colours.interval;
+      g.fill();
+    }
+    if (before?.ew) {
+      g.strokeStyle = colours.soft;
+      g.setLineDash([2, 2]);
+      g.beginPath();
+      g.moveTo(clampX(T(before.ew[line])), y - rowHeight * 0.35);
+      g.lineTo(clampX(T(before.ew[line])), y + rowHeight * 0.35);
+      g.stroke();
+      g.setLineDash([]);
+    }
+    if (prediction?.p16 && Number.isFinite(prediction.ew[line])) {
+      g.strokeStyle = colours.predicted;
+      g.lineWidth = 2.5;
+      g.beginPath();
+      g.moveTo(clampX(T(prediction.p16[line])), y);
+      g.lineTo(clampX(T(prediction.p84[line])), y);
+      g.stroke();
+    }
+    if (prediction && Number.isFinite(prediction.ew[line])) {
+      g.fillStyle = colours.predicted;
+      g.fillRect(clampX(T(prediction.ew[line])) - 1.5, y - rowHeight * 0.3, 3, rowHeight * 0.6);
+    }
+    if (Number.isFinite(observed?.[line])) {
+      g.strokeStyle = g.fillStyle = colours.flux;
+      g.lineWidth = 1.2;
+      g.beginPath();
+      g.moveTo(clampX(T(observed[line] - sigma[line])), y);
+      g.lineTo(clampX(T(observed[line] + sigma[line])), y);
+      g.stroke();
+      g.beginPath();
+      g.arc(clampX(T(observed[line])), y, 3.2, 0, 7);
+      g.fill();
+    }
+    if (Number.isFinite(noisy?.[line])) {
+      const cx = clampX(T(noisy[line]));
+      g.strokeStyle = colours.noisy;
+      g.lineWidth = 1.6;
+      g.beginPath();
+      g.moveTo(cx - 3.2, y - 3.2); g.lineTo(cx + 3.2, y + 3.2); g.moveTo(cx + 3.2, y - 3.2); g.lineTo(cx - 3.2, y + 3.2);
+      g.stroke();
+    }
+    g.textAlign = 'right';
+    g.fillStyle = colours.flux;
+    g.fillText(Number.isFinite(observed?.[line]) ? short(observed[line]) : '–', width - 82, y);
+    g.fillStyle = colours.predicted;
+    g.fillText(prediction && Number.isFinite(prediction.ew[line]) ? short(prediction.ew[line]) : '–', width - 38, y);
+    if (prediction?.p16 && Number.isFinite(prediction.ew[line])) {
+      g.font = '9px system-ui, sans-serif';
+      g.textAlign = 'left';
+      g.fillText('+' + short(prediction.p84[line] - prediction.ew[line]), width - 35, y - 4.5);
+      g.fillText('−' + short(prediction.ew[line] - prediction.p16[line]), width - 35, y + 4.5);
+      g.font = '11px system-ui, sans-serif';
+    }
+  }
+}
+
+/** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
+export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, hovered }, colours) {
+  const { g, width, height } = prepare(canvas), left = 8, right = 8, top = 18, bottom = 34, bins = 48;
+  const { f, inverse } = scales[scale], a = f(low), span = f(high) - a || 1;
+  const all = new Float64Array(bins), chosen = new Float64Array(bins);
+  let below = 0, above = 0, none = 0, selected = 0;
+  for (let i = 0; i < values.length; ++i) {
+    const u = (f(values[i]) - a) / span;
+    if (marks?.[i]) ++selected;
+    if (Number.isNaN(u)) { ++none; continue; }
+    if (u < 0) { ++below; continue; }
+    if (u > 1) { ++above; continue; }
+    const k = Math.min(bins - 1, Math.floor(u * bins));
+    ++all[k];
+    if (marks?.[i]) ++chosen[k];
+  }
+  const w = (width - left - right) / bins, peak = Math.max(...all, 1), h = height - top - bottom;
+  // The selection is drawn with its own height: shapes are compared, numbers are written.
+  const peakChosen = Math.max(...chosen, 1);
+  for (let k = 0; k < bins; ++k) {
+    g.fillStyle = marks ? colours.faint : css(table, (k + 0.5) / bins);
+    g.fillRect(left + k * w + 0.5, top + h * (1 - all[k] / peak), w - 1, (h * all[k]) / peak);
+    if (marks && chosen[k]) {
+      g.fillStyle = css(table, (k + 0.5) / bins);
+      const y = (h * chosen[k]) / peakChosen;
+      g.fillRect(left + k * w + w * 0.2, top + h - y, w * 0.6, y);
+    }
+  }
+  g.strokeStyle = colours.soft;
+  g.beginPath();
+  g.moveTo(left, top + h + 0.5);
+  g.lineTo(width - right, top + h + 0.5);
+  g.stroke();
+  g.fillStyle = colours.soft;
+  g.textAlign = 'center';
+  g.textBaseline = 'top';
+  for (const v of ticks(scale, low, high, 5)) {
+    const px = left + ((f(v) - a) / span) * (width - left - right);
+    g.fillText(short(v), Math.min(Math.max(px, 12), width - 12), top + h + 4);
+  }
+  g.fillText(label, width / 2, height - 15);
+  if (Number.isFinite(hovered)) {
+    const px = left + Math.min(Math.max((f(hovered) - a) / span, 0), 1) * (width - left - right);
+    g.strokeStyle = colours.ink;
+    g.beginPath();
+    g.moveTo(px, top - 2);
+    g.lineTo(px, top + h);
+    g.stroke();
+  }
+  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`].filter(Boolean).join(', ');
+  g.textAlign = 'left';
+  g.fillText(marks ? `${selected} selected of ${values.length}` : `${values.length - none} galaxies`, left, 2);
+  g.textAlign = 'right';
+  g.fillText(beyond, width - right, 2);
+  return { inverse };
+}
+
+export const bptClasses = ['no class', 'star-forming', 'composite', 'active nucleus'];
+/** Class of log ratios by Kauffmann et al. 2003 and Kewley et al. 2001: index into bptClasses. */
+export function bptClass(x, y) {
+  if (!Number.isFinite(x) || !Number.isFinite(y)) return 0;
+  if (x < 0.05 && y < 0.61 / (x - 0.05) + 1.3) return 1;
+  return x < 0.47 && y < 0.61 / (x - 0.47) + 1.19 ? 2 : 3;
+}
+export const ratio = (a, b) => (a > 0 && b > 0 ? Math.log10(a / b) : NaN);
+
+/** log [OIII]/Hb against log [NII]/Ha of all galaxies; marks, the galaxy at hand, and draws of it. */
+export class RatioDiagram {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.back = document.createElement('canvas');
+  }
+  /** points: {x, y, marks}: drawn once, kept as a picture. */
+  setPoints(points, colours) {
+    this.points = points;
+    this.colours = colours;
+    this.stale = true;
+    this.draw(this.now ?? {});
+  }
+  frame(width, height) {
+    const left = 46, right = 8, top = 18, bottom = 34, X = [-1.9, 0.7], Y = [-1.3, 1.3];
+    return { left, right, top, bottom, X, Y, px: (x) => left + ((x - X[0]) / (X[1] - X[0])) * (width - left - right), py: (y) => height - bottom - ((y - Y[0]) / (Y[1] - Y[0])) * (height - top - bottom) };
+  }
+  background(width, height) {
+    const { back, points, colours } = this, r = Math.min(devicePixelRatio || 1, 2), f = this.frame(width, height);
+    back.width = this.canvas.width;
+    back.height = this.canvas.height;
+    const g = back.getContext('2d');
+    g.setTransform(r, 0, 0, r, 0, 0);
+    g.clearRect(0, 0, width, height);
+    g.font = '11px system-ui, sans-serif';
+    const w = width - f.left - f.right, h = height - f.top - f.bottom;
+    let outside = 0, classes = [0, 0, 0, 0];
+    g.save();
+    g.beginPath();
+    g.rect(f.left, f.top, w, h);
+    g.clip();
+    const { x, y, marks } = points;
+    for (const layer of marks ? [0, 1] : [0]) {
+      g.fillStyle = layer ? colours.accent : colours.cloud;
+      for (let i = 0; i < x.length; ++i) {
+        if (!Number.isFinite(x[i]) || !Number.isFinite(y[i]) || (layer && !marks[i])) continue;
+        if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) { ++outside; continue; }
+        if (layer === (marks ? 1 : 0)) ++classes[bptClass(x[i], y[i])];
+        g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
+      }
+    }
+    g.lineWidth = 1.3;
+    for (const [a, b, dash] of [[0.05, 1.3, [5, 3]], [0.47, 1.19, []]]) {
+      g.strokeStyle = colours.ink;
+      g.setLineDash(dash);
+      g.beginPath();
+      for (let k = 0; k <= 120; ++k) {
+        const at = f.X[0] + ((a - 0.02 - f.X[0]) * k) / 120;
+        g[k ? 'lineTo' : 'moveTo'](f.px(at), f.py(0.61 / (at - a) + b));
+      }
+      g.stroke();
+    }
+    g.setLineDash([]);
+    g.restore();
+    g.strokeStyle = colours.rule;
+    g.strokeRect(f.left + 0.5, f.top + 0.5, w, h);
+    g.fillStyle = colours.soft;
+    g.textBaseline = 'top';
+    g.textAlign = 'center';
+    for (const v of [-1.5, -1, -0.5, 0, 0.5]) g.fillText(short(v), f.px(v), height - f.bottom + 4);
+    g.fillText('log EW([NII] 6585) / EW(Hα)', f.left + w / 2, height - 15);
+    g.textAlign = 'right';
+    g.textBaseline = 'middle';
+    for (const v of [-1, -0.5, 0, 0.5, 1]) g.fillText(short(v), f.left - 5, f.py(v));
+    g.save();
+    g.translate(9, f.top + h / 2);
+    g.rotate(-Math.PI / 2);
+    g.textAlign = 'center';
+    g.fillText('log EW([OIII] 5008) / EW(Hβ)', 0, 0);
+    g.restore();
+    g.textBaseline = 'top';
+    g.textAlign = 'left';
+    g.fillText(`${classes[1]} star-forming, ${classes[2]} composite, ${classes[3]} active`, f.left, 2);
+    if (outside) { g.textAlign = 'right'; g.fillText(`${outside} beyond`, width - f.right, 2); }
+    this.stale = false;
+  }
+  /** now: {observed: [x, y], predicted: [x, y], cloud: [[x, y], ...]} */
+  draw(now) {
+    this.now = now;
+    if (!this.points) return;
+    const { width, height } = this.canvas.getBoundingClientRect(), { colours } = this;
+    if (!width) return;
+    const { g } = prepare(this.canvas);
+    if (this.stale || this.back.width !== this.canvas.width || this.back.height !== this.canvas.height) this.background(width, height);
+    g.save();
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    g.drawImage(this.back, 0, 0);
+    g.restore();
+    const f = this.frame(width, height), inside = ([x, y]) => [f.px(Math.min(Math.max(x, f.X[0]), f.X[1])), f.py(Math.min(Math.max(y, f.Y[0]), f.Y[1]))];
+    g.fillStyle = colours.predicted;
+    g.globalAlpha = 0.45;
+    for (const p of now.cloud ?? []) if (p.every(Number.isFinite)) { const [px, py] = inside(p); g.fillRect(px - 1, py - 1, 2, 2); }
+    g.globalAlpha = 1;
+    const dot = (p, colour, r) => {
+      if (!p || !p.every(Number.isFinite)) return;
+      const [px, py] = inside(p);
+      g.beginPath();
+      g.arc(px, py, r, 0, 7);
+      g.fillStyle = colour;
+      g.fill();
+      g.strokeStyle = colours.surface;
+      g.lineWidth = 1.5;
+      g.stroke();
+    };
+    dot(now.predicted, colours.predicted, 5);
+    dot(now.observed, colours.flux, 4.5);
+  }
+}

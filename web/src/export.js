@@ -1,0 +1,62 @@
+// What leaves the page: the selection as CSV, ECSV or FITS with TARGETIDs as integers, and pictures.
+
+export function download(name, parts, type) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob(parts, { type }));
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+const text = (v) => (typeof v === 'bigint' ? v.toString() : Number.isNaN(v) ? '' : String(v));
+const quoted = (name) => (/[",\n\r]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+
+/** columns: [{name, unit, values (BigInt64Array or Float32Array)}]; comments: lines. */
+export function csv(columns, comments) {
+  const lines = comments.map((c) => `# ${c.replace(/[\r\n]+/g, ' ')}`);
+  lines.push(columns.map((c) => quoted(c.name)).join(','));
+  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) lines.push(columns.map((c) => text(c.values[i])).join(','));
+  return lines.join('\n') + '\n';
+}
+
+/** Enhanced CSV 1.0 (APE 6), as astropy reads it. */
+export function ecsv(columns, comments) {
+  const yaml = (s) => JSON.stringify(s); // a JSON string is a YAML string
+  const head = ['%ECSV 1.0', '---', 'delimiter: \',\'', 'datatype:'];
+  for (const c of columns) head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ''}datatype: ${c.values instanceof BigInt64Array ? 'int64' : 'float32'}}`);
+  head.push('meta: !!omap', '- comments:', ...comments.map((c) => `  - ${yaml(c)}`), 'schema: astropy-2.0');
+  const rows = [columns.map((c) => quoted(c.name)).join(',')];
+  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => text(c.values[i])).join(','));
+  return head.map((l) => `# ${l}`).join('\n') + '\n' + rows.join('\n') + '\n';
+}
+
+const ascii = (s) => s.replace(/[^ -~]/g, '?');
+function card(key, value, comment = '') {
+  const body = typeof value === 'string' ? `'${ascii(value).replaceAll("'", "''").slice(0, 66).padEnd(8)}'` : typeof value === 'boolean' ? (value ? 'T' : 'F').padStart(20) : String(value).padStart(20);
+  return `${key.padEnd(8)}= ${body}${comment ? ` / ${comment}` : ''}`.slice(0, 80).padEnd(80);
+}
+function block(cards) {
+  const all = [...cards, 'END'.padEnd(80)].join('');
+  return new TextEncoder().encode(all.padEnd(Math.ceil(all.length / 2880) * 2880));
+}
+
+/** FITS binary table GALAXIES: [header, header, data] as byte arrays. */
+export function fits(columns, comments) {
+  const n = columns[0]?.values.length ?? 0, widths = columns.map((c) => (c.values instanceof BigInt64Array ? 8 : 4)), width = widths.reduce((a, b) => a + b, 0);
+  const primary = block([card('SIMPLE', true), card('BITPIX', 8), card('NAXIS', 0), card('EXTEND', true)]);
+  const cards = [card('XTENSION', 'BINTABLE'), card('BITPIX', 8), card('NAXIS', 2), card('NAXIS1', width), card('NAXIS2', n), card('PCOUNT', 0), card('GCOUNT', 1), card('TFIELDS', columns.length), card('EXTNAME', 'GALAXIES')];
+  columns.forEach((c, k) => {
+    cards.push(card(`TTYPE${k + 1}`, c.name), card(`TFORM${k + 1}`, widths[k] === 8 ? 'K' : 'E'));
+    if (c.unit) cards.push(card(`TUNIT${k + 1}`, c.unit));
+  });
+  for (const c of comments) for (let at = 0; at < Math.max(c.length, 1); at += 70) cards.push(`HISTORY ${ascii(c.slice(at, at + 70))}`.padEnd(80));
+  const data = new DataView(new ArrayBuffer(Math.ceil((n * width) / 2880) * 2880));
+  for (let i = 0, at = 0; i < n; ++i)
+    columns.forEach((c, k) => {
+      if (widths[k] === 8) data.setBigInt64(at, c.values[i]); else data.setFloat32(at, c.values[i]);
+      at += widths[k];
+    });
+  return [primary, block(cards), new Uint8Array(data.buffer)];
+}

@@ -1,0 +1,102 @@
+// The galaxies: columns for the map, rows for the panels, and the realisations of noise.
+import { Columns } from './source.js';
+import { independent, lineNames, nBands } from './model.js';
+
+const rowBlock = 128; // rows a request, where rows are read one by one
+const strongOf = { 3: [4, 0], 5: [7, 1] };
+
+export class Galaxies {
+  static async open(source) {
+    const g = new Galaxies();
+    g.source = source;
+    g.columns = await Columns.open(source);
+    g.about = JSON.parse(g.columns.header.metadata.page);
+    g.n = g.about.n;
+    g.xy = await g.columns.get('xy');
+    g.ids = await g.columns.get('TARGETID');
+    g.noise = new Map();
+    g.rows = new Map();
+    return g;
+  }
+  id(i) { return this.ids ? this.ids[i].toString() : `row ${i}`; }
+  randomId(i) { return (this.columns.whole ? this.columns.now('RANDOM_ID')?.[i] : undefined) ?? (this.ids ? this.ids[i] : BigInt(i)); }
+  /** Row of an id written as text, or -1. Ids never go through a number. */
+  find(text) {
+    let wanted;
+    try { wanted = BigInt(text.trim()); } catch { return -1; }
+    if (!this.ids) return wanted >= 0n && wanted < BigInt(this.n) ? Number(wanted) : -1;
+    if (wanted !== BigInt.asIntN(64, wanted)) return -1;
+    return this.ids.indexOf(wanted);
+  }
+  async column(name) { return (await this.columns.get(name)) ?? new Float32Array(this.n).fill(NaN); }
+
+  async predicted(line, suffix = '_EW_PREDICTED') {
+    const [source, d] = strongOf[line] ?? [line];
+    const values = await this.column(lineNames[source] + suffix);
+    return d === undefined ? values : values.map((v) => v / this.model_ratio[d]);
+  }
+
+  /** What the panels show of galaxy i. */
+  async row(i) {
+    let row = this.rows.get(i);
+    if (!row) {
+      row = this.columns.whole ? this.makeRow(i, (name) => this.columns.now(name)?.[i] ?? NaN) : await this.fetchRow(i);
+      if (this.rows.size > 5000) this.rows.clear();
+      this.rows.set(i, row);
+    }
+    return row;
+  }
+  async fetchRow(i) {
+    const fields = this.about.row_fields, size = fields.length * 4, first = Math.floor(i / rowBlock) * rowBlock;
+    const bytes = await this.source.range('rows.bin', first * size, Math.min(first + rowBlock, this.n) * size);
+    const flags = await this.columns.get('FLAGS'), values = new Float32Array(bytes);
+    for (let r = 0; r * fields.length < values.length; ++r) {
+      const at = new Map(fields.map((name, k) => [name, values[r * fields.length + k]]));
+      this.rows.set(first + r, this.makeRow(first + r, (name) => (name === 'FLAGS' ? flags[first + r] : at.get(name) ?? NaN)));
+    }
+    return this.rows.get(i);
+  }
+  makeRow(i, get) {
+    const line = (suffix, l) => {
+      const [source, d] = strongOf[l] ?? [l];
+      return get(lineNames[source] + suffix) / (d === undefined ? 1 : this.model_ratio[d]);
+    };
+    const all = (suffix) => lineNames.map((_, l) => line(suffix, l));
+    return {
+      i, id: this.id(i), z: get('Z'), flags: get('FLAGS'),
+      bands: Float64Array.from({ length: nBands }, (_, b) => get(`BAND_FLUX.${b}`)),
+      ew: lineNames.map((name) => get(`${name}_EW`)), sigma: lineNames.map((name) => get(`${name}_EW_SIGMA`)),
+      predicted: all('_EW_PREDICTED'), p16: all('_EW_P16'), p84: all('_EW_P84'),
+    };
+  }
+
+  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. Computed in slices that
+   *  leave the page alive; `progress` gets the share done. */
+  async noisy(seed, model, progress = () => {}) {
+    if (this.noise.has(seed)) return this.noise.get(seed);
+    const out = lineNames.map(() => new Float32Array(this.n).fill(NaN));
+    const names = [...Array.from({ length: nBands }, (_, b) => `BAND_FLUX.${b}`), 'Z'];
+    const sources = await Promise.all(names.map((name) => this.column(name)));
+    const sigmas = await Promise.all(lineNames.map((name) => this.columns.get(`${name}_EW_SIGMA`)));
+    const points = model.joint ? null : await Promise.all(lineNames.map((_, line) => this.predicted(line)));
+    const slice = 1024;
+    for (let first = 0; first < this.n; first += slice) {
+      const n = Math.min(slice, this.n - first), flux = new Float64Array(n * nBands);
+      for (let r = 0; r < n; ++r) for (let b = 0; b < nBands; ++b) flux[r * nBands + b] = sources[b][first + r];
+      const z = Float64Array.from(sources[nBands].subarray(first, first + n));
+      const finish = (r, ew) => {
+        const i = first + r, noisy = model.addNoise(ew, flux.subarray(r * nBands, (r + 1) * nBands), z[r], (line) => sigmas[line]?.[i], seed, this.randomId(i));
+        for (let line = 0; line < lineNames.length; ++line) out[line][i] = noisy[line];
+      };
+      if (model.joint)
+        model.distributions(flux, z, n, (r, d) => { if (d) finish(r, model.spread(model.draws(d, 1, seed, this.randomId(first + r)))); }, [0]);
+      else for (let r = 0; r < n; ++r) finish(r, points.map((values) => values[first + r]));
+      progress(Math.min(1, (first + n) / this.n));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    if (this.noise.size >= 3) this.noise.delete(this.noise.keys().next().value);
+    this.noise.set(seed, out);
+    return out;
+  }
+}
+export { independent };

@@ -1,0 +1,278 @@
+// The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws by
+// the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with the
+// command line.
+import { objectKey, streams } from './random.js';
+
+export const lineNames = ['OII_DOUBLET', 'HGAMMA', 'HBETA', 'OIII_4959', 'OIII_5007', 'NII_6548', 'HALPHA', 'NII_6584', 'SII_6716', 'SII_6731'];
+export const independent = [0, 1, 2, 4, 6, 7, 8, 9];
+const doublets = [[3, 4, 'ew_ratio_OIII_4959', 3.161], [5, 7, 'ew_ratio_NII_6548', 2.978]];
+export const nBands = 12;
+const luminosityBands = [9, 8, 10, 7, 11, 6, 5, 4, 3, 2, 1, 0];
+const minBands = 6;
+const activations = ['selu', 'polyswish', 'silu'];
+const minSd = 0.03;
+const present = (flux) => flux > 0 && Number.isFinite(flux);
+
+const nodes = [0.14887433898163122, 0.43339539412924719, 0.67940956829902441, 0.86506336668898451, 0.97390652851717172];
+const weights = [0.29552422471475287, 0.26926671930999636, 0.21908636251598204, 0.14945134915058059, 0.066671344308688138];
+
+/** Luminosity distance in Mpc: flat, H0 = 70 km/s/Mpc, Om0 = 0.3 (Gauss-Legendre, as src/base/cosmology.cpp). */
+export function luminosityDistance(z) {
+  const end = Math.log1p(z), panels = 1 + Math.trunc(end / 0.25), half = (0.5 * end) / panels;
+  const integrand = (u) => { const a = Math.exp(u); return a / Math.sqrt(0.3 * a * a * a + 0.7); };
+  let sum = 0;
+  for (let p = 0; p < panels; ++p)
+    nodes.forEach((node, k) => {
+      const mid = (2 * p + 1) * half;
+      sum += weights[k] * (integrand(mid - half * node) + integrand(mid + half * node));
+    });
+  return (1 + z) * (299792.458 / 70) * sum * half;
+}
+
+class Bank {
+  constructor(kernel, file, group) {
+    const text = (key) => file.metadata[`${group}.${key}`], get = (key) => file.get(`${group}.${key}`);
+    this.sizes = text('sizes').split(',').map(Number);
+    const parts = text('features').split('+');
+    this.logLum = parts.includes('log_lum');
+    this.z = parts.includes('z');
+    this.masks = parts.includes('masks');
+    this.outputs = text('outputs').split(',').map((name) => lineNames.indexOf(name));
+    const params = get('params'), [nets, size] = file.shape(`${group}.params`);
+    const activation = activations.indexOf(text('activation'));
+    this.nets = Array.from({ length: nets }, (_, k) => kernel.network(this.sizes, activation, params.subarray(k * size, (k + 1) * size)));
+    this.xMean = get('x_mean');
+    this.xScale = get('x_scale');
+    this.yMean = get('y_mean');
+    this.yScale = get('y_scale');
+    if (file.has(`${group}.joint_factor`)) {
+      this.components = file.shape(`${group}.joint_factor`)[0];
+      this.factor = kernel.put(Float32Array, get('joint_factor'));
+      this.shift = get('joint_shift');
+      this.slope = get('joint_slope');
+    }
+  }
+  /** Features of one galaxy, NaN = missing, into out. */
+  features(flux, z, luminosity, out) {
+    let previous = Math.log10(flux[0]);
+    for (let b = 1; b < nBands; ++b) {
+      const next = Math.log10(flux[b]);
+      out[b - 1] = present(flux[b]) && present(flux[b - 1]) ? next - previous : NaN;
+      previous = next;
+    }
+    let at = nBands - 1;
+    const zKnown = z > 0 && Number.isFinite(z), band = luminosityBands.find((b) => present(flux[b]));
+    const lumKnown = zKnown && luminosity && band !== undefined;
+    const d = lumKnown ? luminosityDistance(z) : NaN;
+    if (this.logLum) out[at++] = lumKnown ? Math.log10(flux[band] * (1 + z) * d * d) : NaN;
+    if (this.z) out[at++] = zKnown ? z : NaN;
+    if (!this.masks) return;
+    for (let b = 0; b < nBands; ++b) out[at++] = present(flux[b]) ? 0 : -1;
+    if (this.logLum) out[at++] = lumKnown ? 0 : -1;
+    if (this.z) out[at++] = zKnown ? 0 : -1;
+  }
+}
+
+export class Model {
+  /** file: SafeTensors of a model of kind joint, mlp or k24. table: {luminosity_usable, redshift_usable}. */
+  constructor(kernel, file, table = { luminosity_usable: true, redshift_usable: true }) {
+    this.kernel = kernel;
+    this.kind = file.metadata.kind;
+    this.hash = file.metadata.model_hash;
+    this.table = table;
+    this.full = file.has('full.params') ? new Bank(kernel, file, 'full') : null;
+    this.partial = file.has('partial.params') ? new Bank(kernel, file, 'partial') : null;
+    this.ratio = doublets.map(([, , key, fallback]) => Number(file.metadata[key] ?? fallback));
+    if (file.has('noise.coefficients')) this.noise = { c: file.get('noise.coefficients'), range: file.get('noise.range') };
+    if (file.has('domain.mean')) this.domain = makeDomain(file);
+  }
+  get joint() { return this.kind === 'joint'; }
+
+  /** Which networks answer a galaxy: {bank, luminosity, redshift}, or null for none. */
+  choose(flux, z) {
+    const redshift = this.table.redshift_usable && z > 0 && Number.isFinite(z);
+    const masked = this.partial?.masks ?? false;
+    const luminosity = redshift && this.table.luminosity_usable && (this.full !== null || masked);
+    let bands = 0;
+    for (let b = 0; b < nBands; ++b) if (present(flux[b])) ++bands;
+    for (let b = 0; b < nBands; ++b) if (flux[b] === Infinity || flux[b] === -Infinity) return null;
+    if (bands < (masked ? minBands : nBands) || (!luminosity && !this.partial)) return null;
+    const full = luminosity && bands === nBands && this.full !== null;
+    return { bank: full ? this.full : this.partial, luminosity, redshift };
+  }
+
+  /** Raw outputs, averaged over the members (or one column a network): (rows.length, columns). */
+  run(bank, rows, flux, z, luminosity, redshift) {
+    const n = rows.length, inputs = bank.sizes[0], outputs = bank.sizes.at(-1), perLine = this.kind === 'k24';
+    const features = new Float64Array(n * inputs);
+    rows.forEach((row, r) =>
+      bank.features(flux.subarray(row * nBands, (row + 1) * nBands), redshift ? z[row] : NaN, luminosity, features.subarray(r * inputs, (r + 1) * inputs)));
+    const columns = perLine ? bank.nets.length : outputs, out = new Float64Array(n * columns), x = new Float32Array(n * inputs);
+    bank.nets.forEach((net, k) => {
+      for (let r = 0; r < n; ++r)
+        for (let i = 0; i < inputs; ++i) {
+          const value = features[r * inputs + i];
+          x[r * inputs + i] = Number.isNaN(value) ? 0 : (value - bank.xMean[k * inputs + i]) / bank.xScale[k * inputs + i];
+        }
+      const y = this.kernel.forward(net, x, n);
+      for (let r = 0; r < n; ++r)
+        for (let o = 0; o < outputs; ++o) out[r * columns + (perLine ? k : o)] += y[r * outputs + o] * (perLine ? 1 : 1 / bank.nets.length);
+    });
+    return out;
+  }
+
+  /** Distributions of rows that share a bank: for each row {components, weight, mean, sd, p16, median, p84, factor}. */
+  head(bank, raw, n, levels) {
+    const c = bank.components, columns = bank.sizes.at(-1), L = levels.length;
+    const total = n * L * 8, weight = new Float64Array(c * total), mean = new Float64Array(c * total), sd = new Float64Array(c * total), z = new Float64Array(total);
+    const out = Array.from({ length: n }, () => ({ components: c, weight: new Float64Array(c), mean: new Float64Array(c * 8), sd: new Float64Array(c * 8), factor: bank.factor }));
+    for (let r = 0; r < n; ++r) {
+      const o = raw.subarray(r * columns, (r + 1) * columns), d = out[r];
+      let top = 0, sum = 0;
+      for (let k = 1; k < c; ++k) top = Math.max(top, o[2 * c * 8 + k - 1]);
+      for (let k = 0; k < c; ++k) sum += d.weight[k] = Math.exp((k === 0 ? 0 : o[2 * c * 8 + k - 1]) - top);
+      for (let k = 0; k < c; ++k) {
+        d.weight[k] /= sum;
+        for (let j = 0; j < 8; ++j) {
+          d.mean[k * 8 + j] = bank.yMean[j] + bank.yScale[j] * o[k * 8 + j];
+          d.sd[k * 8 + j] = bank.yScale[j] * (minSd + Math.exp(o[(c + k) * 8 + j]));
+          for (let l = 0; l < L; ++l) {
+            const at = k * total + (r * L + l) * 8 + j;
+            weight[at] = d.weight[k];
+            mean[at] = d.mean[k * 8 + j];
+            sd[at] = d.sd[k * 8 + j];
+            z[(r * L + l) * 8 + j] = levels[l];
+          }
+        }
+      }
+    }
+    const t = this.kernel.quantiles(c, weight, mean, sd, z, total), middle = levels.indexOf(0);
+    for (let r = 0; r < n; ++r) {
+      const d = out[r], at = (l) => t.subarray((r * L + l) * 8, (r * L + l + 1) * 8), median = at(middle).slice();
+      const calibrate = (value, j) => median[j] + bank.shift[j] + bank.slope[j] * (value - median[j]);
+      d.quantiles = levels.map((_, l) => at(l).map(calibrate));
+      for (let k = 0; k < c * 8; ++k) {
+        d.mean[k] = calibrate(d.mean[k], k % 8);
+        d.sd[k] *= bank.slope[k % 8];
+      }
+    }
+    return out;
+  }
+
+  /** Calls each(row, distribution or null) for n galaxies; flux (n, 12), z (n). */
+  distributions(flux, z, n, each, levels = [-1, 0, 1]) {
+    const groups = new Map();
+    for (let row = 0; row < n; ++row) {
+      const choice = this.choose(flux.subarray(row * nBands, (row + 1) * nBands), z[row]);
+      if (!choice) { each(row, null); continue; }
+      const key = `${choice.bank === this.full}${choice.luminosity}${choice.redshift}`;
+      if (!groups.has(key)) groups.set(key, { ...choice, rows: [] });
+      groups.get(key).rows.push(row);
+    }
+    for (const { bank, luminosity, redshift, rows } of groups.values()) {
+      const raw = this.run(bank, rows, flux, z, luminosity, redshift);
+      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], d));
+    }
+  }
+
+  /** Ten EWs from the eight independent ones (or from the outputs of a bank). */
+  spread(values, outputs = independent) {
+    const ew = new Float64Array(10).fill(NaN);
+    outputs.forEach((line, j) => { ew[line] = values[j]; });
+    doublets.forEach(([weak, strong], d) => { if (!outputs.includes(weak)) ew[weak] = ew[strong] / this.ratio[d]; });
+    return ew;
+  }
+
+  /** One galaxy: {ew, p16, p84 (10 each, A), distribution}, or null. p16 and p84 are absent for point models. */
+  predict(flux, z) {
+    const bands = Float64Array.from(flux), redshift = Float64Array.of(z);
+    if (this.joint) {
+      let d = null;
+      this.distributions(bands, redshift, 1, (_, found) => { d = found; });
+      if (!d) return null;
+      const [p16, ew, p84] = d.quantiles.map((t) => this.spread(this.kernel.intrinsicEw(t)));
+      return { ew, p16, p84, distribution: d };
+    }
+    const choice = this.choose(bands, z);
+    if (!choice) return null;
+    const raw = this.run(choice.bank, [0], bands, redshift, choice.luminosity, choice.redshift);
+    return { ew: this.spread(raw.map((y, j) => Math.sinh(choice.bank.yMean[j] + choice.bank.yScale[j] * y)), choice.bank.outputs) };
+  }
+
+  /** Joint draws of one distribution: (8, n) EWs in A, lines in the order of `independent`; a view. */
+  draws(d, n, seed, id) {
+    return this.kernel.sample(d, d.factor, objectKey(seed, streams.intrinsic, id), n);
+  }
+
+  /** Error of a line's EW (A) where none was measured: the model's noise law. */
+  sigma(line, flux, z, ew) {
+    if (!this.noise) return NaN;
+    const d = doublets.findIndex(([weak]) => weak === line), factor = d < 0 ? 1 : 1 / this.ratio[d];
+    const source = d < 0 ? line : doublets[d][1], [zLow, zHigh, fLow, fHigh] = this.noise.range;
+    const band = flux[Math.floor((lineWave[source] - 3400) / 300)];
+    if (!present(band) || !Number.isFinite(ew)) return NaN;
+    const f = Math.min(Math.max(Math.log10(band), fLow), fHigh);
+    const zc = Number.isFinite(z) ? Math.min(Math.max(z, zLow), zHigh) : 0.5 * (zLow + zHigh);
+    const a = Math.asinh(ew / factor), terms = [1, f, f * f, zc, zc * zc, zc ** 3, a, a * a];
+    const row = independent.indexOf(source);
+    return factor * 10 ** terms.reduce((sum, term, k) => sum + term * this.noise.c[row * 8 + k], 0);
+  }
+
+  /** ew (10) plus one realisation of measurement noise. sigma(line): the row's own error, or NaN. */
+  addNoise(ew, flux, z, sigma, seed, id) {
+    const key = objectKey(seed, streams.label_noise, id);
+    return Float64Array.from(ew, (value, line) => {
+      const d = doublets.findIndex(([weak]) => weak === line), source = d < 0 ? line : doublets[d][1];
+      const own = sigma(source), s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
+      return value + (d < 0 ? 1 : 1 / fixedRatio[d]) * s * this.kernel.normal(key, 0, source);
+    });
+  }
+
+  /** Whether a galaxy is unlike the training galaxies (domain.hpp); null where it cannot be said. */
+  outside(flux, z) {
+    if (!this.domain) return null;
+    const x = [];
+    for (let b = 1; b < nBands; ++b) x.push(Math.log10(flux[b]) - Math.log10(flux[b - 1]));
+    const d = luminosityDistance(z);
+    x.push(Math.log10(flux[9] * (1 + z) * d * d));
+    return x.every(Number.isFinite) ? this.domain(x) : null;
+  }
+}
+
+const lineWave = [3728.48, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674];
+const fixedRatio = doublets.map(([, , , ratio]) => ratio);
+
+// Mahalanobis distance to the nearest component; outside where its chi-square tail (12 degrees of freedom) is below the
+// threshold: Q(12, x) = e^(-x/2) sum_{k<6} (x/2)^k / k! (Abramowitz & Stegun 26.4.21).
+function makeDomain(file) {
+  const mean = file.get('domain.mean'), covariance = file.get('domain.covariance'), [threshold] = file.get('domain.threshold');
+  const [components, n] = file.shape('domain.mean');
+  const factors = Array.from({ length: components }, (_, c) => {
+    const L = new Float64Array(n * n), a = covariance.subarray(c * n * n, (c + 1) * n * n);
+    for (let i = 0; i < n; ++i)
+      for (let j = 0; j <= i; ++j) {
+        let sum = a[i * n + j];
+        for (let k = 0; k < j; ++k) sum -= L[i * n + k] * L[j * n + k];
+        L[i * n + j] = i === j ? Math.sqrt(sum) : sum / L[j * n + j];
+      }
+    return L;
+  });
+  return (x) => {
+    let nearest = Infinity;
+    factors.forEach((L, c) => {
+      const u = new Float64Array(n);
+      let distance2 = 0;
+      for (let i = 0; i < n; ++i) {
+        let sum = x[i] - mean[c * n + i];
+        for (let j = 0; j < i; ++j) sum -= L[i * n + j] * u[j];
+        u[i] = sum / L[i * n + i];
+        distance2 += u[i] * u[i];
+      }
+      nearest = Math.min(nearest, distance2);
+    });
+    const half = nearest / 2;
+    let term = 1, sum = 1;
+    for (let k = 1; k < n / 2; ++k) sum += term *= half / k;
+    return (Math.log(sum) - half) / Math.LN10 < threshold;
+  };
+}

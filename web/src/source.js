@@ -1,0 +1,91 @@
+// Where the page's files come from: elements of the page itself (a single file), or the folder beside it. Each is fetched
+// once; of large ones only the ranges that are needed, where the server knows ranges.
+import { SafeTensors, parseHeader, decode } from './safetensors.js';
+
+async function inflate(base64) {
+  const binary = atob(base64), bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; ++i) bytes[i] = binary.charCodeAt(i);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer();
+}
+
+class Embedded {
+  whole(name) {
+    const element = document.querySelector(`script[data-file="${name}"]`);
+    if (!element) return Promise.resolve(null);
+    const text = element.textContent;
+    element.remove(); // the text is no longer needed: its memory is
+    return inflate(text);
+  }
+}
+
+class Folder {
+  constructor(folder) { this.folder = folder; this.transferred = 0; }
+  async fetch(path, options) {
+    const response = await fetch(path, options);
+    if (response.status === 404) return null;
+    if (!response.ok) throw new Error(`${path}: the server answers ${response.status}`);
+    const bytes = await response.arrayBuffer();
+    this.transferred += bytes.byteLength;
+    return { bytes, partial: response.status === 206 };
+  }
+  path(name) { return name === 'kernel.wasm' ? name : this.folder + name; }
+  async whole(name) { return this.kept?.get(name) ?? (await this.fetch(this.path(name)))?.bytes ?? null; }
+  /** Bytes [from, to) of a file; a server without ranges sends all of it, which is then kept. */
+  async range(name, from, to) {
+    this.kept ??= new Map();
+    if (!this.kept.has(name)) {
+      const answer = await this.fetch(this.path(name), { headers: { Range: `bytes=${from}-${to - 1}` } });
+      if (!answer) throw new Error(`${name} is not there`);
+      if (answer.partial) return answer.bytes;
+      this.kept.set(name, answer.bytes);
+    }
+    return this.kept.get(name).slice(from, to);
+  }
+}
+
+export function openSource() {
+  const folder = document.querySelector('meta[name="starglow-data"]')?.content;
+  return folder ? new Folder(folder) : new Embedded();
+}
+
+const wholeLimit = 24 << 20; // bytes: above, columns are read one by one
+const firstBytes = 1 << 16;
+
+/** Tensors of galaxies.safetensors by name, read when asked for. */
+export class Columns {
+  static async open(source) {
+    const columns = new Columns();
+    columns.source = source;
+    columns.cache = new Map();
+    if (source instanceof Folder) {
+      let start = await source.range('galaxies.safetensors', 0, firstBytes);
+      const need = 8 + Number(new DataView(start).getBigUint64(0, true));
+      if (need > firstBytes) start = await source.range('galaxies.safetensors', 0, need);
+      columns.header = parseHeader(start);
+      const end = Math.max(...[...columns.header.tensors.values()].map((t) => t.to));
+      if (end <= wholeLimit) columns.file = new SafeTensors(await source.whole('galaxies.safetensors'));
+    } else {
+      columns.file = new SafeTensors(await source.whole('galaxies.safetensors'));
+    }
+    columns.header ??= columns.file;
+    return columns;
+  }
+  has(name) { return this.header.tensors.has(name); }
+  get whole() { return this.file !== undefined; }
+  async get(name) {
+    if (!this.cache.has(name)) this.cache.set(name, this.read(name));
+    return this.cache.get(name);
+  }
+  /** Without waiting; only where the whole file is in memory. */
+  now(name) {
+    this.ready ??= new Map();
+    if (!this.ready.has(name)) this.ready.set(name, this.has(name) ? this.file.get(name) : null);
+    return this.ready.get(name);
+  }
+  async read(name) {
+    if (!this.has(name)) return null;
+    if (this.file) return this.now(name);
+    const tensor = this.header.tensors.get(name);
+    return decode(tensor, await this.source.range('galaxies.safetensors', tensor.from, tensor.to), 0);
+  }
+}
