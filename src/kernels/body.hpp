@@ -389,8 +389,8 @@ void exp_all(const T* x, T* out, Size n) {
 }
 
 template <class T>
-constexpr Ops<T> k_ops{k_lanes<T>, scratch_size<T>, forward<T>,  jacobian<T>,
-                       vjp<T>,     forward_keep<T>, backward<T>, exp_all<T>};
+constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>, vjp<T>,
+                       forward_keep<T>, backward<T>,     exp_all<T>, product<T>};
 
 }  // namespace
 

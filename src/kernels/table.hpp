@@ -41,6 +41,11 @@ struct Ops {
 
   /// out[i] = e^x[i], within 2 ulp, denormals and infinities included; NaN stays NaN.
   void (*exp)(const T* x, T* out, Size n);
+
+  /// c (m, n) += a b, row-major; a(i, k) = a[i a_row + k a_col], b (depth, n) with rows ldb apart. n: a multiple of the
+  /// lanes. Or, with row_start, c = row_start[i] + a b. Each row's sum is the same whatever the other rows are.
+  void (*product)(Size m, Size n, Size depth, const T* a, Size a_row, Size a_col, const T* b, Size ldb, T* c, Size ldc,
+                  const T* row_start);
 };
 
 inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;
