@@ -8,19 +8,20 @@ namespace starglow {
 
 /// Bits of the column FLAGS. A flag never removes a row. docs/flags.md has the table for people.
 enum Flag : std::int32_t {
-  k_nonfinite = 1 << 0,       ///< a needed input is NaN or infinite                                   fatal
-  k_band_missing = 1 << 1,    ///< at least one band absent, the answer uses the rest
-  k_negative_band = 1 << 2,   ///< a band flux is not positive; treated as missing
-  k_no_luminosity = 1 << 3,   ///< z or flux scale absent or of another aperture; model without luminosity used
-  k_out_of_domain = 1 << 4,   ///< unlike the training galaxies
-  k_z_range = 1 << 5,         ///< z <= 0, or outside the catalogue's calibrated range
-  k_line_outside = 1 << 6,    ///< a line lies off the spectrum (measurement)
-  k_poor_continuum = 1 << 7,  ///< continuum at a line not positive or too noisy
-  k_clipped = 1 << 8,         ///< a parameter was outside a grid and was clipped (stars)
-  k_no_answer = 1 << 9,       ///< too few bands for any model                                         fatal
-  k_id_is_row = 1 << 10,      ///< no TARGETID: random numbers are keyed by the row index
-  k_bad_pixels = 1 << 11,     ///< pixels without a finite flux, or of negative ivar, were taken as no data
-  k_zwarn = 1 << 12,          ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
+  k_nonfinite = 1 << 0,        ///< a needed input is NaN or infinite                                   fatal
+  k_band_missing = 1 << 1,     ///< at least one band absent, the answer uses the rest
+  k_negative_band = 1 << 2,    ///< a band flux is not positive; treated as missing
+  k_no_luminosity = 1 << 3,    ///< z or flux scale absent or of another aperture; model without luminosity used
+  k_out_of_domain = 1 << 4,    ///< unlike the training galaxies
+  k_z_range = 1 << 5,          ///< z <= 0, or outside the catalogue's calibrated range
+  k_line_outside = 1 << 6,     ///< a line lies off the spectrum (measurement)
+  k_poor_continuum = 1 << 7,   ///< continuum at a line not positive or too noisy
+  k_clipped = 1 << 8,          ///< a parameter was outside a grid and was clipped (stars)
+  k_no_answer = 1 << 9,        ///< too few bands for any model                                         fatal
+  k_id_is_row = 1 << 10,       ///< no TARGETID: random numbers are keyed by the row index
+  k_bad_pixels = 1 << 11,      ///< pixels without a finite flux, or of negative ivar, were taken as no data
+  k_zwarn = 1 << 12,           ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
+  k_filter_outside = 1 << 13,  ///< a filter is not covered by the spectrum: its magnitudes are NaN
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -30,7 +31,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 13> k_flags;
+extern const std::array<FlagInfo, 14> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

@@ -27,6 +27,7 @@
 #include "starglow/noise_model.hpp"
 #include "starglow/page.hpp"
 #include "starglow/paint.hpp"
+#include "starglow/paint_spectra.hpp"
 #include "starglow/parallel.hpp"
 #include "starglow/photometry.hpp"
 #include "starglow/pixel_grid.hpp"

@@ -2,7 +2,7 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 13> k_flags{{
+const std::array<FlagInfo, 14> k_flags{{
     {k_nonfinite, "NONFINITE", "a needed input is NaN or infinite"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
@@ -16,6 +16,7 @@ const std::array<FlagInfo, 13> k_flags{{
     {k_id_is_row, "ID_IS_ROW", "no TARGETID; random numbers keyed by the row"},
     {k_bad_pixels, "BAD_PIXELS", "pixels without a finite flux or with a negative ivar"},
     {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
+    {k_filter_outside, "FILTER_OUTSIDE", "a filter is not covered by the spectrum"},
 }};
 
 std::string flag_names(std::int32_t flags) {

@@ -22,7 +22,7 @@ ALLOWED = {
 PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
-    "spectra": "filter paint photometry pixel_grid side_bands spectrum"
+    "spectra": "filter paint paint_spectra photometry pixel_grid side_bands spectrum"
                " bands continuum_fit extinction line_fit measure merge templates",
     "stars": "dsps_cosmology dust sfh ssp stars",
     "model": "domain features joint model neighbours noise noise_model population train",

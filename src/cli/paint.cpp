@@ -1,0 +1,356 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "cli/output.hpp"
+#include "cli/paint_settings.hpp"
+#include "cli/verb.hpp"
+#include "starglow/error.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/model.hpp"
+#include "starglow/spectra_file.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr const char* k_flux = "10**-17 erg s-1 cm-2 Angstrom-1";
+
+/// The strengths of a chunk of galaxies: (n, 10) for each draw; the bands they were predicted from.
+struct Lines {
+  std::vector<Matrix<double>> strength;
+  Matrix<double> bands;
+  std::vector<std::int32_t> flags;
+};
+
+class Job {
+ public:
+  Job(const Settings& given, Console& to)
+      : settings(given),
+        console(to),
+        wanted(paint_settings(given)),
+        in(given.positionals().at(0)),
+        pool(given.threads()) {
+    for (const auto& note : in.notes()) console.warn(note);
+    if (!in.table().has_column("Z"))
+      throw Error(ErrorKind::input, "'" + given.positionals()[0] + "' has no column Z in GALAXIES");
+    if (!in.planes().continuum) console.info("no image CONTINUUM: FLUX is taken as the light without lines");
+    if (wanted.options.noise == SpectrumNoise::ivar && !in.planes().ivar)
+      throw Error(ErrorKind::input, "--noise ivar: the input has no image IVAR", {"", "", "--noise desi models one."});
+    if (wanted.options.matrix && !in.planes().resolution)
+      throw Error(ErrorKind::input, "--resolution matrix: the input has no image RESOLUTION",
+                  {"", "", "--resolution 3000 widens by a constant resolving power."});
+    if (wanted.from_model) {
+      model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
+      if (wanted.draws > 0 && !model->has_distribution())
+        throw Error(ErrorKind::model, "a point model has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
+      for (const auto& note : model->compare(in.table().conventions()).notes) console.info(note);
+    } else {
+      open_table();
+    }
+    if (!wanted.sigma_column.empty() && !in.table().has_column(wanted.sigma_column))
+      throw Error(ErrorKind::input, "--sigma-v names no column of GALAXIES",
+                  {wanted.sigma_column, "a number, groups, or a column", ""});
+  }
+
+  std::size_t repeats() const { return std::max<std::size_t>(wanted.draws, 1); }
+  std::size_t rows() const { return in.rows() * repeats(); }
+
+  SpectraLayout layout() const {
+    SpectraLayout out{.rows = rows(), .pixels = in.pixels(), .one_grid = in.one_grid(), .columns = {}};
+    out.planes = {.ivar = in.planes().ivar || wanted.options.noise != SpectrumNoise::none,
+                  .mask = in.planes().mask,
+                  .continuum = true,
+                  .lines = true,
+                  .resolution = wanted.options.matrix};
+    out.columns.push_back({"TARGETID", 'K', 1, ""});
+    for (const auto& column : in.table().columns())
+      if ((column.name == "SURVEY" || column.name == "PROGRAM") && column.type == 'A') out.columns.push_back(column);
+    out.columns.push_back({"Z", 'D', 1, ""});
+    if (in.table().has_column("EBV")) out.columns.push_back({"EBV", 'D', 1, "mag"});
+    if (wanted.draws > 0) out.columns.push_back({"DRAW", 'J', 1, ""});
+    out.columns.push_back({"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), k_flux});
+    for (const auto& line : k_lines) out.columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
+    for (const auto& line : k_lines)
+      out.columns.push_back({std::string(line.name) + "_FLUX", 'E', 1, "10**-17 erg s-1 cm-2"});
+    for (const auto& filter : wanted.filters) {
+      out.columns.push_back({magnitude_column(filter), 'E', 1, "mag"});
+      out.columns.push_back({magnitude_column(filter) + "_CONT", 'E', 1, "mag"});
+    }
+    out.columns.push_back({"FLAGS", 'J', 1, ""});
+    return out;
+  }
+
+  void paint(std::size_t first, std::size_t count, SpectraFileWriter& out) {
+    const Spectra galaxies = in.read(first, count, wanted.options.matrix);
+    const Lines lines = lines_of(galaxies, first);
+    const Matrix<double> widths = widths_of(first, count);
+    const std::size_t k_draws = repeats(), n = count * k_draws;
+    Spectra s = repeat(galaxies, k_draws, first);
+    Matrix<double> strength(n, k_n_lines), sigma(n, k_n_lines), bands(n, k_n_bands);
+    PaintSpectraOptions options = wanted.options;
+    options.first_row = first;
+    options.draw.resize(n);
+    for (std::size_t r = 0; r < n; ++r) {
+      const std::size_t i = r / k_draws, k = r % k_draws;
+      std::ranges::copy(lines.strength[k].row(i), strength.row(r).begin());
+      std::ranges::copy(widths.row(i), sigma.row(r).begin());
+      std::ranges::copy(lines.bands.row(i), bands.row(r).begin());
+      options.draw[r] = static_cast<std::uint32_t>(k);
+      s.flags[r] = lines.flags[i];
+    }
+    const SpectrumNoise noise = options.noise;
+    options.noise = SpectrumNoise::none;  // after the magnitudes, which may scale the light
+    Matrix<double> fluxes = paint_spectra(s, strength, sigma, pool, options);
+    Matrix<double> total(n, wanted.filters.size()), continuum(n, wanted.filters.size());
+    if (!wanted.filters.empty()) photometry(s, fluxes, total, continuum);
+    options.noise = noise;
+    add_spectrum_noise(s, pool, options);
+    write(out, first * k_draws, s, fluxes, bands, options.draw, total, continuum);
+  }
+
+  void count(const Spectra& s) {
+    for (const auto flags : s.flags) {
+      fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
+      flagged += flags != 0 ? 1 : 0;
+      for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
+    }
+  }
+
+  const Settings& settings;
+  Console& console;
+  PaintSettings wanted;
+  SpectraFileReader in;
+  std::optional<Model> model;
+  std::optional<TableReader> table;
+  WorkerPool pool;
+  std::vector<std::size_t> counts = std::vector<std::size_t>(k_flags.size(), 0);
+  std::size_t fatal = 0, flagged = 0;
+
+ private:
+  const TableReader& strengths() const { return table ? *table : in.table(); }
+
+  void open_table() {
+    if (settings.is_set("table")) table.emplace(settings.text("table"));
+    const std::string name = settings.is_set("table") ? settings.text("table") : settings.positionals()[0];
+    if (strengths().rows() != in.rows())
+      throw Error(ErrorKind::input, "'" + name + "' has other rows than the spectra",
+                  {std::to_string(strengths().rows()), std::to_string(in.rows()), ""});
+    std::size_t found = 0;
+    for (const auto& line : k_lines) found += strengths().has_column(std::string(line.name) + wanted.suffix) ? 1U : 0U;
+    if (found == 0)
+      throw Error(ErrorKind::input, "'" + name + "' has no lines to paint",
+                  {"", "columns like HALPHA" + wanted.suffix, "--from model predicts them."});
+  }
+
+  Lines lines_of(const Spectra& s, std::size_t first) {
+    const std::size_t n = s.z.size();
+    Lines out;
+    out.bands = Matrix<double>(n, k_n_bands);
+    pool.for_shards(n, [&](std::size_t i) {
+      const auto bands =
+          continuum_bands(s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i), continuum_of(s).row(i), s.z[i]);
+      std::ranges::copy(bands, out.bands.row(i).begin());
+    });
+    if (model) {
+      Galaxies g;
+      g.n = n;
+      g.targetid = s.targetid;
+      g.survey = s.survey;
+      g.program = s.program;
+      g.z = s.z;
+      g.band_flux = out.bands;
+      g.conventions = in.table().conventions();
+      Prediction p = model->predict(g, pool, {.draws = wanted.draws, .seed = settings.seed(), .first_row = first});
+      out.flags = p.flags;
+      if (wanted.draws == 0) out.strength.push_back(std::move(p.ew));
+      for (std::size_t k = 0; k < wanted.draws; ++k) {
+        out.strength.emplace_back(n, k_n_lines);
+        for (std::size_t i = 0; i < n; ++i)
+          for (std::size_t l = 0; l < k_n_lines; ++l)
+            out.strength[k](i, l) = static_cast<double>(p.draws(i, l * wanted.draws + k));
+      }
+      return out;
+    }
+    out.flags.assign(n, s.targetid.empty() ? k_id_is_row : 0);
+    if (table && table->has_column("TARGETID") && !s.targetid.empty()) {
+      const auto ids = table->read_integers("TARGETID", first, n);
+      for (std::size_t i = 0; i < n; ++i)
+        if (ids[i] != s.targetid[i])
+          throw Error(ErrorKind::input, "the table's rows are not those of the spectra",
+                      {fmt::format("TARGETID {} in row {}", ids[i], first + i), std::to_string(s.targetid[i]),
+                       "Bring the table into the order of the spectra."});
+    }
+    out.strength.emplace_back(n, k_n_lines);
+    for (std::size_t l = 0; l < k_n_lines; ++l) {
+      const std::string column = std::string(k_lines[l].name) + wanted.suffix;
+      if (!strengths().has_column(column)) continue;  // not painted; weak partners follow their strong lines
+      const auto values = strengths().read_column(column, first, n);
+      for (std::size_t i = 0; i < n; ++i) out.strength[0](i, l) = values(i, 0);
+    }
+    return out;
+  }
+
+  static const Matrix<double>& continuum_of(const Spectra& s) { return s.continuum.empty() ? s.flux : s.continuum; }
+
+  Matrix<double> widths_of(std::size_t first, std::size_t n) const {
+    Matrix<double> out(n, k_n_lines);
+    Matrix<double> column;
+    if (!wanted.sigma_column.empty()) column = in.table().read_column(wanted.sigma_column, first, n);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t l = 0; l < k_n_lines; ++l) {
+        out(i, l) = column.empty() ? wanted.sigma_v[l] : column(i, column.cols() == k_n_lines ? l : 0);
+        if (!(out(i, l) >= 0))
+          throw Error(ErrorKind::input, fmt::format("a width is not positive in row {}", first + i),
+                      {fmt::format("{} = {}", wanted.sigma_column, out(i, l)), "km/s, 0 or more", ""});
+      }
+    return out;
+  }
+
+  /// Every row k times, one after the other.
+  static Spectra repeat(const Spectra& s, std::size_t k, std::size_t first) {
+    const std::size_t n = s.z.size() * k;
+    Spectra out;
+    const auto matrix = [&](const auto& from) {
+      std::decay_t<decltype(from)> to(from.empty() ? 0 : n, from.cols());
+      for (std::size_t r = 0; r < to.rows(); ++r) std::ranges::copy(from.row(r / k), to.row(r).begin());
+      return to;
+    };
+    const auto vector = [&](const auto& from) {
+      std::decay_t<decltype(from)> to;
+      for (std::size_t r = 0; r < (from.empty() ? 0 : n); ++r) to.push_back(from[r / k]);
+      return to;
+    };
+    out.wave_obs = s.wave_obs.rows() == 1 ? s.wave_obs : matrix(s.wave_obs);
+    out.continuum = matrix(continuum_of(s));
+    out.ivar = matrix(s.ivar);
+    out.mask = matrix(s.mask);
+    out.resolution = matrix(s.resolution);
+    out.targetid = vector(s.targetid);
+    if (out.targetid.empty())
+      for (std::size_t r = 0; r < n; ++r) out.targetid.push_back(static_cast<std::int64_t>(first + r / k));
+    out.survey = vector(s.survey);
+    out.program = vector(s.program);
+    out.z = vector(s.z);
+    out.ebv = vector(s.ebv);
+    out.flags.assign(n, 0);
+    return out;
+  }
+
+  void photometry(Spectra& s, Matrix<double>& fluxes, Matrix<double>& total, Matrix<double>& continuum) {
+    MagnitudeOptions options = wanted.magnitudes;
+    options.lines = wanted.options.lines;
+    options.lines.strength = Strength::flux;  // as painted
+    options.lines.atomic_doublets = false;
+    pool.for_shards(s.z.size(), [&](std::size_t i) {
+      const auto wave = s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i);
+      LineLight light;
+      light.z = s.z[i];
+      std::ranges::copy(fluxes.row(i), light.strength.begin());
+      const Magnitudes m = magnitudes(wanted.filters, wave, s.continuum.row(i), light, options);
+      if (m.outside) s.flags[i] |= k_filter_outside;
+      std::ranges::copy(m.total, total.row(i).begin());
+      std::ranges::copy(m.continuum, continuum.row(i).begin());
+      if (options.total != LineTotal::keep) return;
+      // The reference keeps its magnitude: all light is scaled by what the lines would have added there.
+      MagnitudeOptions add = options;
+      add.total = LineTotal::add;
+      const double added = magnitudes(wanted.filters, wave, s.continuum.row(i), light, add).total[options.reference];
+      if (added == m.continuum[options.reference]) return;
+      const double factor = std::pow(10.0, 0.4 * (added - m.total[options.reference]));
+      for (auto* plane : {&s.continuum, &s.lines, &s.flux, &fluxes})
+        for (double& v : plane->row(i)) v *= factor;
+    });
+  }
+
+  void write(SpectraFileWriter& out, std::size_t first, Spectra& s, const Matrix<double>& fluxes,
+             const Matrix<double>& bands, const std::vector<std::uint32_t>& draw, const Matrix<double>& total,
+             const Matrix<double>& continuum) {
+    const std::size_t n = s.z.size();
+    count(s);
+    out.write(first, s);
+    out.write("BAND_FLUX", first, std::span<const double>(bands.flat()));
+    if (wanted.draws > 0) {
+      const std::vector<std::int32_t> numbers(draw.begin(), draw.end());
+      out.write("DRAW", first, std::span<const std::int32_t>(numbers));
+    }
+    Matrix<double> ew(n, k_n_lines);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto level = continuum_levels(s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i), s.continuum.row(i), s.z[i]);
+      for (std::size_t l = 0; l < k_n_lines; ++l)
+        ew(i, l) = level[l] > 0 ? fluxes(i, l) / level[l] / (1 + s.z[i]) : std::nan("");
+    }
+    const auto column = [&](const std::string& name, const Matrix<double>& from, std::size_t j) {
+      std::vector<float> values(n);
+      for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(from(i, j));
+      out.write(name, first, std::span<const float>(values));
+    };
+    for (std::size_t l = 0; l < k_n_lines; ++l) {
+      column(std::string(k_lines[l].name) + "_EW", ew, l);
+      column(std::string(k_lines[l].name) + "_FLUX", fluxes, l);
+    }
+    for (std::size_t k = 0; k < wanted.filters.size(); ++k) {
+      column(magnitude_column(wanted.filters[k]), total, k);
+      column(magnitude_column(wanted.filters[k]) + "_CONT", continuum, k);
+    }
+  }
+};
+
+int run(const Settings& settings, Console& console) {
+  if (!settings.is_set("output"))
+    throw Error(ErrorKind::usage, "no output given", {"", "", "-o spectra.fits names it."});
+  Job job(settings, console);
+  const std::string& output = settings.text("output");
+  const SpectraLayout layout = job.layout();
+  if (settings.flag("dry_run")) {
+    const SpectraPlanes& p = layout.planes;
+    const int planes = 3 + p.ivar + p.mask + (p.resolution ? static_cast<int>(k_n_diagonals) : 0);
+    console.info(fmt::format("would paint {} spectra of {} pixels into {} ({:.1f} MB)", layout.rows, layout.pixels,
+                             output,
+                             4e-6 * planes * static_cast<double>(layout.rows) * static_cast<double>(layout.pixels)));
+    return 0;
+  }
+  SpectraFileWriter out(output, layout, job.in.table().conventions(), settings.flag("overwrite"));
+  const std::size_t galaxies = std::max<std::size_t>(job.wanted.chunk / job.repeats(), 1);
+  {
+    Progress bar(console, "painting", "spectra", static_cast<double>(job.rows()));
+    for (std::size_t first = 0; first < job.in.rows(); first += galaxies) {
+      check_interrupt();
+      const std::size_t count = std::min(galaxies, job.in.rows() - first);
+      job.paint(first, count, out);
+      bar.update(static_cast<double>((first + count) * job.repeats()));
+    }
+  }
+  const std::string summary = flag_counts(job.counts);
+  if (settings.flag("strict") && job.flagged > 0)
+    throw Error(ErrorKind::input, fmt::format("--strict: {} of {} spectra are flagged", job.flagged, job.rows()),
+                {summary, "no flag", "Nothing was written."});
+  Provenance provenance = provenance_of(settings);
+  provenance.add_input(settings.positionals()[0]);
+  if (settings.is_set("table")) provenance.add_input(settings.text("table"));
+  for (const auto& filter : settings.list("filters")) provenance.add_input(filter);
+  if (job.model) provenance.model_hash = job.model->hash();
+  out.commit(provenance);
+  console.info(fmt::format("{}: {} spectra of {} pixels{}", output, job.rows(), layout.pixels,
+                           summary.empty() ? ", no flags" : "; flags: " + summary));
+  if (job.fatal > 0 && !settings.flag("allow_partial")) {
+    console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", job.fatal));
+    return exit_code(ErrorKind::numeric);
+  }
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_paint;
+const Verb k_paint{
+    "paint", "put lines on spectra of starlight",
+    "starglow paint continua.fits -o spectra.fits\n"
+    "starglow paint continua.fits -o spectra.fits --draws 8 --noise desi --resolution 3000\n"
+    "starglow paint continua.fits -o spectra.fits --from ew --table lines.fits --sigma-v balmer=90,forbidden=120\n"
+    "starglow paint continua.fits -o spectra.fits --filters g.ecsv,r.ecsv --total keep:r",
+    declare_paint, run};
+
+}  // namespace starglow::cli

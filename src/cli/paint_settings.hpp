@@ -1,0 +1,32 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/settings.hpp"
+#include "starglow/paint_spectra.hpp"
+#include "starglow/photometry.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+
+/// What `paint` was asked for, checked.
+struct PaintSettings {
+  bool from_model = true;
+  std::string suffix = "_EW";  ///< of the columns that hold the strengths
+  PaintSpectraOptions options{};
+  std::vector<Filter> filters;
+  MagnitudeOptions magnitudes{};
+  std::size_t draws = 0, chunk = 64;
+  std::array<double, k_n_lines> sigma_v{};  ///< km/s
+  std::string sigma_column;                 ///< "" = sigma_v
+};
+
+void declare_paint(OptionSet& options);
+PaintSettings paint_settings(const Settings& settings);
+
+/// "MAG_LSST2023_R" of a filter.
+std::string magnitude_column(const Filter& filter);
+
+}  // namespace starglow::cli

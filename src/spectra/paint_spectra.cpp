@@ -1,0 +1,146 @@
+#include "starglow/paint_spectra.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "starglow/error.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/random.hpp"
+#include "starglow/side_bands.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+// log sigma at 3700 + 400 i A relative to 6500 A: what tools/fit_desi_noise.py prints for the two coadds of fastspecfit
+// and one spectrum of the DESI early data release.
+constexpr std::array<double, 16> k_noise_nodes{1.885,  0.989,  0.729,  0.424,  0.328,  0.367,  0.144,  0.000,
+                                               -0.110, -0.121, -0.149, -0.358, -0.484, -0.450, -0.300, -0.107};
+constexpr double k_noise_start = 3700, k_noise_step = 400, k_sky_flux = 1.81;
+
+void check(const Spectra& s, const MatrixView<const double>& strength, const MatrixView<const double>& sigma_v,
+           const PaintSpectraOptions& options) {
+  const std::size_t n = s.continuum.rows();
+  const auto refuse = [](const std::string& what, std::string seen, std::string wanted) {
+    throw Error(ErrorKind::usage, what, {std::move(seen), std::move(wanted), ""});
+  };
+  if (s.continuum.cols() != s.pixels()) refuse("a batch to paint has no continuum on its grid", "", "a continuum");
+  if (s.z.size() != n) refuse("a batch to paint has no redshifts", std::to_string(s.z.size()), std::to_string(n));
+  for (const auto* m : {&strength, &sigma_v})
+    if (m->rows() != n || m->cols() != k_n_lines)
+      refuse("strengths or widths do not fit the spectra",
+             std::to_string(m->rows()) + " x " + std::to_string(m->cols()), std::to_string(n) + " x 10");
+  if (options.matrix && s.resolution.rows() != n) refuse("the spectra have no resolution matrices", "", "RESOLUTION");
+  if (options.noise == SpectrumNoise::ivar && s.ivar.rows() != n) refuse("the spectra have no ivar", "", "IVAR");
+  if (!options.draw.empty() && options.draw.size() != n)
+    refuse("numbers of draws do not fit the spectra", std::to_string(options.draw.size()), std::to_string(n));
+  if (!(options.noise_level >= 0)) refuse("a noise level is negative", std::to_string(options.noise_level), ">= 0");
+}
+
+/// What can be painted of the strengths of a row; its flags.
+std::int32_t choose(const PixelGrid& grid, LineLight& light, std::span<const double> strength,
+                    const PaintOptions& options) {
+  std::int32_t flags = 0;
+  if (!(std::isfinite(light.z) && light.z > -1)) return k_nonfinite;
+  for (std::size_t l = 0; l < k_n_lines; ++l) {
+    const double wave = k_lines[l].wave_vac * (1 + light.z);
+    if (!(wave > grid.front() && wave < grid.back())) flags |= k_line_outside;
+    if (!std::isfinite(strength[l])) return flags | k_nonfinite;
+    light.strength[l] = strength[l];
+    if (options.strength != Strength::ew || light.continuum[l] > 0) continue;
+    // Only what falls on the spectrum is missed.
+    if (strength[l] != 0 && wave > grid.front() && wave < grid.back()) flags |= k_poor_continuum;
+    light.strength[l] = 0;
+  }
+  return flags;
+}
+
+void add_noise(Spectra& s, std::size_t i, const PaintSpectraOptions& options) {
+  const std::int64_t id = s.targetid.empty() ? static_cast<std::int64_t>(options.first_row + i)
+                                             : object_id(s.targetid[i], s.survey.empty() ? "" : s.survey[i],
+                                                         s.program.empty() ? "" : s.program[i]);
+  const RandomObject random(options.seed, Stream::spectrum_noise, id);
+  const std::uint32_t draw = options.draw.empty() ? 0 : options.draw[i];
+  const auto wave = s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i);
+  for (std::size_t j = 0; j < s.pixels(); ++j) {
+    if (options.noise == SpectrumNoise::desi) s.ivar(i, j) = desi_ivar(wave[j], s.flux(i, j), options.noise_level);
+    if (const double ivar = s.ivar(i, j); ivar > 0)
+      s.flux(i, j) += random.normal(draw, static_cast<std::uint32_t>(j)) / std::sqrt(ivar);
+  }
+}
+
+}  // namespace
+
+std::array<double, k_n_bands> continuum_bands(std::span<const double> wave, std::span<const double> continuum,
+                                              double z) {
+  std::array<double, k_n_bands> out{};
+  for (std::size_t b = 0; b < k_n_bands; ++b)
+    out[b] = z > -1 ? window_mean(wave, continuum, band_lo(b) * (1 + z), band_hi(b) * (1 + z)) : k_nan;
+  return out;
+}
+
+std::array<double, k_n_lines> continuum_levels(std::span<const double> wave, std::span<const double> continuum,
+                                               double z) {
+  std::array<double, k_n_lines> out{};
+  for (std::size_t l = 0; l < k_n_lines; ++l)
+    out[l] = z > -1 ? side_band_continuum(wave, continuum, z, static_cast<Line>(l)) : k_nan;
+  return out;
+}
+
+double desi_ivar(double wave, double flux, double level) noexcept {
+  if (!(wave >= 3600 && wave <= 9824.4) || !std::isfinite(flux) || !(level > 0)) return 0;
+  const double at =
+      std::clamp((wave - k_noise_start) / k_noise_step, 0.0, static_cast<double>(k_noise_nodes.size() - 1));
+  const auto k = std::min(static_cast<std::size_t>(at), k_noise_nodes.size() - 2);
+  const double log_shape = k_noise_nodes[k] + (at - static_cast<double>(k)) * (k_noise_nodes[k + 1] - k_noise_nodes[k]);
+  const double sigma = level * std::exp(log_shape);
+  return 1 / (sigma * sigma * (1 + std::max(flux, 0.0) / k_sky_flux));
+}
+
+void add_spectrum_noise(Spectra& s, WorkerPool& pool, const PaintSpectraOptions& options) {
+  if (options.noise == SpectrumNoise::none) return;
+  if (options.noise == SpectrumNoise::desi) s.ivar = Matrix<double>(s.flux.rows(), s.pixels());
+  pool.for_shards(s.flux.rows(), [&](std::size_t i) { add_noise(s, i, options); });
+}
+
+Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, MatrixView<const double> sigma_v,
+                             WorkerPool& pool, const PaintSpectraOptions& options) {
+  check(s, strength, sigma_v, options);
+  const std::size_t n = s.continuum.rows(), m = s.pixels();
+  s.lines = Matrix<double>(n, m);
+  s.flux = Matrix<double>(n, m);
+  s.flags.resize(n, 0);
+  Matrix<double> fluxes(n, k_n_lines);
+  if (n == 0) return fluxes;
+  const PixelGrid common = PixelGrid::from_centres(s.wave_obs.row(0));
+  pool.for_shards(n, [&](std::size_t i) {
+    const bool own = s.wave_obs.rows() > 1;
+    const PixelGrid grid = own ? PixelGrid::from_centres(s.wave_obs.row(i)) : common;
+    LineLight light;
+    light.z = s.z[i];
+    std::copy_n(sigma_v.row(i).begin(), k_n_lines, light.sigma_v.begin());
+    if (options.lines.strength == Strength::ew)
+      light.continuum = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z);
+    s.flags[i] |= (s.flags[i] & k_fatal_flags) != 0 ? 0 : choose(grid, light, strength.row(i), options.lines);
+    const auto lines = s.lines.row(i), flux = s.flux.row(i), continuum = std::span(s.continuum.row(i));
+    if ((s.flags[i] & k_fatal_flags) != 0) {
+      std::fill(lines.begin(), lines.end(), k_nan);
+      std::fill(flux.begin(), flux.end(), k_nan);
+      std::fill(fluxes.row(i).begin(), fluxes.row(i).end(), k_nan);
+      return;
+    }
+    Instrument instrument{.resolving_power = options.resolving_power};
+    if (options.matrix) instrument.matrix = {s.resolution.row(i).data(), k_n_diagonals, m};
+    paint(grid, light, lines, options.lines, instrument);
+    const auto f = line_fluxes(light, options.lines);
+    std::copy(f.begin(), f.end(), fluxes.row(i).begin());
+    for (std::size_t j = 0; j < m; ++j) flux[j] = lines[j] == 0 ? continuum[j] : continuum[j] + lines[j];
+  });
+  add_spectrum_noise(s, pool, options);
+  return fluxes;
+}
+
+}  // namespace starglow
