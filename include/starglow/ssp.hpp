@@ -47,4 +47,8 @@ bool has_nebular_lines(const SspGrid& grid);
 /// check_ssp() refuses. (files)
 SspGrid read_ssp(const std::filesystem::path& path);
 
+/// The grid of the emulator inside the library: 13 metallicities of 0.004 to 0.05, 94 ages, 761 wavelengths of 1000 to
+/// 25000 A, 20 A apart in the optical (models/ssp.md). (files)
+SspGrid shipped_ssp();
+
 }  // namespace starglow

@@ -40,6 +40,8 @@
 #include "starglow/spectra_reader.hpp"
 #include "starglow/spectrum.hpp"
 #include "starglow/ssp.hpp"
+#include "starglow/star_bands.hpp"
+#include "starglow/star_photometry.hpp"
 #include "starglow/stars.hpp"
 #include "starglow/table.hpp"
 #include "starglow/templates.hpp"
