@@ -22,4 +22,7 @@ double luminosity_distance_slope(double z, const Cosmology& cosmology = {}) noex
 /// (observed frame), D_L in Mpc.
 double log_lum(double band_flux_9, double z, const Cosmology& cosmology = {}) noexcept;
 
+/// d log_lum / dz at fixed flux.
+double log_lum_slope(double z, const Cosmology& cosmology = {}) noexcept;
+
 }  // namespace starglow

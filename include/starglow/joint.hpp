@@ -49,9 +49,10 @@ struct JointHead {
   /// outputs (n_outputs()): averaged over the members. y_mean, y_scale (8): of asinh EW.
   LineDistribution distribution(std::span<const double> outputs, std::span<const double> y_mean,
                                 std::span<const double> y_scale) const;
-  /// Derivative of the calibrated median t of each line with respect to the outputs, (8, n_outputs()).
-  Matrix<double> median_slopes(std::span<const double> outputs, std::span<const double> y_mean,
-                               std::span<const double> y_scale) const;
+  /// Derivative of the quantile t of each line at probability p, before calibration, with respect to the outputs:
+  /// (8, n_outputs()). The calibrated median has the same.
+  Matrix<double> quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
+                                 std::span<const double> y_scale, double p = 0.5) const;
   /// Error(model) unless shapes, rows of length 1 and positive slopes.
   void check() const;
 };

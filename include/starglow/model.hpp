@@ -64,6 +64,13 @@ struct Prediction {
   std::vector<std::int32_t> flags;  ///< (n)
 };
 
+/// Derivatives of the answers of n galaxies with respect to the twelve band fluxes (A per flux unit) and, thirteenth,
+/// the redshift (A): (n, 10 * 13), line-major. p16, p84 empty for point models.
+inline constexpr std::size_t k_n_slopes = k_n_bands + 1;
+struct Derivatives {
+  Matrix<double> ew, p16, p84;
+};
+
 /// A trained model: immutable, cheap to copy, safe to share between threads.
 class Model {
  public:
@@ -110,6 +117,8 @@ class Model {
   /// joint: of the median. NaN where predict() has no answer; 0 for a missing band. Error(model): kinds knn and llr,
   /// whose answers jump where a neighbour changes.
   Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// The same of all answers, and with respect to the redshift too. A missing redshift has derivative 0.
+  Derivatives derivatives(const Galaxies& galaxies, WorkerPool& pool) const;
   /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
   Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;
   /// Gradient with respect to the band fluxes (n, 12) of sum(d_ew . ew), d_ew (n, 10).
@@ -123,7 +132,7 @@ class Model {
   struct Answer;
   template <class T>
   void predict_shard(const Galaxies&, const ConventionReport&, Shard, const PredictOptions&, const Answer&) const;
-  Prediction answer(const Galaxies&, WorkerPool&, const PredictOptions&, Matrix<double>* jacobian,
+  Prediction answer(const Galaxies&, WorkerPool&, const PredictOptions&, Derivatives* slopes,
                     std::vector<LineDistribution>* distributions) const;
   std::shared_ptr<const Compiled> compiled_;
 };

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace starglow {
 namespace {
@@ -42,6 +43,12 @@ double luminosity_distance_slope(double z, const Cosmology& c) noexcept {
 double log_lum(double band_flux_9, double z, const Cosmology& cosmology) noexcept {
   const double d = luminosity_distance(z, cosmology);
   return std::log10(band_flux_9 * (1.0 + z) * d * d);
+}
+
+double log_lum_slope(double z, const Cosmology& c) noexcept {
+  // D_L = (1+z) D_C, dD_C/dz = c / (H0 E(z))
+  const double a = 1.0 + z, hubble = std::sqrt(c.om0 * a * a * a + (1.0 - c.om0));
+  return (3.0 / a + 2.0 * a * (k_light_speed_km_s / c.h0) / (hubble * luminosity_distance(z, c))) / std::numbers::ln10;
 }
 
 }  // namespace starglow

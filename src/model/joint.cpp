@@ -122,22 +122,22 @@ LineDistribution JointHead::distribution(std::span<const double> outputs, std::s
   return d;
 }
 
-Matrix<double> JointHead::median_slopes(std::span<const double> outputs, std::span<const double> y_mean,
-                                        std::span<const double> y_scale) const {
-  // The calibrated median is the raw one plus a constant. Implicit differentiation of cdf(median) = 1/2.
+Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
+                                          std::span<const double> y_scale, double p) const {
+  // Implicit differentiation of cdf(t) = p.
   const LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
   Matrix<double> out(k_n, n_outputs());
   for (std::size_t j = 0; j < k_n; ++j) {
-    const double median = d.quantile(j, 0.5), density = d.density(j, median);
+    const double t = d.quantile(j, p), density = d.density(j, t);
     double mean_cdf = 0;
     std::array<double, LineDistribution::k_max_components> cdf{};
     for (std::size_t c = 0; c < components; ++c) {
-      cdf[c] = normal_cdf((median - d.mean[c][j]) / d.sd[c][j]);
+      cdf[c] = normal_cdf((t - d.mean[c][j]) / d.sd[c][j]);
       mean_cdf += d.weight[c] * cdf[c];
     }
     for (std::size_t c = 0; c < components; ++c) {
-      const double z = (median - d.mean[c][j]) / d.sd[c][j];
-      const double share = d.weight[c] * normal_density(z) / d.sd[c][j] / density;  // d median / d mean
+      const double z = (t - d.mean[c][j]) / d.sd[c][j];
+      const double share = d.weight[c] * normal_density(z) / d.sd[c][j] / density;  // d t / d mean
       out(j, c * k_n + j) = share * y_scale[j];
       const double free_sd = d.sd[c][j] - y_scale[j] * k_min_sd;  // d sd / d log(sd - min)
       out(j, (components + c) * k_n + j) = share * z * free_sd;

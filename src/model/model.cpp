@@ -9,6 +9,7 @@
 #include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
 #include "model/masking.hpp"
+#include "model/slopes.hpp"
 #include "starglow/error.hpp"
 #include "starglow/flags.hpp"
 #include "starglow/random.hpp"
@@ -146,7 +147,7 @@ ConventionReport Model::compare(const Conventions& table) const {
 /// Where the answers of a shard go.
 struct Model::Answer {
   Prediction& out;
-  Matrix<double>* jacobian;                      ///< or null
+  Derivatives* slopes;                           ///< or null
   std::vector<LineDistribution>* distributions;  ///< or null
 };
 
@@ -252,19 +253,18 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       continue;
     }
     const NetworkBank& bank = c.bank(full);
-    const auto outputs = c.run<T>(full, g, rows, group < 2, group < 3, into.jacobian != nullptr,
+    const auto outputs = c.run<T>(full, g, rows, group < 2, group < 3, into.slopes != nullptr,
                                   options.out_of_domain == OutOfDomain::clip);
-    const std::size_t n_in = bank.shape.n_in(), n_lines = bank.outputs.size(), n_columns = outputs.t.cols();
+    const std::size_t n_lines = bank.outputs.size();
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::size_t row = rows[r];
       if (outputs.outside[r] != 0) out.flags[row] |= k_out_of_domain;
       if (outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::nan) continue;
       const bool prior = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::prior;
       std::array<double, k_n_lines> t{};
-      Matrix<double> slopes;
+      LineDistribution d;
       if (bank.joint) {
-        const LineDistribution d =
-            prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
+        d = prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
         std::copy(d.median.begin(), d.median.end(), t.begin());
         LineDistribution::PerLine ew, p16, p84;
         const auto& kernel = kernels::active().mixture;
@@ -285,7 +285,6 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           draw_lines(d, *bank.joint, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
-        if (into.jacobian != nullptr) slopes = bank.joint->median_slopes(outputs.t.row(r), bank.y_mean, bank.y_scale);
       } else {
         for (std::size_t j = 0; j < n_lines; ++j) {
           t[j] = bank.y_mean[j] + (prior ? 0.0 : bank.y_scale[j] * outputs.t(r, j));
@@ -303,34 +302,24 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         std::transform(draws.begin() + at(strong), draws.begin() + at(strong + 1), draws.begin() + at(weak),
                        [by = static_cast<float>(ratio)](float ew) { return ew / by; });
       });
-      if (into.jacobian == nullptr) continue;
+      if (into.slopes == nullptr) continue;
       const auto flux = usable_bands(g, row);
-      for (std::size_t j = 0; j < n_lines; ++j) {
-        const std::size_t line = bank.outputs[j];
-        // d sinh(max(t, 0)) / dt, and the slope of t along each output
-        const double outer = bank.joint && t[j] < 0 ? 0.0 : std::cosh(t[j]);
-        std::array<double, 2 * (FeatureRecipe::k_n_ratios + 2) + 1> d_x{};
-        for (std::size_t o = 0; o < n_columns; ++o) {
-          const double along = bank.joint ? slopes(j, o) : o == j ? bank.y_scale[j] : 0.0;
-          if (along == 0) continue;
-          for (std::size_t i = 0; i < n_in; ++i) d_x[i] += outer * along * outputs.dt(r, o * n_in + i);
-        }
-        features_vjp(bank.features, flux, std::span(d_x).first(n_in),
-                     into.jacobian->row(row).subspan(line * k_n_bands, k_n_bands));
-      }
-      derive_partners(bank.outputs, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
-        for (std::size_t b = 0; b < k_n_bands; ++b)
-          (*into.jacobian)(row, weak* k_n_bands + b) = (*into.jacobian)(row, strong * k_n_bands + b) / ratio;
-      });
+      write_slopes(bank,
+                   {.t = outputs.t.row(r),
+                    .dt = outputs.dt.row(r),
+                    .flux = flux,
+                    .z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row],
+                    .distribution = bank.joint ? &d : nullptr},
+                   c.ew_ratio, row, *into.slopes);
     }
   }
 }
 
-Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptions& options, Matrix<double>* jacobian,
+Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptions& options, Derivatives* slopes,
                          std::vector<LineDistribution>* distributions) const {
   if (g.n > 0 && g.band_flux.rows() != g.n) throw Error(ErrorKind::input, "the table has no column BAND_FLUX");
   const bool joint = has_distribution();
-  if (jacobian != nullptr && compiled_->neighbours)
+  if (slopes != nullptr && compiled_->neighbours)
     throw Error(ErrorKind::model, "a model of neighbours has no derivatives",
                 {"kind " + parts().kind, "joint, mlp or k24", ""});
   if (!joint && (options.draws > 0 || distributions != nullptr))
@@ -341,17 +330,17 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   Prediction out;
   out.ew = Matrix<double>(g.n, k_n_lines, nan);
   out.flags.assign(g.n, 0);
-  if (joint && jacobian == nullptr && distributions == nullptr) {
+  if (joint && slopes == nullptr && distributions == nullptr) {
     out.p16 = Matrix<double>(g.n, k_n_lines, nan);
     out.p84 = Matrix<double>(g.n, k_n_lines, nan);
   }
   if (options.draws > 0)
     out.draws = Matrix<float>(g.n, k_n_lines * options.draws, std::numeric_limits<float>::quiet_NaN());
   if (distributions != nullptr) distributions->assign(g.n, LineDistribution{.components = 0});
-  const Answer into{out, jacobian, distributions};
+  const Answer into{out, slopes, distributions};
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
     const Shard rows = shard(k, g.n, k_shard_rows);
-    if (options.float64 || jacobian != nullptr)
+    if (options.float64 || slopes != nullptr)
       predict_shard<double>(g, report, rows, options, into);
     else
       predict_shard<float>(g, report, rows, options, into);
@@ -373,9 +362,20 @@ Matrix<float> Model::sample(const Galaxies& g, std::size_t draws, std::uint64_t 
   return answer(g, pool, {.draws = draws, .seed = seed}, nullptr, nullptr).draws;
 }
 
+Derivatives Model::derivatives(const Galaxies& g, WorkerPool& pool) const {
+  const Matrix<double> none(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN());
+  Derivatives out{none, has_distribution() ? none : Matrix<double>(), has_distribution() ? none : Matrix<double>()};
+  (void)answer(g, pool, {}, &out, nullptr);
+  return out;
+}
+
 Matrix<double> Model::jacobian(const Galaxies& g, WorkerPool& pool) const {
-  Matrix<double> jac(g.n, k_n_lines * k_n_bands, std::numeric_limits<double>::quiet_NaN());
-  (void)answer(g, pool, {}, &jac, nullptr);
+  Derivatives all{Matrix<double>(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}};
+  (void)answer(g, pool, {}, &all, nullptr);
+  Matrix<double> jac(g.n, k_n_lines * k_n_bands);
+  for (std::size_t i = 0; i < g.n; ++i)
+    for (std::size_t k = 0; k < k_n_lines * k_n_bands; ++k)
+      jac(i, k) = all.ew(i, k / k_n_bands * k_n_slopes + k % k_n_bands);
   return jac;
 }
 

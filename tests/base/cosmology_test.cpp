@@ -22,6 +22,11 @@ TEST(Cosmology, EinsteinDeSitterHasAClosedForm) {
   }
 }
 
+TEST(Cosmology, SlopeOfTheLuminosityIsThatOfItsDifferences) {
+  for (const double z : {0.01, 0.15, 0.9, 3.0})
+    EXPECT_NEAR(log_lum_slope(z), (log_lum(2.0, z + 1e-6) - log_lum(2.0, z - 1e-6)) / 2e-6, 1e-7 * log_lum_slope(z));
+}
+
 TEST(Cosmology, BadRedshiftsAreNaN) {
   EXPECT_TRUE(std::isnan(luminosity_distance(-0.1)));
   EXPECT_TRUE(std::isnan(luminosity_distance(std::numeric_limits<double>::quiet_NaN())));

@@ -148,10 +148,27 @@ TEST(JointHead, MedianSlopesByTheHarness) {
     return out;
   };
   op.jacobian = [&](const test::Vector& o) {
-    const auto m = head.median_slopes(o, mean, scale);
+    const auto m = head.quantile_slopes(o, mean, scale);
     return test::Vector(m.flat().begin(), m.flat().end());
   };
   test::expect_derivative(op, some_outputs(head.n_outputs(), 7), {.check_nan = false});
+  // The outer quantiles, before calibration.
+  for (const double p : {k_p16, k_p84}) {
+    op.value = [&](const test::Vector& o) {
+      JointHead plain = head;
+      plain.shift.assign(k_n, 0.0);
+      plain.slope.assign(k_n, 1.0);
+      const auto d = plain.distribution(o, mean, scale);
+      test::Vector out;
+      for (std::size_t j = 0; j < k_n; ++j) out.push_back(d.quantile(j, p));
+      return out;
+    };
+    op.jacobian = [&](const test::Vector& o) {
+      const auto m = head.quantile_slopes(o, mean, scale, p);
+      return test::Vector(m.flat().begin(), m.flat().end());
+    };
+    test::expect_derivative(op, some_outputs(head.n_outputs(), 7), {.check_nan = false});
+  }
   head.slope[3] = 0;
   EXPECT_THROW(head.check(), Error);
   head.slope[3] = 1;

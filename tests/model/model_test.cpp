@@ -91,6 +91,45 @@ TEST(Model, JacobianOfBothSiblingsByTheHarness) {
     }
 }
 
+// EW, p16 and p84 along the twelve fluxes and the redshift.
+TEST(Model, DerivativesOfAllAnswersByTheHarness) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  const Galaxies base = test::example_galaxies(2);
+  for (const bool luminosity : {true, false})
+    for (std::size_t row = 0; row < base.n; ++row) {
+      const auto galaxy = [&](const test::Vector& x) {
+        const std::size_t rows[]{row};
+        Galaxies g = select_rows(base, rows);
+        if (!luminosity) g.conventions.fluxscal = "relative";
+        for (std::size_t b = 0; b < k_n_bands; ++b) g.band_flux(0, b) = x[b];
+        g.z[0] = x[k_n_bands];
+        return g;
+      };
+      const auto join = [](const Matrix<double>& a, const Matrix<double>& b, const Matrix<double>& c) {
+        test::Vector out;
+        for (const auto* m : {&a, &b, &c}) out.insert(out.end(), m->flat().begin(), m->flat().end());
+        return out;
+      };
+      test::Operation op;
+      op.value = [&](const test::Vector& x) {
+        const auto p = model.predict(galaxy(x), pool, {.float64 = true});
+        return join(p.ew, p.p16, p.p84);
+      };
+      op.jacobian = [&](const test::Vector& x) {
+        const auto d = model.derivatives(galaxy(x), pool);
+        return join(d.ew, d.p16, d.p84);
+      };
+      test::Vector x = flux_of(base, row);
+      x.push_back(base.z[row]);
+      test::expect_derivative(op, x, {.difference_tolerance = 3e-6, .check_nan = false});
+    }
+  Galaxies lost = base;
+  lost.z.clear();
+  const auto d = model.derivatives(lost, pool);
+  for (std::size_t line = 0; line < k_n_lines; ++line) EXPECT_EQ(d.ew(0, line * k_n_slopes + k_n_bands), 0.0);
+}
+
 TEST(Model, ProductsWithTheJacobian) {
   const Model model = Model::shipped();
   WorkerPool pool(1);

@@ -1,0 +1,22 @@
+#pragma once
+#include <span>
+
+#include "starglow/model.hpp"
+
+namespace starglow {
+
+/// What the networks say of one galaxy, and how that changes along its features.
+struct RowOutputs {
+  std::span<const double> t;   ///< outputs, averaged over the members
+  std::span<const double> dt;  ///< (outputs, n_in) with respect to the features; 0 for missing ones
+  std::span<const double> flux;
+  double z = 0;
+  const LineDistribution* distribution = nullptr;  ///< of `t`; null for points
+};
+
+/// Row `row` of the derivatives of a galaxy's EWs: the slopes of the outputs, taken on through the quantiles, the EWs
+/// and the features. Empty matrices are left out. ew_ratio: of this model's doublets.
+void write_slopes(const NetworkBank& bank, const RowOutputs& outputs, std::span<const double> ew_ratio, std::size_t row,
+                  Derivatives& into);
+
+}  // namespace starglow
