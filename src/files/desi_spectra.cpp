@@ -13,6 +13,8 @@ namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
+constexpr double k_typical_sigma = 0.75;  // A, of DESI's cameras: for files without their resolution
+
 struct Camera {
   std::string prefix;
   std::vector<double> wave;
@@ -162,8 +164,8 @@ class Desi final : public SpectraSource {
       if (c.mask) camera.mask = {mask.data() + i * n, n};
       if (c.resolution) camera.resolution = {resolution.data() + i * n * k_n_diagonals, n * k_n_diagonals};
       if (merge_camera(camera, c.offset, s, i) > 0) s.flags[i] |= k_bad_pixels;
-      if (!c.resolution) continue;
-      const auto sigma = instrument_sigma(camera.resolution, n, 0.8);
+      const auto sigma =
+          c.resolution ? instrument_sigma(camera.resolution, n, 0.8) : std::vector<double>(n, k_typical_sigma);
       for (std::size_t p = 0; p < n; ++p) {  // where cameras overlap: the mean of their profiles
         double& into = s.sigma_instrument(i, c.offset + p);
         into = std::isnan(into) ? sigma[p] : 0.5 * (into + sigma[p]);

@@ -5,7 +5,7 @@
 
 namespace starglow {
 
-/// One Gaussian of the joint fit. `flux`: which of the fit's ten fluxes it has, times `share`; `group`: which lines
+/// One Gaussian of the joint fit. `flux`: which of the fit's fluxes it has, times `share`; `group`: which lines
 /// share a level beside them. Vacuum, A, FastSpecFit v3 (NIST).
 struct Component {
   double wave;
@@ -13,8 +13,9 @@ struct Component {
   double share;
   bool balmer;
   std::size_t group;
+  bool stellar = false;  ///< what the fit of starlight left of a Balmer absorption: broad, of fixed width, small
 };
-inline constexpr std::array<Component, 12> k_components{{
+inline constexpr std::array<Component, 15> k_components{{
     {3727.10, 0, 1, false, 0},
     {3729.86, 1, 1, false, 0},
     {4341.692, 2, 1, true, 1},
@@ -27,6 +28,9 @@ inline constexpr std::array<Component, 12> k_components{{
     {6585.273, 7, 1, false, 4},
     {6718.294, 8, 1, false, 5},
     {6732.674, 9, 1, false, 5},
+    {4341.692, 10, 1, true, 1, true},
+    {4862.71, 11, 1, true, 2, true},
+    {6564.60, 12, 1, true, 4, true},
 }};
 /// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
 inline constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};

@@ -13,11 +13,14 @@ namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
-// Unknowns: ten fluxes, six levels (in units of the continuum), then shift (km/s) and ln(width / km/s) of the Balmer
-// and of the forbidden lines. Tied, the first pair serves both.
-constexpr std::size_t k_n_flux = 10, k_n_groups = 6, k_level = k_n_flux, k_shape = k_level + k_n_groups;
+// Unknowns: ten fluxes and three remains of stellar absorption, six levels (in units of the continuum), then shift
+// (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines. Tied, the first pair serves both.
+constexpr std::size_t k_n_flux = 13, k_first_stellar = 10, k_n_groups = 6, k_level = k_n_flux,
+                      k_shape = k_level + k_n_groups;
 constexpr std::size_t k_n = k_shape + 4;
 constexpr double k_level_prior = 0.015;
+// Starlight of one library leaves of another this much under a Balmer line (A of EW), in a profile this wide (km/s).
+constexpr double k_stellar_prior = 0.7, k_stellar_sigma = 480;
 constexpr double k_shift_prior = 100, k_width_centre = 4.787, k_width_prior = 0.8;  // ln 120 km/s
 constexpr double k_min_sigma = 5, k_max_sigma = 1500;
 constexpr double k_window = 1700;  // km/s beside the outer lines of a group
@@ -54,6 +57,11 @@ class Fit {
       for (std::size_t i = a; i < b; ++i) there += usable(i) ? 1U : 0U;
       const bool on = a > 0 && b < s.size() && b > a && 2 * there >= b - a;
       covered_[c] = on;
+      if (k_components[c].stellar) {
+        const double level = side_continuum(k_components[c].wave);
+        stellar_prior_[k_components[c].flux - k_first_stellar] = k_stellar_prior * (1 + s.z) * level;
+        if (!(level > 0)) continue;
+      }
       if (on) active_[k_components[c].flux] = true;
     }
     if (!covered_[0] || !covered_[1]) covered_[0] = covered_[1] = active_[0] = active_[1] = false;
@@ -81,6 +89,8 @@ class Fit {
       }
     };
     for (std::size_t g = 0; g < k_n_groups; ++g) prior(k_level + g, 0, k_level_prior);
+    for (std::size_t k = k_first_stellar; k < k_n_flux; ++k)
+      if (active_[k]) prior(k, 0, stellar_prior_[k - k_first_stellar]);
     for (std::size_t k = 0; k < (apart ? 2U : 1U); ++k) {
       prior(k_shape + 2 * k, 0, k_shift_prior);
       prior(k_shape + 2 * k + 1, k_width_centre, k_width_prior);
@@ -147,7 +157,7 @@ class Fit {
   void add_model(const std::array<double, k_n>& x, bool apart, std::vector<double>& out) const {
     for (const auto& c : k_components) {
       const double flux = x[c.flux] * c.share;
-      if (flux == 0) continue;
+      if (flux == 0 || c.stellar) continue;
       const Shape shape = shape_of(c, x, apart);
       const std::size_t a = pixel_obs(shape.mu - 6 * shape.sigma), b = pixel_obs(shape.mu + 6 * shape.sigma);
       for (std::size_t i = a; i < b; ++i) {
@@ -175,6 +185,11 @@ class Fit {
     if (i == n) return 1.5 * s_.wave_obs[n - 1] - 0.5 * s_.wave_obs[n - 2];
     return 0.5 * (s_.wave_obs[i - 1] + s_.wave_obs[i]);
   }
+  // Continuum at a rest wavelength; NaN where there is none.
+  double side_continuum(double wave) const {
+    const std::size_t i = pixel(wave);
+    return i < s_.size() ? continuum_[i] : k_nan;
+  }
   static std::size_t shape_index(const Component& c, bool apart) { return k_shape + (apart && !c.balmer ? 2 : 0); }
 
   Shape shape_of(const Component& c, const std::array<double, k_n>& x, bool apart) const {
@@ -188,6 +203,7 @@ class Fit {
       instrument = s_.sigma_instrument[std::min(pixel_obs(out.mu), s_.size() - 1)];
       if (!(instrument >= 0)) instrument = 0;
     }
+    if (c.stellar) return {at, at * k_stellar_sigma / k_light_kms, 0, 0};
     const double intrinsic = out.mu * std::exp(x[k + 1]) / k_light_kms;
     out.sigma = std::sqrt(intrinsic * intrinsic + instrument * instrument);
     out.d_sigma = intrinsic * intrinsic / out.sigma;
@@ -204,14 +220,14 @@ class Fit {
   double group(std::size_t g, const std::array<double, k_n>& x, std::size_t shapes, bool apart,
                std::array<double, k_n * k_n>* a, std::array<double, k_n>* b) {
     const std::size_t n = last_[g] - first_[g];
-    std::array<std::size_t, 4> member{};
+    std::array<std::size_t, 5> member{};
     std::size_t m = 0;
     for (std::size_t c = 0; c < k_components.size(); ++c)
       if (k_components[c].group == g && active_[k_components[c].flux]) member[m++] = c;
     if (m == 0 || n == 0) return 0;
     // Profile and its slopes by centre and width, for each member and pixel.
     profile_.assign(m * n * 3, 0.0);
-    std::array<Shape, 4> shape;
+    std::array<Shape, 5> shape;
     for (std::size_t q = 0; q < m; ++q) {
       shape[q] = shape_of(k_components[member[q]], x, apart);
       const double reach = 6 * shape[q].sigma;
@@ -231,8 +247,8 @@ class Fit {
       }
     }
     double cost = 0;
-    std::array<std::size_t, 10> index{};
-    std::array<double, 10> value{};
+    std::array<std::size_t, 12> index{};
+    std::array<double, 12> value{};
     for (std::size_t i = first_[g]; i < last_[g]; ++i) {
       if (!usable(i)) continue;
       ++n_pixels_;
@@ -260,6 +276,7 @@ class Fit {
           value[used++] = 0;
         }
         value[k] += c.share * p[0];
+        if (c.stellar) continue;
         const std::size_t base = shape_index(c, apart) - k_shape;
         slope[base] += x[c.flux] * c.share * p[1] * shape[q].d_mu;
         slope[base + 1] += x[c.flux] * c.share * p[2] * shape[q].d_sigma;
@@ -312,6 +329,7 @@ class Fit {
   std::array<std::size_t, k_n_groups> first_{}, last_{};
   std::array<bool, k_components.size()> covered_{};
   std::array<bool, k_n_flux> active_{};
+  std::array<double, k_n_flux - k_first_stellar> stellar_prior_{};
   std::size_t n_pixels_ = 0;
   std::vector<double> profile_, factor_;
   std::vector<std::size_t> index_;
