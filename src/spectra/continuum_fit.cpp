@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t k_max_order = 8, k_max_coefficients = k_max_order + 1;
 constexpr std::size_t k_min_pixels = 200;
+constexpr std::size_t k_every = 2;  // shift and width are sought on every second pixel
 constexpr double k_max_shift = 300, k_min_snr = 3;
 constexpr std::size_t k_max = TemplateSet::k_max_templates;
 
@@ -84,36 +85,52 @@ class Fit {
 
   // Best non-negative weights for the present shift, width and polynomial.
   void fit_weights(double v, std::size_t sigma) {
+    // Four pixels at a time: each sum is loaded and stored a fourth as often.
     std::array<double, k_max * k_max> a{};
-    std::array<double, k_max> b{}, row{};
+    std::array<double, k_max> b{};
+    std::array<std::array<double, k_max>, 4> row{}, weighted{};
+    std::array<double, 4> y{};
     const std::size_t stride = t_.stride();
     const float* table = t_.at_sigma(sigma);
     const double shift = std::log1p(v / k_light_kms) / t_.log_step();
+    std::size_t held = 0;
+    const auto flush = [&] {
+      for (std::size_t j = 0; j < n_; ++j) {
+        const double r0 = weighted[0][j], r1 = weighted[1][j], r2 = weighted[2][j], r3 = weighted[3][j];
+        b[j] += row[0][j] * y[0] + row[1][j] * y[1] + (row[2][j] * y[2] + row[3][j] * y[3]);
+        double* sums = &a[j * k_max];
+        for (std::size_t k = 0; k < j / 4 * 4 + 4; ++k)
+          sums[k] += r0 * row[0][k] + r1 * row[1][k] + (r2 * row[2][k] + r3 * row[3][k]);
+      }
+      for (auto& r : weighted) r.fill(0);
+      y.fill(0);
+      held = 0;
+    };
     for (std::size_t i = 0; i < pixels(); ++i) {
       const double weight = weight_[i];
       if (!(weight > 0)) continue;
       const double x = log_[i] - shift;
       const auto cell = static_cast<std::size_t>(x);
-      const double f = x - static_cast<double>(cell), p = polynomial_[i];
+      const double f = x - static_cast<double>(cell), p1 = polynomial_[i] * f, p0 = polynomial_[i] - p1;
       const float* lo = table + cell * stride;
-      for (std::size_t k = 0; k < stride; ++k)
-        row[k] = p * (static_cast<double>(lo[k]) * (1 - f) + static_cast<double>(lo[k + stride]) * f);
-      const double y = flux_[i] * weight;
-      for (std::size_t j = 0; j < n_; ++j) {
-        b[j] += row[j] * y;
-        const double r = row[j] * weight;
-        for (std::size_t k = 0; k <= j; ++k) a[j * k_max + k] += r * row[k];
+      for (std::size_t k = 0; k < stride; ++k) {
+        const double value = static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
+        row[held][k] = value;
+        weighted[held][k] = value * weight;
       }
+      y[held] = flux_[i] * weight;
+      if (++held == 4) flush();
     }
+    flush();
     std::vector<double> full(n_ * n_);
     for (std::size_t j = 0; j < n_; ++j)
       for (std::size_t k = 0; k <= j; ++k) full[j * n_ + k] = full[k * n_ + j] = a[j * k_max + k];
     solve_nnls(full, std::span<const double>(b.data(), n_), w_);
-    composite(v, sigma, composite_, false);
+    composite(v, sigma, composite_, 1);
   }
 
-  // Sum of the weighted templates at each pixel (of the used ones alone, when asked).
-  void composite(double v, std::size_t sigma, std::vector<double>& out, bool used_only) const {
+  // Sum of the weighted templates at each pixel, or at each `every`-th.
+  void composite(double v, std::size_t sigma, std::vector<double>& out, std::size_t every) const {
     const double shift = std::log1p(v / k_light_kms) / t_.log_step();
     const float* table = t_.at_sigma(sigma);
     const std::size_t stride = t_.stride();
@@ -121,8 +138,7 @@ class Fit {
     std::size_t m = 0;
     for (std::size_t k = 0; k < n_; ++k)
       if (w_[k] > 0) index[m++] = k;
-    for (std::size_t i = 0; i < pixels(); ++i) {
-      if (used_only && !(weight_[i] > 0)) continue;
+    for (std::size_t i = 0; i < pixels(); i += every) {
       const double x = log_[i] - shift;
       const auto cell = static_cast<std::size_t>(x);
       const double f = x - static_cast<double>(cell);
@@ -136,15 +152,15 @@ class Fit {
     }
   }
 
-  double chi2_of(const std::vector<double>& light) const {
+  double chi2_of(const std::vector<double>& light, std::size_t every) const {
     double sum = 0;
-    for (std::size_t i = 0; i < pixels(); ++i) {
+    for (std::size_t i = 0; i < pixels(); i += every) {
       const double r = flux_[i] - light[i] * polynomial_[i];
       sum += weight_[i] * r * r;
     }
     return sum;
   }
-  double chi2() const { return chi2_of(composite_); }
+  double chi2() const { return chi2_of(composite_, 1); }
 
   void fit_polynomial() {
     const std::size_t m = coefficients_;
@@ -176,8 +192,8 @@ class Fit {
     for (const double step : {120.0, 40.0}) {
       std::array<double, 3> c{};
       for (std::size_t k = 0; k < 3; ++k) {
-        composite(v + (static_cast<double>(k) - 1) * step, sigma, light, true);
-        c[k] = chi2_of(light);
+        composite(v + (static_cast<double>(k) - 1) * step, sigma, light, k_every);
+        c[k] = chi2_of(light, k_every);
       }
       const double curvature = c[0] - 2 * c[1] + c[2];
       const double move = curvature > 0 ? 0.5 * (c[0] - c[2]) / curvature : (c[0] < c[2] ? -1.0 : 1.0);
@@ -191,8 +207,8 @@ class Fit {
     std::size_t best = 0;
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t k = 0; k < TemplateSet::k_n_sigma; ++k) {
-      composite(v, k, light, true);
-      const double c = chi2_of(light);
+      composite(v, k, light, k_every);
+      const double c = chi2_of(light, k_every);
       if (c < least) {
         least = c;
         best = k;
@@ -247,7 +263,6 @@ ContinuumFit fit_continuum(const SpectrumView& s, const TemplateSet& templates, 
   if (!fit.any_light()) return out;
   fit.fit_polynomial();
   if (!start.fixed) {
-    fit.fit_weights(v, sigma);
     if (out.snr > k_min_snr) {
       v = fit.fit_shift(v, sigma);
       sigma = fit.fit_sigma(v);

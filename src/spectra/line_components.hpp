@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstddef>
 
 #include "starglow/lines.hpp"
 
@@ -34,5 +35,19 @@ inline constexpr std::array<Component, 15> k_components{{
 }};
 /// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
 inline constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};
+
+// Unknowns: ten fluxes and three remains of stellar absorption, six levels (in units of the continuum), then shift
+// (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines. Tied, the first pair serves both.
+inline constexpr std::size_t k_n_flux = 13, k_first_stellar = 10, k_n_groups = 6, k_level = k_n_flux,
+                             k_shape = k_level + k_n_groups;
+inline constexpr std::size_t k_n = k_shape + 4;
+inline constexpr double k_level_prior = 0.015;
+// Starlight of one library leaves of another this much under a Balmer line (A of EW), in a profile this wide (km/s).
+inline constexpr double k_stellar_prior = 0.7, k_stellar_sigma = 480;
+inline constexpr double k_shift_prior = 100, k_width_centre = 4.787, k_width_prior = 0.8;  // ln 120 km/s
+inline constexpr double k_min_sigma = 5, k_max_sigma = 1500;
+inline constexpr double k_window = 1700;  // km/s beside the outer lines of a group
+inline constexpr double k_core = 300;     // km/s: pixels that must be there
+inline constexpr double k_apart_snr = 8;  // of both kinds of lines
 
 }  // namespace starglow

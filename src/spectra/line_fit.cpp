@@ -13,20 +13,6 @@ namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
-// Unknowns: ten fluxes and three remains of stellar absorption, six levels (in units of the continuum), then shift
-// (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines. Tied, the first pair serves both.
-constexpr std::size_t k_n_flux = 13, k_first_stellar = 10, k_n_groups = 6, k_level = k_n_flux,
-                      k_shape = k_level + k_n_groups;
-constexpr std::size_t k_n = k_shape + 4;
-constexpr double k_level_prior = 0.015;
-// Starlight of one library leaves of another this much under a Balmer line (A of EW), in a profile this wide (km/s).
-constexpr double k_stellar_prior = 0.7, k_stellar_sigma = 480;
-constexpr double k_shift_prior = 100, k_width_centre = 4.787, k_width_prior = 0.8;  // ln 120 km/s
-constexpr double k_min_sigma = 5, k_max_sigma = 1500;
-constexpr double k_window = 1700;  // km/s beside the outer lines of a group
-constexpr double k_core = 300;     // km/s: pixels that must be there
-constexpr double k_apart_snr = 8;  // of both kinds of lines
-
 double normal_cdf(double t) { return 0.5 * std::erfc(-t * 0.70710678118654752); }
 double normal_pdf(double t) { return 0.3989422804014327 * std::exp(-0.5 * t * t); }
 
@@ -109,33 +95,34 @@ class Fit {
     return from;
   }
 
-  // Levenberg-Marquardt over everything.
+  // Levenberg-Marquardt over everything. The normal equations of a step that is refused are thrown away.
   Solution refine(Solution at, bool apart) {
     const std::size_t shapes = apart ? 4 : 2;
     double damping = 1e-3;
-    for (int round = 0; round < 25; ++round) {
-      evaluate(at.x, shapes, apart, &a_, &b_);
-      bool moved = false, done = false;
-      for (int attempt = 0; attempt < 6; ++attempt) {
-        auto step = b_;
-        if (!solve(shapes, damping, step)) {
-          damping = std::max(1e-6, damping * 10);
-          continue;
-        }
-        Solution next = at;
-        for (std::size_t k = 0; k < k_n; ++k) next.x[k] += step[k];
-        limit(next.x);
-        next.cost = evaluate(next.x, shapes, apart, nullptr, nullptr);
-        if (next.cost <= at.cost) {
-          done = at.cost - next.cost < 1e-3 + 1e-7 * at.cost;
-          at = next;
-          damping = std::max(1e-9, damping * 0.1);
-          moved = true;
-          break;
-        }
-        damping *= 10;
+    at.cost = evaluate(at.x, shapes, apart, &a_, &b_);
+    for (int round = 0, refused = 0; round < 40 && refused < 6; ++round) {
+      auto step = b_;
+      if (!solve(shapes, damping, step)) {
+        damping = std::max(1e-6, damping * 10);
+        ++refused;
+        continue;
       }
-      if (!moved || done) break;
+      Solution next = at;
+      for (std::size_t k = 0; k < k_n; ++k) next.x[k] += step[k];
+      limit(next.x);
+      next.cost = evaluate(next.x, shapes, apart, &next_a_, &next_b_);
+      if (!(next.cost <= at.cost)) {
+        damping *= 10;
+        ++refused;
+        continue;
+      }
+      const bool done = at.cost - next.cost < 1e-3 + 1e-7 * at.cost;
+      at = next;
+      std::swap(a_, next_a_);
+      std::swap(b_, next_b_);
+      if (done) break;
+      damping = std::max(1e-9, damping * 0.1);
+      refused = 0;
     }
     return at;
   }
@@ -333,8 +320,8 @@ class Fit {
   std::size_t n_pixels_ = 0;
   std::vector<double> profile_, factor_;
   std::vector<std::size_t> index_;
-  std::array<double, k_n * k_n> a_{};
-  std::array<double, k_n> b_{};
+  std::array<double, k_n * k_n> a_{}, next_a_{};
+  std::array<double, k_n> b_{}, next_b_{};
 };
 
 double significance(const std::array<double, k_n>& x, const std::vector<double>& covariance,
