@@ -1,0 +1,33 @@
+"""starglow in plain jax.numpy: the twin of the C++ library.
+
+It reads the same model file, has the same answers, flags, derivatives and random bits, and runs on whatever XLA runs on
+(CPU, GPU, TPU), in float32 and float64, under ``jit``, ``vmap`` and ``grad``::
+
+    import starglow.jax as sgj
+
+    weights = sgj.load()
+    p = sgj.predict(weights, band_flux, z)          # p.ew, p.p16, p.p84: (n, 10) A; p.flags (n,)
+    d = sgj.sample(weights, band_flux, z, targetid, draws=64, seed=1)
+    flux = sgj.bands(wave, lum_nu, z)               # rest SED (L_sun/Hz) -> band fluxes
+
+Arrays are (galaxies, lines or bands, draws), in any batch shape.
+"""
+
+try:
+    import jax as _jax  # noqa: F401
+    import safetensors as _safetensors  # noqa: F401
+except ImportError as error:
+    raise ImportError(f"starglow.jax needs jax and safetensors ({error}): pip install 'starglow[jax]'") from error
+
+from .bands import band_luminosities, bands, flux_of, line_continua, line_luminosities
+from .joint import Distribution, log_density, quantile
+from .paint import paint, paint_flux
+from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew, usable_conventions
+from .random import split_ids
+from .weights import Weights, load
+
+__all__ = [
+    "Distribution", "Prediction", "Weights", "add_noise", "band_luminosities", "bands", "distribution", "draw", "flux_of",
+    "line_continua", "line_luminosities", "load", "log_density", "paint", "paint_flux", "predict", "quantile", "sample",
+    "sigma_ew", "split_ids", "usable_conventions",
+]

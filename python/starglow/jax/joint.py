@@ -1,0 +1,149 @@
+"""The joint distribution of the lines: a mixture of normals of t, EW = sinh(max(t, 0)) A (``joint.hpp``)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+
+from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
+from .weights import MIN_SD, _pytree
+
+
+@_pytree
+class Distribution:
+    """Intrinsic distribution of the eight independent lines of each galaxy, in the order of ``names.INDEPENDENT_LINES``.
+
+    A mixture of `components` normal distributions of t = asinh(EW / A): EW = sinh(max(t, 0)), so the probability of t < 0
+    is that of no line at all.
+    """
+
+    weight: jax.Array  #: (..., components)
+    mean: jax.Array  #: (..., components, 8)
+    sd: jax.Array  #: (..., components, 8)
+    factor: jax.Array  #: (..., components, 8, 8): lower Cholesky factors of the correlations
+    median: jax.Array  #: (..., 8): of t
+    known: jax.Array  #: (...): whether there is an answer
+    ew_ratio: jax.Array  #: (2) EW(strong)/EW(weak) of the doublets
+
+
+def mixture_of(bank, outputs):
+    """(weight, mean, sd) of a bank's outputs (..., 17 components - 1), before calibration."""
+    c = bank.factor.shape[0]
+    shape = outputs.shape[:-1]
+    mean = bank.y_mean + bank.y_scale * outputs[..., : 8 * c].reshape(*shape, c, 8)
+    sd = bank.y_scale * (MIN_SD + jnp.exp(outputs[..., 8 * c : 16 * c].reshape(*shape, c, 8)))
+    logits = jnp.concatenate([jnp.zeros((*shape, 1), outputs.dtype), outputs[..., 16 * c :]], axis=-1)
+    return jax.nn.softmax(logits, axis=-1), mean, sd
+
+
+def calibrated(weight, mean, sd, shift, slope):
+    """(mean, sd, median) after t' = median + shift + slope (t - median); shift, slope (..., 8)."""
+    median = quantile_of(weight, mean, sd, 0.0)
+    moved = median + shift
+    return moved[..., None, :] + slope[..., None, :] * (mean - median[..., None, :]), sd * slope[..., None, :], moved
+
+
+def _solve(weight, mean, sd, z):
+    """t with distribution function Phi(z) for each line: Halley's steps inside a bracket, bisection where one leaves.
+
+    Lines of a galaxy that have converged rest, so that no value depends on its neighbours.
+    """
+    target = ndtr(jnp.asarray(z, mean.dtype))
+    weight = weight[..., None]
+    ends = mean + z * sd
+    low, high, narrowest = ends.min(-2), ends.max(-2), sd.min(-2)
+    start = jnp.clip((weight * ends).sum(-2), low, high)
+    is_open = high - low > 1e-14 * narrowest  # else one component, or NaN
+    t = jnp.where(is_open, start, low)
+
+    def step(state):
+        t, low, high, is_open, count = state
+        u = (t[..., None, :] - mean) / sd
+        phi = weight * jnp.exp(-0.5 * u * u) * 0.3989422804014327 / sd
+        excess = (weight * ndtr(u)).sum(-2) - target
+        density, slope = phi.sum(-2), -(u * phi / sd).sum(-2)
+        high = jnp.where(is_open & (excess > 0), t, high)
+        low = jnp.where(is_open & (excess <= 0), t, low)
+        newton = excess / density
+        following = t - newton / (1 - 0.5 * jnp.clip(newton * slope / density, -1, 1))
+        kept = jnp.where((following >= low) & (following <= high), following, 0.5 * (low + high))
+        # The steps converge with the third power: one below 1e-4 sd leaves an error below 1e-11.
+        done = (jnp.abs(following - t) <= 1e-4 * narrowest) | (high - low <= 1e-12 * narrowest)
+        return jnp.where(is_open, kept, t), low, high, is_open & ~done, count + 1
+
+    return jax.lax.while_loop(lambda s: jnp.any(s[3]) & (s[4] < 100), step, (t, low, high, is_open, 0))[0]
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def quantile_of(weight, mean, sd, z):
+    """t (..., 8) at which each line's distribution function is Phi(z); differentiable any number of times."""
+    return _solve(weight, mean, sd, z)
+
+
+@quantile_of.defjvp
+def _quantile_jvp(z, primals, tangents):
+    """Implicit differentiation of cdf(t) = Phi(z); t is differentiated by this rule again."""
+    weight, mean, sd = primals
+    d_weight, d_mean, d_sd = tangents
+    t = quantile_of(weight, mean, sd, z)
+    u = (t[..., None, :] - mean) / sd
+    phi = weight[..., None] * jnp.exp(-0.5 * u * u) * 0.3989422804014327 / sd
+    along = (phi * (d_mean + u * d_sd)).sum(-2) - (d_weight[..., None] * ndtr(u)).sum(-2)
+    return t, along / phi.sum(-2)
+
+
+def ew_of(t):
+    """EW (A) of t: sinh(max(t, 0)), never negative, derivative 0 where there is no line."""
+    return jnp.sinh(jnp.maximum(t, 0) * (t > 0))
+
+
+def all_lines(outputs, ew_ratio, ew):
+    """The ten lines (..., 10) of the EWs (..., outputs): weak members of the doublets from their partners."""
+    columns = {line: ew[..., k] for k, line in enumerate(outputs)}
+    for (weak, strong, _), ratio in zip(DOUBLETS, ew_ratio):
+        columns.setdefault(weak, columns[strong] / ratio)
+    return jnp.stack([columns[line] for line in range(len(LINES))], axis=-1)
+
+
+@partial(jax.jit, static_argnums=1)
+def quantile(distribution, p):
+    """EWs (..., 10), A, below which a line lies with probability p.
+
+    Parameters
+    ----------
+    distribution : Distribution
+        Of :func:`starglow.jax.distribution`.
+    p : float
+        Between 0 and 1, a Python number.
+    """
+    from statistics import NormalDist
+
+    d = distribution
+    t = quantile_of(d.weight, d.mean, d.sd, NormalDist().inv_cdf(p))
+    ew = all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t))
+    return jnp.where(d.known[..., None], ew, jnp.nan)
+
+
+def log_density(distribution, ew):
+    """Log of the joint density of t = asinh(EW / A) of the eight independent lines, nats; (...).
+
+    Parameters
+    ----------
+    distribution : Distribution
+    ew : array (..., 10), A
+        Intrinsic EWs, positive; the weak members of the doublets are not looked at.
+
+    Notes
+    -----
+    For comparisons of intrinsic lines, without measurement noise. The normals are not cut at t = 0.
+    """
+    d = distribution
+    t = jnp.arcsinh(jnp.asarray(ew)[..., INDEPENDENT_LINES])
+    u = (t[..., None, :] - d.mean) / d.sd
+    v = jax.scipy.linalg.solve_triangular(d.factor, u[..., None], lower=True)[..., 0]
+    log_det = jnp.log(jnp.diagonal(d.factor, axis1=-2, axis2=-1)).sum(-1) + jnp.log(d.sd).sum(-1)
+    each = jnp.log(d.weight) - 0.5 * (v * v).sum(-1) - log_det - 4 * jnp.log(2 * jnp.pi)
+    return jnp.where(d.known, jax.nn.logsumexp(each, axis=-1), jnp.nan)

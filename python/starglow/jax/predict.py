@@ -1,0 +1,389 @@
+"""Lines of galaxies: points, quantiles, distributions, draws and noise; every function is pure and of arrays alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import names
+from .._arrays import FLUX, real
+from ..errors import error
+from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
+from . import features, random
+from .domain import outside
+from .joint import Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
+from .network import forward
+
+_BAND_OF_LINE = tuple(int((wave - 3400) // 300) for wave in names.LINE_WAVE)
+
+
+_CONVENTIONS = {
+    "APERTURE": ("fibre", "total", "unknown"), "MWCORR": ("T", "F", "unknown"), "FLUXSCAL": ("absolute", "relative", "unknown"),
+    "VACUUM": ("T", "F", "unknown"), "MASKRULE": (), "CONTSRC": (), "LABELVER": (),
+}
+
+
+class Prediction(NamedTuple):
+    """Answer for a batch of galaxies; EWs in A, rest frame, emission positive, NaN where there is no answer."""
+
+    ew: jax.Array  #: (..., 10) median of the intrinsic distribution, or the point
+    p16: jax.Array | None  #: (..., 10); None for point models
+    p84: jax.Array | None
+    flags: jax.Array  #: (...) int32, bits of docs/flags.md
+
+    lines = LINES
+
+
+def usable_conventions(weights, conventions=None):
+    """(luminosity, redshift) usable? What the fluxes mean against what the model was trained on.
+
+    `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
+    unknown, which is no clash. Light of another aperture keeps its colours, but its luminosity and redshift stand for
+    another part of the galaxy: the networks without them answer. ValueError where Galactic dust was treated otherwise,
+    which cannot be repaired here.
+    """
+    seen = {str(k).upper(): str(v) for k, v in (conventions or {}).items()}
+    for name, value in seen.items():
+        if name not in _CONVENTIONS:
+            raise error("usage", "unknown convention", f"'{name}'", f"one of {', '.join(_CONVENTIONS)}")
+        if _CONVENTIONS[name] and value not in _CONVENTIONS[name]:
+            raise error("usage", f"{name} has an unknown value", f"'{value}'", f"one of {', '.join(_CONVENTIONS[name])}")
+    trained = dict(weights.conventions)
+
+    def differ(name):
+        pair = seen.get(name, "unknown"), trained[name.lower()]
+        return "unknown" not in pair and pair[0] != pair[1]
+
+    if seen.get("VACUUM") == "F":
+        raise error("model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum.")
+    if differ("MWCORR"):
+        raise error("model", "Galactic dust was treated otherwise in the model's training", f"MWCORR = {seen['MWCORR']}", f"MWCORR = {trained['mwcorr']}",
+                    "Use band fluxes with the model's convention, or a model trained with yours.")
+    same = not differ("APERTURE")
+    return same and seen.get("FLUXSCAL") != "relative", same
+
+
+def _real(name, given):
+    """Arrays of this machine as every interface of starglow takes them: any byte order, masked, lists; JAX's as they are."""
+    if given is None or isinstance(given, jax.Array):
+        if given is not None and given.dtype.kind not in "fiu":
+            raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
+        return given
+    return real(name, given, FLUX if name == "band_flux" else None)
+
+
+class _Rows(NamedTuple):
+    """A batch made ready: what is known of each galaxy."""
+
+    flux: jax.Array
+    usable: jax.Array
+    z: jax.Array
+    z_known: jax.Array
+    luminosity: jax.Array
+    full: jax.Array  # answered by the networks that need everything
+    flags: jax.Array
+
+    @property
+    def answered(self):
+        return (self.flags & names.FATAL) == 0
+
+
+def _checked(weights, band_flux, z, band_flux_ivar):
+    """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type of the weights."""
+    band_flux, z, band_flux_ivar = (_real(*pair) for pair in (("band_flux", band_flux), ("z", z), ("band_flux_ivar", band_flux_ivar)))
+    if np.ndim(band_flux) == 0 or band_flux.shape[-1] != features.N_BANDS:
+        raise error("input", "band_flux has a wrong shape", f"{np.shape(band_flux)}", "(..., 12)")
+    shape = band_flux.shape[:-1]
+    if band_flux_ivar is not None and band_flux_ivar.shape != band_flux.shape:
+        raise error("input", "band_flux_ivar does not fit band_flux", f"shape {band_flux_ivar.shape}", f"{band_flux.shape}")
+    if z is not None and np.shape(z) not in (shape, ()):
+        raise error("input", "z does not fit band_flux", f"shape {np.shape(z)}", f"{shape}")
+    redshift = jnp.broadcast_to(jnp.asarray(jnp.nan if z is None else z, weights.dtype), shape)
+    ivar = None if band_flux_ivar is None else jnp.asarray(band_flux_ivar, weights.dtype)
+    return jnp.asarray(band_flux, weights.dtype), redshift, ivar
+
+
+def _rows(weights, flux, redshift, ivar, no_ids, conventions):
+    luminosity_usable, redshift_usable = conventions
+    usable = features.usable_bands(flux, ivar)
+    flags = features.band_flags(flux, ivar) | jnp.int32(names.ID_IS_ROW if no_ids else 0)
+    low, high = weights.z_range
+    z_range = (redshift <= 0) | (redshift < low) | (redshift > high) | jnp.isinf(redshift)
+    z_known = redshift_usable & (redshift > 0) & jnp.isfinite(redshift)
+    luminosity = z_known & (luminosity_usable and (weights.full is not None or weights.masked))
+    missing = (flags & names.BAND_MISSING) != 0
+    n_bands = jnp.where(missing, usable.sum(-1), features.N_BANDS)
+    no_answer = n_bands < (features.MIN_BANDS if weights.masked else features.N_BANDS)
+    if weights.partial is None:
+        no_answer = no_answer | ~luminosity
+    for value, where in ((names.Z_RANGE, z_range), (names.NO_LUMINOSITY, ~luminosity), (names.NO_ANSWER, no_answer)):
+        flags = flags | features.bit(where, value)
+    full = luminosity & (n_bands == features.N_BANDS) & (weights.full is not None)
+    return _Rows(flux, usable, redshift, z_known, luminosity, full, flags)
+
+
+def _answers(weights, rows, policy):
+    """What the banks say: for each bank (outputs (..., n_out)) or None, flags with OUT_OF_DOMAIN, who is outside."""
+    values, known = features.compute(rows.flux, rows.usable, rows.z, rows.z_known, rows.luminosity, False)
+    out = jnp.zeros(rows.full.shape, bool)
+    if weights.domain is not None:
+        place, there = values[..., :12], known[..., :12]
+        if policy == "clip":
+            out, moved = outside(weights.domain, place, there, clip=True)
+            values = jnp.concatenate([moved, values[..., 12:]], axis=-1)
+        else:
+            out, _ = outside(weights.domain, *map(jax.lax.stop_gradient, (place, there)))
+    out = out & rows.answered
+    answers = []
+    for bank, mine in ((weights.full, rows.full), (weights.partial, ~rows.full)):
+        if bank is None:
+            answers.append(None)
+            continue
+        x, there = features.network_input(bank, values, known, rows.usable)
+        if weights.full is None or weights.partial is None:
+            answers.append(forward(bank, x, there))
+            continue
+        # A bank that no galaxy of the batch needs is not run (under vmap both are).
+        empty = jnp.zeros((*mine.shape, bank.layers[-1][1].shape[-1] * (len(bank.outputs) if bank.per_line else 1)), x.dtype)
+        answers.append(jax.lax.cond(jnp.any(mine & rows.answered), lambda b, x, t: forward(b, x, t), lambda *_: empty, bank, x, there))
+    return answers, rows.flags | features.bit(out, names.OUT_OF_DOMAIN), out
+
+
+def _check_policy(policy):
+    if policy not in ("warn", "nan", "clip", "prior"):
+        raise error("usage", "unknown value of out_of_domain", f"'{policy}'", "warn, nan, clip or prior")
+
+
+def _distribution_of(weights, rows, policy):
+    answers, flags, out = _answers(weights, rows, policy)
+    parts = []
+    for bank, outputs in zip((weights.full, weights.partial), answers):
+        if bank is None:
+            continue
+        weight, mean, sd = mixture_of(bank, outputs)
+        shift, slope = (jnp.broadcast_to(a, (*out.shape, 8)) for a in (bank.shift, bank.slope))
+        if policy == "prior":  # all training galaxies, not calibrated
+            prior = out[..., None]
+            weight = jnp.where(prior, jnp.zeros_like(weight).at[..., 0].set(1), weight)
+            mean = jnp.where(prior[..., None], bank.y_mean, mean)
+            sd = jnp.where(prior[..., None], bank.y_scale, sd)
+            shift, slope = jnp.where(prior, 0, shift), jnp.where(prior, 1, slope)
+        parts.append((weight, mean, sd, jnp.broadcast_to(bank.factor, (*weight.shape, 8, 8)), shift, slope))
+    most = max(p[0].shape[-1] for p in parts)
+    parts = [_pad(p, most) for p in parts]
+    chosen = parts[0]
+    if len(parts) == 2:
+        full = rows.full
+        chosen = tuple(jnp.where(full.reshape(full.shape + (1,) * (a.ndim - full.ndim)), a, b) for a, b in zip(*parts))
+    weight, mean, sd, factor, shift, slope = chosen
+    mean, sd, median = calibrated(weight, mean, sd, shift, slope)
+    known = (flags & names.FATAL) == 0
+    if policy == "nan":
+        known = known & ~out
+    return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio), flags
+
+
+def _pad(parts, components):
+    """More components: copies of the first without weight."""
+    weight, mean, sd, factor, *rest = parts
+    extra = components - weight.shape[-1]
+    if extra == 0:
+        return parts
+    copies = (jnp.concatenate([a] + extra * [jax.lax.slice_in_dim(a, 0, 1, axis=axis)], axis=axis) for a, axis in ((mean, -2), (sd, -2), (factor, -3)))
+    return (jnp.concatenate([weight, jnp.zeros((*weight.shape[:-1], extra), weight.dtype)], axis=-1), *copies, *rest)
+
+
+def predict(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=None, conventions=None, out_of_domain="warn"):
+    """Lines of every galaxy: the medians of their intrinsic distributions, with 16 and 84 % quantiles.
+
+    Parameters
+    ----------
+    weights : Weights
+        Of :func:`starglow.jax.load`; its dtype is that of the answer.
+    band_flux : array (..., 12)
+        Mean F_lambda in the twelve bands, 1e-17 erg/s/cm2/A, observed frame. A band that is NaN or not positive is
+        missing: six are enough for the shipped model.
+    z : array (...), optional
+        Redshift. Without one, or with one that is not positive, the networks without luminosity answer.
+    band_flux_ivar : array (..., 12), optional
+        0 marks a missing band.
+    targetid : optional
+        Only says that there is one: without it ID_IS_ROW is flagged, as in every other interface.
+    conventions : dict, optional
+        What the fluxes mean, as in the header of a table: ``{"APERTURE": "total"}`` for the light of whole galaxies, which
+        the shipped model, trained on light in a fibre, answers from the colours alone.
+    out_of_domain : {"warn", "nan", "clip", "prior"}
+        What a galaxy unlike those of the training gets: the networks' answer, NaN, that of the nearest place inside, or
+        the distribution of all training galaxies. It is flagged in any case.
+
+    Returns
+    -------
+    Prediction
+        ``ew``, ``p16``, ``p84`` (..., 10), A; ``flags`` (...).
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, or conventions that clash.
+
+    Notes
+    -----
+    Differentiable any number of times with respect to band_flux, z and the weights. Where there is no answer, values are
+    NaN and derivatives 0, so that a bad row does not spoil the gradient of a sum over good ones. Flags are not
+    differentiable.
+    """
+    _check_policy(out_of_domain)
+    return _predict(weights, *_checked(weights, band_flux, z, band_flux_ivar), targetid is None, usable_conventions(weights, conventions), out_of_domain)
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _predict(weights, flux, z, ivar, no_ids, conventions, policy):
+    rows = _rows(weights, flux, z, ivar, no_ids, conventions)
+    if weights.has_distribution:
+        d, flags = _distribution_of(weights, rows, policy)
+        levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
+        lines = (all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)) for t in levels)
+        return Prediction(*(jnp.where(d.known[..., None], ew, jnp.nan) for ew in lines), flags)
+    answers, flags, out = _answers(weights, rows, policy)
+    parts = []
+    for bank, outputs in zip((weights.full, weights.partial), answers):
+        if bank is None:
+            continue
+        prior = (out & (policy == "prior"))[..., None]
+        ew = jnp.sinh(bank.y_mean + jnp.where(prior, 0, bank.y_scale * outputs))
+        parts.append(all_lines(bank.outputs, weights.ew_ratio, ew))
+    ew = parts[0] if len(parts) == 1 else jnp.where(rows.full[..., None], *parts)
+    known = (flags & names.FATAL) == 0
+    if policy == "nan":
+        known = known & ~out
+    return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
+
+
+def distribution(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=None, conventions=None, out_of_domain="warn"):
+    """The joint intrinsic distribution of every galaxy's lines; parameters as of :func:`predict`.
+
+    Returns
+    -------
+    Distribution
+        For :func:`quantile`, :func:`log_density` and :func:`draw`.
+    """
+    _check_policy(out_of_domain)
+    _need_distribution(weights)
+    checked = _checked(weights, band_flux, z, band_flux_ivar)
+    return _distribution(weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain)
+
+
+@partial(jax.jit, static_argnums=(4, 5, 6))
+def _distribution(weights, flux, z, ivar, no_ids, conventions, policy):
+    return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions), policy)[0]
+
+
+def _need_distribution(weights):
+    if not weights.has_distribution:
+        raise error("model", "a point model has no distribution", f"kind {weights.kind}", "kind joint", "Noise can be added to its points (add_noise).")
+
+
+def draw(distribution, targetid=None, *, draws=1, seed=1, first_row=0):
+    """Joint intrinsic draws of the lines, A; (..., 10, draws). Draw k of all lines belongs together.
+
+    Parameters
+    ----------
+    distribution : Distribution
+    targetid : array (...), optional
+        int64 ids, as NumPy array, or as JAX array where ``jax_enable_x64`` is on; or the pairs of :func:`split_ids`.
+        Default: the index of the row, counted from `first_row`.
+    draws : int
+    seed : int, or pair of uint32
+        Below 2^64; the pair is (low, high) and may be traced.
+
+    Notes
+    -----
+    The random bits are those of the C++ library: stream intrinsic, lane 0 of draw k picks the component, lanes 1 to 8 are
+    its normals. Differentiable with respect to the distribution at a fixed choice of components.
+    """
+    ids = random.id_words(targetid, distribution.known.shape, first_row)
+    return _draw(distribution, ids, random.seed_words(seed), draws)
+
+
+@partial(jax.jit, static_argnums=3)
+def _draw(d, ids, seed, draws):
+    word = random.words(seed, random.INTRINSIC, ids, np.arange(draws, dtype=np.uint32), np.arange(9, dtype=np.uint32))
+    z = random.normal(word[..., 1:], d.mean.dtype)  # (..., draws, 8)
+    below = jnp.cumsum(jax.lax.stop_gradient(d.weight), axis=-1) * 2.0**32 - 0.5
+    largest = 4294967295.0 if d.mean.dtype == jnp.float64 else 4294967040.0
+    limit = jnp.clip(jnp.floor(below), 0, largest).astype(jnp.uint32)
+    t = None
+    for c in range(d.mean.shape[-2]):
+        e = jnp.einsum("...ij,...kj->...ki", d.factor[..., c, :, :], z, precision=jax.lax.Precision.HIGHEST)
+        here = d.mean[..., c, None, :] + d.sd[..., c, None, :] * e
+        t = here if c == 0 else jnp.where((word[..., 0] > limit[..., c - 1, None])[..., None], here, t)
+    ew = all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t))
+    return jnp.where(d.known[..., None, None], jnp.swapaxes(ew, -1, -2), jnp.nan)
+
+
+def sample(weights, band_flux, z=None, targetid=None, *, draws=1, seed=1, first_row=0, **options):
+    """Joint intrinsic draws of every galaxy's lines, A; (..., 10, draws).
+
+    :func:`distribution` (whose keywords it takes) and :func:`draw` in one call.
+    """
+    return draw(distribution(weights, band_flux, z, **options), targetid, draws=draws, seed=seed, first_row=first_row)
+
+
+def sigma_ew(weights, ew, band_flux, z=None):
+    """Measurement error of EWs by the model's noise law, A; (..., 10).
+
+    log10 sigma = c . [1, f, f^2, z, z^2, z^3, a, a^2], f = log10 of the band flux at the line, a = asinh(EW / A). NaN where
+    the band is missing. ValueError: a model without the law.
+    """
+    if weights.noise is None:
+        raise error("model", "this model has no noise law", "", "ew_ivar")
+    flux, ew = jnp.asarray(band_flux, weights.dtype), jnp.asarray(ew, weights.dtype)
+    z_low, z_high, f_low, f_high = weights.noise.range
+    z = jnp.asarray(jnp.nan if z is None else z, weights.dtype)
+    z = jnp.where(jnp.isfinite(z), jnp.clip(z, z_low, z_high), 0.5 * (z_low + z_high))
+    usable = features.usable_bands(flux)
+    columns = []
+    for line in range(len(LINES)):
+        source, factor = noise_source(line)
+        band = _BAND_OF_LINE[source]
+        f = jnp.clip(jnp.log(jnp.where(usable[..., band], flux[..., band], 1)) / np.log(10), f_low, f_high)
+        a = jnp.arcsinh(ew[..., source])
+        one = jnp.ones_like(f * z)
+        terms = jnp.stack([one, f * one, f * f * one, z * one, z * z * one, z**3 * one, a * one, a * a * one], axis=-1)
+        log_sigma = (terms * weights.noise.coefficients[INDEPENDENT_LINES.index(source)]).sum(-1)
+        columns.append(jnp.where(usable[..., band], factor * 10.0**log_sigma, jnp.nan))
+    return jnp.stack(columns, axis=-1)
+
+
+def noise_source(line):
+    """(line, factor): whose noise a line has; the weak members of the doublets share that of their partners."""
+    for weak, strong, ratio in DOUBLETS:
+        if weak == line:
+            return strong, 1 / ratio
+    return line, 1.0
+
+
+def add_noise(weights, ew, band_flux, z=None, targetid=None, seed=1, *, ew_ivar=None, draw=0, first_row=0):
+    """EWs (..., 10) plus one realisation of measurement noise, A.
+
+    sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random bits as
+    in C++: stream label noise, draw `draw`, lane = index of the (strong) line.
+    """
+    ew = jnp.asarray(ew, weights.dtype)
+    law = None if weights.noise is None else sigma_ew(weights, ew, band_flux, z)
+    lanes = [noise_source(line)[0] for line in range(len(LINES))]
+    factor = jnp.asarray([noise_source(line)[1] for line in range(len(LINES))], ew.dtype)
+    sigma = jnp.full(ew.shape, jnp.nan, ew.dtype) if law is None else law
+    if ew_ivar is not None:
+        ivar = jnp.asarray(ew_ivar, ew.dtype)[..., lanes]
+        there = (ivar > 0) & jnp.isfinite(ivar)
+        sigma = jnp.where(there, factor / jnp.sqrt(jnp.where(there, ivar, 1)), sigma)
+    elif law is None:
+        sigma_ew(weights, ew, band_flux, z)  # raises: neither errors nor a law
+    ids = random.id_words(targetid, ew.shape[:-1], first_row)
+    word = random.words(seed, random.LABEL_NOISE, ids, [draw], np.asarray(lanes, np.uint32))[..., 0, :]
+    return ew + sigma * random.normal(word, ew.dtype)

@@ -1,0 +1,298 @@
+"""Reading a model file into a pytree of arrays.
+
+The file is the one that the C++ library reads and writes (``docs/model-format.md``): safetensors with string metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import FileError, MissingFileError
+from ..errors import error as failure
+from ..names import BAND_EDGES, DOUBLETS, INDEPENDENT_LINES, LINES
+
+MIN_SD = 0.03  # of standardised t, added to the exponential of the outputs
+
+
+def _pytree(cls):
+    """A frozen dataclass whose fields marked static are part of the tree's structure and the others its leaves."""
+    cls = dataclass(frozen=True, eq=False)(cls)
+    static = [f.name for f in fields(cls) if f.metadata.get("static")]
+    jax.tree_util.register_dataclass(cls, [f.name for f in fields(cls) if f.name not in static], static)
+    return cls
+
+
+def _static(**options):
+    return field(metadata={"static": True}, **options)
+
+
+@_pytree
+class Bank:
+    """Networks of one shape that answer together: members of an ensemble, or (``per_line``) one a line."""
+
+    layers: tuple  #: ((W (nets, out, in), b (nets, out)), ...)
+    x_mean: jax.Array  #: (nets, features)
+    x_scale: jax.Array
+    y_mean: jax.Array  #: (outputs)
+    y_scale: jax.Array
+    factor: jax.Array | None  #: (components, 8, 8), rows of length 1: Cholesky factors of the correlations
+    shift: jax.Array | None  #: (8) calibration of t
+    slope: jax.Array | None
+    activation: str = _static()
+    log_lum: bool = _static()
+    z: bool = _static()
+    masks: bool = _static()
+    outputs: tuple = _static()  #: indices into LINES
+    per_line: bool = _static()
+
+
+@_pytree
+class Domain:
+    """Where the training galaxies lie: normals of the eleven band ratios and log_lum."""
+
+    mean: jax.Array  #: (components, 12)
+    covariance: jax.Array  #: (components, 12, 12)
+    root: jax.Array  #: (components, 12, 12): inverses of the Cholesky factors
+    limit: jax.Array  #: (13): squared distance beyond which a galaxy with k known features is outside
+
+
+@_pytree
+class Noise:
+    """Law of log10 sigma_EW (``noise_model.hpp``)."""
+
+    coefficients: jax.Array  #: (8, 8)
+    range: jax.Array  #: (4): z low, high, log10 flux low, high
+
+
+@_pytree
+class Weights:
+    """A model as a pytree: every number is a leaf of one dtype, everything else is structure."""
+
+    full: Bank | None  #: for galaxies that have everything
+    partial: Bank | None  #: for those that lack luminosity, redshift or bands
+    ew_ratio: jax.Array  #: (2) EW(strong)/EW(weak) of the doublets
+    z_range: jax.Array  #: (2) of the training galaxies
+    domain: Domain | None
+    noise: Noise | None
+    kind: str = _static()
+    conventions: tuple = _static()  #: ((name, value), ...): what the numbers of the training table mean
+
+    @property
+    def dtype(self):
+        """float32 or float64: what every answer is computed in."""
+        return self.z_range.dtype
+
+    @property
+    def has_distribution(self):
+        return self.kind == "joint"
+
+    @property
+    def masked(self):
+        return self.partial is not None and self.partial.masks
+
+    def astype(self, dtype):
+        """The same model in another precision."""
+        return jax.tree_util.tree_map(lambda a: a.astype(dtype), self)
+
+
+def shipped_path():
+    """Path of the model that comes with the package."""
+    here = Path(__file__).resolve().parents[1]
+    for path in (here / "models/starglow.safetensors", here.parents[1] / "models/starglow.safetensors"):
+        if path.is_file():
+            return path
+    raise FileError(f"the package's model is not at {here / 'models/starglow.safetensors'}: the installation is not complete")
+
+
+def load(path=None, dtype=None):
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : path-like, optional
+        A safetensors file of kind ``joint``, ``mlp`` or ``k24``. Default: the model that comes with the package.
+    dtype : optional
+        float32 or float64: what answers are computed in. Default: float64 where ``jax_enable_x64`` is on, else float32.
+
+    Returns
+    -------
+    Weights
+        A pytree: pass it through ``jit``, ``vmap`` and ``grad``.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is no such model: broken, of another kind, or of another version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path) if path is not None else shipped_path()
+    dtype = jnp.dtype(dtype or jnp.result_type(float))
+    if dtype not in (jnp.dtype("float32"), jnp.dtype("float64")):
+        raise failure("usage", "the model cannot be read in this type", str(dtype), "float32 or float64")
+    if dtype == jnp.float64 and not jax.config.jax_enable_x64:
+        raise failure("usage", "float64 is switched off in JAX", "", "jax.config.update('jax_enable_x64', True)")
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise failure("input", f"{path}: this is no safetensors file", str(error)) from error
+    try:
+        return _weights(tensors, meta, dtype)
+    except (KeyError, ValueError) as error:
+        what = f"the model lacks {error}" if isinstance(error, KeyError) else error
+        raise failure("model", f"{path}: {what}") from error
+
+
+def layout_hash(tensors, meta):
+    """First 16 digits of SHA-256 over what says how the tensors are run (``docs/model-format.md``)."""
+    names = {np.dtype("f2"): "F16", np.dtype("f4"): "F32", np.dtype("f8"): "F64"}
+
+    def structural(key):
+        if key in ("kind", "format_version", "lines", "band_edges"):
+            return True
+        group, _, item = key.partition(".")
+        return group in ("full", "partial", "neighbours") and item in ("k", "sizes", "activation", "features", "outputs")
+
+    text = "".join(f"{k}={meta[k]}\n" for k in sorted(meta) if structural(k))
+    for name in sorted(tensors):
+        dtype = tensors[name].dtype
+        text += name + ":" + names.get(dtype, f"{'U' if dtype.kind == 'u' else 'I'}{8 * dtype.itemsize}")
+        text += "".join(f",{size}" for size in tensors[name].shape) + "\n"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _weights(tensors, meta, dtype):
+    kind = meta.get("kind", "")
+    if kind not in ("joint", "mlp", "k24"):
+        raise ValueError(f"kind '{kind}' has no networks, expected joint, mlp or k24")
+    for key, wanted in (("format_version", "1"), ("lines", ",".join(LINES)), ("band_edges", ",".join(f"{e:.0f}" for e in BAND_EDGES)),
+                        ("layout_hash", layout_hash(tensors, meta))):
+        if meta[key] != wanted:
+            raise ValueError(f"the model's '{key}' is '{meta[key]}', expected '{wanted}'")
+    for name, tensor in tensors.items():
+        if not np.all(np.isfinite(tensor)):
+            raise ValueError(f"tensor '{name}' holds numbers that are not finite")
+
+    def number(key, default):
+        value = float(meta.get(key, default))
+        if not math.isfinite(value):
+            raise ValueError(f"'{key}' is {value}, expected a number")
+        return value
+
+    banks = {name: _bank(tensors, meta, name, kind) for name in ("full", "partial")}
+    if not any(banks.values()):
+        raise ValueError("a model without networks")
+    ratios = [number(f"ew_ratio_{LINES[weak]}", ratio) for weak, _, ratio in DOUBLETS]
+    if min(ratios) <= 0:
+        raise ValueError(f"the ratios of the doublets are {ratios}, expected positive ones")
+    noise = None
+    if "noise.coefficients" in tensors:
+        noise = Noise(_shaped(tensors, "noise.coefficients", (8, 8)), _shaped(tensors, "noise.range", (4,)))
+    conventions = tuple((k, meta.get(k, "unknown")) for k in ("aperture", "mwcorr", "maskrule", "contsrc", "labelver"))
+    weights = Weights(
+        banks["full"], banks["partial"], np.array(ratios), np.array([number("z_min", 0.0), number("z_max", 1e9)]),
+        _domain(tensors), noise, kind, conventions,
+    )
+    return jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
+
+
+def _shaped(tensors, name, shape):
+    tensor = tensors[name]
+    if len(tensor.shape) != len(shape) or any(w not in (0, s) for s, w in zip(tensor.shape, shape)):
+        raise ValueError(f"tensor '{name}' has shape {tensor.shape}, expected {shape} (0: any)")
+    return tensor.astype(np.float64)
+
+
+def _bank(tensors, meta, name, kind):
+    if f"{name}.params" not in tensors:
+        return None
+    sizes = [int(s) for s in meta[f"{name}.sizes"].split(",")]
+    recipe = meta[f"{name}.features"].split("+")
+    if recipe[0] != "adjacent_log_ratios" or recipe[1:] != [r for r in ("log_lum", "z", "masks") if r in recipe[1:]]:
+        raise ValueError(f"unknown feature recipe '{meta[f'{name}.features']}'")
+    activation = meta[f"{name}.activation"]
+    if activation not in ("selu", "polyswish", "silu"):
+        raise ValueError(f"unknown activation '{activation}', expected selu, polyswish or silu")
+    log_lum, z, masks = ("log_lum" in recipe, "z" in recipe, "masks" in recipe)
+    n_values = 11 + log_lum + z
+    n_in = 2 * n_values + 1 if masks else n_values
+    if sizes[0] != n_in:
+        raise ValueError(f"networks '{name}' have {sizes[0]} inputs, their features are {n_in}")
+    outputs = tuple(LINES.index(line) for line in meta[f"{name}.outputs"].split(","))
+    n_params = sum((i + 1) * o for i, o in zip(sizes, sizes[1:]))
+    params = _shaped(tensors, f"{name}.params", (0, n_params))
+    layers, at = [], 0
+    for i, o in zip(sizes, sizes[1:]):
+        layers.append((params[:, at : at + i * o].reshape(-1, o, i), params[:, at + i * o : at + i * o + o]))
+        at += i * o + o
+    n_nets = len(params)
+    joint = {}
+    if kind == "joint":
+        joint = {k: _shaped(tensors, f"{name}.joint_{k}", s) for k, s in (("factor", (0, 8, 8)), ("shift", (8,)), ("slope", (8,)))}
+        if outputs != INDEPENDENT_LINES or sizes[-1] != 17 * len(joint["factor"]) - 1:
+            raise ValueError(f"the outputs of networks '{name}' do not fit their joint head")
+    elif kind == "k24" and (sizes[-1] != 1 or n_nets != len(outputs)) or kind == "mlp" and sizes[-1] != len(outputs):
+        raise ValueError(f"networks '{name}' give {sizes[-1]} numbers each for {len(outputs)} lines")
+    given = set(outputs) | {weak for weak, strong, _ in DOUBLETS if strong in outputs}
+    if given != set(range(len(LINES))) or len(set(outputs)) != len(outputs):
+        raise ValueError(f"networks '{name}' do not give all ten lines once: {meta[f'{name}.outputs']}")
+    x_scale = _shaped(tensors, f"{name}.x_scale", (n_nets, n_in))
+    if not np.all(x_scale > 0):
+        raise ValueError(f"tensor '{name}.x_scale' holds a scale that is not positive")
+    return Bank(
+        tuple(layers), _shaped(tensors, f"{name}.x_mean", (n_nets, n_in)), x_scale,
+        _shaped(tensors, f"{name}.y_mean", (len(outputs),)), _shaped(tensors, f"{name}.y_scale", (len(outputs),)),
+        joint.get("factor"), joint.get("shift"), joint.get("slope"),
+        activation, log_lum, z, masks, outputs, kind == "k24",
+    )
+
+
+def log10_chi_square_tail(x, n):
+    """log10 of the probability that chi-square of n degrees of freedom exceeds x (Abramowitz & Stegun 26.4.6)."""
+    if x <= 0:
+        return 0.0
+    half = 0.5 * x
+    root = math.sqrt(half)
+    if n % 2 == 0:
+        log_q = -half
+    else:
+        log_q = math.log(math.erfc(root)) if root < 25 else -half - math.log(root * math.sqrt(math.pi)) + math.log1p(-0.5 / half)
+    for k in range(4 if n % 2 == 0 else 3, n + 1, 2):
+        log_q = float(np.logaddexp(log_q, (0.5 * k - 1) * math.log(half) - half - math.lgamma(0.5 * k)))
+    return min(log_q, 0.0) / math.log(10)
+
+
+def _domain(tensors):
+    if "domain.mean" not in tensors:
+        return None
+    mean = _shaped(tensors, "domain.mean", (0, 12))
+    covariance = _shaped(tensors, "domain.covariance", (len(mean), 12, 12))
+    threshold = float(_shaped(tensors, "domain.threshold", (1,))[0])
+    try:
+        root = np.linalg.inv(np.linalg.cholesky(covariance))
+    except np.linalg.LinAlgError as error:
+        raise ValueError("a covariance of the model's domain is not positive definite") from error
+    # A score below the threshold is a squared distance beyond a limit that depends on the number of known features alone.
+    limit = np.full(13, np.inf)
+    for n in range(1, 13):
+        low, high = 0.0, 1e6
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if log10_chi_square_tail(middle, n) < threshold else (middle, high)
+        limit[n] = low
+    return Domain(mean, covariance, root, limit)
+
