@@ -40,13 +40,13 @@ void add_lines_vjp(const PixelGrid& grid, std::span<const Profile> lines, std::s
                    std::span<Profile> d_lines);
 
 /// The eleven Gaussians of the ten lines: [OII] is a pair. Wavelengths as in lines.hpp (FastSpecFit v3, vacuum).
-struct LineComponent {
+struct PaintedComponent {
   std::string_view name;
   Line line;
   double wave_vac;
 };
-inline constexpr std::size_t k_n_components = 11;
-inline constexpr std::array<LineComponent, k_n_components> k_components{{
+inline constexpr std::size_t k_n_painted_components = 11;
+inline constexpr std::array<PaintedComponent, k_n_painted_components> k_painted_components{{
     {"OII_3726", Line::OII_DOUBLET, 3727.10},
     {"OII_3729", Line::OII_DOUBLET, 3729.86},
     {"HGAMMA", Line::HGAMMA, 4341.692},
@@ -113,8 +113,9 @@ struct FluxSlope {
 std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options = {});
 
 /// The eleven Gaussians, observed frame: centre wave_vac (1 + z), sigma^2 = (centre sigma_v/c)^2 + instrument^2.
-std::array<Profile, k_n_components> line_profiles(const PixelGrid& grid, const LineLight& light,
-                                                  const PaintOptions& options = {}, const Instrument& instrument = {});
+std::array<Profile, k_n_painted_components> line_profiles(const PixelGrid& grid, const LineLight& light,
+                                                          const PaintOptions& options = {},
+                                                          const Instrument& instrument = {});
 
 /// Adds the lines of a galaxy to `pixels`. Linear in the strengths. A line whose strength, or continuum, is NaN leaves
 /// NaN in every pixel: choose what is painted. Error(usage): sizes, negative widths, two instruments.

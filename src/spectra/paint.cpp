@@ -153,14 +153,14 @@ std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const 
   return out;
 }
 
-std::array<Profile, k_n_components> line_profiles(const PixelGrid& grid, const LineLight& light,
-                                                  const PaintOptions& options, const Instrument& instrument) {
+std::array<Profile, k_n_painted_components> line_profiles(const PixelGrid& grid, const LineLight& light,
+                                                          const PaintOptions& options, const Instrument& instrument) {
   check(grid, light, options, instrument, grid.size());
   const auto flux = line_fluxes(light, options);
-  std::array<Profile, k_n_components> out;
-  for (std::size_t c = 0; c < k_n_components; ++c) {
-    const std::size_t line = at(k_components[c].line);
-    const double wave = k_components[c].wave_vac * (1 + light.z);
+  std::array<Profile, k_n_painted_components> out;
+  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
+    const std::size_t line = at(k_painted_components[c].line);
+    const double wave = k_painted_components[c].wave_vac * (1 + light.z);
     const double own = wave * light.sigma_v[line] / k_light_speed_km_s;
     out[c] = {wave, std::hypot(own, instrument_width(grid, instrument, wave).sigma), share_of(c, options) * flux[line]};
   }
@@ -182,11 +182,11 @@ void paint_jvp(const PixelGrid& grid, const LineLight& light, const LineLight& d
   check(grid, light, options, instrument, d_pixels.size());
   const auto profiles = line_profiles(grid, light, options, instrument);
   const auto slopes = line_flux_slopes(light, options);
-  std::array<Profile, k_n_components> d_profiles;
-  for (std::size_t c = 0; c < k_n_components; ++c) {
-    const std::size_t line = at(k_components[c].line);
+  std::array<Profile, k_n_painted_components> d_profiles;
+  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
+    const std::size_t line = at(k_painted_components[c].line);
     const FluxSlope& slope = slopes[line];
-    const double wave = profiles[c].wave, d_wave = k_components[c].wave_vac * d.z;
+    const double wave = profiles[c].wave, d_wave = k_painted_components[c].wave_vac * d.z;
     const Width width = instrument_width(grid, instrument, wave);
     const double own = wave * light.sigma_v[line] / k_light_speed_km_s;
     const double d_own = (d_wave * light.sigma_v[line] + wave * d.sigma_v[line]) / k_light_speed_km_s;
@@ -212,12 +212,12 @@ LineLight paint_vjp(const PixelGrid& grid, const LineLight& light, std::span<con
     multiply(instrument.matrix, d_pixels, blurred, true);
     d_pixels = blurred;
   }
-  std::array<Profile, k_n_components> d_profiles;
+  std::array<Profile, k_n_painted_components> d_profiles;
   add_lines_vjp(grid, profiles, d_pixels, d_profiles);
   const auto slopes = line_flux_slopes(light, options);
   LineLight out;
-  for (std::size_t c = 0; c < k_n_components; ++c) {
-    const std::size_t line = at(k_components[c].line);
+  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
+    const std::size_t line = at(k_painted_components[c].line);
     const FluxSlope& slope = slopes[line];
     const Profile &p = profiles[c], &g = d_profiles[c];
     const Width width = instrument_width(grid, instrument, p.wave);
@@ -228,7 +228,7 @@ LineLight paint_vjp(const PixelGrid& grid, const LineLight& light, std::span<con
                           (p.sigma == 0 ? 0 : g.sigma * width.sigma * width.slope / p.sigma);
     out.strength[slope.source] += d_flux * slope.d_strength;
     out.continuum[slope.source] += d_flux * slope.d_continuum;
-    out.z += d_flux * slope.d_z + d_wave * k_components[c].wave_vac;
+    out.z += d_flux * slope.d_z + d_wave * k_painted_components[c].wave_vac;
     out.sigma_v[line] += d_own * p.wave / k_light_speed_km_s;
   }
   return out;

@@ -38,10 +38,10 @@ struct LineShares {
 template <class One>
 LineShares shares_of(const PaintOptions& options, One one) {
   LineShares out;
-  for (std::size_t c = 0; c < k_n_components; ++c) {
+  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
     const double r = options.oii_ratio, share = c == 0 ? 1 / (1 + r) : c == 1 ? r / (1 + r) : 1;
-    const FilterLight light = one(k_components[c].wave_vac);
-    auto& sum = out.per_flux[static_cast<std::size_t>(k_components[c].line)];
+    const FilterLight light = one(k_painted_components[c].wave_vac);
+    auto& sum = out.per_flux[static_cast<std::size_t>(k_painted_components[c].line)];
     sum.maggies += share * light.maggies;
     sum.d_z += share * light.d_z;
   }

@@ -236,7 +236,7 @@ TEST(Paint, InstrumentsWiden) {
   for (std::size_t i = 0; i < sigma.size(); ++i)
     sigma[i] = 0.5 * (desi_like().lo(i) + desi_like().hi(i)) / (3000 * 2.3548200450309493);
   const auto s = line_profiles(desi_like(), light, {}, {.sigma = sigma});
-  for (std::size_t c = 0; c < k_n_components; ++c) {
+  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
     const double instrument = alone[c].wave / 3000 / 2.3548200450309493;
     EXPECT_NEAR(r[c].sigma, std::hypot(alone[c].sigma, instrument), 1e-12);
     EXPECT_NEAR(s[c].sigma, r[c].sigma, 1e-12);
