@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -31,12 +32,26 @@ struct PageColumn {
   std::vector<float> values;  ///< (n); NaN = absent
 };
 
+/// Spectra of some of the galaxies, encoded for the page: one record a spectrum, all of one size, at most 5 bytes a
+/// pixel (9 where each has its own grid) and 8 more. docs/page.md has the layout.
+struct PageSpectra {
+  std::vector<float> wave;  ///< A, vacuum, observed frame; empty: each record ends with its own
+  std::size_t pixels = 0;
+  std::vector<std::int32_t> index;  ///< (n) record of each galaxy, -1 = none
+  std::string records;
+};
+
+/// The spectra of a file (spectra_file.hpp) for the galaxies of a table, matched by TARGETID. Error(input): no TARGETID
+/// in one of them, or no spectrum for any galaxy.
+PageSpectra read_page_spectra(const std::filesystem::path& path, const Galaxies& galaxies);
+
 /// Everything that the page shows.
 struct PageContent {
   std::string title;
   Galaxies galaxies;
   Prediction prediction;  ///< medians, and quantiles where the model is a distribution
   PageMap map;
+  PageSpectra spectra;  ///< empty index: none
   std::vector<PageColumn> columns;
   std::vector<std::string> notes;                               ///< for people: conventions, what was left out
   std::vector<std::pair<std::string, std::string>> provenance;  ///< key, value
@@ -46,12 +61,15 @@ struct PageContent {
 inline constexpr std::size_t k_page_single_max = 20'000;
 /// Above this many galaxies the page reads columns and rows one by one.
 inline constexpr std::size_t k_page_whole_max = 50'000;
+/// Bytes of spectra that a page of one file takes, and a folder.
+inline constexpr std::size_t k_page_single_spectra = 64'000'000, k_page_spectra = 4'000'000'000;
 
 /// The files of the page by path, "index.html" among them; data lie in a folder named by their content. The model
 /// travels in half precision (tensors "*.params" as F16), docs/page.md.
 std::map<std::string, std::string> page_files(const PageContent& content, const Model& model);
 
-/// The whole page as one HTML file that opens from disk. Error(usage): more galaxies than k_page_single_max.
+/// The whole page as one HTML file that opens from disk. Error(usage): more galaxies than k_page_single_max
+/// or more spectra than k_page_single_spectra.
 std::string page_single_file(const PageContent& content, const Model& model);
 
 /// A model's file as the page reads it: `half` keeps the parameters in half precision, else in single. "" for the

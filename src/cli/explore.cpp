@@ -25,6 +25,7 @@ void declare(OptionSet& set) {
            "FILE"});
   set.add({"serve", OptionType::integer, "show the page on this port of this machine; 0: any free one", "", "PORT"});
   set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
+  set.add({"spectra", OptionType::text, "spectra of the galaxies, as prep --spectra and paint write them", "", "FILE"});
   set.add({"title", OptionType::text, "title of the page; without it, the table's name", "", "TEXT"});
 }
 
@@ -87,6 +88,11 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   c.columns = more_columns(reader, c.notes);
   WorkerPool pool(settings.threads());
   c.prediction = model.predict(c.galaxies, pool);
+  if (settings.is_set("spectra")) {
+    c.spectra = read_page_spectra(settings.text("spectra"), c.galaxies);
+    const auto without = std::count(c.spectra.index.begin(), c.spectra.index.end(), -1);
+    if (without > 0) c.notes.push_back(fmt::format("{} galaxies have no spectrum: bands and painted lines", without));
+  }
   auto map = map_of_table(reader);
   c.map = map ? std::move(*map) : principal_map(c.galaxies);
   std::vector<std::size_t> counts(k_flags.size(), 0);
@@ -96,6 +102,7 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   for (const auto& note : c.notes) console.info(note);
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
+  if (settings.is_set("spectra")) provenance.add_input(settings.text("spectra"));
   provenance.model_hash = model.hash();
   for (auto& entry : provenance.entries())
     if (entry.first != "TIME" && entry.first != "THREADS") c.provenance.push_back(std::move(entry));

@@ -47,6 +47,11 @@ void serve(const std::map<std::string, std::string>& files, const std::string& p
   httplib::Server server;
   const std::string token = random_token();
   int port = wanted;
+  // Without SO_REUSEPORT, which is the library's choice: two servers would share a port and its visitors.
+  server.set_socket_options([](socket_t socket) {
+    const int yes = 1;
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   server.set_payload_max_length(k_max_body);
   server.set_read_timeout(5);
   server.set_keep_alive_max_count(1000);

@@ -61,7 +61,10 @@ std::string FitsFile::card(const std::string& key) const {
     return "";
   }
   std::string text(raw.data());
-  if (text.size() >= 2 && text.front() == '\'') text = text.substr(1, text.rfind('\'') - 1);
+  if (text.size() >= 2 && text.front() == '\'') {
+    text = text.substr(1, text.rfind('\'') - 1);
+    for (auto at = text.find("''"); at != std::string::npos; at = text.find("''", at + 1)) text.erase(at, 1);
+  }
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }

@@ -59,7 +59,9 @@ std::map<std::string, std::string> page_files(const PageContent& content, const 
   files::PageData data = files::page_data(content, model);
   std::string half = page_model(model, true);
   const std::string folder =
-      "data/" + sha256(sha256(data.galaxies) + sha256(half) + sha256(data.rows)).substr(0, 16) + "/";
+      "data/" +
+      sha256(sha256(data.galaxies) + sha256(half) + sha256(data.rows) + sha256(content.spectra.records)).substr(0, 16) +
+      "/";
   std::map<std::string, std::string> out;
   out["index.html"] =
       fill(files::page_bundle("index.html"), {{"policy", html_escape(page_policy("'self'", "'self'"))},
@@ -71,6 +73,7 @@ std::map<std::string, std::string> page_files(const PageContent& content, const 
   out[folder + "galaxies.safetensors"] = std::move(data.galaxies);
   if (!half.empty()) out[folder + "model.safetensors"] = std::move(half);
   if (!data.rows.empty()) out[folder + "rows.bin"] = std::move(data.rows);
+  if (!content.spectra.records.empty()) out[folder + "spectra.bin"] = content.spectra.records;
   return out;
 }
 
@@ -79,6 +82,10 @@ std::string page_single_file(const PageContent& content, const Model& model) {
     throw Error(ErrorKind::usage, "too many galaxies for a page of one file",
                 {std::to_string(content.galaxies.n), "at most " + std::to_string(k_page_single_max),
                  "-o site/ writes a folder, --serve shows it."});
+  if (content.spectra.records.size() > k_page_single_spectra)
+    throw Error(ErrorKind::usage, "too many spectra for a page of one file",
+                {std::to_string(content.spectra.records.size()) + " bytes",
+                 "at most " + std::to_string(k_page_single_spectra), "-o site/ writes a folder, --serve shows it."});
   const std::string_view script = files::page_bundle("page.js"), style = files::page_bundle("page.css");
   return fill(files::page_bundle("index.html"),
               {{"policy", html_escape(page_policy(hash_source(script), hash_source(style)))},
@@ -86,7 +93,8 @@ std::string page_single_file(const PageContent& content, const Model& model) {
                {"style", "<style>" + std::string(style) + "</style>"},
                {"data", element("galaxies.safetensors", files::page_data(content, model).galaxies) +
                             element("model.safetensors", page_model(model, true)) +
-                            element("kernel.wasm", files::page_bundle("kernel.wasm"))},
+                            element("kernel.wasm", files::page_bundle("kernel.wasm")) +
+                            element("spectra.bin", content.spectra.records)},
                {"script", "<script>" + std::string(script) + "</script>"}});
 }
 

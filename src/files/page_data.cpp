@@ -93,6 +93,7 @@ json description(const PageContent& content, const Model& model, const Conventio
     out["lines"].push_back({{"name", line.name}, {"label", line.label}, {"wave", line.wave_vac}});
   for (const auto& flag : k_flags)
     out["flags"].push_back({{"bit", flag.bit}, {"name", flag.name}, {"meaning", flag.meaning}});
+  if (!content.spectra.index.empty()) out["spectra"] = {{"pixels", content.spectra.pixels}};
   for (const auto& c : content.columns) out["columns"].push_back({{"name", c.name}, {"unit", c.unit}});
   for (const auto& [key, value] : content.provenance) out["provenance"].push_back({key, value});
   out["model"] = {{"kind", model.parts().kind},
@@ -127,6 +128,10 @@ PageData page_data(const PageContent& content, const Model& model) {
     }
   }
   out.tensors["FLAGS"] = tensor_of("I32", content.prediction.flags, {n});
+  if (const PageSpectra& s = content.spectra; !s.index.empty()) {
+    out.tensors["SPECTRUM"] = tensor_of("I32", s.index, {n});
+    if (!s.wave.empty()) out.tensors["WAVE"] = tensor_of("F32", s.wave, {s.wave.size()});
+  }
   json about = description(content, model, model.compare(g.conventions));
   PageData data;
   if (g.n > k_page_whole_max) {

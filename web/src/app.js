@@ -25,7 +25,7 @@ class App {
     const { about, n } = this.galaxies;
     this.galaxies.model_ratio = [3.161, 2.978];
     const wanted = fromHash(location.hash);
-    this.state = { mode: modes.includes(wanted.state) ? wanted.state : 'observed', seed: Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1, palette: paletteNames.includes(wanted.palette) ? wanted.palette : 'viridis' };
+    this.state = { mode: wanted.state === 'noisy' ? 'predicted' : modes.includes(wanted.state) ? wanted.state : 'observed', seed: Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1, palette: paletteNames.includes(wanted.palette) ? wanted.palette : 'viridis' };
     if (!about.measured && this.state.mode === 'observed') this.state.mode = 'predicted';
     this.selection = new Selection(this);
     this.ratios = new RatioDiagram($('bpt'));
@@ -60,8 +60,9 @@ class App {
     }
   }
   async restore(wanted) {
-    if (this.state.mode === 'noisy') this.state.mode = this.model ? 'noisy' : 'predicted';
+    if (wanted.state === 'noisy' && this.model) this.state.mode = 'noisy';
     const [x, y, k] = [wanted.x, wanted.y, wanted.k].map(Number);
+    this.givenLimits = wanted.low !== undefined;
     if (k > 0 && Number.isFinite(x) && Number.isFinite(y)) this.map.camera = { x, y, k };
     if (wanted.select) await this.selection.restore(wanted.select).catch((e) => this.say(e.message));
     await this.changed();
@@ -133,6 +134,7 @@ class App {
     return this.quantity.group === 'Equivalent width' ? this.quantity.label.replace(' (Å)', `, ${state} (Å)`) : this.quantity.label;
   }
   drawLinked() {
+    if (!this.values) return;
     const { colours, table, low, high, values, label, below, above } = this, scale = this.state.scale;
     drawLegend($('colourbar'), { table, scale, low, high, label, below, above }, colours);
     drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, hovered: this.panel.row ? values[this.panel.row.i] : NaN }, colours);
@@ -183,7 +185,7 @@ class App {
     document.documentElement.dataset.theme = name;
     try { localStorage.setItem('starglow theme', name); } catch { /* not kept */ }
     const style = getComputedStyle(document.documentElement);
-    this.colours = Object.fromEntries(['back', 'surface', 'ink', 'soft', 'rule', 'accent', 'flux', 'noise', 'continuum', 'predicted', 'interval', 'noisy', 'cloud', 'faint'].map((k) => [k, style.getPropertyValue(`--${k}`).trim()]));
+    this.colours = Object.fromEntries(['back', 'surface', 'ink', 'soft', 'rule', 'accent', 'flux', 'noise', 'continuum', 'predicted', 'interval', 'noisy', 'cloud', 'faint', 'masked', 'band'].map((k) => [k, style.getPropertyValue(`--${k}`).trim()]));
     const dark = name === 'dark';
     this.greys = dark ? { quiet: [0.55, 0.59, 0.64, 0.4], faint: [0.42, 0.46, 0.5, 0.28] } : { quiet: [0.5, 0.53, 0.57, 0.35], faint: [0.55, 0.57, 0.6, 0.25] };
     if (!this.map) return;

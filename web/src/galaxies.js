@@ -3,6 +3,7 @@ import { Columns } from './source.js';
 import { independent, lineNames, nBands } from './model.js';
 
 const rowBlock = 128; // rows a request, where rows are read one by one
+const powers = Float64Array.from({ length: 256 }, (_, c) => 10 ** ((c - 1) / 40));
 const strongOf = { 3: [4, 0], 5: [7, 1] };
 
 export class Galaxies {
@@ -68,6 +69,30 @@ export class Galaxies {
       ew: lineNames.map((name) => get(`${name}_EW`)), sigma: lineNames.map((name) => get(`${name}_EW_SIGMA`)),
       predicted: all('_EW_PREDICTED'), p16: all('_EW_P16'), p84: all('_EW_P84'),
     };
+  }
+
+  /** Measured spectrum of a galaxy at rest: {wave, flux, sigma (NaN = masked), continuum or null}, or null. */
+  async spectrum(row) {
+    if (!this.about.spectra) return null;
+    const index = (await this.columns.get('SPECTRUM'))[row.i];
+    if (index < 0) return null;
+    this.spectra ??= new Map();
+    if (!this.spectra.has(row.i)) {
+      const grid = await this.columns.get('WAVE'), { pixels } = this.about.spectra;
+      const size = Math.ceil((8 + (grid ? 0 : 4 * pixels) + 5 * pixels) / 4) * 4;
+      const bytes = await this.source.range('spectra.bin', index * size, (index + 1) * size), head = new Float32Array(bytes, 0, 2);
+      const at = 8 + (grid ? 0 : 4 * pixels), observed = grid ?? new Float32Array(bytes, 8, pixels);
+      const made = (f) => { const out = new Float64Array(pixels); for (let p = 0; p < pixels; ++p) out[p] = f(p); return out; };
+      const scaled = (offset, scale) => { const steps = new Int16Array(bytes, at + offset, pixels); return made((p) => (steps[p] === -32768 ? NaN : steps[p] * scale)); };
+      const codes = new Uint8Array(bytes, at + 4 * pixels, pixels), stretch = 1 + (row.z > -1 ? row.z : 0);
+      const continuum = scaled(2 * pixels, head[1]);
+      if (this.spectra.size > 400) this.spectra.clear();
+      this.spectra.set(row.i, {
+        wave: made((p) => observed[p] / stretch), flux: scaled(0, head[0]), continuum: continuum.some(Number.isFinite) ? continuum : null,
+        sigma: made((p) => (codes[p] ? head[0] * powers[codes[p]] : NaN)),
+      });
+    }
+    return this.spectra.get(row.i);
   }
 
   /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. Computed in slices that

@@ -28,12 +28,16 @@ export class GalaxyPanel {
     if (i < 0) { this.row = null; this.app.ratios.draw({}); return; }
     const row = await this.app.galaxies.row(i);
     if (this.wanted !== i) return;
+    const spectrum = await this.app.galaxies.spectrum(row);
+    if (this.wanted !== i) return;
+    this.measuredSpectrum = spectrum;
     const start = performance.now();
     this.row = row;
     const { model } = this.app, stored = Number.isFinite(row.predicted[6]);
     const live = model?.joint ? model.predict(row.bands, row.z) : null;
     this.prediction = stored ? { ew: row.predicted, p16: Number.isFinite(row.p16[6]) ? row.p16 : null, p84: Number.isFinite(row.p16[6]) ? row.p84 : null, distribution: live?.distribution } : null;
     this.draw();
+    await null; // uPlot draws in the microtask after its data
     this.app.lastHover = performance.now() - start;
   }
   get noisy() {
@@ -44,7 +48,7 @@ export class GalaxyPanel {
     const { row, prediction, app } = this;
     if (!row) return;
     const played = this.play.active ? this.played : null;
-    this.spectrum.show(row, prediction, { play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null, fixed: this.fixed });
+    this.spectrum.show(row, prediction, { spectrum: this.measuredSpectrum, play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null, fixed: this.fixed });
     queueMicrotask(() => this.play.place()); // after uPlot has its scales
     const shown = played ?? prediction;
     zooms.forEach((zoom, k) => {
@@ -74,7 +78,7 @@ export class GalaxyPanel {
     $('live').textContent = `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ''}. ${text.join('. ')}.${flags.length ? ` Flags: ${flags.join(', ')}.` : ''}`;
     try { $('note').value = localStorage.getItem(`starglow:${row.id}`) ?? ''; } catch { $('note').disabled = true; }
     this.label();
-    $('key').replaceChildren(...[['measured', '--flux', about.measured ? 'dash' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']].filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
+    $('key').replaceChildren(...[['measured', '--flux', this.measuredSpectrum ? '' : about.measured ? 'dash' : 'off'], ['its noise', '--noise', this.measuredSpectrum ? 'area' : 'off'], ['no information', '--masked', this.measuredSpectrum ? 'area' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']].filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
       const span = document.createElement('span');
       span.textContent = text2;
       span.className = kind;

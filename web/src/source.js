@@ -9,6 +9,11 @@ async function inflate(base64) {
 }
 
 class Embedded {
+  async range(name, from, to) {
+    this.kept ??= new Map();
+    if (!this.kept.has(name)) this.kept.set(name, this.whole(name));
+    return (await this.kept.get(name)).slice(from, to);
+  }
   whole(name) {
     const element = document.querySelector(`script[data-file="${name}"]`);
     if (!element) return Promise.resolve(null);

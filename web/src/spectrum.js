@@ -51,32 +51,90 @@ function gridWithLines() {
 const mainGrid = gridWithLines();
 const zoomGrids = zooms.map(({ centre, half }) => Float64Array.from({ length: 161 }, (_, k) => centre + half * (k / 80 - 1)));
 
+/** Values of a function along a grid. A plain loop: from() with a function takes ten times as long. */
+function along(wave, f) {
+  const out = new Float64Array(wave.length);
+  for (let i = 0; i < wave.length; ++i) out[i] = f(wave[i]);
+  return out;
+}
+
 /** Least and greatest of each pixel column, in the order in which they come: what a line of `columns` pixels can show.
- *  series share their columns, so that all stay on one x axis. */
+ *  series share their columns, so that all stay on one x axis; null stays null. */
 export function reduce(x, series, columns) {
   const n = x.length;
   if (n <= 2 * columns) return [x, ...series];
-  const out = [new Float64Array(2 * columns), ...series.map(() => new Float64Array(2 * columns))];
+  const edges = new Int32Array(columns + 1), reduced = new Float64Array(2 * columns);
+  for (let c = 0; c <= columns; ++c) edges[c] = Math.floor((c * n) / columns);
   for (let c = 0; c < columns; ++c) {
-    const from = Math.floor((c * n) / columns), to = Math.max(from + 1, Math.floor(((c + 1) * n) / columns));
-    out[0][2 * c] = x[from];
-    out[0][2 * c + 1] = x[Math.min(to, n) - 1];
-    series.forEach((values, s) => {
-      let low = Infinity, high = -Infinity, lowAt = from, highAt = from;
-      for (let i = from; i < to; ++i) {
+    reduced[2 * c] = x[edges[c]];
+    reduced[2 * c + 1] = x[edges[c + 1] - 1];
+  }
+  return [reduced, ...series.map((values) => {
+    if (!values) return null;
+    const out = new Float64Array(2 * columns);
+    for (let c = 0; c < columns; ++c) {
+      let low = Infinity, high = -Infinity, lowAt = 0, highAt = 0;
+      for (let i = edges[c]; i < edges[c + 1]; ++i) {
         const v = values[i];
         if (v < low) { low = v; lowAt = i; }
         if (v > high) { high = v; highAt = i; }
       }
-      const first = lowAt <= highAt ? low : high, second = lowAt <= highAt ? high : low;
-      out[s + 1][2 * c] = Number.isFinite(first) ? first : NaN;
-      out[s + 1][2 * c + 1] = Number.isFinite(second) ? second : NaN;
-    });
+      const none = low === Infinity;
+      out[2 * c] = none ? NaN : lowAt <= highAt ? low : high;
+      out[2 * c + 1] = none ? NaN : lowAt <= highAt ? high : low;
+    }
+    return out;
+  })];
+}
+
+/** First index whose wavelength is not below w. */
+function place(wave, w) {
+  let low = 0, high = wave.length;
+  while (low < high) { const middle = (low + high) >> 1; if (wave[middle] < w) low = middle + 1; else high = middle; }
+  return low;
+}
+
+/** Limits that a few wild pixels do not set: the middle 99.4 % of every eighth pixel, as two numbers. */
+function robust(flux) {
+  const kept = [];
+  for (let i = 0; i < flux.length; i += 8) if (Number.isFinite(flux[i])) kept.push(flux[i]);
+  kept.sort((a, b) => a - b);
+  return kept.length ? [kept[Math.floor(0.003 * kept.length)], kept[Math.min(kept.length - 1, Math.floor(0.997 * kept.length))]] : [];
+}
+
+/** For uPlot: null where there is no number; one shared empty series for what is not there at all. */
+const absent = new Map();
+function gaps(values, n) {
+  if (!values) {
+    if (!absent.has(n)) absent.set(n, new Array(n).fill(null));
+    return absent.get(n);
   }
+  const out = new Array(n);
+  for (let i = 0; i < n; ++i) out[i] = Number.isNaN(values[i]) ? null : values[i];
   return out;
 }
 
-const gaps = (values) => Array.from(values, (v) => (Number.isNaN(v) ? null : v));
+/** Runs of pixels without information, as [first, last] wavelengths. */
+function maskedRuns({ wave, sigma }) {
+  const runs = [];
+  for (let i = 0; i < wave.length; ++i)
+    if (Number.isNaN(sigma[i])) {
+      const from = i;
+      while (i + 1 < wave.length && Number.isNaN(sigma[i + 1])) ++i;
+      runs.push([wave[Math.max(from - 1, 0)], wave[Math.min(i + 1, wave.length - 1)]]);
+    }
+  return runs;
+}
+
+/** Straight lines between the points of a measured continuum. */
+function continuumAlong({ wave, continuum }) {
+  return (w) => {
+    let low = 0, high = wave.length - 1;
+    if (w <= wave[0] || w >= wave[high]) return NaN;
+    while (high - low > 1) { const middle = (low + high) >> 1; if (wave[middle] <= w) low = middle; else high = middle; }
+    return continuum[low] + ((w - wave[low]) / (wave[high] - wave[low])) * (continuum[high] - continuum[low]);
+  };
+}
 
 export class SpectrumPanel {
   constructor(main, zoomBox, colours) {
@@ -106,13 +164,21 @@ export class SpectrumPanel {
     const font = '11px system-ui, sans-serif';
     const axis = (extra) => ({ stroke: c.soft, font, grid: { stroke: c.rule, width: 1 }, ticks: { show: false }, ...extra });
     const line = (stroke, w, extra = {}) => ({ stroke, width: w, points: { show: false }, spanGaps: false, ...extra });
-    // x, flux, upper and lower noise, continuum, predicted, its interval, was (before play), observed lines
-    const series = (thin) => [
-      {}, line(c.flux, thin ? 1 : 1), line('transparent', 0), line('transparent', 0), line(c.continuum, 1.6),
-      line(c.predicted, 1.8), line('transparent', 0), line('transparent', 0), line(c.soft, 1.2, { dash: [4, 3] }), line(c.flux, 1.3, { dash: [5, 3] }),
+    const shade = (u) => { // pixels without information
+      const { ctx, bbox } = u;
+      ctx.fillStyle = c.masked;
+      for (const [a, b] of u.masked ?? []) {
+        const x0 = Math.max(u.valToPos(a, 'x', true), bbox.left), x1 = Math.min(u.valToPos(b, 'x', true), bbox.left + bbox.width);
+        if (x1 > x0) ctx.fillRect(x0, bbox.top, Math.max(x1 - x0, 1), bbox.height);
+      }
+    };
+    // A whole spectrum is a band of noise: its flux is drawn quietly. x, flux, upper and lower noise, continuum, predicted, its interval, was (before play), observed lines
+    const series = (whole) => [
+      {}, line(whole ? c.soft : c.flux, 1), line('transparent', 0), line('transparent', 0), line(c.continuum, 1.6),
+      line(c.predicted, 1.8), line('transparent', 0), line('transparent', 0), line(c.soft, 1.2, { dash: [4, 3] }), line(c.flux, 1.3, { dash: [5, 3] }), line(c.band, 3),
     ];
     const bands = [{ series: [2, 3], fill: c.noise }, { series: [6, 7], fill: c.interval }];
-    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(), bands });
+    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(h > 150), bands, hooks: { drawClear: [shade] } });
     const small = (v) => v.map((x) => String(Number(x.toPrecision(6))));
     const nothing = series().map((_, k) => (k ? [null, null] : [3400, 7000]));
     this.width = width;
@@ -132,58 +198,64 @@ export class SpectrumPanel {
     if (this.last) this.show(...this.last);
   }
 
-  /** row: of Galaxies.row; prediction: {ew, p16, p84}; state: which EWs stand beside it; spectrum: measured, or null;
-   *  play: {bands, prediction} or null. */
+  /** row: of Galaxies.row; prediction: {ew, p16, p84}; spectrum: measured, at rest, or null;
+   *  play: {bands, prediction} or null; fixed: limits of y that stay. */
   show(row, prediction, extra = {}) {
     this.last = [row, prediction, extra];
-    const { spectrum = null, play = null, fixed = null } = extra;
-    const bands = play?.bands ?? row.bands, continuum = continuumOf(bands), shown = play?.prediction ?? prediction;
-    const stretch = this.rest ? 1 : 1 + (row.z || 0);
-    const levels = (wave) => {
-      const base = Float64Array.from(wave, continuum), none = () => new Float64Array(wave.length).fill(NaN);
-      const painted = (ews) => (ews ? paint(wave, base.slice(), continuum, ews) : none());
-      const before = continuumOf(row.bands);
+    const { play = null, fixed = null } = extra, spectrum = play ? null : extra.spectrum ?? null;
+    const bands = play?.bands ?? row.bands, shown = play?.prediction ?? prediction;
+    const continuum = spectrum?.continuum ? continuumAlong(spectrum) : continuumOf(bands);
+    const stretch = this.rest ? 1 : 1 + (row.z || 0), before = continuumOf(row.bands);
+    const levels = (wave, base) => {
+      const painted = (ews) => (ews ? paint(wave, base.slice(), continuum, ews) : null);
       return {
         predicted: painted(shown?.ew), high: painted(shown?.p84), low: painted(shown?.p16),
-        was: play && prediction ? paint(wave, Float64Array.from(wave, before), before, prediction.ew) : none(),
-        observed: !spectrum && row.ew.some(Number.isFinite) && !play ? paint(wave, Float64Array.from(wave, before), before, row.ew) : none(),
+        was: play && prediction ? paint(wave, along(wave, before), before, prediction.ew) : null,
+        observed: !spectrum && !play && row.ew.some(Number.isFinite) ? paint(wave, base.slice(), before, row.ew) : null,
       };
     };
-    const steps = (wave, smooth) => Float64Array.from(wave, (w) => (smooth ? smooth(w) : bands[Math.min(nBands - 1, Math.max(0, Math.floor((w - 3400) / 300)))]));
-    const empty = (n) => new Float64Array(n).fill(NaN);
-    const wave = spectrum ? spectrum.wave : mainGrid, l = levels(wave);
-    const noise = spectrum ? [spectrum.flux.map((f, i) => f + spectrum.sigma[i]), spectrum.flux.map((f, i) => f - spectrum.sigma[i])] : [empty(wave.length), empty(wave.length)];
-    const flux = spectrum ? spectrum.flux : empty(wave.length);
-    const bandSeries = spectrum?.continuum ?? steps(wave);
-    const data = reduce(wave, [flux, ...noise, bandSeries, l.predicted, l.high, l.low, l.was, l.observed], Math.max(200, Math.min(this.width - 52, 900)));
-    this.push(0, data, stretch, fixed ?? this.limits([spectrum ? flux : l.observed, l.predicted], bands), [3400, 7000]);
-    zooms.forEach((zoom, k) => {
-      let grid = zoomGrids[k], from = 0, to = 0;
-      if (spectrum) {
-        from = spectrum.wave.findIndex((w) => w >= zoom.centre - zoom.half);
-        to = spectrum.wave.findIndex((w) => w > zoom.centre + zoom.half);
-        if (to < 0) to = spectrum.wave.length;
-        if (from >= 0 && to - from > 3) grid = spectrum.wave.subarray(from, to); else from = to = 0;
+    const steps = (wave) => along(wave, (w) => (w < 3400 || w >= 7000 ? NaN : bands[Math.floor((w - 3400) / 300)]));
+    const columns = (wave, base, l, measured) => [measured?.flux, measured?.high, measured?.low, base, l.predicted, l.high, l.low, l.was, l.observed, steps(wave)];
+    const wave = spectrum ? spectrum.wave : mainGrid, base = spectrum?.continuum ?? along(wave, continuum), l = levels(wave, base);
+    let measured = null;
+    if (spectrum) {
+      if (!spectrum.high) {
+        const { flux, sigma } = spectrum;
+        spectrum.high = flux.slice();
+        spectrum.low = flux.slice();
+        for (let i = 0; i < flux.length; ++i) { spectrum.high[i] += sigma[i]; spectrum.low[i] -= sigma[i]; }
       }
-      const z = levels(grid), measured = to > from, cut = (a) => (measured ? a.subarray(from, to) : empty(grid.length));
-      const columns = [grid, spectrum ? cut(flux) : empty(grid.length), cut(noise[0]), cut(noise[1]), steps(grid, continuum), z.predicted, z.high, z.low, z.was, z.observed];
-      const all = [spectrum ? cut(flux) : z.observed, z.predicted, z.high, steps(grid, continuum)];
-      this.push(k + 1, columns, stretch, this.limits(all), [zoom.centre - zoom.half, zoom.centre + zoom.half]);
+      spectrum.masked ??= maskedRuns(spectrum);
+      measured = spectrum;
+    }
+    const all = columns(wave, base, l, measured), range = spectrum ? [wave[0], wave.at(-1)] : [3400, 7000];
+    const data = reduce(wave, all, Math.max(200, Math.min(this.width - 52, 900)));
+    this.push(0, data, stretch, fixed ?? this.limits([spectrum ? robust(spectrum.flux) : l.observed, l.predicted], bands), range, spectrum);
+    zooms.forEach((zoom, k) => {
+      const [low, high] = [zoom.centre - zoom.half, zoom.centre + zoom.half];
+      const from = spectrum ? place(spectrum.wave, low) : 0, to = spectrum ? place(spectrum.wave, high) : 0, here = to - from > 3;
+      const cut = (values) => values.subarray(from, to), grid = here ? cut(spectrum.wave) : zoomGrids[k];
+      const part = here ? (spectrum.continuum ? cut(spectrum.continuum) : along(grid, continuum)) : along(grid, spectrum ? before : continuum);
+      const z = levels(grid, part), flux = here ? { flux: cut(spectrum.flux), high: cut(spectrum.high), low: cut(spectrum.low) } : null;
+      this.push(k + 1, [grid, ...columns(grid, part, z, flux)], stretch, this.limits([flux?.flux ?? z.observed, z.predicted, z.high, part]), [low, high], here ? spectrum : null);
     });
   }
   limits(series, bands) {
     let low = Infinity, high = -Infinity;
-    for (const values of series) for (const v of values) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
+    for (const values of series) for (const v of values ?? []) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
     for (const v of bands ?? []) if (Number.isFinite(v)) { if (v < low) low = v; if (v > high) high = v; }
     if (!(high >= low)) return [0, 1];
     const pad = 0.08 * (high - low) || 0.1 * Math.abs(high) || 1;
     return [bands ? Math.min(low - pad, Math.max(0, low - 3 * pad)) : low - pad, high + pad];
   }
-  push(k, columns, stretch, y, x) {
+  push(k, columns, stretch, y, x, spectrum = null) {
     const plot = this.plots[k];
+    plot.masked = spectrum?.masked.map((run) => run.map((w) => w * stretch));
     plot.wanted = y;
     plot.shown = x.map((v) => v * stretch);
-    plot.setData([stretch === 1 ? columns[0] : columns[0].map((v) => v * stretch), ...columns.slice(1).map(gaps)]);
+    let x0 = columns[0];
+    if (stretch !== 1) { x0 = x0.slice(); for (let i = 0; i < x0.length; ++i) x0[i] *= stretch; }
+    plot.setData([x0, ...columns.slice(1).map((values) => gaps(values, x0.length))]);
   }
   setRest(rest) {
     this.rest = rest;

@@ -1,0 +1,208 @@
+"""The page: what explore writes and serves, and the page itself in a browser (tests/web)."""
+import http.client
+import json
+import re
+import shutil
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from conftest import ROOT, forget_checksum
+
+CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if shutil.which(p)), None)
+IDS = [39089837596371002, 39089837596371006, 2**53 - 1, 2**53 + 1, 2**63 - 1, 0, -5]
+HOSTILE = ["<img src=x onerror=window.hacked=1>", "a\"b'c&d", "</script><script>window.hacked=1</script>"]
+PIXELS = 2000
+
+
+@pytest.fixture(scope="module")
+def table(mock, tmp_path_factory):
+    """500 mock galaxies with ids at the borders of what numbers hold and columns whose names are HTML."""
+    t = Table.read(mock, hdu="GALAXIES")[:500]
+    t["TARGETID"] = np.arange(1000, 1500, dtype="i8") * 7919
+    t["TARGETID"][: len(IDS)] = IDS
+    for k, name in enumerate(HOSTILE):
+        t[name] = np.arange(500, dtype="f4") * (k + 1)
+    forget_checksum(t)
+    path = tmp_path_factory.mktemp("page") / "galaxies.fits"
+    t.write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def spectra(table):
+    """Spectra of the first 50 of them, Halpha the brightest thing in each, in the project's layout."""
+    t = Table.read(table, hdu="GALAXIES")[:50]
+    wave = 3600 + 2.5 * np.arange(PIXELS)
+    z = np.array(t["Z"])[:, None]
+    continuum = np.ones((50, PIXELS), "f4") * np.array(t["BAND_FLUX"])[:, :1].astype("f4")
+    flux = continuum * (1 + 20 * np.exp(-0.5 * ((wave - 6564.6 * (1 + z)) / 4) ** 2)).astype("f4")
+    mask = np.zeros((50, PIXELS), "i4")
+    mask[:, 700:720] = 1
+    images = [fits.ImageHDU(a, name=n) for n, a in (("WAVE", wave), ("FLUX", flux), ("IVAR", np.full_like(flux, 25)), ("MASK", mask), ("CONTINUUM", continuum))]
+    for hdu in images:
+        if hdu.name in ("FLUX", "CONTINUUM"):
+            hdu.header["BUNIT"] = "10**-17 erg s-1 cm-2 Angstrom-1"
+    galaxies = fits.BinTableHDU(Table({"TARGETID": t["TARGETID"], "Z": t["Z"]}), name="GALAXIES")
+    galaxies.header["VACUUM"] = True
+    path = table.parent / "spectra.fits"
+    fits.HDUList([fits.PrimaryHDU(), galaxies, *images]).writeto(path)
+    return path
+
+
+def tensors(path):
+    """A safetensors file: its tensors as arrays, and the page's description."""
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    about = json.loads(header.pop("__metadata__")["page"])
+    kinds = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
+    read = lambda h: np.frombuffer(raw[8 + length + h["data_offsets"][0] : 8 + length + h["data_offsets"][1]], kinds[h["dtype"]]).reshape(h["shape"])
+    return {name: read(h) for name, h in header.items()}, about
+
+
+def test_a_folder_holds_the_numbers_of_the_table(starglow, table, tmp_path):
+    run = starglow("explore", table, "-o", tmp_path / "site")
+    assert run.returncode == 0, run.stderr
+    assert starglow("explore", table, "-o", tmp_path / "site").returncode == 2
+    (data,) = (tmp_path / "site/data").iterdir()
+    got, about = tensors(data / "galaxies.safetensors")
+    t = Table.read(table, hdu="GALAXIES")
+    lines = tmp_path / "lines.fits"
+    starglow("predict", table, "-o", lines)
+    p = Table.read(lines, hdu="GALAXIES")
+    assert np.array_equal(got["TARGETID"], t["TARGETID"])
+    assert np.array_equal(got["HALPHA_EW"], t["HALPHA_EW"].astype("f4"))
+    assert np.array_equal(got["HALPHA_EW_PREDICTED"], p["HALPHA_EW"])
+    np.testing.assert_allclose(got["HALPHA_EW_P84"], p["HALPHA_EW_P84"], rtol=5e-4)  # half precision
+    assert np.array_equal(got["BAND_FLUX.3"], t["BAND_FLUX"][:, 3].astype("f4"))
+    assert [c["name"] for c in about["columns"]] == HOSTILE and about["n"] == 500
+    # without a UMAP column: principal components, here by NumPy
+    x = np.log10(t["BAND_FLUX"])
+    x = x - x.mean(1, keepdims=True)
+    x = x - x.mean(0)
+    _, s, v = np.linalg.svd(x, full_matrices=False)
+    for k in range(2):
+        axis = x @ v[k]
+        assert abs(np.corrcoef(axis, got["xy"][:, k])[0, 1]) > 0.99999
+        np.testing.assert_allclose(np.abs(axis), np.abs(got["xy"][:, k]), atol=1e-5 * np.abs(axis).max())
+    assert np.corrcoef(got["xy"][:, 0], x[:, 11] - x[:, 0])[0, 1] > 0
+    assert f"{100 * s[0] ** 2 / (s**2).sum():.0f} %" in about["map"]["x"]
+    # another page in the same folder: the old data stay for those who look at the old page
+    assert starglow("explore", table, "-o", tmp_path / "site", "--overwrite").returncode == 0
+    assert len(list((tmp_path / "site/data").iterdir())) == 2
+
+
+def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_path):
+    import base64
+    import hashlib
+
+    path = tmp_path / "page.html"
+    assert starglow("explore", table, "--single-file", path, "--title", "</title><script>window.hacked=1</script>").returncode == 0
+    html = path.read_text()
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.S)
+    (style,) = re.findall(r"<style>(.*?)</style>", html, re.S)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)[1].replace("&#39;", "'")
+    for text in (script, style):
+        assert "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" in policy
+    assert "unsafe-inline" not in policy and "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "")
+    assert not re.search(r"(src|href)=[\"']?https?:", html) and "<script>window.hacked" not in html
+
+
+@pytest.mark.parametrize("arguments, code, words", [
+    ([], 2, "one place"),
+    (["-o", "a", "--serve", "0"], 2, "one place"),
+    (["--serve", "70000"], 2, "port"),
+    (["--single-file", "x.html", "--spectra", "nowhere.fits"], 3, "nowhere.fits"),
+    (["--single-file", "no/folder/x.html"], 5, "folder"),
+    (["--single-file", "x.html", "--model", "nowhere"], 3, "nowhere"),
+])
+def test_mistakes_are_named(starglow, table, tmp_path, arguments, code, words):
+    run = starglow("explore", table, *arguments, cwd=tmp_path)
+    assert run.returncode == code and words in run.stderr, run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_without_bands_and_one_too_large_are_refused(starglow, table, tmp_path):
+    t = Table.read(table, hdu="GALAXIES")
+    bare = t[["TARGETID", "Z"]]
+    forget_checksum(bare)
+    bare.write(tmp_path / "bare.fits")
+    run = starglow("explore", tmp_path / "bare.fits", "--single-file", tmp_path / "x.html")
+    assert run.returncode == 3 and "BAND_FLUX" in run.stderr
+    starglow("mock", "-n", 20001, "-o", tmp_path / "many.fits")
+    run = starglow("explore", tmp_path / "many.fits", "--single-file", tmp_path / "x.html")
+    assert run.returncode == 2 and "20000" in run.stderr and not (tmp_path / "x.html").exists()
+
+
+@pytest.fixture
+def server(binary, table, spectra):
+    process = subprocess.Popen([binary, "explore", table, "--spectra", spectra, "--serve", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    address = process.stdout.readline().strip()
+    yield address
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0, stderr
+
+
+def ask(address, path=None, method="GET", **headers):
+    host, port, token = re.fullmatch(r"http://(127\.0\.0\.1):(\d+)/([0-9a-f]{32})/", address).groups()
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection.putrequest(method, f"/{token}/" if path is None else path.replace("TOKEN", token), skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    return answer.status, answer.read(), dict(answer.getheaders())
+
+
+def test_the_server_gives_the_page_to_this_machine_alone(server):
+    status, body, headers = ask(server)
+    assert status == 200 and b"<title>galaxies.fits" in body
+    assert "wasm-unsafe-eval" in headers["Content-Security-Policy"] and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert ask(server, Host="evil.example")[0] == 421  # a name that was bound to 127.0.0.1
+    assert ask(server, Host="127.0.0.1:1")[0] == 421
+    assert ask(server, "/")[0] == 403 and ask(server, "/" + "0" * 32 + "/")[0] == 403
+    for path in ("/TOKEN/../../etc/passwd", "/TOKEN/%2e%2e/%2e%2e/etc/passwd", "/TOKEN//etc/passwd", "/TOKEN/data/", "/TOKEN/data", "/TOKEN/page.js%00.html"):
+        assert ask(server, path)[0] in (403, 404), path
+    assert ask(server, "/TOKEN/" + "a" * 4000)[0] == 414
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert ask(server, method=method)[0] in (405, 413), method
+    folder = re.search(rb'starglow-data" content="([^"]+)"', body)[1].decode()
+    status, part, headers = ask(server, f"/TOKEN/{folder}galaxies.safetensors", Range="bytes=8-16")
+    assert status == 206 and len(part) == 9 and part.startswith(b"{") and "immutable" in headers["Cache-Control"]
+    assert ask(server, f"/TOKEN/{folder}galaxies.safetensors", "HEAD")[:2] == (200, b"")
+
+
+def test_a_taken_port_is_named(binary, table, server):
+    port = re.search(r":(\d+)/", server)[1]
+    run = subprocess.run([binary, "explore", table, "--serve", port], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2 and port in run.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
+                    reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
+def test_the_page_in_a_browser(starglow, table, server, tmp_path):
+    page, lines = tmp_path / "page.html", tmp_path / "lines.fits"
+    assert starglow("explore", table, "--single-file", page, "--title", "</title><script>window.hacked=1</script>").returncode == 0
+    assert starglow("predict", table, "-o", lines, "--noise", "--seed", 2).returncode == 0
+    t, p = Table.read(table, hdu="GALAXIES"), Table.read(lines, hdu="GALAXIES")
+    expected = {"ids": [str(i) for i in t["TARGETID"]], "twins": list(range(len(IDS))), "hostile": HOSTILE,
+                "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]}}
+    (tmp_path / "expected.json").write_text(json.dumps(expected))
+    run = subprocess.run(["node", ROOT / "tests/web/page_test.mjs", page.as_uri(), server, tmp_path / "expected.json", tmp_path],
+                         capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-4000:]
+    assert int(re.search(r"(\d+) checks", run.stdout)[1]) > 80
+    for name, options in (("csv", {"format": "ascii.csv", "comment": "#"}), ("ecsv", {"format": "ascii.ecsv"}), ("fits", {"hdu": "GALAXIES"})):
+        got = Table.read(tmp_path / f"selection.{name}", **options)
+        assert [int(i) for i in got["TARGETID"]] == [int(i) for i in t["TARGETID"]], name
+        np.testing.assert_allclose(np.array(got["HALPHA_EW"], float), t["HALPHA_EW"], rtol=1e-6)
+        np.testing.assert_allclose(np.array(got["NII_6548_EW_PREDICTED"], float), p["NII_6548_EW"], rtol=1e-6)
+    assert str(Table.read(tmp_path / "selection.ecsv", format="ascii.ecsv")["HALPHA_EW"].unit) == "Angstrom"
+    assert (tmp_path / "selection.png").read_bytes().startswith(b"\x89PNG") and "<svg" in (tmp_path / "selection.svg").read_text()

@@ -1,0 +1,106 @@
+"""The page's model (web/src, the kernel as WebAssembly) against the command line, galaxy by galaxy."""
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from conftest import ROOT, forget_checksum
+
+LINES = "OII_DOUBLET HGAMMA HBETA OIII_4959 OIII_5007 NII_6548 HALPHA NII_6584 SII_6716 SII_6731".split()
+INDEPENDENT = [0, 1, 2, 4, 6, 7, 8, 9]
+KERNEL = ROOT / "web/dist/kernel.wasm"
+DRAWS, SEED = 5, 7
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node here: the page's model cannot be run")
+
+
+@pytest.fixture(scope="module")
+def table(starglow, tmp_path_factory):
+    """300 mock galaxies; some lack bands, redshift, everything; some have errors of their own; ids are large, or negative."""
+    folder = tmp_path_factory.mktemp("page")
+    assert starglow("mock", "-n", 300, "--first-id", 39089837596371002, "-o", folder / "m.fits").returncode == 0
+    t = Table.read(folder / "m.fits", hdu="GALAXIES")
+    ivar, z = t["BAND_FLUX_IVAR"], t["Z"]
+    ivar[10, :3] = 0
+    ivar[11, 9:] = 0
+    ivar[12, :8] = 0  # four bands: no answer
+    t["BAND_FLUX"][ivar == 0] = np.nan
+    t["BAND_FLUX"][13, 5] = np.nan
+    t["BAND_FLUX"][14, 6] = -1
+    z[20], z[21] = np.nan, -0.1
+    t["TARGETID"][30] = -7
+    for name in LINES:
+        t[name + "_EW"] = np.full(len(t), 3.0, "f4")
+        t[name + "_EW_IVAR"] = np.where(np.arange(len(t)) % 3 == 0, 4.0, 0.0).astype("f4")
+    forget_checksum(t)
+    t.write(folder / "t.fits")
+    return folder / "t.fits"
+
+
+@pytest.fixture(scope="module")
+def wanted(starglow, table):
+    out = table.parent / "lines.fits"
+    run = starglow("predict", table, "-o", out, "--draws", DRAWS, "--noise", "--seed", SEED, "--allow-partial", "--float64")
+    assert run.returncode == 0, run.stderr
+    return Table.read(out, hdu="GALAXIES")
+
+
+def page_answers(table, model):
+    t = Table.read(table, hdu="GALAXIES")
+    ok = lambda v: float(v) if np.isfinite(v) else None
+    rows = []
+    for r in t:
+        bands = [ok(f) if w > 0 else None for f, w in zip(r["BAND_FLUX"], r["BAND_FLUX_IVAR"])]
+        sigma = [float(1 / np.sqrt(r[n + "_EW_IVAR"])) if r[n + "_EW_IVAR"] > 0 else None for n in LINES]
+        rows.append({"bands": bands, "z": ok(r["Z"]), "id": str(r["TARGETID"]), "sigma": sigma})
+    asked = {"rows": rows, "draws": DRAWS, "seed": SEED, "table": {"luminosity_usable": True, "redshift_usable": True}}
+    run = subprocess.run(["node", ROOT / "tests/web/predict.mjs", KERNEL, model], input=json.dumps(asked), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def largest_differences(answers, wanted, floor=0.01):
+    """Largest |page - command line| / max(|command line|, floor in A) of medians, quantiles, draws and noisy lines."""
+    worst = dict.fromkeys(("ew", "p16", "p84", "draws", "noisy"), 0.0)
+    for answer, row in zip(answers, wanted):
+        if not np.isfinite(row["HALPHA_EW"]):
+            assert answer is None
+            continue
+        pairs = [(k, answer[k], [row[n + "_EW" + s] for n in LINES]) for k, s in (("ew", ""), ("p16", "_P16"), ("p84", "_P84"), ("noisy", "_NOISY"))]
+        pairs.append(("draws", answer["draws"], np.concatenate([row[LINES[j] + "_EW_DRAW"] for j in INDEPENDENT])))
+        for key, got, want in pairs:
+            got, want = np.array([np.nan if v is None else v for v in got], float), np.array(want, float)
+            assert np.array_equal(np.isnan(got), np.isnan(want)), (key, row["TARGETID"])
+            worst[key] = max(worst[key], np.nanmax(np.abs(got - want) / np.maximum(np.abs(want), floor)))
+        outside = bool(row["FLAGS"] & 16)
+        assert answer["outside"] in (None, outside)
+    return worst
+
+
+def test_the_page_equals_the_command_line_with_the_same_weights(table, wanted):
+    page = page_answers(table, ROOT / "models/starglow.safetensors")
+    worst = largest_differences(page["answers"], wanted)
+    print(worst)
+    assert max(worst.values()) < 2e-4 and max(worst["ew"], worst["p16"], worst["p84"]) < 2e-5, worst
+    assert sum(a is None for a in page["answers"]) == 1
+
+
+def test_half_precision_keeps_the_answers_within_a_thousandth(starglow, table, wanted, tmp_path):
+    assert starglow("explore", table, "-o", tmp_path / "site").returncode == 0
+    (model,) = (tmp_path / "site").glob("data/*/model.safetensors")
+    assert model.stat().st_size + KERNEL.stat().st_size < 450_000
+    page = page_answers(table, model)
+    worst = largest_differences(page["answers"], wanted, floor=0.3)  # below 0.3 A half a thousandth of an A at most
+    print(worst, page["ms_per_prediction"], "ms a prediction;", model.stat().st_size, "+", KERNEL.stat().st_size, "bytes")
+    assert max(worst["ew"], worst["p16"], worst["p84"]) < 1e-3, worst
+
+
+def test_a_wrong_seed_would_be_seen(table, wanted):
+    answers = page_answers(table, ROOT / "models/starglow.safetensors")["answers"]
+    for a in answers:
+        if a:
+            a["draws"] = a["draws"][::-1]
+    assert largest_differences(answers, wanted)["draws"] > 0.1

@@ -1,0 +1,279 @@
+// The page in Chromium: node page_test.mjs SINGLE_FILE_URL SITE_URL EXPECTED.json DOWNLOADS
+// EXPECTED: {ids: [...], twins: [row, row], noisy: {seed, halpha: [...]}}; every check counts, the first failure ends it.
+import assert from 'node:assert';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { launch, open } from './browser.mjs';
+
+const [, , single, site, expectedPath, downloads] = process.argv;
+const expected = JSON.parse(fs.readFileSync(expectedPath));
+const axe = fs.readFileSync(createRequire(new URL('../../web/package.json', import.meta.url)).resolve('axe-core/axe.min.js'), 'utf8');
+const browser = await launch();
+let checks = 0;
+const check = (condition, what) => { assert(condition, what); ++checks; };
+const same = (a, b, what) => { assert.deepStrictEqual(a, b, what); ++checks; };
+const quiet = ({ problems }, what) => same(problems, [], what);
+
+const spot = (page, i) => page.evaluate((j) => {
+  const { map } = window.starglow, box = document.getElementById('map').getBoundingClientRect(), [x, y] = map.toScreen(map.x[j], map.y[j]);
+  return [x + box.left, y + box.top];
+}, i);
+const text = (page, id) => page.locator(`#${id}`).textContent();
+const settle = (page) => page.waitForTimeout(60);
+/** A galaxy that is alone on the screen, in the middle of the map. */
+const lonely = (page) => page.evaluate(() => {
+  const { map } = window.starglow;
+  for (let i = 0; i < map.n; ++i) {
+    const [x, y] = map.toScreen(map.x[i], map.y[i]);
+    if (!(x > 90 && x < map.width - 90 && y > 60 && y < map.height - 90)) continue;
+    const [j] = map.grid.neighbours(i, 1), [u, v] = map.toScreen(map.x[j], map.y[j]);
+    if (Math.hypot(u - x, v - y) > 5) return i;
+  }
+  return -1;
+});
+async function accessible(page, what) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  same(violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target + ' ' + n.failureSummary).slice(0, 3).join(' | ')}`), [], `axe: ${what}`);
+}
+
+// --- one file, from disk
+const one = await open(browser, single);
+{
+  const { page } = one;
+  same(await page.getAttribute('html', 'data-ready'), 'true');
+  same(await page.evaluate(() => [typeof window.hacked, document.querySelectorAll('img').length]), ['undefined', 0], 'hostile names are text');
+  const n = expected.ids.length;
+  same(await page.evaluate(() => window.starglow.galaxies.n), n);
+
+  // hover, lock, step, let go
+  const i = await lonely(page);
+  check(i >= 0, 'a galaxy stands alone');
+  await page.mouse.move(...await spot(page, i));
+  await settle(page);
+  same(await text(page, 'name'), expected.ids[i], 'hover shows the galaxy under the pointer');
+  check((await text(page, 'live')).includes(expected.ids[i]), 'and says so');
+  await page.mouse.click(...await spot(page, i));
+  await page.mouse.move(20, 300);
+  await settle(page);
+  same(await page.evaluate(() => window.starglow.map.locked), i, 'a click keeps it');
+  same(await text(page, 'name'), expected.ids[i]);
+  await page.locator('#map').focus();
+  await page.keyboard.press('ArrowRight');
+  await settle(page);
+  const stepped = await page.evaluate(() => window.starglow.map.locked);
+  check(stepped !== i && stepped >= 0, 'an arrow steps to a neighbour');
+  const [[x0], [x1]] = [await spot(page, i), await spot(page, stepped)];
+  check(x1 > x0, 'to the right');
+  await page.keyboard.press('Escape');
+  same(await page.evaluate(() => window.starglow.map.locked), -1, 'Escape lets go');
+
+  // two ids that differ by 4, and the borders of what a number can hold
+  const seen = [];
+  for (const row of expected.twins) {
+    await page.fill('#find', expected.ids[row]);
+    await page.press('#find', 'Enter');
+    await settle(page);
+    same(await text(page, 'name'), expected.ids[row]);
+    same(await page.evaluate(() => window.starglow.panel.row.i), row, `search finds row ${row}`);
+    seen.push(await page.evaluate(() => [...window.starglow.panel.row.bands].join()));
+  }
+  check(new Set(seen).size === seen.length, 'each id has its own light');
+  await page.fill('#find', '12345678901234567890123');
+  await page.press('#find', 'Enter');
+  check((await text(page, 'live')).startsWith('No galaxy 12345678901234567890123'), 'an id that no 64 bits hold');
+  await page.evaluate(() => window.starglow.lock(-1));
+
+  // lasso and box: shift adds, alt removes
+  const box = await page.locator('#map').boundingBox();
+  const drag = async (points) => {
+    await page.mouse.move(...points[0]);
+    await page.mouse.down();
+    for (const p of points.slice(1)) await page.mouse.move(...p, { steps: 3 });
+    await page.mouse.up();
+    await settle(page);
+  };
+  const whole = [[box.x + 6, box.y + 6], [box.x + box.width - 60, box.y + 6], [box.x + box.width - 60, box.y + box.height - 8], [box.x + 6, box.y + box.height - 8]];
+  const inside = (x0, y0, x1, y1) => page.evaluate(([a, b, c, d]) => {
+    const { map } = window.starglow, r = document.getElementById('map').getBoundingClientRect();
+    let n = 0;
+    for (let k = 0; k < map.n; ++k) { const [x, y] = map.toScreen(map.x[k], map.y[k]); if (x + r.left > a && x + r.left < c && y + r.top > b && y + r.top < d) ++n; }
+    return n;
+  }, [x0, y0, x1, y1]);
+  await page.keyboard.press('l');
+  await page.click('button[data-tool=lasso]');
+  await drag(whole);
+  const count = () => page.evaluate(() => window.starglow.selection.count);
+  same(await count(), await inside(...whole[0], ...whole[2]), 'the lasso takes what it surrounds');
+  await page.click('button[data-tool=box]');
+  const [cx, cy] = [box.x + box.width / 2, box.y + box.height / 2], all = await count();
+  await page.keyboard.down('Alt');
+  await drag([[box.x + 4, box.y + 4], [cx, cy]]);
+  await page.keyboard.up('Alt');
+  const rest = await count();
+  same(all - rest, await inside(box.x + 6, box.y + 6, cx, cy), 'alt removes');
+  await page.keyboard.down('Shift');
+  await drag([[box.x + 6, box.y + 6], [cx, cy]]);
+  await page.keyboard.up('Shift');
+  same(await count(), all, 'shift adds');
+  await page.click('button[data-tool=pan]');
+
+  // colour thirds and filters
+  await page.click('#red');
+  await settle(page);
+  const red = await count();
+  check(Math.abs(red - n / 3) < 0.02 * n + 2, 'the red third is a third');
+  check(await page.evaluate(() => { const { marks } = window.starglow.selection; return marks.every((m) => m === 0 || m === 1); }), 'marks');
+  await page.fill('#filter', 'HALPHA_EW_PREDICTED > 10 and not (Z > 0.2)');
+  await page.press('#filter', 'Enter');
+  await settle(page);
+  same(await count(), await page.evaluate(async () => { const g = window.starglow.galaxies, [h, z] = [await g.column('HALPHA_EW_PREDICTED'), await g.column('Z')]; return h.reduce((k, v, j) => k + (v > 10 && !(z[j] > 0.2) ? 1 : 0), 0); }), 'the filter');
+  for (const [bad, why] of [['NO_SUCH > 1', 'no column'], ['Z >', 'ends'], ['alert(1)', "'('"], ['Z > 1 )', 'and, or or the end'], ['('.repeat(60), 'nested']]) {
+    await page.fill('#filter', bad);
+    await page.press('#filter', 'Enter');
+    await settle(page);
+    check((await text(page, 'live')).includes(why), `${bad}: ${await text(page, 'live')}`);
+  }
+
+  // the three states over the same points; noise is that of the command line
+  await page.click('#clear');
+  for (const state of ['predicted', 'noisy']) {
+    await page.click(`[data-state=${state}]`);
+    await page.waitForSelector(`[data-state=${state}][aria-checked=true]`);
+    await settle(page);
+  }
+  check(await page.evaluate(() => window.starglow.map.look.mixing < 1), 'a transition runs');
+  await page.waitForTimeout(900);
+  same(await page.evaluate(() => window.starglow.map.look.mixing), 1);
+  await page.click('#new-noise');
+  await page.waitForSelector('#new-noise:has-text("seed 2")');
+  const noisy = await page.evaluate(() => [...window.starglow.galaxies.noise.get(2)[6]]);
+  const wrong = noisy.filter((v, k) => Math.abs(v - expected.noisy.halpha[k]) > 2e-3 * (1 + Math.abs(expected.noisy.halpha[k]))).length;
+  same([expected.noisy.seed, wrong], [2, 0], 'new noise is predict --noise --seed 2');
+
+  // colour by a column with a hostile name; the bar shows what it cuts
+  await page.selectOption('#colour', { label: expected.hostile[0] });
+  await settle(page);
+  same(await page.evaluate(() => window.starglow.quantity.label), expected.hostile[0]);
+  await page.selectOption('#colour', 'HALPHA');
+  await settle(page);
+  check(await page.evaluate(() => window.starglow.above > 0), 'some lie above the bar');
+  await page.fill('#high', '5');
+  await page.press('#high', 'Tab');
+  await settle(page);
+  same(await page.evaluate(() => window.starglow.high), 5);
+
+  // play: keyboard and pointer
+  await page.fill('#find', expected.ids[i]);
+  await page.press('#find', 'Enter');
+  await page.click('#play');
+  await settle(page);
+  const ew = () => page.evaluate(() => window.starglow.panel.played.ew[6]);
+  const before = await ew(), stored = await page.evaluate(() => window.starglow.panel.row.predicted[6]);
+  check(Math.abs(before - stored) <= 1e-3 * Math.max(0.3, stored), 'play begins where the table is');
+  const slider = page.getByRole('slider', { name: 'band 3400 to 3700' });
+  await slider.focus();
+  for (let k = 0; k < 10; ++k) await page.keyboard.press('ArrowUp');
+  await settle(page);
+  const bluer = await ew();
+  check(bluer > before, 'more blue light, more Halpha');
+  const handle = await slider.boundingBox();
+  await page.mouse.move(handle.x + 9, handle.y + 9);
+  await page.mouse.down();
+  await page.mouse.move(handle.x + 9, handle.y + 49, { steps: 8 });
+  await page.mouse.up();
+  await settle(page);
+  check((await ew()) < bluer, 'dragging down takes it away');
+  check(await page.evaluate(() => window.starglow.ratios.now.cloud.length > 50), 'the draws stand in the diagram');
+  await page.click('#play-reset');
+  await settle(page);
+  check(Math.abs((await ew()) - before) < 1e-9, 'reset');
+  await page.keyboard.press('Escape');
+
+  // export: ids unharmed (read back by the caller), and the way back
+  await page.fill('#filter', 'Z > 0');
+  await page.press('#filter', 'Enter');
+  await settle(page);
+  await page.click('#export-open');
+  check((await text(page, 'command')).includes('starglow explore'), 'the command');
+  for (const kind of ['csv', 'ecsv', 'fits', 'png', 'svg']) {
+    const [file] = await Promise.all([page.waitForEvent('download'), page.click(`[data-export=${kind}]`)]);
+    await file.saveAs(`${downloads}/selection.${kind}`);
+  }
+  await accessible(page, 'export');
+  await page.keyboard.press('Escape');
+  await page.click('#table-open');
+  check((await page.locator('#table tbody tr').count()) === Math.min(200, await count()), 'the table');
+  await accessible(page, 'table');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await accessible(page, 'about');
+  await page.keyboard.press('Escape');
+
+  // accessible in both themes
+  await accessible(page, 'light');
+  await page.click('#theme');
+  await page.waitForTimeout(100);
+  await accessible(page, 'dark');
+
+  // a keyboard walk reaches everything
+  await page.evaluate(() => document.activeElement.blur());
+  const reached = new Set();
+  for (let k = 0; k < 70; ++k) {
+    await page.keyboard.press('Tab');
+    reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.dataset.tool || document.activeElement.dataset.state || document.activeElement.className));
+  }
+  for (const id of ['find', 'table-open', 'export-open', 'about-open', 'theme', 'noisy', 'colour', 'scale', 'low', 'high', 'palette', 'pan', 'blue', 'red', 'filter', 'clear', 'map', 'zoom-in', 'lock', 'play', 'rest', 'note']) check(reached.has(id), `Tab reaches ${id}: ${[...reached]}`);
+
+  // the address holds the view
+  await page.waitForTimeout(200);
+  const hash = await page.evaluate(() => location.hash), wanted = await page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high }));
+  const again = await open(browser, single + hash);
+  same(await again.page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high })), wanted, 'the address brings it back');
+  quiet(again, 'second page');
+  await again.context.close();
+
+  // the policy refuses what nobody meant to run
+  same(await page.evaluate(() => window.refused), [], 'nothing was refused so far');
+  quiet(one, 'no complaint');
+  await page.evaluate(() => { const s = document.createElement('script'); s.textContent = 'window.hacked = 1'; document.body.append(s); });
+  same(await page.evaluate(() => [typeof window.hacked, window.refused.length]), ['undefined', 1], 'an inline script is refused');
+  await one.context.close();
+}
+
+// --- phone
+{
+  const phone = await open(browser, single, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, colorScheme: 'dark' });
+  check(await phone.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing sticks out on a phone');
+  same(await phone.page.getAttribute('html', 'data-theme'), 'dark', 'the theme of the system');
+  await phone.page.evaluate(() => window.starglow.lock(3));
+  await settle(phone.page);
+  check(await phone.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nor with a galaxy');
+  await accessible(phone.page, 'phone');
+  quiet(phone, 'phone');
+  await phone.context.close();
+}
+
+// --- the server: spectra by ranges, once each
+{
+  const served = await open(browser, site, { reducedMotion: 'reduce' });
+  const { page } = served, bytes = () => page.evaluate(() => window.starglow.galaxies.source.transferred);
+  const start = await bytes();
+  await page.evaluate(() => window.starglow.panel.show(5));
+  await settle(page);
+  const first = (await bytes()) - start;
+  check(first > 1000 && first <= 40000, `a hover fetches ${first} bytes`);
+  check(await page.evaluate(() => window.starglow.panel.measuredSpectrum.wave.length > 1000), 'a measured spectrum is shown');
+  await page.evaluate(() => window.starglow.panel.show(6).then(() => window.starglow.panel.show(5)));
+  await settle(page);
+  same((await bytes()) - start, 2 * first, 'one seen before fetches nothing');
+  const peak = await page.evaluate(() => { const s = window.starglow.panel.measuredSpectrum; let at = 0; for (let k = 1; k < s.flux.length; ++k) if (s.flux[k] > s.flux[at]) at = k; return s.wave[at]; });
+  check(Math.abs(peak - 6564.6) < 2, `the line stands at rest: ${peak}`);
+  await page.click('[data-state=predicted]');
+  await settle(page);
+  same(await page.evaluate(() => window.starglow.map.look.mixing), 1, 'no motion where none is wanted');
+  same(await page.evaluate(() => window.refused), []);
+  quiet(served, 'served page');
+}
+await browser.close();
+console.log(`${checks} checks of the page`);
