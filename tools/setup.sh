@@ -13,6 +13,7 @@ install_packages() {
   for package in "${missing[@]}"; do
     case $package in
       nodejs) command -v node >/dev/null && continue ;;
+      npm) command -v npm >/dev/null && continue ;;
       cmake) command -v cmake >/dev/null && cmake --version | head -1 | grep -Eq ' (3\.(2[5-9]|[3-9][0-9])|[4-9])' && continue ;;
       g++ | git | python3-venv) [ "$package" != python3-venv ] && command -v "${package}" >/dev/null && continue
         [ "$package" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
@@ -58,4 +59,12 @@ python_environment() {
 # python_package: starglow in .venv, from the objects of the release build.
 python_package() {
   .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release .
+}
+
+# page_tools: what builds and tries the page, as web/package-lock.json pins it.
+page_tools() {
+  if ! cmp -s web/package-lock.json web/node_modules/.lock; then
+    (cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cp web/package-lock.json web/node_modules/.lock
+  fi
 }

@@ -252,7 +252,7 @@ export class RatioDiagram {
     g.restore();
     g.textBaseline = 'top';
     g.textAlign = 'left';
-    g.fillText(`${classes[1]} star-forming, ${classes[2]} composite, ${classes[3]} active`, f.left, 2);
+    g.fillText(`${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`, f.left, 2);
     if (outside) { g.textAlign = 'right'; g.fillText(`${outside} beyond`, width - f.right, 2); }
     this.stale = false;
   }
