@@ -12,6 +12,7 @@ struct FigureSeries {
   std::string label;
   std::string style;  ///< "line", "dash", "steps" (x: edges, one more than y), "points", "band" (y_low, y_high)
   std::vector<double> x, y, y_low = {}, y_high = {};
+  std::vector<double> c = {};  ///< colour value of each point; empty: one colour
 };
 
 struct FigureMatrix {

@@ -18,6 +18,8 @@
 #include "starglow/joint.hpp"
 #include "starglow/line_fit.hpp"
 #include "starglow/lines.hpp"
+#include "starglow/map.hpp"
+#include "starglow/map_panels.hpp"
 #include "starglow/measure.hpp"
 #include "starglow/merge.hpp"
 #include "starglow/metrics.hpp"

@@ -43,7 +43,10 @@ class TableReader {
   /// A numeric column as doubles, (count, repeat); TNULL and absent values are NaN. Error(input): no such column, text,
   /// or 64-bit integers that a double cannot hold.
   Matrix<double> read_column(std::string_view name, std::size_t first, std::size_t count) const;
+  /// A numeric column as integers, (count * repeat), row by row.
   std::vector<std::int64_t> read_integers(std::string_view name, std::size_t first, std::size_t count) const;
+  /// A text column (type A), trailing blanks removed. Error(input): no such column, or numbers.
+  std::vector<std::string> read_text(std::string_view name, std::size_t first, std::size_t count) const;
 
  private:
   struct State;
@@ -70,6 +73,11 @@ class TableWriter {
   void write(std::string_view column, std::size_t first, std::span<const std::int64_t> values);
   void write(std::string_view column, std::size_t first, std::span<const std::int32_t> values);
   void write(std::string_view column, std::size_t first, std::span<const std::string> values);
+
+  /// Rows [first, first + count) of a column that both tables have, unchanged. Error(input): its type cannot be copied.
+  void copy(const TableReader& from, std::string_view column, std::size_t first, std::size_t count);
+  /// Whether copy() can take a column over: B I J K E D A.
+  static bool can_copy(const ColumnInfo& column) noexcept;
 
   void commit(const Provenance& provenance);
 

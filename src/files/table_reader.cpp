@@ -257,10 +257,20 @@ std::vector<std::int64_t> TableReader::read_integers(std::string_view name, std:
   const State& s = *state_;
   const int column = s.require(name);
   s.check_range(first, count);
-  std::vector<std::int64_t> out(count);
+  std::vector<std::int64_t> out(count * static_cast<std::size_t>(s.info(column).repeat));
   static_assert(sizeof(LONGLONG) == sizeof(std::int64_t));
-  s.numbers(column, TLONGLONG, std::int64_t{0}, first, count, out.data());
+  s.numbers(column, TLONGLONG, std::int64_t{0}, first, out.size(), out.data());
   return out;
+}
+
+std::vector<std::string> TableReader::read_text(std::string_view name, std::size_t first, std::size_t count) const {
+  const State& s = *state_;
+  const int column = s.require(name);
+  s.check_range(first, count);
+  if (s.info(column).type != 'A')
+    throw Error(ErrorKind::input, "'" + s.name + "': column " + s.info(column).name + " is not text",
+                {std::string("type ") + s.info(column).type, "type A", ""});
+  return s.strings(column, first, count);
 }
 
 Galaxies TableReader::read(std::size_t first, std::size_t count) const {

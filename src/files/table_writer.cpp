@@ -133,6 +133,23 @@ void TableWriter::write(std::string_view column, std::size_t first, std::span<co
   state_->write(column, TSTRING, first, v);
 }
 
+bool TableWriter::can_copy(const ColumnInfo& column) noexcept {
+  return column.repeat > 0 && std::string_view("BIJKEDA").find(column.type) != std::string_view::npos;
+}
+
+void TableWriter::copy(const TableReader& from, std::string_view name, std::size_t first, std::size_t count) {
+  const ColumnInfo& column = state_->columns[state_->find(name)];
+  if (!can_copy(column))
+    throw Error(ErrorKind::input, "column " + std::string(name) + " cannot be copied",
+                {std::string("type ") + column.type, "one of B I J K E D A", "Leave it out."});
+  if (column.type == 'A')
+    write(name, first, std::span<const std::string>(from.read_text(name, first, count)));
+  else if (column.type == 'E' || column.type == 'D')
+    write(name, first, std::span<const double>(from.read_column(name, first, count).flat()));
+  else
+    write(name, first, std::span<const std::int64_t>(from.read_integers(name, first, count)));
+}
+
 void TableWriter::commit(const Provenance& provenance) {
   State& s = *state_;
   fitsfile* f = s.file.get();

@@ -36,6 +36,7 @@ std::string figure_json(const Figure& f, const std::vector<std::pair<std::string
         item["y_low"] = numbers(s.y_low);
         item["y_high"] = numbers(s.y_high);
       }
+      if (!s.c.empty()) item["c"] = numbers(s.c);
       panel["series"].push_back(std::move(item));
     }
     if (p.x_range.first != p.x_range.second) panel["x_range"] = numbers({p.x_range.first, p.x_range.second});

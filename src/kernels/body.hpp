@@ -3,6 +3,7 @@
 //   STARGLOW_TILE_ROWS, STARGLOW_TILE_VECTORS  accumulators of the matrix product: rows x registers
 //   STARGLOW_TABLE         name of the one exported symbol
 //   STARGLOW_ISA_NAME      its name as text
+#include "kernels/layout.hpp"
 #include "kernels/mixture.hpp"
 #include "kernels/vector.hpp"
 
@@ -395,6 +396,6 @@ constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>
 }  // namespace
 
 extern const KernelTable STARGLOW_TABLE;
-const KernelTable STARGLOW_TABLE{STARGLOW_ISA_NAME, k_ops<float>, k_ops<double>, k_mixture_ops};
+const KernelTable STARGLOW_TABLE{STARGLOW_ISA_NAME, k_ops<float>, k_ops<double>, k_mixture_ops, map_forces};
 
 }  // namespace starglow::kernels

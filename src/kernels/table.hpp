@@ -78,6 +78,9 @@ struct KernelTable {
   Ops<float> f32;
   Ops<double> f64;
   MixtureOps mixture;
+  /// Displacements (dx, dy) (n) of pairs of points of a map become the gradients of the log of the curve
+  /// 1 / (1 + a d^2b), or, push = 1, of the log of 1 less the curve; each within +-4, 0 for points that coincide.
+  void (*map_forces)(float* dx, float* dy, Size n, float a, float b, int push);
 };
 
 }  // namespace starglow::kernels

@@ -453,3 +453,49 @@ def test_baselines_train_predict_and_stand_beside_a_model(starglow, mock, tmp_pa
     assert starglow("evaluate", mock, "--baseline", "tree").returncode == 2
     assert starglow("train", mock, "-o", tmp_path / "x", "--preset", "knn", "neighbours=2000").returncode == 3
     assert starglow("train", mock, "-o", tmp_path / "x", "--preset", "joint", "method=knn").returncode == 2
+
+
+def test_embed_keeps_every_column_and_is_the_same_for_any_threads(starglow, mock, tmp_path):
+    table = Table.read(mock)
+    table["NAME"] = [b"galaxy %d" % i for i in range(len(table))]
+    table["COUNT"] = np.arange(2 * len(table), dtype=">i4").reshape(-1, 2)
+    table["TARGETID"] = np.arange(len(table), dtype=">i8") + 2**53
+    table["UMAP"] = np.zeros((len(table), 2), ">f4")
+    forget_checksum(table)
+    table.write(tmp_path / "in.fits")
+    run = starglow("embed", "in.fits", "-o", "out.fits", "--save-map", "m.safetensors", "--epochs", 50, "--threads", 1, cwd=tmp_path)
+    assert run.returncode == 0 and re.search(r"trustworthiness\(15\) 0\.9\d+", run.stderr), run.stderr
+    out = Table.read(tmp_path / "out.fits", hdu="GALAXIES")
+    assert set(out.colnames) == set(table.colnames)
+    for name in table.colnames:
+        if name != "UMAP":
+            assert np.array_equal(np.asarray(out[name]), np.asarray(table[name])), name
+    assert np.isfinite(out["UMAP"]).all() and np.std(out["UMAP"], axis=0).min() > 0.1
+    assert starglow("embed", "in.fits", "-o", "2.fits", "--epochs", 50, "--threads", 3, cwd=tmp_path).returncode == 0
+    assert np.array_equal(Table.read(tmp_path / "2.fits", hdu="GALAXIES")["UMAP"], out["UMAP"])
+    # In the map that was saved they lie where they lay.
+    assert starglow("embed", "in.fits", "--map", "m.safetensors", "-o", "3.fits", cwd=tmp_path).returncode == 0
+    assert np.array_equal(Table.read(tmp_path / "3.fits", hdu="GALAXIES")["UMAP"], out["UMAP"])
+
+
+def test_embed_says_what_is_wrong(starglow, mock, tmp_path):
+    table = Table.read(mock)[:50]
+    table["BAND_FLUX"][7, :7] = np.nan
+    forget_checksum(table)
+    table.write(tmp_path / "in.fits")
+    for arguments, code, words in (
+        (("in.fits",), 2, "no output"),
+        (("in.fits", "-o", "o.fits", "--neighbours", 40), 3, "too few galaxies"),
+        (("in.fits", "-o", "o.fits", "--neighbours", 2), 2, "3 to 200"),
+        (("in.fits", "-o", "o.fits", "--features", "colors"), 2, "colours"),
+        (("in.fits", "-o", "o.fits", "--map", "m", "--seed", 2, "--metric", "cosine"), 2, "fixed map"),
+        (("in.fits", "-o", "o.fits", "--map", "in.fits"), 3, ""),
+        (("in.fits", "-o", "o.fits", "--strict"), 3, "without a place"),
+    ):
+        run = starglow("embed", *arguments, cwd=tmp_path)
+        assert run.returncode == code and words in run.stderr, (arguments, run.stderr)
+        assert not (tmp_path / "o.fits").exists()
+    run = starglow("embed", "in.fits", "-o", "o.fits", "--epochs", 5, cwd=tmp_path)
+    assert run.returncode == 0 and "1 of 50 galaxies have no place" in run.stderr
+    with fits.open(tmp_path / "o.fits") as out:
+        assert np.isnan(out["GALAXIES"].data["UMAP"][7]).all()

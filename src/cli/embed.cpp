@@ -1,0 +1,226 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "starglow/error.hpp"
+#include "starglow/map_panels.hpp"
+#include "starglow/noise.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+namespace {
+
+constexpr std::size_t k_chunk = 65536;
+constexpr const char* k_column = "UMAP";
+
+void declare(OptionSet& set) {
+  const MapOptions fallback;
+  set.positional = {"table.fits", "table with BAND_FLUX", 1, 1};
+  set.add({"output", OptionType::text, "table to write: all columns of the input, and UMAP", "", "FILE", 'o'});
+  set.add({"map", OptionType::text, "a fixed map, to put the galaxies into; without it, a map is made of them", "",
+           "FILE"});
+  set.add({"save_map", OptionType::text, "file for the map that is made", "", "FILE"});
+  const std::string making = "Making a map";
+  set.add({"features",
+           OptionType::text,
+           "what the map sees of a galaxy",
+           std::string(to_string(fallback.features)),
+           "NAME",
+           0,
+           making,
+           {"normalised-log-flux", "log-flux", "flux", "colours"}});
+  set.add({"metric",
+           OptionType::text,
+           "distance of two galaxies",
+           std::string(to_string(fallback.metric)),
+           "NAME",
+           0,
+           making,
+           {"euclidean", "manhattan", "cosine"}});
+  set.add({"neighbours", OptionType::integer, "galaxies that a galaxy is tied to; more: the large structure",
+           std::to_string(fallback.neighbours), "N", 0, making});
+  set.add({"min_dist", OptionType::number, "how close points may come in the map; less: denser clumps", "0.1", "X", 0,
+           making});
+  set.add({"spread", OptionType::number, "scale of the map", "1", "X", 0, making});
+  set.add({"epochs", OptionType::integer, "passes of the layout; 0: 500 up to 10,000 galaxies, 200 beyond", "0", "N", 0,
+           making});
+  const std::string judging = "Judging a map";
+  set.add({"quality_neighbours", OptionType::integer, "neighbours that trustworthiness and preservation ask for", "15",
+           "K", 0, judging});
+  set.add({"panels", OptionType::text,
+           "folder for figures/map.json: observed, predicted, predicted + noise over the map, and their local scatter",
+           "", "DIR", 0, judging});
+  set.add({"model", OptionType::text, "model of the panels; without it, the shipped model", "", "FILE", 0, judging});
+}
+
+std::size_t whole(const Settings& settings, std::string_view key) {
+  const auto value = settings.integer(key);
+  if (value < 0)
+    throw Error(ErrorKind::usage, std::string(key) + " out of range", {std::to_string(value), "0 or more", ""});
+  return static_cast<std::size_t>(value);
+}
+
+// The published predictions, where the table has them.
+Matrix<double> published(const TableReader& reader) {
+  Matrix<double> ew(reader.rows(), k_n_lines, std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const std::string name = std::string(k_lines[line].name) + "_EW_K24";
+    if (!reader.has_column(name)) return {};
+    const auto values = reader.read_column(name, 0, reader.rows());
+    for (std::size_t i = 0; i < reader.rows(); ++i) ew(i, line) = values(i, 0);
+  }
+  return ew;
+}
+
+std::string scores_table(const MapPanels& panels, const std::vector<MapState>& states) {
+  std::string out = fmt::format("scatter of asinh EW among {} neighbours in the map\n{:<14}{:>7}{:>10}{:>12}", panels.k,
+                                "line", "N", "observed", "smoothness");
+  for (const auto& state : states) out += fmt::format("  {:>21}", state.name + "/obs");
+  out += "\n";
+  for (const auto& line : panels.lines) {
+    out += fmt::format("{:<14}{:>7}{:>10.3f}{:>12.3f}", k_lines[line.line].name, line.observed.n, line.observed.scatter,
+                       line.observed.smoothness);
+    for (const auto& state : line.states) out += fmt::format("  {:>21.3f}", state.scatter / line.observed.scatter);
+    out += "\n";
+  }
+  return out;
+}
+
+void write_panels(const Settings& settings, Console& console, const TableReader& reader, const Galaxies& galaxies,
+                  const Matrix<float>& position, std::size_t k, const Provenance& provenance, WorkerPool& pool) {
+  if (galaxies.ew.empty())
+    throw Error(ErrorKind::input, "the panels need measured lines",
+                {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "Without --panels the map needs none."});
+  const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  const std::size_t draws = model.has_distribution() ? 1 : 0;
+  const Prediction p = model.predict(galaxies, pool, {.draws = draws, .seed = settings.seed()});
+  const auto noisy = [&](const Matrix<double>& ew) {
+    return add_noise(ew, galaxies, 0, model.parts().noise, settings.seed(), pool);
+  };
+  std::vector<MapState> states{{"predicted", p.ew},
+                               {"predicted + noise", noisy(draws > 0 ? one_draw(p.draws, 1, 0) : p.ew)}};
+  if (const auto k24 = published(reader); !k24.empty()) states.push_back({"K24 + noise", noisy(k24)});
+  const MapPanels panels = map_panels(galaxies, position, states, k, pool);
+  console.data(scores_table(panels, states));
+  const std::filesystem::path folder = std::filesystem::path(settings.text("panels")) / "figures";
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed)
+    throw Error(ErrorKind::output, "the folder for the panels cannot be made",
+                {"'" + folder.string() + "'", "a folder that can be written", failed.message()});
+  write_text((folder / "map.json").string(), figure_json(panels.figure, provenance.entries()),
+             settings.flag("overwrite"));
+}
+
+void write_table(const Settings& settings, Console& console, const TableReader& reader, const Matrix<float>& position,
+                 const Provenance& provenance) {
+  std::vector<ColumnInfo> columns;
+  for (const auto& column : reader.columns()) {
+    if (column.name == k_column) continue;
+    if (TableWriter::can_copy(column))
+      columns.push_back(column);
+    else
+      console.warn("column " + column.name + " is not copied: type " + column.type);
+  }
+  const std::vector<ColumnInfo> copied = columns;
+  columns.push_back({k_column, 'E', 2, ""});
+  TableWriter out(settings.text("output"), columns, reader.conventions(), settings.flag("overwrite"));
+  for (std::size_t first = 0; first < reader.rows(); first += k_chunk) {
+    check_interrupt();
+    const std::size_t count = std::min(k_chunk, reader.rows() - first);
+    for (const auto& column : copied) out.copy(reader, column.name, first, count);
+    out.write(k_column, first, position.flat().subspan(2 * first, 2 * count));
+  }
+  out.commit(provenance);
+}
+
+int run(const Settings& settings, Console& console) {
+  if (!settings.is_set("output") && !settings.is_set("save_map"))
+    throw Error(ErrorKind::usage, "no output given", {"", "", "-o out.fits names the table, --save-map the map."});
+  const bool fixed = settings.is_set("map");
+  if (fixed)
+    for (const char* key : {"save_map", "features", "metric", "neighbours", "min_dist", "spread", "epochs"})
+      if (settings.is_given(key))
+        throw Error(ErrorKind::usage, "a fixed map cannot be changed",
+                    {std::string("--map with ") + key, "one of the two", ""});
+  const std::size_t k = whole(settings, "quality_neighbours");
+  if (k < 1 || k > 1000)
+    throw Error(ErrorKind::usage, "quality_neighbours out of range", {std::to_string(k), "1 to 1000", ""});
+  const std::string input = settings.positionals().at(0);
+  const TableReader reader(input);
+  for (const auto& note : reader.notes()) console.warn(note);
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would {} {} galaxies", fixed ? "put into the map" : "make a map of", reader.rows()));
+    return 0;
+  }
+  const Galaxies galaxies = reader.read(0, reader.rows());
+  WorkerPool pool(settings.threads());
+  Provenance provenance = provenance_of(settings);
+  provenance.add_input(input);
+  Matrix<float> position;
+  if (fixed) {
+    provenance.add_input(settings.text("map"));
+    const GalaxyMap map = GalaxyMap::load(settings.text("map"));
+    position = map.project(galaxies, pool);
+  } else {
+    MapOptions options;
+    options.features = parse_map_features(settings.text("features"));
+    options.metric = parse_map_metric(settings.text("metric"));
+    options.neighbours = whole(settings, "neighbours");
+    options.min_dist = settings.number("min_dist");
+    options.spread = settings.number("spread");
+    options.epochs = whole(settings, "epochs");
+    options.seed = settings.seed();
+    std::optional<Progress> bar;
+    GalaxyMap map = GalaxyMap::fit(galaxies, options, pool, [&](std::size_t done, std::size_t epochs) {
+      check_interrupt();
+      if (!bar) bar.emplace(console, "laying out the map", "epochs", static_cast<double>(epochs));
+      bar->update(static_cast<double>(done));
+    });
+    bar.reset();
+    position = map.project(galaxies, pool);
+    const MapQuality quality = map_quality(map.parts().points, map.parts().position, k, options.seed, pool);
+    console.info(fmt::format("map of {} galaxies: trustworthiness({}) {:.4f}, neighbours kept {:.3f}{}",
+                             map.parts().points.rows(), k, quality.trustworthiness, quality.preservation,
+                             quality.sampled < map.parts().points.rows()
+                                 ? fmt::format(" (of {} galaxies)", quality.sampled)
+                                 : std::string()));
+    if (settings.is_set("save_map")) {
+      GalaxyMap::Parts parts = map.parts();
+      for (const auto& [key, value] : provenance.entries())
+        if (key != "time" && key != "threads") parts.metadata["provenance." + key] = value;
+      parts.metadata["trustworthiness"] = fmt::format("{:.6f}", quality.trustworthiness);
+      parts.metadata["preservation"] = fmt::format("{:.6f}", quality.preservation);
+      GalaxyMap(std::move(parts)).save(settings.text("save_map"), settings.flag("overwrite"));
+    }
+  }
+  std::size_t nowhere = 0;
+  for (std::size_t i = 0; i < position.rows(); ++i) nowhere += std::isnan(position(i, 0)) ? 1U : 0U;
+  if (nowhere > 0)
+    console.warn(fmt::format("{} of {} galaxies have no place (NaN): fewer than six bands", nowhere, position.rows()));
+  if (settings.flag("strict") && nowhere > 0)
+    throw Error(ErrorKind::input, "--strict: galaxies without a place in the map",
+                {std::to_string(nowhere), "none", "Nothing was written."});
+  if (settings.is_set("panels")) write_panels(settings, console, reader, galaxies, position, k, provenance, pool);
+  if (settings.is_set("output")) {
+    write_table(settings, console, reader, position, provenance);
+    console.info(fmt::format("{}: {} galaxies", settings.text("output"), reader.rows()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+extern const Verb k_embed;
+const Verb k_embed{"embed", "the map of the continua (UMAP): where like galaxies lie together",
+                   "starglow embed table.fits -o mapped.fits --save-map map.safetensors\n"
+                   "starglow embed --map map.safetensors new.fits -o new_mapped.fits\n"
+                   "starglow embed table.fits -o mapped.fits --features colours --neighbours 30 --panels report/",
+                   declare, run};
+
+}  // namespace starglow::cli

@@ -1,0 +1,77 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "starglow/map_panels.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+// asinh(EW / A) where there is a detection, EW > 0.
+std::vector<double> detected(const Matrix<double>& ew, std::size_t line, std::span<const double> where) {
+  std::vector<double> out(ew.rows(), k_nan);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (ew(i, line) > 0 && std::isfinite(where[i])) out[i] = std::asinh(ew(i, line));
+  return out;
+}
+
+}  // namespace
+
+MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, const std::vector<MapState>& states,
+                     std::size_t k, WorkerPool& pool) {
+  MapPanels out;
+  out.k = k;
+  Matrix<double> measured(table.n, k_n_lines, k_nan);
+  if (!table.ew.empty())
+    for (std::size_t i = 0; i < table.n; ++i)
+      for (std::size_t line = 0; line < k_n_lines; ++line)
+        if (!table.ew_ivar.empty() && table.ew_ivar(i, line) > 0)
+          measured(i, line) = static_cast<double>(table.ew(i, line));
+  const std::vector<double> all(table.n, 0.0);
+  Figure& figure = out.figure;
+  figure.name = "map";
+  figure.kind = "map";
+  figure.title = "The lines over the map of continua";
+  figure.caption =
+      "Each point is a galaxy at its place in the map; the colour is its EW, on one scale for the states of a line "
+      "(5th to "
+      "95th percentile of the measured EWs).";
+  figure.x = {"UMAP 1", ""};
+  figure.y = {"UMAP 2", ""};
+  figure.n = table.n;
+  for (const Line name : k_map_lines) {
+    const auto line = static_cast<std::size_t>(name);
+    const auto observed = detected(measured, line, all);
+    MapLine scores;
+    scores.line = line;
+    scores.observed = map_scatter(position, observed, k, pool);
+    const auto panel = [&](const std::string& state, const std::vector<double>& t) {
+      FigurePanel p;
+      p.title = std::string(k_lines[line].label) + ", " + state;
+      FigureSeries s;
+      s.label = std::string(k_lines[line].name);
+      s.style = "points";
+      for (std::size_t i = 0; i < table.n; ++i) {
+        if (!std::isfinite(t[i]) || !std::isfinite(position(i, 0))) continue;
+        s.x.push_back(static_cast<double>(position(i, 0)));
+        s.y.push_back(static_cast<double>(position(i, 1)));
+        s.c.push_back(std::sinh(t[i]));
+      }
+      p.series.push_back(std::move(s));
+      figure.panels.push_back(std::move(p));
+    };
+    panel("observed", observed);
+    for (const MapState& state : states) {
+      // The galaxies whose line was detected, in both: the same question to both.
+      const auto t = detected(state.ew, line, observed);
+      scores.states.push_back(map_scatter(position, t, k, pool));
+      panel(state.name, t);
+    }
+    out.lines.push_back(std::move(scores));
+  }
+  return out;
+}
+
+}  // namespace starglow
