@@ -31,7 +31,7 @@ def test_marked_commands_run(path, binary, mock, tmp_path):
 def test_marked_python_runs(path, binary, mock, tmp_path):
     """As the commands; the blocks of a document are one program."""
     shutil.copy(mock, tmp_path / "measured.fits")
-    environment = os.environ | {"PATH": f"{binary.parent}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{binary.parent}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join([str(ROOT / "examples/python"), os.environ.get("PYTHONPATH", "")])}
     run = subprocess.run([sys.executable, "-c", "\n".join(blocks(path, "py"))], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
 
