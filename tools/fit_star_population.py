@@ -75,13 +75,19 @@ def main():
         u, damping = step(u, damping, luminosity, t_obs)
     p = np.array(LO + (HI - LO) * jax.nn.sigmoid(u))
     left = np.array(jax.vmap(light)(jnp.array(p), t_obs)) - luminosity
-    print("# residuals by band, dex: median", np.round(np.median(left, 0), 4), "sd", np.round(left.std(0), 4))
+    offset = np.median(left, 0)
+    spread = 0.5 * (1.4826 * np.median(abs(left - offset), 0) + left.std(0))  # between the core's and the tails'
+    for name, values in (("band_offset", -offset), ("band_scatter", spread)):
+        print(f'{name} = "{" ".join(f"{v:.4f}" for v in values)}"')
     x = np.column_stack([z, p])
     lo, hi = np.percentile(x, 0.5, axis=0), np.percentile(x, 99.5, axis=0)
+    lo[0], hi[0] = z.min(), z.max()
     for k, name in enumerate(NAMES):
         design = np.column_stack([np.ones(len(x))] + [x[:, i] - x[:, i].mean() for i in range(k)])
         beta, *_ = np.linalg.lstsq(design, x[:, k], rcond=None)
         sd = (x[:, k] - design @ beta).std()
+        if k == 0:
+            sd *= 1.5  # nearly flat between its ends
         terms = "".join(f" {b:+.3f}*({NAMES[i]}-{x[:, i].mean():.3f})" for i, b in enumerate(beta[1:]))
         print(f'{name} = "normal {beta[0]:.4f} {sd:.4f} {lo[k]:.4f} {hi[k]:.4f}{terms}"')
 

@@ -41,6 +41,11 @@ double nebular_halpha_ew(const SspGrid& grid);
 /// twice.
 bool has_nebular_lines(const SspGrid& grid);
 
+/// Replaces the light within 12 A (or 1.5 pixels, where that is more) of the ten lines, and of the stronger ones among
+/// them, by a straight line between its ends: nebular lines are taken out, stellar absorption with them. Returns how
+/// many pixels of each spectrum were replaced.
+std::size_t mask_nebular_lines(SspGrid& grid);
+
 /// Reads the HDF5 layout of DSPS: `ssp_lgmet`, `ssp_lg_age_gyr`, `ssp_wave`, `ssp_flux` and, where they are,
 /// `ssp_emline_name` (fixed or variable length), `ssp_emline_wave`, `ssp_emline_luminosity`. The file's structure is
 /// checked before numbers are read. Error(input): absent, truncated, not HDF5, wrong shapes or types, or what

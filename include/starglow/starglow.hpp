@@ -44,6 +44,7 @@
 #include "starglow/ssp.hpp"
 #include "starglow/star_bands.hpp"
 #include "starglow/star_photometry.hpp"
+#include "starglow/star_population.hpp"
 #include "starglow/stars.hpp"
 #include "starglow/table.hpp"
 #include "starglow/templates.hpp"

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "cli/star_bench.hpp"
 #include "cli/verb.hpp"
 #include "kernels/dispatch.hpp"
 #include "starglow/error.hpp"
@@ -21,8 +22,9 @@ constexpr std::int64_t k_train_epochs = 4;
 void declare(OptionSet& set) {
   set.add({"json", OptionType::flag, "one JSON object a line: name, value, unit, threads, isa, batch", "false"});
   set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
-  set.add(
-      {"only", OptionType::text, "these paths only: predict, sample, jacobian, train, llr, knn, mock", "", "NAMES"});
+  set.add({"only", OptionType::text,
+           "these paths only: predict, sample, jacobian, train, llr, knn, mock, sed, bands, star-jacobian", "",
+           "NAMES"});
   set.add({"n", OptionType::integer, "galaxies a call", "20000", "N", 'n'});
   set.add({"draws", OptionType::integer, "draws a galaxy of sample", "64", "K"});
   set.add({"seconds", OptionType::number, "time spent on each path", "1", "S"});
@@ -106,11 +108,12 @@ int run(const Settings& settings, Console& console) {
                        return count;
                      }});
   }
-  paths.push_back({"mock", "galaxies/s", n, [&] {
-                     const Galaxies drawn = population.sample(settings.seed(), 1, n, pool);
-                     (void)model.predict(drawn, pool);
-                     return count;
-                   }});
+  // Starlight: a grid of the size of DSPS's, and galaxies of the population of `mock --population stars`.
+  const StarBench stars(settings.seed(), n, model, pool);
+  paths.push_back({"mock", "galaxies/s", n, [&] { return stars.mock(); }});
+  paths.push_back({"sed", "galaxies/s", stars.n_seds(), [&] { return stars.seds(); }});
+  paths.push_back({"bands", "galaxies/s", n, [&] { return stars.bands(); }});
+  paths.push_back({"star-jacobian", "galaxies/s", stars.n_seds(), [&] { return stars.jacobians(); }});
 
   const std::vector<std::string> only = settings.list("only");
   for (const auto& name : only)

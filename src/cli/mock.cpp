@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/mock_stars.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
@@ -16,24 +17,26 @@ constexpr std::size_t k_chunk = 65536;
 
 void declare(OptionSet& set) {
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
-  set.add({"population",
-           OptionType::text,
-           "kind of population; bands: continua drawn as twelve band fluxes",
-           "bands",
-           "NAME",
-           0,
-           "Options",
-           {"bands"}});
+  set.add(
+      {"population",
+       OptionType::text,
+       "kind of population; bands: continua drawn as twelve band fluxes; stars: star-formation histories, with lines",
+       "bands",
+       "NAME",
+       0,
+       "Options",
+       {"bands", "stars"}});
   set.add({"population_file", OptionType::text,
            "population fitted by train --preset population; without it, the shipped one", "", "FILE"});
   set.add({"n", OptionType::integer, "number of galaxies", "10000", "N", 'n'});
   set.add({"first_id", OptionType::integer, "TARGETID of the first galaxy; the others follow", "1", "ID"});
   set.add({"compare", OptionType::text, "instead of writing: how alike the mock and this table are", "", "table.fits"});
+  declare_stars(set);
 }
 
-std::string compare(const Population& population, const Galaxies& mock, const Galaxies& real) {
-  const auto a = population_features(mock, population.z_low, population.z_high);
-  const auto b = population_features(real, population.z_low, population.z_high);
+}  // namespace
+
+std::string compare_features(const Matrix<double>& a, const Matrix<double>& b, std::span<const std::string> names) {
   std::string out = fmt::format("{:<14}{:>10}{:>12}{:>12}{:>12}{:>12}\n", "feature", "KS", "median mock", "median real",
                                 "sd mock", "sd real");
   const auto column = [](const Matrix<double>& m, std::size_t j) {
@@ -48,12 +51,12 @@ std::string compare(const Population& population, const Galaxies& mock, const Ga
     std::sort(v.begin(), v.end());
     return std::pair{v[v.size() / 2], std::sqrt(squares / static_cast<double>(v.size()))};
   };
-  for (std::size_t j = 0; j < Population::k_n_features; ++j) {
+  for (std::size_t j = 0; j < names.size(); ++j) {
     const auto va = column(a, j), vb = column(b, j);
     const auto [ma, sa] = summary(va);
     const auto [mb, sb] = summary(vb);
-    out += fmt::format("{:<14}{:>10.4f}{:>12.4f}{:>12.4f}{:>12.4f}{:>12.4f}\n", population_feature_names()[j],
-                       ks_distance(va, vb), ma, mb, sa, sb);
+    out += fmt::format("{:<14}{:>10.4f}{:>12.4f}{:>12.4f}{:>12.4f}{:>12.4f}\n", names[j], ks_distance(va, vb), ma, mb,
+                       sa, sb);
   }
   const auto correlation = [&](const Matrix<double>& m, std::size_t i, std::size_t j) {
     const auto x = column(m, i), y = column(m, j);
@@ -69,7 +72,7 @@ std::string compare(const Population& population, const Galaxies& mock, const Ga
   };
   double worst = 0, squares = 0;
   int pairs = 0;
-  for (std::size_t i = 0; i < Population::k_n_features; ++i)
+  for (std::size_t i = 0; i < names.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) {
       const double d = correlation(a, i, j) - correlation(b, i, j);
       worst = std::max(worst, std::fabs(d));
@@ -84,7 +87,10 @@ std::string compare(const Population& population, const Galaxies& mock, const Ga
   return out;
 }
 
+namespace {
+
 int run(const Settings& settings, Console& console) {
+  if (settings.text("population") == "stars") return run_stars(settings, console);
   const Population population =
       settings.is_set("population_file") ? Population::load(settings.text("population_file")) : Population::shipped();
   const auto n = settings.integer("n");
@@ -95,7 +101,9 @@ int run(const Settings& settings, Console& console) {
   if (settings.is_set("compare")) {
     const Galaxies real = read_table(settings.text("compare"));
     Galaxies mock = population.sample(settings.seed(), first_id, static_cast<std::size_t>(n), pool);
-    console.data(compare(population, mock, real));
+    console.data(compare_features(population_features(mock, population.z_low, population.z_high),
+                                  population_features(real, population.z_low, population.z_high),
+                                  population_feature_names()));
     return 0;
   }
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o mock.fits names it."});
@@ -137,6 +145,8 @@ extern const Verb k_mock;
 const Verb k_mock{"mock", "draw a synthetic population of galaxies",
                   "starglow mock -n 100000 -o mock.fits\n"
                   "starglow mock -n 4000 --compare table.fits\n"
+                  "starglow mock --population stars -n 100000 -o stars.fits\n"
+                  "starglow mock --population stars --ssp grid.h5 --filters g.ecsv,r.ecsv -n 1000 -o stars.fits\n"
                   "starglow mock -n 100000 -o more.fits --seed 2 --first-id 100001",
                   declare, run};
 

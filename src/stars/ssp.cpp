@@ -94,6 +94,35 @@ double nebular_halpha_ew(const SspGrid& grid) {
   return largest;
 }
 
+std::size_t mask_nebular_lines(SspGrid& grid) {
+  constexpr double k_half = 12;  // A
+  // Beside the project's ten: Hdelta, Hepsilon with [NeIII], [NeIII] 3869 with H8, HeI 5876, [OI] 6300, HeI 6678.
+  std::vector<double> centres{4102.89, 3970.5, 3870.0, 5877.2, 6302.0, 6680.0};
+  for (const auto& line : k_lines) centres.push_back(line.wave_vac);
+  std::vector<char> masked(grid.n_wave(), 0);
+  for (const double centre : centres)
+    for (std::size_t i = 0; i < grid.n_wave(); ++i) {
+      const double pixel = grid.wave[std::min(i + 1, grid.n_wave() - 1)] - grid.wave[i == 0 ? 0 : i - 1];
+      if (std::fabs(grid.wave[i] - centre) < std::max(k_half, 0.75 * pixel)) masked[i] = 1;
+    }
+  std::size_t count = 0;
+  for (std::size_t i = 1; i + 1 < grid.n_wave();) {
+    if (masked[i] == 0) {
+      ++i;
+      continue;
+    }
+    std::size_t end = i;
+    while (end + 1 < grid.n_wave() && masked[end] != 0) ++end;
+    for (std::size_t row = 0; row < grid.flux.rows(); ++row)
+      for (std::size_t k = i; k < end; ++k)
+        grid.flux(row, k) = std::lerp(grid.flux(row, i - 1), grid.flux(row, end),
+                                      (grid.wave[k] - grid.wave[i - 1]) / (grid.wave[end] - grid.wave[i - 1]));
+    count += end - i;
+    i = end;
+  }
+  return count;
+}
+
 bool has_nebular_lines(const SspGrid& grid) { return nebular_halpha_ew(grid) > 30; }
 
 }  // namespace starglow

@@ -1,0 +1,295 @@
+#include "cli/mock_stars.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include "cli/output.hpp"
+#include "cli/star_maker.hpp"
+#include "cli/star_spectra.hpp"
+#include "starglow/error.hpp"
+#include "starglow/features.hpp"
+#include "starglow/flags.hpp"
+#include "starglow/table.hpp"
+
+namespace starglow::cli {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::size_t k_chunk = 8192;
+constexpr const char* k_group = "Stars (--population stars)";
+constexpr const char* k_drn_grid = "ssp_data_fsps_v3.2_lgmet_age.h5";
+
+struct Grid {
+  CompactSsp compact;
+  std::optional<SspGrid> full;  // kept when spectra are wanted
+  fs::path file;                // "" for the shipped one
+};
+
+// --ssp, else DSPS_DRN, else the emulator.
+Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console& console) {
+  Grid out;
+  if (settings.is_set("ssp")) {
+    out.file = settings.text("ssp");
+  } else if (const char* drn = std::getenv("DSPS_DRN"); drn != nullptr && fs::exists(fs::path(drn) / k_drn_grid)) {
+    out.file = fs::path(drn) / k_drn_grid;
+    console.info("stellar populations of DSPS_DRN: " + out.file.string());
+  }
+  if (out.file.extension() == ".safetensors") {
+    if (spectra)
+      throw Error(ErrorKind::usage, "compact stellar populations have no spectra",
+                  {out.file.string(), "a grid in HDF5, or the shipped one", ""});
+    out.compact = CompactSsp::load(out.file);
+    if (photometry && out.compact.photometry_count == 0)
+      throw Error(ErrorKind::usage, "these compact stellar populations were made without filters",
+                  {out.file.string(), "", "Make them again with --filters."});
+    return out;
+  }
+  SspGrid grid = out.file.empty() ? shipped_ssp() : read_ssp(out.file);
+  if (has_nebular_lines(grid)) {
+    const double ew = nebular_halpha_ew(grid);
+    if (settings.text("nebular") == "keep") {
+      console.warn(
+          fmt::format("the grid's fluxes hold nebular lines (Halpha up to {:.0f} A); kept, so lines count twice", ew));
+    } else {
+      const auto pixels = mask_nebular_lines(grid);
+      console.warn(
+          fmt::format("the grid's fluxes hold nebular lines (Halpha up to {:.0f} A); {} pixels around lines were "
+                      "replaced by straight lines",
+                      ew, pixels));
+    }
+  }
+  CompactOptions options;
+  options.photometry = photometry;
+  if (settings.flag("exact_dust")) options.dust = DustQuadrature::exact;
+  out.compact = compact(grid, options);
+  if (!out.file.empty()) out.compact.metadata["input"] = out.file.filename().string();
+  if (spectra) out.full = std::move(grid);
+  return out;
+}
+
+std::string column_name(const std::string& filter) {
+  std::string out = "MAG_";
+  for (const char c : filter)
+    out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? static_cast<char>(std::toupper(c)) : '_';
+  return out;
+}
+
+std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
+  std::vector<ColumnInfo> columns{
+      {"TARGETID", 'K', 1, ""},
+      {"Z", 'D', 1, ""},
+      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "10**-17 erg s-1 cm-2 Angstrom-1"},
+      {"FLAGS", 'J', 1, ""},
+      {"T_OBS", 'E', 1, "Gyr"}};
+  for (const char* suffix : {"_EW", "_EW_DRAW", "_EW_NOISY"})
+    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, "Angstrom"});
+  for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_LUM", 'D', 1, "erg s-1"});
+  for (std::size_t k = 1; k < k_n_star_draws; ++k) {
+    std::string name = key_of(k);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    columns.push_back({name, 'E', 1, ""});
+  }
+  for (const auto& filter : filters) {
+    columns.push_back({column_name(filter.name()), 'E', 1, "mag"});
+    columns.push_back({column_name(filter.name()) + "_CONT", 'E', 1, "mag"});
+  }
+  return columns;
+}
+
+void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::size_t first, const Chunk& c,
+                 const std::vector<Filter>& filters) {
+  const std::size_t n = c.galaxies.n;
+  std::vector<float> narrow(n);
+  std::vector<double> wide(n);
+  const auto floats = [&](const std::string& name, const auto& value) {
+    for (std::size_t g = 0; g < n; ++g) narrow[g] = static_cast<float>(value(g));
+    out.write(name, first, std::span<const float>(narrow));
+  };
+  out.write("TARGETID", first, std::span<const std::int64_t>(c.galaxies.targetid));
+  out.write("Z", first, std::span<const double>(c.galaxies.z));
+  out.write("BAND_FLUX", first, std::span<const double>(c.galaxies.band_flux.flat()));
+  out.write("FLAGS", first, std::span<const std::int32_t>(c.lines.flags));
+  floats("T_OBS", [&](std::size_t g) { return c.sample.inputs.t_obs[g]; });
+  for (std::size_t l = 0; l < k_n_lines; ++l) {
+    const std::string name(k_lines[l].name);
+    floats(name + "_EW", [&](std::size_t g) { return c.lines.ew(g, l); });
+    floats(name + "_EW_DRAW", [&](std::size_t g) { return c.draw(g, l); });
+    floats(name + "_EW_NOISY", [&](std::size_t g) { return c.noisy(g, l); });
+    for (std::size_t g = 0; g < n; ++g) wide[g] = c.luminosity(g, l);
+    out.write(name + "_LUM", first, std::span<const double>(wide));
+  }
+  const std::size_t parameters = columns.size() - 2 * filters.size() - (k_n_star_draws - 1);
+  for (std::size_t k = 1; k < k_n_star_draws; ++k)
+    floats(columns[parameters + k - 1].name, [&](std::size_t g) { return c.sample.parameters(g, k); });
+  for (std::size_t f = 0; f < filters.size(); ++f) {
+    floats(column_name(filters[f].name()), [&](std::size_t g) { return c.magnitude(g, f); });
+    floats(column_name(filters[f].name()) + "_CONT", [&](std::size_t g) { return c.continuum_magnitude(g, f); });
+  }
+}
+
+// Colours, luminosity and redshift: what two tables are compared in.
+Matrix<double> features_of(const Galaxies& g) {
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < g.n; ++i)
+    if (band_flags(g.band_flux.row(i), {}) == 0 && g.z[i] > 0) rows.push_back(i);
+  Matrix<double> out(rows.size(), FeatureRecipe::k_n_ratios + 2);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    compute_features({true, false}, g.band_flux.row(rows[r]), g.z[rows[r]],
+                     out.row(r).first(FeatureRecipe::k_n_ratios + 1));
+    out(r, FeatureRecipe::k_n_ratios + 1) = g.z[rows[r]];
+  }
+  return out;
+}
+std::vector<std::string> feature_names() {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < FeatureRecipe::k_n_ratios; ++i) names.push_back(fmt::format("log10 F{}/F{}", i + 1, i));
+  names.insert(names.end(), {"log_lum", "z"});
+  return names;
+}
+
+}  // namespace
+
+void declare_stars(OptionSet& set) {
+  const auto add = [&](Option option) {
+    option.group = k_group;
+    set.add(std::move(option));
+  };
+  add({"ssp", OptionType::text,
+       "stellar populations: HDF5 in the layout of DSPS, or what --save-ssp wrote; without it " +
+           std::string(k_drn_grid) + " in the folder of the environment's DSPS_DRN, else the shipped emulator",
+       "", "FILE"});
+  add({"save_ssp", OptionType::text, "also write the compact form of the populations, for --ssp of later runs", "",
+       "FILE"});
+  add({"nebular",
+       OptionType::text,
+       "nebular lines inside a grid's fluxes: mask, or keep and count lines twice",
+       "mask",
+       "",
+       0,
+       "",
+       {"mask", "keep"}});
+  add({"model", OptionType::text, "model of the lines; without it, the shipped one", "", "FILE"});
+  add({"filters", OptionType::text, "filters for magnitudes, with and without lines", "", "FILE,..."});
+  add({"spectra", OptionType::text, "also write the continua as spectra, for paint", "", "FILE"});
+  add({"spectra_lo", OptionType::number, "first rest-frame wavelength of the spectra, A", "3000"});
+  add({"spectra_hi", OptionType::number, "last one, A", "10500"});
+  add({"aperture",
+       OptionType::text,
+       "what the light is: the light in a DESI fibre, as that of the default population, or the whole galaxy's",
+       "fibre",
+       "",
+       0,
+       "",
+       {"fibre", "total", "unknown"}});
+  add({"sfh",
+       OptionType::text,
+       "shape of the star-formation histories",
+       "delayed_tau",
+       "",
+       0,
+       "",
+       {"constant", "tau", "delayed_tau", "lognormal", "double_power_law", "diffstar"}});
+  add({"dust_law",
+       OptionType::text,
+       "attenuation",
+       "salim18",
+       "",
+       0,
+       "",
+       {"calzetti00", "leitherer02", "noll09", "salim18", "smooth"}});
+  add({"bump_from_slope", OptionType::flag, "amplitude of the bump 0.85 - 1.9 slope", "true"});
+  add({"exact_dust", OptionType::flag, "dust at every wavelength of the grid, not at nodes", "false"});
+  add({"band_offset", OptionType::text, "offset of the measured bands, dex: one number, or one a band",
+       std::string(StarPopulation::default_band_offset()), "TEXT"});
+  add({"band_scatter", OptionType::text,
+       "scatter of the measured bands, dex: noise, calibration, what no population gives",
+       std::string(StarPopulation::default_band_scatter()), "TEXT"});
+  add({"h0", OptionType::number, "Hubble constant, km/s/Mpc", "70"});
+  add({"om0", OptionType::number, "matter density", "0.3"});
+  for (std::size_t k = 0; k < k_n_star_draws; ++k)
+    add({key_of(k), OptionType::text,
+         "distribution of " + std::string(k_star_draws[k].meaning) +
+             (k_star_draws[k].unit.empty() ? "" : ", " + std::string(k_star_draws[k].unit)),
+         std::string(StarPopulation::default_text(static_cast<StarDraw>(k))), "TEXT"});
+}
+
+int run_stars(const Settings& settings, Console& console) {
+  const auto n_given = settings.integer("n"), first_id = settings.integer("first_id");
+  if (n_given < 1 || n_given > 100'000'000'000)
+    throw Error(ErrorKind::usage, "number of galaxies out of range", {std::to_string(n_given), "1 to 1e11", ""});
+  if (first_id < 0)
+    throw Error(ErrorKind::usage, "ids of mock galaxies count upwards from 0 or more",
+                {std::to_string(first_id), "0 or more", ""});
+  if (settings.is_set("population_file"))
+    throw Error(ErrorKind::usage, "--population-file is of the population bands",
+                {"", "", "Stars take --config FILE.toml."});
+  const auto n = static_cast<std::size_t>(n_given);
+  std::vector<Filter> filters;
+  for (const auto& file : settings.list("filters")) filters.push_back(Filter::load(file));
+  const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  const bool spectra = settings.is_set("spectra");
+  const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
+  if (settings.is_set("save_ssp")) grid.compact.save(settings.text("save_ssp"), settings.flag("overwrite"));
+  WorkerPool pool(settings.threads());
+  const Maker maker(population_of(settings), settings.text("aperture"), settings.seed(), grid.compact,
+                    std::move(filters), model, pool);
+  if (settings.is_set("compare")) {
+    const Galaxies real = read_table(settings.text("compare"));
+    if (real.band_flux.empty() || real.z.empty())
+      throw Error(ErrorKind::input, "a comparison needs the columns BAND_FLUX and Z",
+                  {settings.text("compare"), "", ""});
+    const Chunk c = maker.stars(first_id, n);
+    console.data(compare_features(features_of(c.galaxies), features_of(real), feature_names()));
+    return 0;
+  }
+  if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o mock.fits names it."});
+  const auto columns = columns_of(maker.filters());
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would draw {} galaxies with lines into {}, {} columns", n, settings.text("output"),
+                             columns.size()));
+    return 0;
+  }
+  for (const auto& note : model.compare(maker.conventions()).notes) console.info(note);
+  TableWriter out(settings.text("output"), columns, maker.conventions(), settings.flag("overwrite"));
+  std::optional<SpectraOutput> spectra_out;
+  if (spectra) spectra_out.emplace(settings, *grid.full, maker, n);
+  std::vector<std::size_t> counts(k_flags.size(), 0);
+  std::size_t fatal = 0, flagged = 0;
+  {
+    Progress bar(console, "drawing", "galaxies", static_cast<double>(n));
+    for (std::size_t first = 0; first < n; first += k_chunk) {
+      check_interrupt();
+      const std::size_t count = std::min(k_chunk, n - first);
+      Chunk c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
+      maker.lines(c, first_id + static_cast<std::int64_t>(first));
+      write_chunk(out, columns, first, c, maker.filters());
+      if (spectra_out) spectra_out->write(first, c, pool);
+      for (const auto flags : c.lines.flags) {
+        fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
+        flagged += flags != 0 ? 1 : 0;
+        for (std::size_t b = 0; b < k_flags.size(); ++b) counts[b] += (flags & k_flags[b].bit) != 0 ? 1U : 0U;
+      }
+      bar.update(static_cast<double>(first + count));
+    }
+  }
+  Provenance provenance = provenance_of(settings);
+  provenance.model_hash = model.hash();
+  if (!grid.file.empty()) provenance.add_input(grid.file);
+  if (settings.is_set("model")) provenance.add_input(settings.text("model"));
+  for (const auto& file : settings.list("filters")) provenance.add_input(file);
+  out.commit(provenance);
+  if (spectra_out) spectra_out->commit(provenance);
+  const std::string summary = flag_counts(counts);
+  console.info(
+      fmt::format("{}: {} galaxies{}", settings.text("output"), n, summary.empty() ? "" : "; flags: " + summary));
+  if (settings.flag("strict") && flagged > 0) return 3;
+  return fatal > 0 ? 4 : 0;
+}
+
+}  // namespace starglow::cli
