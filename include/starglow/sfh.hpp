@@ -87,7 +87,8 @@ struct Burst {
   double fraction() const noexcept;
 };
 
-/// Weights of a pure burst, sum 1 (0 when it lies between or beyond all ages), and derivatives where given.
+/// Weights of a pure burst, sum 1 (0 when it lies between or beyond all ages; syntheses leave it out, then, and flag
+/// it), and derivatives where given.
 void burst_weights(const Burst& burst, std::span<const double> lg_age_gyr, std::span<double> weights,
                    std::span<double> d_peak = {}, std::span<double> d_max = {});
 

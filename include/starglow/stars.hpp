@@ -78,7 +78,7 @@ class StarSynthesis {
   /// threads; a galaxy's numbers do not depend on the others.
   void synthesise(const StarInputs& in, MatrixView<double> out, std::span<std::int32_t> flags, std::span<double> mass,
                   WorkerPool& pool) const;
-  /// The galaxies [first, last) on the calling thread.
+  /// The galaxies [first, last) on the calling thread; out has a row for each of these, flags and mass for all.
   void synthesise(const StarInputs& in, std::size_t first, std::size_t last, MatrixView<double> out,
                   std::span<std::int32_t> flags, std::span<double> mass) const;
 

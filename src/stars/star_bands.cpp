@@ -115,7 +115,7 @@ StarLight StarBands::light(const StarInputs& in, std::span<const Dust> dust, Wor
   const DustScreen& screen = photometry ? s.screen : s.head_screen;
   pool.for_shards(shard_count(n, k_shard), [&](std::size_t k) {
     const Shard rows = shard(k, n, k_shard);
-    Matrix<double> nodes(rows.last, synthesis.n_columns());
+    Matrix<double> nodes(rows.count(), synthesis.n_columns());
     synthesis.synthesise(in, rows.first, rows.last, nodes.view(), out.flags, out.mass);
     std::vector<double> t(screen.size(), 1.0);
     for (std::size_t g = rows.first; g < rows.last; ++g) {
@@ -125,10 +125,11 @@ StarLight StarBands::light(const StarInputs& in, std::span<const Dust> dust, Wor
       else
         std::fill(t.begin(), t.end(), 1.0);
       if (d.av < 0) out.flags[g] |= k_clipped;
-      s.sum_outputs(nodes.row(g), t, out.light.row(g));
+      const auto node = nodes.row(g - rows.first);
+      s.sum_outputs(node, t, out.light.row(g));
       if (std::isnan(d.av)) out.flags[g] |= k_nonfinite;
       for (std::size_t j = 0; j < out.photometry.cols(); ++j)
-        out.photometry(g, j) = nodes(g, c.photometry_begin + j) * t[c.photometry_begin + j];
+        out.photometry(g, j) = node[c.photometry_begin + j] * t[c.photometry_begin + j];
     }
   });
   return out;

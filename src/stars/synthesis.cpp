@@ -44,6 +44,10 @@ std::int32_t StarSynthesis::weights(const StarInputs& in, std::size_t g, Weights
     out.burst.resize(n_age);
     burst_weights(in.burst[g], table_.lg_ages(), out.burst);
     if (!(out.fraction <= 1) || std::isnan(out.burst[0])) flags |= k_nonfinite;
+    if (std::all_of(out.burst.begin(), out.burst.end(), [](double b) { return b == 0; })) {
+      out.fraction = 0;  // between or beyond the grid's ages: no burst
+      flags |= k_clipped;
+    }
     for (std::size_t a = 0; a < n_age; ++a)
       out.age[a] = out.fraction * out.burst[a] + (1 - out.fraction) * out.smooth.weights[a];
   }
@@ -109,7 +113,7 @@ void StarSynthesis::synthesise(const StarInputs& in, std::size_t first, std::siz
     }
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t g = order[i].galaxy;
-      double* const to = out.row(g).data() + panel * k_panel;
+      double* const to = out.row(g - first).data() + panel * k_panel;
       if (std::isnan(mass[g]))
         std::fill_n(to, width, std::numeric_limits<double>::quiet_NaN());
       else
@@ -125,7 +129,7 @@ void StarSynthesis::synthesise(const StarInputs& in, MatrixView<double> out, std
     throw Error(ErrorKind::input, "inputs of galaxies differ in number");
   pool.for_shards(shard_count(in.size(), k_shard), [&](std::size_t s) {
     const Shard rows = shard(s, in.size(), k_shard);
-    synthesise(in, rows.first, rows.last, out, flags, mass);
+    synthesise(in, rows.first, rows.last, out.slice_rows(rows.first, rows.count()), flags, mass);
   });
 }
 
