@@ -10,4 +10,8 @@ NB_MODULE(_core, m) {
   starglow::python::bind_facts(m);
   starglow::python::bind_model(m);
   starglow::python::bind_tables(m);
+  starglow::python::bind_training(m);
+#ifdef STARGLOW_FFI
+  starglow::python::bind_ffi(m);
+#endif
 }

@@ -1,0 +1,109 @@
+"""Models of your own, and judging predictions against measured lines."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .galaxies import Galaxies
+from .model import Model, Prediction
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_text, value))
+    return str(value)
+
+
+def train(table: Any, preset: str = "joint", *, seed: int = 1, threads: int = 0, progress: Callable[[str, float, float, float], object] | None = None,
+          **settings: Any) -> Model:
+    """A model trained on galaxies with measured lines; equal to `starglow train` with the same settings.
+
+    Parameters
+    ----------
+    table : Galaxies, astropy Table, pandas DataFrame or path
+        With band_flux, z, targetid, ew and ew_ivar.
+    preset : {"joint", "point", "k24", "knn", "llr"}
+    seed : int
+    threads : int
+        0: all processors; the model does not depend on it.
+    progress : callable(stage, epochs_done, epochs, loss)
+        Called now and then; what it raises ends the training.
+    **settings
+        Any setting of docs/training.md, e.g. ``epochs=20, hidden=[32, 32]``.
+
+    Raises
+    ------
+    InputError
+        No usable rows, an absent column, an unknown setting or a value out of its range.
+    """
+    from .tables import galaxies
+    chosen = {key: _text(value) for key, value in settings.items()} | {"seed": _text(seed)}
+    return Model(_core.train(galaxies(table)._columns(), preset, chosen, int(threads), progress))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of predictions (docs/metrics.md).
+
+    Attributes
+    ----------
+    points : dict
+        Scores of the medians or points, as `starglow evaluate --json` writes them.
+    distributions : dict or None
+        Scores of the distributions, where the first prediction has draws.
+    text : str
+        The tables for people.
+    """
+
+    points: dict[str, Any]
+    distributions: dict[str, Any] | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def evaluate(table: Any, predictions: Mapping[str, Any] | Prediction | Model, *, bootstrap: int = 0, draws: int = 256, seed: int = 1,
+             threads: int = 0) -> Evaluation:
+    """Judges predictions against the measured EWs of a table.
+
+    Parameters
+    ----------
+    table : Galaxies, astropy Table, pandas DataFrame or path
+        With ew and ew_ivar.
+    predictions : dict, Prediction or Model
+        Name -> Prediction, Model or (n, 10) array of EWs. A model predicts the table, with `draws` draws where it has a
+        distribution; galaxies that it was trained on are no test of it.
+    bootstrap : int
+        Resamples of the galaxies, for errors.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit.
+    """
+    from .tables import galaxies
+    g = galaxies(table)
+    if not isinstance(predictions, Mapping):
+        predictions = {"prediction": predictions}
+    given = []
+    for name, p in predictions.items():
+        if isinstance(p, Model):
+            p = p.predict(_without_lines(g), draws=draws if p.has_distribution else 0, seed=seed, threads=threads)
+        if isinstance(p, Prediction):
+            given.append((name, p.ew, None if p.draws is None else p.draws.reshape(len(p), -1)))
+        else:
+            given.append((name, np.asarray(p, dtype=np.float64), None))
+    points, distributions, text = _core.evaluate(g._columns(), given, int(bootstrap), int(seed), int(threads))
+    return Evaluation(json.loads(points), json.loads(distributions) if distributions else None, text)
+
+
+def _without_lines(g: Galaxies) -> Galaxies:
+    return Galaxies(g.band_flux, g.z, g.band_flux_ivar, g.targetid, survey=g.survey, program=g.program, conventions=g.conventions)
