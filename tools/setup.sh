@@ -56,6 +56,16 @@ python_environment() {
   fi
 }
 
+# lsdb_environment: LSDB and Dask too (about 0.5 GB more, a minute); without them the tests of catalogues skip.
+lsdb_environment() {
+  local stamp=.venv/requirements-lsdb.txt
+  if ! cmp -s tests/requirements-lsdb.txt "$stamp"; then
+    say "python: LSDB and Dask into .venv"
+    .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt -r tests/requirements-lsdb.txt
+    cp tests/requirements-lsdb.txt "$stamp"
+  fi
+}
+
 # python_package: starglow in .venv, from the objects of the release build.
 python_package() {
   .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release .

@@ -73,6 +73,25 @@ def test_derivatives_are_the_kernels(model, galaxies):
     np.testing.assert_allclose(single, jax.grad(lambda f: sgk.predict(model, f, z).ew.sum())(f), rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype,rtol", [("f4", 2e-4), ("f8", 1e-9)])
+def test_kernel_and_twin_agree(galaxies, dtype, rtol):
+    """Values, and derivatives by everything, also where bands or the redshift lack."""
+    import starglow.jax as sgj
+    weights = sgj.load(dtype=dtype)
+    f, z = galaxies.band_flux[:60].astype(dtype), galaxies.z[:60].astype(dtype)
+    f[3, 2], f[4, :8], z[5] = np.nan, -1, np.nan
+    for one, other in zip(sgk.predict(weights, f, z), sgj.predict(weights, f, z)):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol)
+
+    def total(call):
+        return jax.grad(lambda f, z: sum(jnp.where(jnp.isnan(a), 0, a).sum() for a in call(weights, f, z)[:3]), argnums=(0, 1))
+
+    for one, other in zip(total(sgk.predict)(f, z), total(sgj.predict)(f, z)):
+        good = ~np.isnan(other)  # a band that is NaN has no derivative there
+        np.testing.assert_allclose(np.asarray(one)[good], np.asarray(other)[good], rtol=10 * rtol, atol=10 * rtol * float(np.nanmax(np.abs(other))))
+
+
 def test_a_bad_row_does_not_spoil_a_gradient(model, galaxies):
     f = galaxies.band_flux[:3].copy()
     f[1, :8] = np.nan
@@ -106,6 +125,12 @@ def test_what_the_kernel_does_not_do_it_says(model, galaxies):
     f = jnp.asarray(galaxies.band_flux[:2])
     with pytest.raises(ValueError, match="'warn' alone"):
         jax.grad(lambda f: sgk.predict(model, f, galaxies.z[:2], out_of_domain="clip").ew.sum())(f)
+    import starglow.jax as sgj
+    weights = sgj.load()
+    np.testing.assert_array_equal(sgj.kernel.predict(weights, f, galaxies.z[:2]).ew, sgk.predict(model, f, galaxies.z[:2]).ew)
+    jax.jit(jax.grad(lambda w, f: sgk.predict(w, f, galaxies.z[:2]).ew.sum(), argnums=1))(weights, f)
+    with pytest.raises(ValueError, match="with respect to the weights"):
+        jax.grad(lambda w: sgk.predict(w, f, galaxies.z[:2]).ew.sum())(weights)
     call = jax.ffi.ffi_call("starglow_predict_f64", [jax.ShapeDtypeStruct((2, 10), "f8")] * 3 + [jax.ShapeDtypeStruct((2,), "i4")])
     with pytest.raises(Exception, match="not loaded here.*Load it before"):
         jax.block_until_ready(call(f, f, jnp.ones(2), model="0" * 64, conventions="", policy=np.int64(0), threads=np.int64(1), has_ids=True, has_ivar=False))

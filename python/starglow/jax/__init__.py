@@ -31,3 +31,11 @@ __all__ = [
     "line_continua", "line_luminosities", "load", "log_density", "paint", "paint_flux", "predict", "quantile", "sample",
     "sigma_ew", "split_ids", "usable_conventions",
 ]
+
+
+def __getattr__(name):
+    if name == "kernel":  # the C++ library inside JAX, where it was built with that
+        import importlib
+
+        return importlib.import_module(".kernel", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -135,6 +135,23 @@ def _predict(s: _Static):
     return answer
 
 
+@jax.custom_jvp
+def _fixed(flux, leaves):
+    """flux; refuses derivatives with respect to the weights, which would silently be 0."""
+    return flux
+
+
+def _fixed_jvp(primals, tangents):
+    zero = jax.custom_derivatives.SymbolicZero
+    if not all(isinstance(t, zero) for t in jax.tree_util.tree_leaves(tangents[1], is_leaf=lambda t: isinstance(t, zero))):
+        raise error("usage", "the kernel has no derivatives with respect to the weights", "", "", "The twin, starglow.jax.predict, has them.")
+    d = tangents[0]
+    return primals[0], jnp.zeros(d.shape, d.dtype) if isinstance(d, zero) else d
+
+
+_fixed.defjvp(_fixed_jvp, symbolic_zeros=True)
+
+
 def _dtype(weights: Any, band_flux: Any):
     given = getattr(weights, "dtype", None) or jnp.result_type(band_flux)
     if jnp.dtype(given) not in (jnp.dtype("float32"), jnp.dtype("float64")):
@@ -211,6 +228,8 @@ def predict(weights: Any, band_flux: Any, z: Any = None, *, band_flux_ivar: Any 
     said = _conventions(conventions)
     model._core.notes({k: str(v) for k, v in (conventions or {}).items()})  # raises where they clash
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
+    if hasattr(weights, "source"):
+        flux = _fixed(flux, jax.tree_util.tree_leaves(weights))
     static = _Static(model.hash, model.has_distribution, said, _POLICIES.index(out_of_domain), int(threads), targetid is not None,
                      band_flux_ivar is not None, flux.dtype == jnp.float64)
     ew, p16, p84, flags = _predict(static)(flux, ivar, redshift)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import jax
@@ -84,6 +84,7 @@ class Weights:
     noise: Noise | None
     kind: str = _static()
     conventions: tuple = _static()  #: ((name, value), ...): what the numbers of the training table mean
+    source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
     def dtype(self):
@@ -151,7 +152,7 @@ def load(path=None, dtype=None):
     except (SafetensorError, json.JSONDecodeError) as error:
         raise failure("input", f"{path}: this is no safetensors file", str(error)) from error
     try:
-        return _weights(tensors, meta, dtype)
+        return replace(_weights(tensors, meta, dtype), source=str(path.resolve()))
     except (KeyError, ValueError) as error:
         what = f"the model lacks {error}" if isinstance(error, KeyError) else error
         raise failure("model", f"{path}: {what}") from error

@@ -1,0 +1,176 @@
+"""One table of odd inputs through every interface: the command line, NumPy, the kernel inside JAX, the twin."""
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.table import Column, Table
+
+import starglow as sg
+
+N = 6
+
+
+@pytest.fixture(scope="module")
+def good():
+    g = sg.mock(N, seed=2)
+    return {"BAND_FLUX": g.band_flux, "Z": g.z, "TARGETID": g.targetid}
+
+
+def command_line(columns, starglow, folder):
+    t = Table()
+    for name, values in columns.items():
+        t[name] = values
+    t.meta["EXTNAME"] = "GALAXIES"
+    t.write(folder / "t.fits")
+    run = starglow("predict", folder / "t.fits", "-o", folder / "o.fits", "--allow-partial")
+    if run.returncode == 3:
+        raise ValueError(run.stderr)
+    assert run.returncode == 0, run.stderr
+    out = Table.read(folder / "o.fits", hdu="GALAXIES")
+    return np.stack([np.ma.filled(out[line + "_EW"].astype("f8"), np.nan) for line in sg.LINES], axis=1).reshape(len(out), 10), np.asarray(out["FLAGS"])
+
+
+def numpy_call(columns, *_):
+    p = sg.Model.shipped().predict(columns["BAND_FLUX"], columns["Z"], targetid=columns["TARGETID"])
+    return p.ew, p.flags
+
+
+def kernel(columns, *_):
+    pytest.importorskip("jax")
+    from starglow.jax import kernel as sgk
+    p = sgk.predict(None, columns["BAND_FLUX"], columns["Z"], targetid=columns["TARGETID"])
+    sgk.sample(None, columns["BAND_FLUX"], columns["Z"], columns["TARGETID"], draws=1)
+    return np.asarray(p.ew), np.asarray(p.flags)
+
+
+def twin(columns, *_):
+    sgj = pytest.importorskip("starglow.jax")
+    weights = sgj.load()
+    p = sgj.predict(weights, columns["BAND_FLUX"], columns["Z"], targetid=columns["TARGETID"])
+    sgj.sample(weights, columns["BAND_FLUX"], columns["Z"], columns["TARGETID"], draws=1)
+    return np.asarray(p.ew), np.asarray(p.flags)
+
+
+INTERFACES = [command_line, numpy_call, kernel, twin]
+
+
+def change(columns, name, f):
+    return columns | {name: f(columns[name])}
+
+
+def put(row, value):
+    def f(array):
+        out = array.copy()
+        out[row] = value
+        return out
+    return f
+
+
+REFUSED = {
+    "eleven bands": (lambda c: change(c, "BAND_FLUX", lambda f: f[:, :11]), "wrong number of bands"),
+    "bands of text": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("U8")), "not numeric|not an array of real numbers"),
+    "complex bands": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("c16")), "not numeric|not an array of real numbers"),
+    "another unit": (lambda c: change(c, "BAND_FLUX", lambda f: Column(f, unit="Jy")), "another unit"),
+    "ids as floats": (lambda c: change(c, "TARGETID", lambda i: i.astype("f8")), "2\\^53"),
+}
+
+
+@pytest.mark.parametrize("interface", INTERFACES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case, interface, good, starglow, tmp_path):
+    spoil, says = REFUSED[case]
+    with pytest.raises(ValueError, match=says):
+        interface(spoil(good), starglow, tmp_path)
+
+
+FLAGGED = {
+    "NaN band": (put((2, 3), np.nan), None, "BAND_MISSING", True),
+    "negative flux": (put((2, 3), -1.0), None, "NEGATIVE_BAND", True),
+    "zero flux": (put((2, 3), 0.0), None, "NEGATIVE_BAND", True),
+    "infinite flux": (put((2, 3), np.inf), None, "NONFINITE", False),
+    "no bands": (put(2, np.nan), None, "NO_ANSWER", False),
+    "no redshift": (None, put(2, np.nan), "NO_LUMINOSITY", True),
+    "negative redshift": (None, put(2, -0.1), "Z_RANGE", True),
+}
+
+
+@pytest.mark.parametrize("interface", INTERFACES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", FLAGGED)
+def test_flagged(case, interface, good, starglow, tmp_path):
+    """The row is flagged and the others stay as they are; flags are those of NumPy's call in every bit."""
+    flux, z, name, answered = FLAGGED[case]
+    columns = change(good, "BAND_FLUX", flux) if flux else change(good, "Z", z)
+    ew, flags = interface(columns, starglow, tmp_path)
+    assert name in sg.flag_names(flags[2]) and np.isfinite(ew[2]).all() == answered
+    plain, want = numpy_call(good)
+    np.testing.assert_array_equal(flags, numpy_call(columns)[1])
+    others = [0, 1, 3, 4, 5]
+    np.testing.assert_allclose(ew[others], plain[others], rtol=2e-4, atol=2e-4)
+
+
+SAME = {
+    "big-endian": lambda c: {k: v.astype(v.dtype.newbyteorder(">")) for k, v in c.items()},
+    "not contiguous": lambda c: {k: np.repeat(v, 2, axis=0)[::2] for k, v in c.items()},
+    "bands in Fortran order": lambda c: change(c, "BAND_FLUX", np.asfortranarray),
+    "the right unit": lambda c: change(c, "BAND_FLUX", lambda f: Column(f, unit="1e-17 erg / (s cm2 Angstrom)")),
+    "single precision": lambda c: change(c, "BAND_FLUX", lambda f: f.astype("f4")),
+    "integers": lambda c: c | {"BAND_FLUX": np.round(c["BAND_FLUX"] * 1e4).astype("i4")},
+    "no rows": lambda c: {k: v[:0] for k, v in c.items()},
+}
+
+
+@pytest.mark.parametrize("interface", INTERFACES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("case", SAME)
+def test_taken_as_they_are(case, interface, good, starglow, tmp_path):
+    columns = SAME[case](good)
+    plain = {k: np.ascontiguousarray(np.asarray(v), dtype=np.int64 if k == "TARGETID" else np.float64) for k, v in columns.items()}
+    ew, flags = interface(columns, starglow, tmp_path)
+    want, want_flags = numpy_call(plain)
+    assert ew.shape == want.shape
+    np.testing.assert_allclose(ew, want, rtol=2e-4, atol=2e-4)
+    np.testing.assert_array_equal(flags, want_flags)
+
+
+@pytest.mark.parametrize("interface", [numpy_call, kernel, twin], ids=lambda f: f.__name__)
+def test_lengths_that_differ_are_refused(interface, good):
+    for columns in (change(good, "Z", lambda z: z[:3]), change(good, "BAND_FLUX", lambda f: f[0, 0]), change(good, "BAND_FLUX", lambda f: [[1, 2], [3]])):
+        with pytest.raises(ValueError, match="; (found|expected)"):
+            interface(columns)
+
+
+def test_errors_have_parts_and_kinds(tmp_path):
+    model = sg.Model.shipped()
+    with pytest.raises(sg.InputError) as caught:
+        model.predict(np.ones((3, 11)))
+    assert caught.value.kind == "input" and caught.value.exit_code == 3 and "(3, 11)" in caught.value.seen and "12" in caught.value.wanted
+    with pytest.raises(FileNotFoundError):
+        sg.Model.load(tmp_path / "absent.safetensors")
+    with pytest.raises(FileNotFoundError):
+        sg.read_table(tmp_path / "absent.fits")
+    (tmp_path / "text.fits").write_text("hello")
+    for load in (sg.Model.load, sg.read_table, sg.import_k24):
+        with pytest.raises(sg.InputError):
+            load(tmp_path / "text.fits")
+    model.save(tmp_path / "m.safetensors")
+    with pytest.raises(sg.InputError, match="exists"):
+        model.save(tmp_path / "m.safetensors")
+    with pytest.raises(OSError):
+        model.save(tmp_path / "no" / "m.safetensors")
+    with pytest.raises(sg.InputError, match="Galactic dust"):
+        model.predict(np.ones((2, 12)), 0.1, conventions={"MWCORR": "T"})
+    with pytest.raises(sg.InputError, match="unknown convention"):
+        model.predict(np.ones((2, 12)), 0.1, conventions={"APERTUR": "total"})
+    with pytest.raises(sg.InputError, match="out_of_domain"):
+        model.predict(np.ones((2, 12)), 0.1, out_of_domain="best")
+    with pytest.raises(TypeError):
+        model.predict(sg.mock(3), 0.1)
+
+
+def test_interrupts_end_a_long_call():
+    code = ("import os, signal, threading, starglow as sg\n"
+            "m, g = sg.Model.shipped(), sg.mock(400000)\n"
+            "threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+            "try:\n    [m.predict(g, draws=8) for _ in range(100)]\n"
+            "except KeyboardInterrupt:\n    print('interrupted')\n")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100).stdout == "interrupted\n"
