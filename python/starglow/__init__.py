@@ -19,6 +19,7 @@ from __future__ import annotations
 from . import _core
 from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
+from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
 from .model import Model, Prediction, import_k24
 from .training import Evaluation, evaluate, train
 from .tables import galaxies, mock, read_table, to_astropy, to_pandas, write_table
@@ -28,8 +29,8 @@ __version__: str = _core.version
 #: (name, bit, meaning) of each bit of FLAGS
 FLAGS: tuple[tuple[str, int, str], ...] = _core.flags
 
-__all__ = ["Error", "Evaluation", "FLAGS", "FileError", "Galaxies", "InputError", "LINES", "MissingFileError", "Model", "Prediction", "flag_names", "evaluate", "galaxies",
-           "import_k24", "mock", "read_table", "to_astropy", "to_pandas", "train", "write_table"]
+__all__ = ["Error", "Evaluation", "FLAGS", "FileError", "Filter", "Galaxies", "InputError", "LINES", "MissingFileError", "Model", "Prediction", "bands", "evaluate", "flag_names", "galaxies",
+           "import_k24", "line_luminosities", "magnitudes", "measure", "mock", "paint", "read_table", "to_astropy", "to_pandas", "train", "write_table"]
 
 
 def flag_names(flags: int) -> list[str]:
