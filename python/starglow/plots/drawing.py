@@ -1,0 +1,121 @@
+"""One drawing function a kind of figure."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.style as mpl_style
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..errors import error
+
+STYLE = Path(__file__).with_name("starglow.mplstyle")
+COLUMN, PAGE = 3.3, 7.0  # inches: one column and the full width of a journal page
+BLACK = "#000000"
+MEANING = {"observed": BLACK, "predicted": "#E69F00", "predicted + noise": "#009E73"}  # the same in every figure
+MANY = 300  # more points than this are pixels inside a vector file
+
+
+def _numbers(values):
+    """null is a gap."""
+    return np.array([np.nan if v is None else v for v in values], dtype=float)
+
+
+def _axis_label(axis):
+    return f"{axis['label']} / {axis['unit']}" if axis.get("unit") else axis["label"]
+
+
+def _series(ax, series, colour):
+    label, style = series.get("label"), series.get("style", "line")
+    x = _numbers(series["x"])
+    if style == "band":
+        ax.fill_between(x, _numbers(series["y_low"]), _numbers(series["y_high"]), color=colour, alpha=0.3, linewidth=0, label=label)
+        return
+    y = _numbers(series["y"])
+    if style == "steps":
+        ax.stairs(y, x, color=colour, label=label, linewidth=1.0)
+    elif style == "points":
+        size = 9 if len(x) <= MANY else 1.5
+        if "c" in series:
+            return ax.scatter(x, y, s=size, c=_numbers(series["c"]), linewidths=0, label=label, rasterized=len(x) > MANY)
+        ax.scatter(x, y, s=size, color=colour, alpha=1.0 if len(x) <= MANY else 0.5, linewidths=0, label=label, rasterized=len(x) > MANY)
+    elif style in ("line", "dash"):
+        ax.plot(x, y, color=BLACK if style == "dash" else colour, linestyle="--" if style == "dash" else "-", label=label)
+    else:
+        raise error("input", "a series has an unknown style", f"'{style}'", "line, dash, points, band or steps")
+
+
+def _matrix(figure, ax, panel):
+    matrix = panel["matrix"]
+    rows, columns = matrix["rows"], matrix["columns"]
+    values = _numbers(np.asarray(matrix["values"], dtype=object).ravel()).reshape(len(rows), len(columns))
+    image = ax.imshow(values, vmin=-1, vmax=1, cmap="PuOr")
+    ax.set_xticks(range(len(columns)), columns, rotation=90)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0)
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value) and len(rows) <= 10:
+            ax.text(j, i, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=4.5, color="white" if abs(value) > 0.65 else "black")
+    return image
+
+
+def style():
+    """A context in which matplotlib draws and saves in starglow's style, whatever the user's own."""
+    return mpl_style.context(["default", STYLE])
+
+
+def draw(figure):
+    """A matplotlib Figure of a figure's numbers (:func:`starglow.plots.read`).
+
+    Raises
+    ------
+    ValueError
+        A kind or style that this version does not know.
+    """
+    kinds = ("lines", "steps", "matrix", "points", "spectrum", "map")
+    if figure["kind"] not in kinds:
+        raise error("input", f"{figure['name']}: unknown kind of figure", f"'{figure['kind']}'", ", ".join(kinds))
+    panels = figure["panels"]
+    if not panels:
+        raise error("input", f"{figure['name']}: a figure without panels")
+    wide = figure["kind"] == "spectrum"
+    columns = 1 if len(panels) == 1 or wide else min(4, len(panels)) if len(panels) != 3 else 3
+    rows = math.ceil(len(panels) / columns)
+    width = COLUMN if len(panels) == 1 and not wide else PAGE
+    height = rows * (1.9 if wide else 1.0 * width / columns + 0.15) + 0.45
+    with style():
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        axes = np.atleast_1d(drawn.subplots(rows, columns, squeeze=False)).ravel()
+        cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+        mappable, named = None, {}
+        for ax, panel in zip(axes, panels):
+            ax.set_title(panel.get("title", ""))
+            if panel.get("matrix"):
+                mappable = _matrix(drawn, ax, panel)
+                continue
+            coloured = 0
+            for series in panel.get("series", []):
+                black = series.get("style") == "dash"
+                meaning = None if figure["kind"] == "points" else MEANING.get(series.get("label"))
+                mappable = _series(ax, series, meaning or cycle[coloured % len(cycle)]) or mappable
+                coloured += not black and meaning is None
+            for limits, setter in ((panel.get("x_range"), ax.set_xlim), (panel.get("y_range"), ax.set_ylim)):
+                if limits and None not in limits:
+                    setter(*limits)
+            for handle, label in zip(*ax.get_legend_handles_labels()):
+                named.setdefault(label, handle)
+        for ax in axes[len(panels):]:
+            ax.set_visible(False)
+        if figure["x"]["label"]:
+            drawn.supxlabel(_axis_label(figure["x"]), fontsize=8)
+        if figure["y"]["label"]:
+            drawn.supylabel(_axis_label(figure["y"]), fontsize=8)
+        if mappable is not None:
+            bar = drawn.colorbar(mappable, ax=list(axes[: len(panels)]), shrink=0.8)
+            bar.set_label(figure.get("c", {}).get("label", "") if isinstance(figure.get("c"), dict) else "")
+        if named:
+            drawn.legend(named.values(), named.keys(), loc="outside upper center", ncols=min(len(named), 2 if width == COLUMN else 5), markerscale=3 if figure["kind"] in ("points", "map") else 1)
+        return drawn

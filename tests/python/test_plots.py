@@ -1,0 +1,88 @@
+"""Figures: the numbers drawn are those of the file, the bytes repeat, odd files are refused."""
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from starglow.plots import draw, read, save
+
+KINDS = ("bpt", "coverage", "detected_fractions", "ew_cumulative", "ew_histograms", "observed_predicted", "pit", "residual_correlations")
+
+
+@pytest.fixture(scope="module")
+def report(starglow, mock, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "r"
+    run = starglow("evaluate", mock, "--report", folder, "--draws", 16, "--bootstrap", 10)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def minimal(**change):
+    return {"schema": "starglow-figure-1", "name": "f", "title": "t", "caption": "c", "n": 3, "kind": "lines", "x": {"label": "EW", "unit": "A"},
+            "y": {"label": "n", "unit": ""}, "panels": [{"title": "p", "series": [{"label": "s", "style": "line", "x": [1, 2, 3], "y": [1, None, 2]}]}]} | change
+
+
+def test_every_figure_of_a_report_is_drawn_twice_alike(report, tmp_path):
+    files = sorted((report / "figures").glob("*.json"))
+    assert set(KINDS) <= {f.stem for f in files}
+    for folder in ("a", "b"):
+        run = subprocess.run([sys.executable, "-m", "starglow.plots", report, "-o", tmp_path / folder], capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+    made = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert made == sorted(f"{f.stem}.{kind}" for f in files for kind in ("pdf", "png", "svg"))
+    for name in made:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_what_is_drawn_is_what_the_file_holds(report):
+    figure = read(report / "figures/ew_cumulative.json")
+    drawn = draw(figure)
+    axes = [a for a in drawn.axes if a.get_visible()]
+    assert [a.get_title() for a in axes] == [p["title"] for p in figure["panels"]] and len(axes) == 8
+    for ax, panel in zip(axes, figure["panels"]):
+        for line, series in zip(ax.get_lines(), panel["series"]):
+            np.testing.assert_array_equal(line.get_xydata(), np.array([series["x"], series["y"]], float).T)
+    observed, predicted, noisy = axes[0].get_lines()
+    assert observed.get_linestyle() == "--" and observed.get_color() == "#000000" and predicted.get_color() != noisy.get_color()
+    matrix = read(report / "figures/residual_correlations.json")
+    image = draw(matrix).axes[0].get_images()[0].get_array()
+    np.testing.assert_allclose(np.ma.filled(image, np.nan), np.array([[np.nan if v is None else v for v in row] for row in np.reshape(matrix["panels"][0]["matrix"]["values"], (8, 8))], float))
+    assert draw(figure).get_size_inches()[0] == 7.0 and draw(minimal()).get_size_inches()[0] == 3.3
+
+
+def test_gaps_bands_and_colours():
+    panel = {"title": "", "series": [{"label": "b", "style": "band", "x": [1, 2], "y_low": [0, 0], "y_high": [1, 2]},
+                                     {"label": "m", "style": "points", "x": [1, 2], "y": [3, 4], "c": [0, 1]},
+                                     {"label": "h", "style": "steps", "x": [0, 1, 2], "y": [5, 6]}], "x_range": [0, 3], "y_range": [0, 7]}
+    ax = draw(minimal(panels=[panel], kind="map")).axes[0]
+    assert ax.get_xlim() == (0, 3) and ax.get_ylim() == (0, 7) and len(ax.collections) == 2 and len(ax.patches) == 1
+    line = draw(minimal()).axes[0].get_lines()[0]
+    assert np.isnan(line.get_ydata()[1])
+    assert draw(minimal(kind="spectrum")).get_size_inches()[0] == 7.0
+
+
+def test_the_users_own_style_changes_nothing(tmp_path):
+    import matplotlib as mpl
+    (first,) = save(draw(minimal()), tmp_path, "first", ["svg"])
+    with mpl.rc_context({"lines.linewidth": 9, "font.size": 20, "savefig.dpi": 30}):
+        (second,) = save(draw(minimal()), tmp_path, "second", ["svg"])
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_odd_files_are_refused(tmp_path):
+    bad = {"text": "hello", "list": "[1]", "schema": json.dumps(minimal(schema="starglow-figure-2")), "kind": json.dumps(minimal(kind="pie")),
+           "style": json.dumps(minimal(panels=[{"title": "", "series": [{"style": "zigzag", "x": [1], "y": [1]}]}])), "empty": json.dumps(minimal(panels=[])),
+           "lacks": json.dumps({"schema": "starglow-figure-1", "name": "x"})}
+    for name, text in bad.items():
+        (tmp_path / f"{name}.json").write_text(text)
+        with pytest.raises(ValueError):
+            draw(read(tmp_path / f"{name}.json"))
+    (tmp_path / "good.json").write_text(json.dumps(minimal()))
+    run = subprocess.run([sys.executable, "-m", "starglow.plots", tmp_path, "--format", "png"], capture_output=True, text=True)
+    assert run.returncode == 4 and "starglow-figure-2" in run.stderr and "pie" in run.stderr and (tmp_path / "good.png").exists()
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    with pytest.raises(OSError):
+        read(tmp_path / "nowhere.json")
+    assert subprocess.run([sys.executable, "-m", "starglow.plots", tmp_path / "none"], capture_output=True).returncode == 3
