@@ -65,3 +65,10 @@ def test_the_table_of_flags_is_the_headers():
     header = re.findall(r"k_(\w+) = 1 << (\d+)", (ROOT / "include/starglow/flags.hpp").read_text())
     table = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", (ROOT / "docs/flags.md").read_text(), re.M)
     assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [(name, bit, value) for bit, value, name in table]
+
+
+def test_doctests_of_the_package_run():
+    import doctest
+    import starglow
+    result = doctest.testmod(starglow)
+    assert result.attempted > 0 and result.failed == 0
