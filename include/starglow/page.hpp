@@ -29,7 +29,8 @@ PageMap principal_map(const Galaxies& galaxies);
 /// A number of each galaxy that the page can colour by.
 struct PageColumn {
   std::string name, unit;
-  std::vector<float> values;  ///< (n); NaN = absent
+  std::vector<float> values;   ///< (n); NaN = absent
+  bool whole_numbers = false;  ///< counts or bits: kept exactly; else half precision may do
 };
 
 /// Spectra of some of the galaxies, encoded for the page: one record a spectrum, all of one size, at most 5 bytes a

@@ -59,7 +59,8 @@ std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std:
     try {
       if (out.size() == k_max_columns) throw Error(ErrorKind::input, "too many columns");
       const Matrix<double> values = reader.read_column(column.name, 0, reader.rows());
-      PageColumn c{column.name, column.unit, std::vector<float>(values.rows())};
+      PageColumn c{column.name, column.unit, std::vector<float>(values.rows()),
+                   column.type != 'E' && column.type != 'D'};
       std::transform(values.flat().begin(), values.flat().end(), c.values.begin(),
                      [](double v) { return static_cast<float>(v); });
       out.push_back(std::move(c));

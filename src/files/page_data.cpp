@@ -1,4 +1,5 @@
 // The galaxies and the model as the page reads them: safetensors files.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -34,6 +35,13 @@ std::vector<float> column(const Matrix<double>& m, std::size_t j) {
   std::vector<float> out(m.rows());
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(m(i, j));
   return out;
+}
+
+// Whether half precision holds a column to 5e-4 relative: measured numbers, not counts or bits, in its range.
+bool fits_half(const PageColumn& c) {
+  return !c.whole_numbers && std::all_of(c.values.begin(), c.values.end(), [](float v) {
+    return std::isnan(v) || v == 0 || (std::fabs(v) >= 0x1p-14F && std::fabs(v) <= 65504.0F);
+  });
 }
 
 constexpr float k_nan = std::numeric_limits<float>::quiet_NaN();
@@ -78,7 +86,7 @@ std::vector<Field> fields(const PageContent& content) {
     out.push_back({name + "_EW_P16", false, column(content.prediction.p16, line)});
     out.push_back({name + "_EW_P84", false, column(content.prediction.p84, line)});
   }
-  for (const auto& c : content.columns) out.push_back({"column:" + c.name, true, c.values});
+  for (const auto& c : content.columns) out.push_back({"column:" + c.name, !fits_half(c), c.values});
   return out;
 }
 

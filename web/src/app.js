@@ -111,6 +111,7 @@ class App {
     if (this.state.scale === 'log' && !(this.low > 0)) this.low = this.high / 1000;
     this.values = values;
     this.table = palette(q.diverging ? 'diverging' : this.state.palette);
+    this.map.look.classes = q.classes ?? false;
     this.map.points.setPalette(this.table);
     const u = places(values, this.state.scale, this.low, this.high);
     this.below = this.above = 0;

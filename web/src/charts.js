@@ -214,6 +214,7 @@ export class RatioDiagram {
     const { x, y, marks } = points;
     for (const layer of marks ? [0, 1] : [0]) {
       g.fillStyle = layer ? colours.accent : colours.cloud;
+      g.globalAlpha = Math.min(1, Math.max(0.06, 20000 / x.length)); // many points would close to one grey
       for (let i = 0; i < x.length; ++i) {
         if (!Number.isFinite(x[i]) || !Number.isFinite(y[i]) || (layer && !marks[i])) continue;
         if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) { ++outside; continue; }
@@ -221,6 +222,7 @@ export class RatioDiagram {
         g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
       }
     }
+    g.globalAlpha = 1;
     g.lineWidth = 1.3;
     for (const [a, b, dash] of [[0.05, 1.3, [5, 3]], [0.47, 1.19, []]]) {
       g.strokeStyle = colours.ink;

@@ -19,13 +19,15 @@ void main() {
 const fragment = `#version 300 es
 precision highp float;
 in float u; in float state;
-uniform sampler2D palette; uniform vec4 quiet, faint; uniform float soft;
+uniform sampler2D palette; uniform vec4 quiet, faint; uniform float soft, classes;
 out vec4 colour;
 void main() {
   vec2 d = gl_PointCoord * 2.0 - 1.0;
-  float r = dot(d, d);
+  // Classes have a shape too: disc, square, triangle.
+  float shape = classes > 0.5 && state < 0.5 ? floor(u * 2.0 + 0.5) : 0.0;
+  float r = shape > 1.5 ? max(d.y + 0.1, abs(d.x) * 1.1 - d.y * 0.6 + 0.1) * 1.15 : shape > 0.5 ? max(abs(d.x), abs(d.y)) * 1.2 : length(d);
   if (r > 1.0) discard;
-  float edge = clamp((1.0 - sqrt(r)) * soft, 0.0, 1.0);
+  float edge = clamp((1.0 - r) * soft, 0.0, 1.0);
   vec4 c = state > 1.5 ? faint : state > 0.5 ? quiet : vec4(texture(palette, vec2(u * (255.0 / 256.0) + 0.5 / 256.0, 0.5)).rgb, 0.92);
   colour = vec4(c.rgb * c.a * edge, c.a * edge);
 }`;
@@ -62,7 +64,7 @@ export class Points {
     }
     gl.linkProgram(program);
     this.program = program;
-    this.uniforms = Object.fromEntries(['view', 'mixing', 'size', 'selecting', 'layer', 'quiet', 'faint', 'soft'].map((name) => [name, gl.getUniformLocation(program, name)]));
+    this.uniforms = Object.fromEntries(['view', 'mixing', 'size', 'selecting', 'layer', 'quiet', 'faint', 'soft', 'classes'].map((name) => [name, gl.getUniformLocation(program, name)]));
     this.buffers = {};
     for (const [name, size] of [['place', 2], ['first', 1], ['second', 1], ['mark', 1]]) {
       const at = gl.getAttribLocation(program, name), buffer = gl.createBuffer();
@@ -112,6 +114,7 @@ export class Points {
     gl.uniform1f(u.size, look.size);
     gl.uniform1f(u.soft, look.size / 2);
     gl.uniform1f(u.selecting, look.selecting ? 1 : 0);
+    gl.uniform1f(u.classes, look.classes ? 1 : 0);
     gl.uniform4fv(u.quiet, look.quiet);
     gl.uniform4fv(u.faint, look.faint);
     for (const layer of look.selecting ? [0, 1] : [1]) {

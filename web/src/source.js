@@ -2,6 +2,14 @@
 // once; of large ones only the ranges that are needed, where the server knows ranges.
 import { SafeTensors, parseHeader, decode } from './safetensors.js';
 
+/** The bytes of numbers stand apart by their place in four (src/files/page.cpp): back together. */
+function together(buffer, parts) {
+  const from = new Uint8Array(buffer), out = new Uint8Array(from.length);
+  let at = 0;
+  for (let part = 0; part < parts; ++part) for (let i = part; i < out.length; i += parts) out[i] = from[at++];
+  return out.buffer;
+}
+
 async function inflate(base64) {
   const binary = atob(base64), bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; ++i) bytes[i] = binary.charCodeAt(i);
@@ -17,9 +25,9 @@ class Embedded {
   whole(name) {
     const element = document.querySelector(`script[data-file="${name}"]`);
     if (!element) return Promise.resolve(null);
-    const text = element.textContent;
+    const text = element.textContent, parts = Number(element.dataset.planes ?? 1);
     element.remove(); // the text is no longer needed: its memory is
-    return inflate(text);
+    return inflate(text).then((buffer) => (parts > 1 ? together(buffer, parts) : buffer));
   }
 }
 
