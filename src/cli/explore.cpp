@@ -10,6 +10,7 @@
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
 #include "starglow/flags.hpp"
+#include "starglow/map.hpp"
 #include "starglow/page.hpp"
 #include "starglow/table.hpp"
 
@@ -26,6 +27,8 @@ void declare(OptionSet& set) {
   set.add({"serve", OptionType::integer, "show the page on this port of this machine; 0: any free one", "", "PORT"});
   set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
   set.add({"spectra", OptionType::text, "spectra of the galaxies, as prep --spectra and paint write them", "", "FILE"});
+  set.add({"map", OptionType::text,
+           "map to put the galaxies into, as embed --save-map writes it; without it, the UMAP column", "", "FILE"});
   set.add({"title", OptionType::text, "title of the page; without it, the table's name", "", "TEXT"});
 }
 
@@ -42,6 +45,15 @@ std::optional<PageMap> map_of_table(const TableReader& reader) {
   std::transform(values.flat().begin(), values.flat().end(), map.xy.data(),
                  [](double v) { return static_cast<float>(v); });
   return map;
+}
+
+// The map that was asked for, else that of the table, else principal components.
+PageMap map_for(const Settings& settings, const TableReader& reader, const Galaxies& galaxies, WorkerPool& pool) {
+  if (settings.is_set("map"))
+    return {GalaxyMap::load(settings.text("map")).project(galaxies, pool), "UMAP 1 (no unit)", "UMAP 2 (no unit)",
+            "Places in the map " + std::filesystem::path(settings.text("map")).filename().string() + "."};
+  auto map = map_of_table(reader);
+  return map ? std::move(*map) : principal_map(galaxies);
 }
 
 bool belongs_to_the_contract(const std::string& name) {
@@ -94,8 +106,7 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
     const auto without = std::count(c.spectra.index.begin(), c.spectra.index.end(), -1);
     if (without > 0) c.notes.push_back(fmt::format("{} galaxies have no spectrum: bands and painted lines", without));
   }
-  auto map = map_of_table(reader);
-  c.map = map ? std::move(*map) : principal_map(c.galaxies);
+  c.map = map_for(settings, reader, c.galaxies, pool);
   std::vector<std::size_t> counts(k_flags.size(), 0);
   for (const auto flags : c.prediction.flags)
     for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
@@ -103,6 +114,7 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   for (const auto& note : c.notes) console.info(note);
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
+  if (settings.is_set("map")) provenance.add_input(settings.text("map"));
   if (settings.is_set("spectra")) provenance.add_input(settings.text("spectra"));
   provenance.model_hash = model.hash();
   for (auto& entry : provenance.entries())
@@ -172,7 +184,7 @@ int run(const Settings& settings, Console& console) {
 extern const Verb k_explore;
 const Verb k_explore{"explore", "show the galaxies of a table on a page, with the model to play with",
                      "starglow explore table.fits --single-file page.html\n"
-                     "starglow explore table.fits -o site/\n"
+                     "starglow explore table.fits --map map.safetensors --spectra spectra.fits -o site/\n"
                      "starglow explore table.fits --serve 8080",
                      declare, run};
 

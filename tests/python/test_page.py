@@ -97,6 +97,18 @@ def test_a_folder_holds_the_numbers_of_the_table(starglow, table, tmp_path):
     assert len(list((tmp_path / "site/data").iterdir())) == 2
 
 
+def test_a_map_places_the_galaxies(starglow, table, tmp_path):
+    run = starglow("embed", table, "-o", tmp_path / "placed.fits", "--save-map", tmp_path / "map.safetensors")
+    assert run.returncode == 0, run.stderr
+    assert starglow("explore", table, "--map", tmp_path / "map.safetensors", "-o", tmp_path / "site").returncode == 0
+    (data,) = (tmp_path / "site/data").iterdir()
+    got, about = tensors(data / "galaxies.safetensors")
+    assert np.array_equal(got["xy"], Table.read(tmp_path / "placed.fits", hdu="GALAXIES")["UMAP"])
+    assert about["map"]["x"].startswith("UMAP") and "map.safetensors" in about["map"]["note"]
+    run = starglow("explore", table, "--map", ROOT / "models/starglow.safetensors", "-o", tmp_path / "other")
+    assert run.returncode == 6, run.stderr
+
+
 def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_path):
     import base64
     import hashlib
