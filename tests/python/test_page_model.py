@@ -98,6 +98,11 @@ def test_half_precision_keeps_the_answers_within_a_thousandth(starglow, table, w
     assert max(worst["ew"], worst["p16"], worst["p84"]) < 1e-3, worst
 
 
+def test_the_parts_of_the_page():
+    run = subprocess.run(["node", ROOT / "tests/web/parts_test.mjs"], capture_output=True, text=True)
+    assert run.returncode == 0 and int(run.stdout.split()[0]) > 200, run.stdout + run.stderr
+
+
 def test_a_wrong_seed_would_be_seen(table, wanted):
     answers = page_answers(table, ROOT / "models/starglow.safetensors")["answers"]
     for a in answers:

@@ -50,11 +50,12 @@ export function ticks(scale, low, high, count = 5) {
   const out = [];
   if (scale !== 'linear') {
     const { f } = scales[scale], span = f(high) - f(low), least = span / (count + 2);
+    // Zero first, then powers of ten, then their threefold, each where there is room.
     const candidates = [0];
-    for (let e = -6; e < 8; ++e) for (const m of [1, 3]) candidates.push(m * 10 ** e, -m * 10 ** e);
-    for (const v of candidates.filter((c) => c >= low && c <= high).sort((a, b) => a - b))
-      if (!out.length || f(v) - f(out.at(-1)) >= least) out.push(v);
-    if (out.length > 1) return out;
+    for (const m of [1, 3]) for (let e = 7; e >= -6; --e) candidates.push(m * 10 ** e, -m * 10 ** e);
+    for (const v of candidates)
+      if (v >= low && v <= high && Number.isFinite(f(v)) && out.every((w) => Math.abs(f(v) - f(w)) >= least)) out.push(v);
+    if (out.length > 1) return out.sort((a, b) => a - b);
     out.length = 0;
   }
   const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));

@@ -1,0 +1,72 @@
+// The page's parts in node, against slow twins: grid, filter, scales, reduction, address, random keys.
+import assert from 'node:assert';
+import { Grid } from '../../web/src/grid.js';
+import { fromHash, outlineOf, thin, toHash } from '../../web/src/address.js';
+import { parseFilter } from '../../web/src/filter.js';
+import { percentiles, places, short, ticks } from '../../web/src/colour.js';
+import { csv, ecsv, fits } from '../../web/src/export.js';
+import { threefry } from '../../web/src/random.js';
+
+let checks = 0;
+const same = (a, b, what) => { assert.deepStrictEqual(a, b, what); ++checks; };
+let state = 7;
+const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+
+// grid: nearest, neighbours and outlines by looking at every point
+const n = 3000, x = new Float32Array(n).map(() => random() * 2 - 1), y = new Float32Array(n).map(() => (random() * 2 - 1) ** 3);
+x[5] = NaN;
+x[8] = x[7]; y[8] = y[7]; // two galaxies in one place
+const grid = new Grid(x, y), d2 = (i, px, py) => (x[i] - px) ** 2 + (y[i] - py) ** 2;
+const all = [...x.keys()].filter((i) => i !== 5);
+for (let k = 0; k < 200; ++k) {
+  const px = random() * 2.4 - 1.2, py = random() * 2.4 - 1.2, radius = 0.1;
+  const best = all.reduce((b, i) => (d2(i, px, py) < d2(b, px, py) ? i : b), all[0]);
+  same(grid.nearest(px, py, radius), d2(best, px, py) < radius ** 2 ? best : -1);
+}
+for (const i of [7, 100, 2999]) {
+  const wanted = all.filter((j) => j !== i).sort((a, b) => d2(a, x[i], y[i]) - d2(b, x[i], y[i]) || a - b).slice(0, 15);
+  same(grid.neighbours(i, 15), wanted);
+}
+const triangle = [[-0.5, -0.5], [0.8, -0.2], [0, 0.9]];
+const cross = (a, b, px, py) => (b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]);
+same(grid.inside(triangle).sort((a, b) => a - b), all.filter((i) => triangle.every((a, k) => cross(a, triangle[(k + 1) % 3], x[i], y[i]) > 0)));
+
+// filter: precedence, functions, names, mistakes
+const row = { A: 3, B: -2, C: NaN };
+for (const [text, wanted] of [['A > 2', true], ['A > 2 and B > 0', false], ['A > 9 or B < 0', true], ['not A > 9', true], ['not (A > 2 or B > 0) or A == 3', true], ['A + 2 * B < 0', true], ['(A + 2) * -B == 10', true], ['abs(B) == 2', true], ['isnan(C)', true], ['C > 0', false], ['A - 1 - 1 == 1', true], ['12 / 3 / 2 == 2', true], ['1e1 == 10', true]])
+  same(parseFilter(text).test((name) => row[name]), wanted, text);
+same(parseFilter('A > 1 and A < B').names, ['A', 'B']);
+for (const bad of ['', 'A >', 'A > 1 2', '((A)', 'constructor(1)', 'A; alert(1)', "A == 'x'", 'and', '('.repeat(100) + 'A', 'not '.repeat(100) + 'A', 'A'.repeat(500)])
+  assert.throws(() => parseFilter(bad).test(() => 1), Error, bad), ++checks;
+
+// scales: ticks within the limits, zero among them, ends beyond kept beyond
+for (const [scale, low, high] of [['linear', 0, 1], ['linear', -3.3, 17], ['asinh', 0, 77.5], ['asinh', -8.73, 8.73], ['log', 0.01, 300]]) {
+  const t = ticks(scale, low, high);
+  assert(t.length >= 3 && t.length <= 9 && t.every((v, k) => v >= low - 1e-9 && v <= high + 1e-9 && (k === 0 || v > t[k - 1])), `${scale}: ${t}`);
+  if (low <= 0 && high >= 0) assert(t.includes(0), `${scale} ${low} ${high}: ${t}`);
+  ++checks;
+}
+same([...places(Float32Array.of(-1, 0, 5, 10, 20, NaN), 'linear', 0, 10)], [-0.10000000149011612, 0, 0.5, 1, 2, NaN]);
+same(percentiles(Float32Array.from({ length: 101 }, (_, k) => k), [0, 0.5, 1]), [0, 50, 100]);
+same([0.123456, 12.3456, 1234.5, -2.5, NaN].map(short), ['0.123', '12.3', '1235', '−2.5', '–']);
+
+// address: there and back
+const view = { state: 'noisy', seed: 3, id: '39089837596371006', x: 0.125, select: 'new:outline:0.1,0.2;0.3,0.4;0.5,-0.6|add:filter:Z > 0.1 and A < 3', nothing: null };
+const back = fromHash('#' + toHash(view));
+same([back.state, back.seed, back.id, back.x, back.select, back.nothing], ['noisy', '3', view.id, '0.125', view.select, undefined]);
+same(outlineOf('0.1,0.2;0.3,0.4;0.5,-0.6'), [[0.1, 0.2], [0.3, 0.4], [0.5, -0.6]]);
+same([outlineOf('1,2;3'), outlineOf('a,b;c,d;e,f'), outlineOf('')], [null, null, null]);
+same(thin(Array.from({ length: 500 }, (_, k) => [k, k])).length, 60);
+
+// random bits: the vectors of Salmon et al. 2011 (Random123, Threefry2x32-20)
+same(threefry(0, 0, 0, 0), [0x6b200159, 0x99ba4efe]);
+same(threefry(0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff), [0x1cb996fc, 0xbb002be7]);
+same(threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3), [0xc4923a9c, 0x483df7a0]);
+
+// export: ids as they are, names as text
+const columns = [{ name: 'TARGETID', values: BigInt64Array.of(9223372036854775807n, -1n, 39089837596371002n) }, { name: 'a,"b"', unit: 'Angstrom', values: Float32Array.of(1.5, NaN, -2) }];
+same(csv(columns, ['x\ny']).split('\n'), ['# x y', 'TARGETID,"a,""b"""', '9223372036854775807,1.5', '-1,', '39089837596371002,-2', '']);
+assert(ecsv(columns, []).includes('{name: "TARGETID", datatype: int64}'));
+const [, , data] = fits(columns, ['a comment']);
+same([data.length % 2880, new DataView(data.buffer).getBigInt64(0)], [0, 9223372036854775807n]);
+console.log(`${checks} checks of the parts`);
