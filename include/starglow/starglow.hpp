@@ -43,6 +43,7 @@
 #include "starglow/spectrum.hpp"
 #include "starglow/ssp.hpp"
 #include "starglow/star_bands.hpp"
+#include "starglow/star_lines.hpp"
 #include "starglow/star_photometry.hpp"
 #include "starglow/star_population.hpp"
 #include "starglow/stars.hpp"

@@ -27,7 +27,7 @@ PUBLIC = {
     "stars": "dsps_cosmology dust sfh ssp star_bands star_photometry star_population stars",
     "model": "domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure map map_panels metrics report",
-    "files": "import_k24 page provenance spectra_file"
+    "files": "import_k24 star_lines page provenance spectra_file"
                " table starglow spectra_reader",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
