@@ -166,7 +166,7 @@ def write(catalog: Any, folder: str | os.PathLike[str], model: Model | None = No
 def _describe(path: Path, said: str) -> None:
     """Rewrites one Parquet file, row group by row group, with units of the EWs and provenance."""
     import pyarrow.parquet as pq
-    reader = pq.ParquetFile(path)
+    reader = pq.ParquetFile(path, pre_buffer=False)
     old = reader.schema_arrow
     fields = [f.with_metadata((f.metadata or {}) | {"unit": "Angstrom"}) if any(f.name.startswith(line + "_EW") for line in LINES)
               and not f.name.endswith("_IVAR") else f for f in old]

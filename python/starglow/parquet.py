@@ -204,7 +204,7 @@ def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str],
 
 def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
     except FileNotFoundError:
         raise MissingFileError(f"table '{os.fspath(path)}' cannot be read; found no such file") from None
     except pa.ArrowInvalid as e:
@@ -214,8 +214,9 @@ def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
 
 
 def _batches(reader: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
-    for batch in reader.iter_batches(batch_size=rows, columns=columns):
-        yield pa.Table.from_batches([batch])
+    for group in range(reader.num_row_groups):
+        for batch in reader.iter_batches(batch_size=rows, columns=columns, row_groups=[group]):
+            yield pa.Table.from_batches([batch])
 
 
 # Parts: one output a file, with a note of the bytes it was made from beside it.
@@ -312,7 +313,7 @@ def merge(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[s
     try:
         writer = None
         for f in files:
-            reader = pq.ParquetFile(_part(f, folder)[0])
+            reader = _open(_part(f, folder)[0])
             if writer is None:
                 writer = pq.ParquetWriter(partial, reader.schema_arrow)
             elif not reader.schema_arrow.equals(writer.schema):

@@ -45,6 +45,21 @@ def test_numbers_do_not_depend_on_the_batches(galaxies, tmp_path, rows):
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_a_file_is_streamed(galaxies, tmp_path):
+    """What Arrow holds while a file is read does not grow with the file."""
+    table = pq.read_table(write(tmp_path / "few.parquet", galaxies))
+    with pq.ParquetWriter(tmp_path / "many.parquet", table.schema, compression="none") as writer:
+        for _ in range(100):
+            writer.write_table(table)
+    before, most = pa.total_allocated_bytes(), 0
+    rows = 0
+    for batch in parquet._batches(parquet._open(tmp_path / "many.parquet"), ["Z", "BAND_FLUX"], 65536):
+        rows += len(batch)
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert rows == 200_000 and (tmp_path / "many.parquet").stat().st_size > 2e7
+    assert most < 4e6, most
+
+
 def test_nulls_and_odd_columns(galaxies, tmp_path):
     few = galaxies[:4]
     flux = few.band_flux.tolist()
