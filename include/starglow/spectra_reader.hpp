@@ -21,6 +21,7 @@ struct SpectraReaderOptions {
 /// - SDSS and BOSS `spec-*.fits`: logarithmic grid, vacuum, redshift inside, SPZLINE as catalogue EWs.
 /// - FastSpecFit `fastspec-*.fits` with MODELS: models without noise, Galactic dust removed, with the catalogue's EWs;
 ///   merged catalogues without MODELS: EWs alone, fluxes NaN.
+/// - the project's own spectra files (spectra_file.hpp).
 ///
 /// gzip everywhere. HDUs go by EXTNAME, columns by name; checksums are verified where present. Files are open one at
 /// a time. A row is never dropped: what is missing of it is NaN, with flags.
@@ -39,6 +40,7 @@ class SpectraReader {
   const Conventions& conventions() const noexcept;  ///< aperture, mwcorr, contsrc, labelver, fluxscal, vacuum
   bool has_catalogue_ew() const noexcept;           ///< some file brings EWs with it
   bool has_flux() const noexcept;                   ///< some file has spectra, not EWs alone
+  bool one_grid() const noexcept;                   ///< every spectrum is on the same wavelengths
   bool models_only() const noexcept;                ///< FastSpecFit models: nothing to measure, the EWs are the labels
   const std::vector<std::string>& notes() const noexcept;  ///< what a reader should know, e.g. a missing camera
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
 #include "starglow/flags.hpp"
 #include "starglow/measure.hpp"
+#include "starglow/spectra_file.hpp"
 #include "starglow/spectra_reader.hpp"
 #include "starglow/table.hpp"
 
@@ -18,7 +20,7 @@ namespace {
 constexpr std::int64_t k_default_chunk = 128;  // a DESI spectrum with its resolution is 0.7 MB while it is read
 
 void declare(OptionSet& set) {
-  set.positional = {"FILE", "DESI coadd and redrock files, SDSS spec files, or FastSpecFit files", 1, 100000};
+  set.positional = {"FILE", "DESI coadd and redrock files, SDSS spec, FastSpecFit or spectra files", 1, 100000};
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
   set.add({"recipe",
            OptionType::text,
@@ -38,6 +40,7 @@ void declare(OptionSet& set) {
            {"fit", "side-bands", "none"}});
   set.add({"deredden", OptionType::flag, "remove the Milky Way's dust (needs EBV in the file)", "false"});
   set.add({"templates", OptionType::text, "templates of starlight; without it, the shipped ones", "", "FILE"});
+  set.add({"spectra", OptionType::text, "also a spectra file: flux, ivar, fitted continuum, fitted lines", "", "FILE"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
@@ -134,6 +137,50 @@ void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const st
   out.write("FLAGS", first, std::span<const std::int32_t>(flags));
 }
 
+// The spectra file of --spectra: what was measured, with the continuum and the lines that were fitted.
+class SpectraOutput {
+ public:
+  SpectraOutput(const Settings& settings, const SpectraReader& reader, const Spectra& sample,
+                const Conventions& conventions, bool fitted)
+      : fitted_(fitted) {
+    layout_.rows = reader.rows();
+    layout_.pixels = sample.pixels();
+    layout_.one_grid = reader.one_grid();
+    layout_.planes = {true, !sample.ivar.empty(), !sample.mask.empty(), fitted, fitted, false};
+    layout_.columns = {{"TARGETID", 'K', 1, ""}, {"Z", 'D', 1, ""}, {"EBV", 'D', 1, "mag"}, {"FLAGS", 'J', 1, ""}};
+    out_.emplace(settings.text("spectra"), layout_, conventions, settings.flag("overwrite"));
+  }
+
+  void write(std::size_t first, Spectra& s, const std::vector<Measurement>& m) {
+    if (s.pixels() != layout_.pixels)
+      throw Error(ErrorKind::usage, "--spectra: spectra of different lengths cannot go into one file",
+                  {std::to_string(layout_.pixels) + " and " + std::to_string(s.pixels()) + " pixels", "equal lengths",
+                   "Run prep on each."});
+    if (fitted_) {
+      s.continuum = Matrix<double>(s.size(), s.pixels(), std::numeric_limits<double>::quiet_NaN());
+      s.lines = s.continuum;
+      for (std::size_t i = 0; i < s.size(); ++i) {
+        std::copy(m[i].continuum_model.begin(), m[i].continuum_model.end(), s.continuum.row(i).begin());
+        std::copy(m[i].line_model.begin(), m[i].line_model.end(), s.lines.row(i).begin());
+      }
+    }
+    for (std::size_t i = 0; i < s.size(); ++i) s.flags[i] = m[i].flags;
+    if (!layout_.one_grid && s.wave_obs.rows() == 1 && s.size() > 1) {
+      Matrix<double> each(s.size(), s.pixels());
+      for (std::size_t i = 0; i < s.size(); ++i)
+        std::copy(s.wave_obs.row(0).begin(), s.wave_obs.row(0).end(), each.row(i).begin());
+      s.wave_obs = each;
+    }
+    out_->write(first, s);
+  }
+  void commit(const Provenance& provenance) { out_->commit(provenance); }
+
+ private:
+  bool fitted_;
+  SpectraLayout layout_;
+  std::optional<SpectraFileWriter> out_;
+};
+
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o table.fits names it."});
   const auto chunk = settings.integer("chunk");
@@ -165,6 +212,12 @@ int run(const Settings& settings, Console& console) {
   const Spectra sample = reader.rows() > 0 ? reader.read(0, 1) : Spectra{};
   TableWriter out(settings.text("output"), columns_of(reader, sample, options.lines), conventions,
                   settings.flag("overwrite"));
+  std::optional<SpectraOutput> spectra;
+  if (settings.is_set("spectra")) {
+    Conventions as_read = conventions;
+    as_read.mwcorr = reader.conventions().mwcorr;
+    spectra.emplace(settings, reader, sample, as_read, options.lines && !options.side_bands && !options.deredden);
+  }
   std::vector<std::size_t> counts(k_flags.size(), 0);
   std::size_t fatal = 0, flagged = 0;
   {
@@ -182,6 +235,7 @@ int run(const Settings& settings, Console& console) {
         for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (m.flags & k_flags[k].bit) != 0 ? 1U : 0U;
       }
       write_chunk(out, first, s, measured, reader, options.lines, flags);
+      if (spectra) spectra->write(first, s, measured);
       first += s.size();
       bar.update(static_cast<double>(first));
     }
@@ -194,6 +248,7 @@ int run(const Settings& settings, Console& console) {
   for (const auto& input : inputs) provenance.add_input(input);
   if (settings.is_set("templates")) provenance.add_input(settings.text("templates"));
   out.commit(provenance);
+  if (spectra) spectra->commit(provenance);
   console.info(fmt::format("{}: {} spectra{}", settings.text("output"), reader.rows(),
                            summary.empty() ? ", no flags" : "; flags: " + summary));
   if (fatal > 0 && !settings.flag("allow_partial")) {

@@ -10,6 +10,7 @@ namespace fs = std::filesystem;
 namespace files {
 
 Layout layout_of(const FitsInput& file) {
+  if (file.has("GALAXIES") && file.has("WAVE")) return Layout::own;
   if (file.has("FASTSPEC")) return Layout::fastspec;
   if (file.has("REDSHIFTS") || file.has("ZBEST")) return Layout::redrock;
   for (const char* camera : {"B_FLUX", "R_FLUX", "Z_FLUX"})
@@ -46,6 +47,8 @@ struct SpectraReader::State {
 
   std::unique_ptr<files::SpectraSource> open(const Part& part, bool check) const {
     switch (part.layout) {
+      case files::Layout::own:
+        return files::open_own(part.path, options);
       case files::Layout::desi:
         return files::open_desi(part.path, part.redshifts, options, check);
       case files::Layout::sdss:
@@ -85,7 +88,7 @@ struct SpectraReader::State {
   std::size_t rows = 0, current = static_cast<std::size_t>(-1);
   std::unique_ptr<files::SpectraSource> source;
   Conventions conventions;
-  bool catalogue_ew = false, flux = false, models = true;
+  bool catalogue_ew = false, flux = false, models = true, one_grid = true;
   std::vector<std::string> notes;
 };
 
@@ -102,7 +105,8 @@ SpectraReader::SpectraReader(const std::vector<fs::path>& inputs, const SpectraR
     const files::Layout layout = files::layout_of(file);
     if (layout == files::Layout::unknown)
       file.fail("no spectra in a known layout", std::to_string(file.summary().hdus.size()) + " HDUs of other names",
-                "DESI (B_FLUX ...), redrock (REDSHIFTS), SDSS (COADD, SPECOBJ) or FastSpecFit (FASTSPEC)");
+                "DESI (B_FLUX ...), redrock (REDSHIFTS), SDSS (COADD, SPECOBJ), FastSpecFit (FASTSPEC) or a spectra "
+                "file (GALAXIES, WAVE)");
     if (layout == files::Layout::redrock) {
       redshifts.push_back(path);
       continue;
@@ -125,6 +129,9 @@ SpectraReader::SpectraReader(const std::vector<fs::path>& inputs, const SpectraR
     s.catalogue_ew = s.catalogue_ew || source->has_catalogue_ew;
     s.flux = s.flux || source->has_flux;
     s.models = s.models && source->has_models;
+    // Two files share a grid only where it is the survey's own.
+    const bool survey = part.layout == files::Layout::desi || part.layout == files::Layout::fastspec;
+    s.one_grid = s.one_grid && source->one_grid && (survey || s.parts.size() == 1);
     for (const auto& note : source->notes) s.add_note(note);
   }
 }
@@ -137,6 +144,7 @@ std::size_t SpectraReader::rows() const noexcept { return state_->rows; }
 const Conventions& SpectraReader::conventions() const noexcept { return state_->conventions; }
 bool SpectraReader::has_catalogue_ew() const noexcept { return state_->catalogue_ew; }
 bool SpectraReader::has_flux() const noexcept { return state_->flux; }
+bool SpectraReader::one_grid() const noexcept { return state_->one_grid; }
 bool SpectraReader::models_only() const noexcept { return state_->models; }
 const std::vector<std::string>& SpectraReader::notes() const noexcept { return state_->notes; }
 

@@ -18,11 +18,12 @@ class SpectraSource {
   std::size_t rows = 0;
   Conventions conventions;
   bool has_catalogue_ew = false, has_flux = true, has_models = false;
+  bool one_grid = true;  ///< all rows, on the survey's common grid or the only one of the file
   std::vector<std::string> notes;
   virtual Spectra read(std::size_t first, std::size_t count) = 0;
 };
 
-enum class Layout { desi, redrock, sdss, fastspec, unknown };
+enum class Layout { own, desi, redrock, sdss, fastspec, unknown };
 Layout layout_of(const FitsInput& file);
 
 /// Checks (units, grids, checksums, ids) happen when `check` is true: at the first opening.
@@ -30,6 +31,8 @@ std::unique_ptr<SpectraSource> open_desi(const std::filesystem::path& coadd, con
                                          const SpectraReaderOptions& options, bool check);
 std::unique_ptr<SpectraSource> open_sdss(const std::filesystem::path& path, bool check);
 std::unique_ptr<SpectraSource> open_fastspec(const std::filesystem::path& path, bool check);
+
+std::unique_ptr<SpectraSource> open_own(const std::filesystem::path& path, const SpectraReaderOptions& options);
 
 /// Rows of a batch on a common grid, fluxes and ivars 0.
 Spectra empty_batch(std::size_t count, std::size_t pixels);

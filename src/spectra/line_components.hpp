@@ -4,7 +4,8 @@
 
 #include "starglow/lines.hpp"
 
-namespace starglow {
+// A namespace of its own: paint.hpp has components too.
+namespace starglow::line_fit {
 
 /// One Gaussian of the joint fit. `flux`: which of the fit's fluxes it has, times `share`; `group`: which lines
 /// share a level beside them. Vacuum, A, FastSpecFit v3 (NIST).
@@ -50,4 +51,4 @@ inline constexpr double k_window = 1700;  // km/s beside the outer lines of a gr
 inline constexpr double k_core = 300;     // km/s: pixels that must be there
 inline constexpr double k_apart_snr = 8;  // of both kinds of lines
 
-}  // namespace starglow
+}  // namespace starglow::line_fit

@@ -9,6 +9,7 @@
 #include "spectra/nnls.hpp"
 
 namespace starglow {
+using namespace line_fit;
 namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
