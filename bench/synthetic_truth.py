@@ -1,6 +1,6 @@
 """How well prep recovers lines that are known: bias, pull width and upper limits.
 
-usage: python bench/synthetic_truth.py [--n 2000] [--seed 1] [--binary build/release/starglow] [--method fit]
+usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit]
 
 EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and CKC14z).
 """
@@ -47,7 +47,7 @@ def summary(name, pull, relative, sn, truth):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=2000)
+    parser.add_argument("--n", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default=str(ROOT / "build/release/starglow"))
     parser.add_argument("--method", default="fit", choices=["fit", "side-bands"])

@@ -13,6 +13,7 @@ LINES = "OII_DOUBLET HGAMMA HBETA OIII_4959 OIII_5007 NII_6548 HALPHA NII_6584 S
 GRID = 3600 + 0.8 * np.arange(7781)
 CAMERAS = {"B": (0, 2751), "R": (2700, 2326), "Z": (4900, 2881)}
 IDS = np.array([2**53 + 1, 2**63 - 1, 0, -7, 39627776344457978], "i8")
+EXAMPLE_Z = np.array([0.1, 0.07, 0.2, 0.3, 0.15])
 UNIT = "10**-17 erg/(s cm2 Angstrom)"
 
 
@@ -38,12 +39,11 @@ def light(z, n=5):
 
 @pytest.fixture
 def z():
-    return np.array([0.1, 0.07, 0.2, 0.3, 0.15])
+    return EXAMPLE_Z.copy()
 
 
-@pytest.fixture
-def coadd(z):
-    """HDUs of a coadd by name, to be spoiled by a test; `write` stores them with a redrock file."""
+def make_coadd(z):
+    """HDUs of a coadd by name; `write` stores them with a redrock file."""
     flux = light(z)
     hdus = {"FIBERMAP": fits.BinTableHDU.from_columns([fits.Column("TARGETID", "K", array=IDS), fits.Column("EBV", "E", array=np.full(5, 0.02))],
                                                       name="FIBERMAP")}
@@ -55,6 +55,17 @@ def coadd(z):
         hdus[camera + "_IVAR"] = fits.ImageHDU(np.full((5, pixels), 100, "f4"), name=camera + "_IVAR")
         hdus[camera + "_MASK"] = fits.ImageHDU(np.zeros((5, pixels), "i4"), name=camera + "_MASK")
     return hdus
+
+
+@pytest.fixture
+def coadd(z):
+    """To be spoiled by a test."""
+    return make_coadd(z)
+
+
+def write_example(folder):
+    """coadd.fits and redrock.fits of five galaxies, as the documents use them."""
+    return write(folder, make_coadd(EXAMPLE_Z), EXAMPLE_Z)
 
 
 def write(folder, hdus, z, ids=IDS, zwarn=None, checksum=True):
