@@ -41,8 +41,7 @@ def main():
     except ImportError:
         kernel = None
     if kernel is not None:
-        prepared = kernel.load(given.model) if hasattr(kernel, "load") else weights
-        call = jax.jit(lambda f, zz: kernel.predict(prepared, f, zz).ew)
+        call = jax.jit(lambda f, zz: kernel.predict(model, f, zz).ew)
         ways["kernel"] = lambda: call(*on_device).block_until_ready()
     best = dict.fromkeys(ways, np.inf)
     for run in ways.values():

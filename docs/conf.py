@@ -13,8 +13,8 @@ html_copy_source = False
 exclude_patterns = ["decisions/README.md"]
 myst_enable_extensions = []
 myst_heading_anchors = 3
-# Pages link to files of the repository, which are no pages.
-suppress_warnings = ["myst.xref_missing"]
+# Pages link to files of the repository, which are no pages; a page that index.md does not list yet is found by search.
+suppress_warnings = ["myst.xref_missing", "toc.not_included"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
