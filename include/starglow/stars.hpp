@@ -2,6 +2,7 @@
 #include <span>
 #include <vector>
 
+#include "starglow/dust.hpp"
 #include "starglow/parallel.hpp"
 #include "starglow/sfh.hpp"
 #include "starglow/ssp.hpp"
@@ -31,6 +32,11 @@ RestSed rest_sed(const SspGrid& grid, const SfhTable& table, std::span<const dou
 /// A history of metallicity (n_times), with scatter. DSPS: calc_rest_sed_sfh_table_met_table.
 RestSed rest_sed(const SspGrid& grid, const SfhTable& table, std::span<const double> sfr,
                  std::span<const double> lgmet_table, double lgmet_scatter, double t_obs, double sfr_min = k_sfr_min);
+
+/// The SED of `of` behind dust whose av depends on the age of the stars (n_age; dust_av_at_age() is diffsky's): each
+/// age is attenuated by itself. dust.av is not used.
+std::vector<double> attenuated_by_age(const SspGrid& grid, const RestSed& of, const Dust& dust,
+                                      std::span<const double> av_at_age);
 
 /// Gradients of sum(d_sed . sed), as asked for by the reverse mode.
 struct RestSedGradient {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "starglow/error.hpp"
@@ -120,6 +121,29 @@ RestSed rest_sed(const SspGrid& grid, const SfhTable& table, std::span<const dou
   RestSed out = assemble(grid, parts, true);
   for (const double lgmet : parts.lgmet_at_age)
     if (lgmet < grid.lgmet.front() || lgmet > grid.lgmet.back()) out.flags |= k_clipped;
+  return out;
+}
+
+std::vector<double> attenuated_by_age(const SspGrid& grid, const RestSed& of, const Dust& dust,
+                                      std::span<const double> av_at_age) {
+  if (av_at_age.size() != grid.n_age() || of.weights.cols() != grid.n_age())
+    throw Error(ErrorKind::input, "attenuations and ages differ in number",
+                {std::to_string(av_at_age.size()), std::to_string(grid.n_age()), ""});
+  std::vector<double> micron;
+  for (const double wave : grid.wave) micron.push_back(wave * 1e-4);
+  const DustScreen screen(micron, dust.law);
+  std::vector<double> out(grid.n_wave(), 0.0), t(grid.n_wave()), light(grid.n_wave());
+  for (std::size_t a = 0; a < grid.n_age(); ++a) {
+    Dust own = dust;
+    own.av = av_at_age[a];
+    screen.transmission(own, t);
+    std::fill(light.begin(), light.end(), 0.0);
+    for (std::size_t m = 0; m < grid.n_met(); ++m) {
+      const double w = of.weights(m, a);
+      for (std::size_t i = 0; i < light.size() && w != 0; ++i) light[i] += w * grid.spectrum(m, a)[i];
+    }
+    for (std::size_t i = 0; i < light.size(); ++i) out[i] += of.mass * t[i] * light[i];
+  }
   return out;
 }
 

@@ -401,6 +401,35 @@ TEST(StarBands, BadGalaxiesAreFlaggedAndTheOthersAnswered) {
   EXPECT_THROW(bands.light(inputs(galaxies), dusts(galaxies), pool), Error);
 }
 
+TEST(RestSed, DustByAgeAttenuatesEachAgeByItself) {
+  const SspGrid grid = test::small_grid(3, 8, 60);
+  const auto t = times();
+  const SfhTable table(t, grid.lg_age_gyr);
+  const std::vector<double> sfr(t.size(), 1.0);
+  const RestSed sed = rest_sed(grid, table, sfr, -2.4, 0.3, 11);
+  Dust dust{.law = DustLaw::noll09, .slope = -0.2, .bump = 1};
+  const auto same = attenuated_by_age(grid, sed, dust, std::vector<double>(8, 0.7));
+  for (std::size_t i = 0; i < same.size(); ++i) {
+    const double k = dust_k(DustLaw::noll09, grid.wave[i] * 1e-4, -0.2, 1);
+    EXPECT_NEAR(same[i], sed.sed[i] * std::pow(10.0, -0.4 * 0.7 * k / 4.05), 1e-13 * sed.sed[i]);
+  }
+  // diffsky's rule: more than 1 mag on the young, little on the old
+  std::vector<double> av;
+  for (const double age : grid.lg_age_gyr) av.push_back(dust_av_at_age(-1.5, 3, age));
+  EXPECT_GT(av.front(), 1);
+  EXPECT_NEAR(av.back(), std::log1p(std::exp(-1.5)), 1e-6);
+  const auto young = attenuated_by_age(grid, sed, dust, av);
+  for (std::size_t i = 0; i < 60; i += 7) {
+    double want = 0;
+    for (std::size_t m = 0; m < 3; ++m)
+      for (std::size_t a = 0; a < 8; ++a)
+        want += sed.mass * sed.weights(m, a) * grid.spectrum(m, a)[i] *
+                std::pow(10.0, -0.4 * av[a] * dust_k(DustLaw::noll09, grid.wave[i] * 1e-4, -0.2, 1) / 4.05);
+    EXPECT_NEAR(young[i], want, 1e-12 * want);
+  }
+  EXPECT_THROW((void)attenuated_by_age(grid, sed, dust, std::vector<double>(3)), Error);
+}
+
 TEST(StarBands, BandsOutsideTheGridAreMissing) {
   SspGrid grid = test::small_grid(3, 8, 120);
   for (double& w : grid.wave) w += 500;  // from 3500 A
