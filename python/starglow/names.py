@@ -19,6 +19,9 @@ INDEPENDENT_LINES = (0, 1, 2, 4, 6, 7, 8, 9)
 DOUBLETS = ((3, 4, 3.161), (5, 7, 2.978))
 """(weak, strong, EW(strong)/EW(weak)) of the two doublets of fixed atomic ratio."""
 
+SII_RATIO = (0.44, 1.45)
+"""Range of EW(6716)/EW(6731) of [SII], from high to low density of the gas (Osterbrock & Ferland 2006)."""
+
 BAND_EDGES = tuple(3400.0 + 300.0 * i for i in range(13))
 """Edges of the twelve top hats, A, rest frame, vacuum."""
 

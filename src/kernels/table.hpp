@@ -49,6 +49,10 @@ struct Ops {
 };
 
 inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;
+/// [SII] 6716 and 6731 are lines 6 and 7 of the eight. Their ratio lies between the limits of high and of low density
+/// (Osterbrock & Ferland 2006, fig. 5.8).
+inline constexpr int k_sii_6716 = 6;
+inline constexpr float k_sii_lowest = 0.44F, k_sii_highest = 1.45F;
 
 /// A mixture of joint normal distributions in t of eight lines, as the draws need it.
 struct MixtureView {
@@ -69,7 +73,7 @@ struct MixtureOps {
   void (*intrinsic_ew)(const double* t, double* ew, Size n);
   /// Draws 0..n-1 of one object, EW in A, line j at out[j] (n). key: of the object and stream
   /// (starglow/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the normal
-  /// of line j.
+  /// of line j. A ratio of the [SII] lines beyond its limits is brought to them, their sum kept.
   void (*sample)(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
 };
 
