@@ -32,7 +32,10 @@ struct Ratios {
   double width_oiii_hb = 0, width_nii_ha = 0;  ///< half widths of the central 68 %, dex
   double star_forming = 0;                     ///< fraction below the curve of Kauffmann et al. 2003
   double composite = 0;                        ///< between it and that of Kewley et al. 2001
-  double energy = 0;                           ///< energy distance to the observed points, dex (0 for the observed)
+  /// Balmer decrement: flux ratio Halpha / Hbeta = EW ratio times F_10 / F_4 (6400-6700 A over 4600-4900 A): its
+  /// median, and the fraction below 2.86, case B without dust (Osterbrock & Ferland 2006). NaN without band fluxes.
+  double balmer = 0, balmer_below = 0;
+  double energy = 0;  ///< energy distance to the observed points, dex (0 for the observed)
 };
 
 struct DistributionScores {

@@ -71,6 +71,9 @@ struct CrossValidation {
   unsigned folds = 5;
   std::size_t draws = 0;
   std::uint64_t seed = 1;  ///< of the draws
+  /// Most galaxies that a model is trained on: those of the smallest hashes of TARGETID, so that smaller sets are parts
+  /// of larger ones; 0: all of the other folds.
+  std::size_t train_size = 0;
   /// Ways to change the galaxies before the models predict them, e.g. to take bands away; one prediction each.
   struct Variant {
     std::string name;

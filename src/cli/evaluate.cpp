@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <filesystem>
 #include <limits>
 #include <map>
@@ -26,6 +27,9 @@ void declare(OptionSet& set) {
   set.add({"cv", OptionType::flag,
            "cross-validate the training recipe in place of a model (folds by a hash of TARGETID)", "false"});
   set.add({"folds", OptionType::integer, "folds of --cv", "5"});
+  set.add({"sizes", OptionType::text,
+           "with --cv: first how the scores grow with the galaxies that are trained on, e.g. 500,1000,2000", "",
+           "NUMBERS"});
   set.add({"without_luminosity", OptionType::flag, "judge without luminosity", "false"});
   set.add({"without_redshift", OptionType::flag, "judge without redshift and luminosity", "false"});
   set.add({"missing", OptionType::flag, "with --cv: also without some bands, without luminosity, without redshift",
@@ -131,13 +135,15 @@ std::vector<CrossValidation::Variant> missing_variants() {
 
 // The judged variant first, then those of --missing.
 std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfig& config, bool missing,
-                                         const Settings& settings, Console& console, WorkerPool& pool) {
+                                         const Settings& settings, Console& console, WorkerPool& pool,
+                                         std::size_t train_size = 0) {
   const auto folds = settings.integer("folds");
   if (folds < 2 || folds > 1000)
     throw Error(ErrorKind::usage, "folds out of range", {std::to_string(folds), "2 to 1000", ""});
   CrossValidation how{.folds = static_cast<unsigned>(folds),
                       .draws = static_cast<std::size_t>(settings.integer("draws")),
                       .seed = settings.seed(),
+                      .train_size = train_size,
                       .variants = {as_asked(settings)}};
   if (missing)
     for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
@@ -172,6 +178,35 @@ std::string missing_table(const Galaxies& table, const std::vector<NamedPredicti
         fmt::format("{:+.4f}+-{:.4f}", e.differences[0].mean10[0].value, e.differences[0].mean10[0].error), coverage);
   }
   return out + "\n";
+}
+
+// Scores of the recipe against the number of galaxies that it is trained on.
+std::string size_table(const Galaxies& table, const Settings& settings, Console& console, WorkerPool& pool) {
+  TrainConfig config = train_config(settings);
+  config.sibling = false;  // the galaxies judged here lack nothing
+  std::string out = fmt::format("{:<24}{:>10}{:>20}{:>16}{:>12}\n", "galaxies trained on", "mean rho",
+                                "NMAD Halpha (A)", "CRPS of 8", "worst KS");
+  for (const auto& text : settings.list("sizes")) {
+    std::size_t size = 0;
+    const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), size);
+    if (bad != std::errc{} || end != text.data() + text.size() || size < 100 || size > table.n)
+      throw Error(ErrorKind::usage, "sizes out of range",
+                  {"'" + text + "'", "numbers from 100 to the rows of the table, " + std::to_string(table.n), ""});
+    const auto p = from_recipe(table, config, false, settings, console, pool, size);
+    const Evaluation e = evaluate(table, p, settings.integer("bootstrap"), settings.seed(), pool);
+    std::string crps = "-", ks = "-";
+    if (p[0].n_draws > 0) {
+      const Calibration c = calibrate(table, p, 0, settings.seed(), pool);
+      double worst = 0;
+      for (const auto line : k_independent_lines) worst = std::max(worst, c.scores[0].lines[line].pit_ks);
+      crps = fmt::format("{:.4f}", c.scores[0].mean_crps);
+      ks = fmt::format("{:.3f}", worst);
+    }
+    const auto& halpha = e.lines[0][static_cast<std::size_t>(Line::HALPHA)].all[1];
+    out += fmt::format("{:<24}{:>10}{:>20}{:>16}{:>12}\n", size, fmt::format("{:.4f}", e.mean10[0][0].value),
+                       fmt::format("{:.3f}", halpha.value), crps, ks);
+  }
+  return out + "(cross-validated; more than a fold's training part is all of it)\n\n";
 }
 
 // The first prediction against each baseline, on the rows that both answer.
@@ -250,6 +285,12 @@ int run(const Settings& settings, Console& console) {
   const TableReader reader(settings.positionals().at(0));
   const Galaxies table = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
+  std::string extra;
+  if (settings.is_set("sizes")) {
+    if (!settings.flag("cv")) throw Error(ErrorKind::usage, "--sizes belongs to a cross-validation", {"", "--cv", ""});
+    extra = size_table(table, settings, console, pool);
+    console.data(extra);
+  }
   std::vector<NamedPrediction> predictions;
   if (settings.is_set("predictions"))
     predictions.push_back(from_file(settings.text("predictions"), table));
@@ -260,10 +301,10 @@ int run(const Settings& settings, Console& console) {
     predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool);
   else
     predictions.push_back(from_model(table, settings, console, pool));
-  std::string extra;
   if (predictions.size() > 1) {
-    extra = missing_table(table, predictions, resamples, settings.seed(), pool);
-    console.data(extra);
+    const std::string text = missing_table(table, predictions, resamples, settings.seed(), pool);
+    console.data(text);
+    extra += text;
     predictions.resize(1);
   }
   const auto draws = static_cast<std::size_t>(settings.integer("draws"));

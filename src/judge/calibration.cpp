@@ -117,8 +117,11 @@ void summarise(const Galaxies& g, const Noisy& noisy, const std::vector<RowScore
 constexpr std::array<std::size_t, 4> k_bpt{2, 4, 6, 7};  // Hbeta, [OIII] 5007, Halpha, [NII] 6584
 
 struct Point {
-  double x, y;  // log [NII]/Ha, log [OIII]/Hb
+  double x, y;    // log [NII]/Ha, log [OIII]/Hb
+  double balmer;  // flux ratio Ha/Hb
 };
+
+constexpr double k_case_b = 2.86;  // 10,000 K, 100 cm^-3
 
 double half_width(std::vector<double> v) {
   if (v.size() < 2) return k_nan;
@@ -145,10 +148,11 @@ double mean_distance(const std::vector<Point>& a, const std::vector<Point>& b) {
 
 Ratios ratios_of(const std::vector<Point>& points, const std::vector<Point>* observed) {
   Ratios out;
-  std::vector<double> x, y;
+  std::vector<double> x, y, balmer;
   for (const auto& p : points) {
     x.push_back(p.x);
     y.push_back(p.y);
+    if (std::isfinite(p.balmer)) balmer.push_back(p.balmer);
     const bool below_kauffmann = p.x < 0.05 && p.y < 0.61 / (p.x - 0.05) + 1.3;
     const bool below_kewley = p.x < 0.47 && p.y < 0.61 / (p.x - 0.47) + 1.19;
     out.star_forming += below_kauffmann ? 1.0 : 0.0;
@@ -157,6 +161,12 @@ Ratios ratios_of(const std::vector<Point>& points, const std::vector<Point>* obs
   const auto n = static_cast<double>(points.size());
   out.star_forming /= n;
   out.composite /= n;
+  out.balmer = median(balmer);
+  out.balmer_below =
+      balmer.empty()
+          ? k_nan
+          : static_cast<double>(std::count_if(balmer.begin(), balmer.end(), [](double b) { return b < k_case_b; })) /
+                static_cast<double>(balmer.size());
   out.width_nii_ha = half_width(std::move(x));
   out.width_oiii_hb = half_width(std::move(y));
   if (observed != nullptr && !points.empty() && !observed->empty())
@@ -165,7 +175,10 @@ Ratios ratios_of(const std::vector<Point>& points, const std::vector<Point>* obs
   return out;
 }
 
-Point point_of(double hb, double oiii, double ha, double nii) { return {std::log10(nii / ha), std::log10(oiii / hb)}; }
+Point point_of(const Galaxies& g, std::size_t row, double hb, double oiii, double ha, double nii) {
+  const double continuum = g.band_flux.empty() ? k_nan : g.band_flux(row, 10) / g.band_flux(row, 4);
+  return {std::log10(nii / ha), std::log10(oiii / hb), ha / hb * continuum};
+}
 
 bool bpt_row(const Galaxies& g, std::size_t row) {
   return std::all_of(k_bpt.begin(), k_bpt.end(), [&](auto line) { return measured(g, row, line); });
@@ -187,7 +200,7 @@ void selected_draws(const Noisy& noisy, std::size_t row, std::span<const std::si
 }
 
 std::vector<Point> drawn_points(const Galaxies& g, const Noisy& noisy, WorkerPool& pool) {
-  std::vector<Point> all(g.n * k_realisations, Point{k_nan, k_nan}), out;
+  std::vector<Point> all(g.n * k_realisations, Point{k_nan, k_nan, k_nan}), out;
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
     Matrix<double> draws(k_bpt.size(), k_realisations);
     const Shard rows = shard(s, g.n, k_shard_rows);
@@ -195,7 +208,7 @@ std::vector<Point> drawn_points(const Galaxies& g, const Noisy& noisy, WorkerPoo
       if (!bpt_row(g, i)) continue;
       selected_draws(noisy, i, k_bpt, draws);
       for (std::size_t k = 0; k < k_realisations; ++k)
-        all[i * k_realisations + k] = point_of(draws(0, k), draws(1, k), draws(2, k), draws(3, k));
+        all[i * k_realisations + k] = point_of(g, i, draws(0, k), draws(1, k), draws(2, k), draws(3, k));
     }
   });
   std::copy_if(all.begin(), all.end(), std::back_inserter(out),
@@ -303,7 +316,7 @@ Calibration calibrate(const Galaxies& g, const std::vector<NamedPrediction>& pre
   std::vector<Point> observed;
   for (std::size_t i = 0; i < g.n; ++i)
     if (bpt_row(g, i))
-      observed.push_back(point_of(static_cast<double>(g.ew(i, 2)), static_cast<double>(g.ew(i, 4)),
+      observed.push_back(point_of(g, i, static_cast<double>(g.ew(i, 2)), static_cast<double>(g.ew(i, 4)),
                                   static_cast<double>(g.ew(i, 6)), static_cast<double>(g.ew(i, 7))));
   out.n_bpt = observed.size();
   out.observed = ratios_of(observed, nullptr);

@@ -20,6 +20,8 @@ nlohmann::json json_ratios(const Ratios& r) {
           {"width_nii_ha", r.width_nii_ha},
           {"star_forming", r.star_forming},
           {"composite", r.composite},
+          {"balmer", r.balmer},
+          {"balmer_below", r.balmer_below},
           {"energy", r.energy}};
 }
 
@@ -49,11 +51,14 @@ std::string calibration_table(const Calibration& c) {
         "  correlations of residuals: rms difference to the observed {:.3f} (about the reference's points {:.3f})\n\n",
         s.correlation_rms, s.correlation_rms_reference);
   }
-  out += fmt::format("ratios of {} galaxies       log OIII/Hb  log NII/Ha  star-forming  composite  energy distance\n",
-                     c.n_bpt);
+  out += fmt::format(
+      "ratios of {} galaxies       log OIII/Hb  log NII/Ha  star-forming  composite  energy distance   Ha/Hb flux  "
+      "below 2.86\n",
+      c.n_bpt);
   const auto ratios = [&](const std::string& name, const Ratios& r) {
-    out += fmt::format("  {:<26.26}{:>11.3f}{:>12.3f}{:>14.3f}{:>11.3f}{:>17.4f}\n", name, r.width_oiii_hb,
-                       r.width_nii_ha, r.star_forming, r.composite, r.energy);
+    out +=
+        fmt::format("  {:<26.26}{:>11.3f}{:>12.3f}{:>14.3f}{:>11.3f}{:>17.4f}{:>13.2f}{:>12.3f}\n", name,
+                    r.width_oiii_hb, r.width_nii_ha, r.star_forming, r.composite, r.energy, r.balmer, r.balmer_below);
   };
   ratios("observed", c.observed);
   for (const auto& s : c.scores) ratios(s.name, s.ratios);

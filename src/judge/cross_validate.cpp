@@ -6,6 +6,11 @@
 #include "starglow/random.hpp"
 
 namespace starglow {
+namespace {
+
+constexpr std::uint64_t k_size_salt = 0x51E5;  // apart from the folds and from the parts of the calibration
+
+}  // namespace
 
 std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig& config, const CrossValidation& how,
                                             WorkerPool& pool,
@@ -23,6 +28,15 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
     std::vector<std::size_t> inside, outside;
     for (std::size_t i = 0; i < g.n; ++i) (fold_of(g.targetid[i], how.folds) == fold ? outside : inside).push_back(i);
     if (outside.empty()) continue;
+    if (how.train_size > 0 && how.train_size < inside.size()) {
+      const auto place = [&](std::size_t i) {
+        return splitmix64(splitmix64(static_cast<std::uint64_t>(g.targetid[i])) ^ k_size_salt);
+      };
+      std::sort(inside.begin(), inside.end(),
+                [&](auto a, auto b) { return place(a) != place(b) ? place(a) < place(b) : a < b; });
+      inside.resize(how.train_size);
+      std::sort(inside.begin(), inside.end());
+    }
     const Model model = train(select_rows(g, inside), config, pool, [&](const TrainProgress& p) {
       if (progress) progress(fold, p);
     });

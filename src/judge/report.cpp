@@ -76,17 +76,18 @@ std::string calibration_rows(const Calibration& c) {
   std::string rows;
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     const auto& l = s.lines[line];
-    std::vector<std::string> row{std::string(k_lines[line].name), std::to_string(l.n), fmt::format("{:.4f}", l.crps)};
+    std::vector<std::string> row{std::string(k_lines[line].name), std::to_string(l.n), fmt::format("{:.4f}", l.crps),
+                                 fmt::format("{:.4f}", l.crps_free)};
     for (std::size_t k = 1; k < c.scores.size(); ++k)
       row.push_back(fmt::format("{:.4f}", c.scores[k].lines[line].crps));
     for (const double v : {l.log_score, l.pit_ks, l.coverage[0], l.coverage[1], l.coverage[2]})
       row.push_back(fmt::format("{:.3f}", v));
     rows += cells(row);
   }
-  std::vector<std::string> mean{"mean of 8", "", fmt::format("{:.4f}", s.mean_crps)};
+  std::vector<std::string> mean{"mean of 8", "", fmt::format("{:.4f}", s.mean_crps), ""};
   for (std::size_t k = 1; k < c.scores.size(); ++k) mean.push_back(fmt::format("{:.4f}", c.scores[k].mean_crps));
   mean.resize(mean.size() + 5);
-  std::vector<std::string> head{"line", "N", "CRPS"};
+  std::vector<std::string> head{"line", "N", "CRPS", "CRPS, free"};
   for (std::size_t k = 1; k < c.scores.size(); ++k) head.push_back("CRPS " + html_escape(c.scores[k].name));
   for (const char* name : {"&minus;log p", "PIT KS", "50 %", "68 %", "95 %"}) head.emplace_back(name);
   return table(head, rows + cells(mean, "td", "mean"));
@@ -97,7 +98,8 @@ std::string ratio_rows(const Report& r) {
   const auto add = [&](const std::string& name, const Ratios& x) {
     rows += cells({html_escape(name), fmt::format("{:.3f}", x.width_oiii_hb), fmt::format("{:.3f}", x.width_nii_ha),
                    fmt::format("{:.3f}", x.star_forming), fmt::format("{:.3f}", x.composite),
-                   fmt::format("{:.4f}", x.energy)});
+                   fmt::format("{:.4f}", x.energy), fmt::format("{:.2f}", x.balmer),
+                   fmt::format("{:.3f}", x.balmer_below)});
   };
   const auto part = [&](const std::string& which, const Calibration& c) {
     if (c.scores.empty()) return;
@@ -107,7 +109,7 @@ std::string ratio_rows(const Report& r) {
   part("all", r.distributions);
   for (const auto& c : r.colours) part(c.name, c.distributions);
   return table({"galaxies", "half width log [OIII]/H&beta;", "half width log [NII]/H&alpha;", "star-forming",
-                "composite", "energy distance"},
+                "composite", "energy distance", "median flux ratio H&alpha;/H&beta;", "below 2.86"},
                rows);
 }
 
@@ -175,7 +177,7 @@ std::string report_html(const Report& r) {
   if (!r.distributions.scores.empty()) {
     out +=
         "<h2>Distributions against measurements</h2>\n<p>With each galaxy's own measurement noise, given EW &gt; 0, in "
-        "asinh(EW / A).</p>\n" +
+        "asinh(EW / A); free: without the condition.</p>\n" +
         calibration_rows(r.distributions);
     out += fmt::format(
         "<p>Residual rank correlations: rms difference of drawn and observed {:.3f}; about the last "
