@@ -23,13 +23,14 @@ struct TrainConfig {
   bool per_line = false;           ///< one network a line (K24) instead of one trunk for the eight independent lines
   std::vector<std::int32_t> hidden{48, 96, 48};
   Activation activation = Activation::polyswish;
-  std::int64_t members = 8;  ///< networks averaged in asinh EW (shared trunk only)
+  std::int64_t members = 7;  ///< networks averaged in asinh EW (shared trunk only)
   bool log_lum = true;       ///< feature: luminosity
   bool z = true;             ///< feature: redshift
   bool sibling = true;       ///< also train networks for galaxies that lack luminosity, redshift or bands
   bool masks = true;  ///< the sibling learns to do without any of them; false: it has luminosity and redshift never
-  std::int64_t sibling_members = 6;
+  std::int64_t sibling_members = 7;
   std::int64_t sibling_epochs = 350;
+  double distil = 0.5;         ///< sibling: weight of the full networks' points beside the labels (0 to 1)
   double mask_rate = 0.8;      ///< sibling: fraction of galaxies that lose bands at each step
   double lum_mask_rate = 0.4;  ///< sibling: fraction that lose the luminosity, half of them the redshift too
   std::int64_t epochs = 90;
@@ -49,10 +50,12 @@ struct TrainConfig {
   double joint_rate = 2e-4;                ///< peak rate of AdamW for the joint distribution
   double factor_rate = 10.0;               ///< the same for the correlations, in units of joint_rate
   bool deconvolve = true;                  ///< take the labels' known noise out of the distribution
+  std::int64_t site_passes = 3;            ///< steps of expectation propagation after the first, for the labels' noise
   bool censor = true;                  ///< a line without a number is one that was not found, not one that is missing
   bool correlate = true;               ///< fit correlations; false: lines independent within a component
   std::int64_t calibration_folds = 5;  ///< parts that calibrate the quantiles of a model trained on the rest; 0: none
   double validation = 0.0;     ///< fraction of galaxies, chosen by a hash of TARGETID, kept for early stopping; 0: none
+  bool label_gates = true;     ///< leave out labels that cannot be (label_gates.hpp)
   std::int64_t patience = 10;  ///< epochs without a better validation loss before the end
   std::uint64_t seed = 1;
 };

@@ -49,6 +49,8 @@ int run(const Settings& settings, Console& console) {
                  fmt::format("{}, {} of {} networks, loss {:.4f}", p.stage, p.networks_done, p.networks, p.loss));
     });
   }();
+  if (const auto gates = model.parts().metadata.find("label_gates"); gates != model.parts().metadata.end())
+    console.info(gates->second);
   model.save(settings.text("output"), settings.flag("overwrite"));
   console.info(fmt::format("{}: {} parameters, trained on {} galaxies, model {}", settings.text("output"),
                            model.n_params(), model.parts().metadata.at("n_galaxies"), model.hash().substr(0, 12)));

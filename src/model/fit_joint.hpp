@@ -1,17 +1,14 @@
 #pragma once
-#include <Eigen/Dense>
 #include <cstdint>
 #include <vector>
 
 #include "model/fit_network.hpp"
+#include "model/matrix8.hpp"
 #include "model/optimiser.hpp"
 #include "model/sites.hpp"
 #include "starglow/joint.hpp"
 
 namespace starglow {
-
-using Matrix8 = Eigen::Matrix<double, k_n_independent_lines, k_n_independent_lines>;
-using Vector8 = Eigen::Matrix<double, k_n_independent_lines, 1>;
 
 /// -log of the mixture of normals of a JointHead, widened by the sites' variances, at the sites' centres:
 ///   p = sum_c w_c N(centre; mean_c, D_c R_c D_c + diag(variance)),  R_c = U_c U_c^T.

@@ -14,8 +14,9 @@ constexpr int k_passes = 4;               // the grid closes in on the posterior
 constexpr double k_reach = 6.0;           // half width of the grid in sd of what it holds
 constexpr double k_min_precision = 1e-3;  // of a site, in units of standardised t
 constexpr double k_min_variance = 1e-6;
+constexpr std::size_t k_shard_rows = 64;
 
-struct Moments {
+struct Normal {
   double mean, variance;
 };
 
@@ -27,14 +28,14 @@ double log_likelihood(double t, double y, double sigma, bool detected) {
 }
 
 // Mean and variance of likelihood x normal prior, by sums over a grid that closes in on it.
-Moments posterior(double y, double sigma, bool detected, double prior_mean, double prior_sd) {
+Normal posterior(double y, double sigma, bool detected, double prior_mean, double prior_sd) {
   double low = prior_mean - k_reach * prior_sd, high = prior_mean + k_reach * prior_sd;
   if (detected) {
     const double t = std::asinh(std::max(y, 0.0));
     low = std::min(low, t - 0.5);
     high = std::max(high, t + 0.5);
   }
-  Moments m{prior_mean, prior_sd * prior_sd};
+  Normal m{prior_mean, prior_sd * prior_sd};
   for (int pass = 0; pass < k_passes; ++pass) {
     std::array<double, k_points> log_p{};
     double top = -1e300;
@@ -60,6 +61,38 @@ Moments posterior(double y, double sigma, bool detected, double prior_mean, doub
   return m;
 }
 
+// What the table says of a line; nothing: no information.
+struct Label {
+  double y, sigma;
+  bool detected;
+};
+
+std::optional<Label> label_of(const Galaxies& g, std::size_t row, std::size_t j, const std::optional<NoiseModel>& noise,
+                              const SiteOptions& options) {
+  const std::size_t line = k_independent_lines[j];
+  const double y = static_cast<double>(g.ew(row, line)), ivar = static_cast<double>(g.ew_ivar(row, line));
+  if (ivar > 0 && std::isfinite(ivar) && std::isfinite(y)) return Label{y, 1.0 / std::sqrt(ivar), true};
+  if (!options.censor || !noise || !std::isfinite(y)) return std::nullopt;
+  const double sigma = noise->sigma(line, g.band_flux.row(row), g.z[row], 0.0);
+  if (!std::isfinite(sigma)) return std::nullopt;
+  return Label{0.0, sigma, false};
+}
+
+// The site that turns the prior into the moments of label x prior; its centre is kept near `wide`.
+void set_site(Sites& sites, std::size_t r, std::size_t j, const Label& label, const Normal& prior, const Normal& wide,
+              double y_mean, double y_scale, double clip) {
+  const Normal p = posterior(label.y, label.sigma, label.detected, prior.mean, std::sqrt(prior.variance));
+  const double scale2 = y_scale * y_scale;
+  const double most = 1.0 / (k_min_variance * scale2), raw = 1.0 / p.variance - 1.0 / prior.variance;
+  const double precision = std::clamp(raw, k_min_precision / scale2, most);
+  const double centre =
+      raw > most ? p.mean : (p.mean / p.variance - prior.mean / prior.variance) / precision;  // a sharp one is its mean
+  sites.variance(r, j) = 1.0 / (precision * scale2);
+  // Where the likelihood is flat the quotient of two wide normals may lie anywhere; its weight is then small.
+  const double reach = clip * std::sqrt(wide.variance + 1.0 / precision);
+  sites.centre(r, j) = (std::clamp(centre, wide.mean - reach, wide.mean + reach) - y_mean) / y_scale;
+}
+
 }  // namespace
 
 Sites make_sites(const Galaxies& g, std::span<const std::size_t> rows, const Matrix<double>& prior_mean,
@@ -70,33 +103,53 @@ Sites make_sites(const Galaxies& g, std::span<const std::size_t> rows, const Mat
   out.variance = Matrix<double>(rows.size(), k_n_independent_lines, Sites::k_no_information);
   for (std::size_t r = 0; r < rows.size(); ++r)
     for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
-      const std::size_t line = k_independent_lines[j], row = rows[r];
-      const double y = static_cast<double>(g.ew(row, line)), ivar = static_cast<double>(g.ew_ivar(row, line));
-      const bool detected = ivar > 0 && std::isfinite(ivar) && std::isfinite(y);
-      const double m = prior_mean(r, j), s = prior_sd[j];
-      if (detected && !options.deconvolve) {
+      const Normal prior{prior_mean(r, j), prior_sd[j] * prior_sd[j]};
+      const auto label = label_of(g, rows[r], j, noise, options);
+      if (!label) continue;
+      if (label->detected && !options.deconvolve) {
+        const double reach = options.clip * prior_sd[j];
         out.centre(r, j) =
-            (std::clamp(std::asinh(y), m - options.clip * s, m + options.clip * s) - y_mean[j]) / y_scale[j];
+            (std::clamp(std::asinh(label->y), prior.mean - reach, prior.mean + reach) - y_mean[j]) / y_scale[j];
         out.variance(r, j) = k_min_variance;
         continue;
       }
-      double sigma = detected ? 1.0 / std::sqrt(ivar) : 0.0;
-      if (!detected) {
-        if (!options.censor || !noise) continue;
-        sigma = noise->sigma(line, g.band_flux.row(row), g.z[row], 0.0);
-        if (!std::isfinite(sigma)) continue;
-      }
-      const Moments p = posterior(y, sigma, detected, m, s);
-      const double scale = y_scale[j] * y_scale[j];
-      const double precision =
-          std::clamp(1.0 / p.variance - 1.0 / (s * s), k_min_precision / scale, 1.0 / (k_min_variance * scale));
-      const double centre = (p.mean / p.variance - m / (s * s)) / precision;
-      out.variance(r, j) = 1.0 / (precision * scale);
-      // Where the likelihood is flat the quotient of two wide normals may lie anywhere; its weight is then small.
-      const double reach = options.clip * std::sqrt(s * s + 1.0 / precision);
-      out.centre(r, j) = (std::clamp(centre, m - reach, m + reach) - y_mean[j]) / y_scale[j];
+      set_site(out, r, j, *label, prior, prior, y_mean[j], y_scale[j], options.clip);
     }
   return out;
+}
+
+void refine_sites(Sites& sites, const Galaxies& g, std::span<const std::size_t> rows, const Matrix<double>& mean,
+                  const Matrix8& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool) {
+  if (!options.deconvolve) return;
+  const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
+  pool.for_shards(shard_count(rows.size(), k_shard_rows), [&](std::size_t s) {
+    const Shard part = shard(s, rows.size(), k_shard_rows);
+    for (std::size_t r = part.first; r < part.last; ++r) {
+      Matrix8 whole = precision;
+      Vector8 pull;
+      for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+        const auto at = static_cast<Eigen::Index>(j);
+        whole(at, at) += 1.0 / sites.variance(r, j);
+        pull[at] = (sites.centre(r, j) - mean(r, j)) / sites.variance(r, j);
+      }
+      const Matrix8 posterior = whole.llt().solve(Matrix8::Identity());
+      const Vector8 residual = posterior * pull;
+      for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+        const auto label = label_of(g, rows[r], j, noise, options);
+        if (!label) continue;
+        const auto at = static_cast<Eigen::Index>(j);
+        // The line's own site divided out of its posterior: what the continuum and the other lines say of it.
+        const double variance = 1.0 / (1.0 / posterior(at, at) - 1.0 / sites.variance(r, j));
+        const double centre =
+            variance * ((mean(r, j) + residual[at]) / posterior(at, at) - sites.centre(r, j) / sites.variance(r, j));
+        const double scale2 = y_scale[j] * y_scale[j];
+        const Normal cavity{y_mean[j] + y_scale[j] * centre, scale2 * variance};
+        const Normal wide{y_mean[j] + y_scale[j] * mean(r, j), scale2 * covariance(at, at)};
+        set_site(sites, r, j, *label, cavity, wide, y_mean[j], y_scale[j], options.clip);
+      }
+    }
+  });
 }
 
 }  // namespace starglow

@@ -3,8 +3,10 @@
 #include <span>
 #include <vector>
 
+#include "model/matrix8.hpp"
 #include "starglow/galaxies.hpp"
 #include "starglow/noise_model.hpp"
+#include "starglow/parallel.hpp"
 #include "starglow/view.hpp"
 
 namespace starglow {
@@ -30,5 +32,12 @@ struct SiteOptions {
 Sites make_sites(const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& prior_mean,
                  std::span<const double> prior_sd, std::span<const double> y_mean, std::span<const double> y_scale,
                  const std::optional<NoiseModel>& noise, const SiteOptions& options);
+
+/// One more step of expectation propagation: the site of each line again, with what the continuum and the *other* lines
+/// of the galaxy say of it as its prior - normal about mean (rows, 8) with one residual covariance, both in
+/// standardised t. Nothing happens without `deconvolve`.
+void refine_sites(Sites& sites, const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& mean,
+                  const Matrix8& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool);
 
 }  // namespace starglow

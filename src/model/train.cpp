@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "model/label_gates.hpp"
 #include "model/neighbours.hpp"
 #include "model/stage.hpp"
 #include "model/train_joint.hpp"
@@ -19,6 +20,13 @@ constexpr std::size_t k_min_domain_rows = 500;
 std::string number(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};  // reads back equal
+}
+
+std::size_t labelled_lines(const Galaxies& g) {
+  std::size_t n = 0;
+  for (std::size_t k = 0; k < g.ew.flat().size(); ++k)
+    n += g.ew_ivar.flat()[k] > 0 && std::isfinite(g.ew.flat()[k]) && std::isfinite(g.ew_ivar.flat()[k]) ? 1U : 0U;
+  return n;
 }
 
 // The networks of a model; returns the number of labels.
@@ -45,15 +53,18 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
   }
   Tally tally(networks, static_cast<double>(epochs), progress);
   std::size_t labels = 0;
+  std::vector<Matrix<double>> teachers;  // points of the full networks: trained on all rows, on those of each part
   for (const auto& [name, c] : banks) {
     const bool full = name == "full";
     const FeatureRecipe recipe{c.log_lum, c.z, !full && c.masks};
     const std::int64_t first_network = full ? 0 : 1000;  // a bank has networks of its own
     auto& into = full ? parts.full : parts.partial;
     if (c.joint) {
-      JointFit fit = fit_joint(g, rows, recipe, c, first_network, parts.noise, pool, tally);
+      const Matrix<double>* teacher = full || teachers.empty() || !(c.distil > 0) ? nullptr : &teachers[0];
+      JointFit fit = fit_joint(g, rows, recipe, c, first_network, parts.noise, teacher, pool, tally);
+      if (full) teachers.push_back(std::move(fit.points));
       if (c.calibration_folds > 0)
-        calibrate_by_folds(g, rows, recipe, c, first_network, parts.noise, pool, tally, *fit.bank.joint);
+        calibrate_by_folds(g, rows, recipe, c, first_network, parts.noise, teachers, pool, tally, *fit.bank.joint);
       into = std::move(fit.bank);
       if (full) labels = fit.n_labels;
       m["learning_curve." + name + ".points"] = fit.point_curve;
@@ -76,7 +87,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
 
 }  // namespace
 
-Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
+Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
             const std::function<void(const TrainProgress&)>& progress) {
   const bool baseline = config.method != "network";
   if (baseline && config.joint)
@@ -85,6 +96,9 @@ Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
   if (config.joint && config.per_line)
     throw Error(ErrorKind::usage, "a joint distribution needs one network for all lines",
                 {"joint and per_line", "one of them", "per_line=false or joint=false"});
+  const LabelGates gates = config.label_gates ? find_bad_labels(table) : LabelGates{};
+  const Galaxies cleaned = gates.entries.empty() ? Galaxies{} : without_labels(table, gates);
+  const Galaxies& g = gates.entries.empty() ? table : cleaned;
   const auto rows = usable_rows(g);
   Model::Parts parts;
   parts.kind = baseline ? config.method : config.joint ? "joint" : config.per_line ? "k24" : "mlp";
@@ -119,6 +133,7 @@ Model train(const Galaxies& g, const TrainConfig& config, WorkerPool& pool,
   m["labelver"] = g.conventions.labelver;
   m["n_galaxies"] = std::to_string(rows.size());
   m["n_labels"] = std::to_string(labels);
+  if (const std::string text = gates.text(labelled_lines(table)); !text.empty()) m["label_gates"] = text;
   m["train.preset"] = config.preset;
   for (const auto& field : train_config_fields()) m["train." + std::string(field.key)] = field.get(config);
   if (!config.per_line)

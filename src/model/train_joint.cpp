@@ -56,6 +56,16 @@ std::array<double, k_n> residual_sd(const TrainingSet& set, const Matrix<double>
   return out;
 }
 
+// Labels and a teacher's points as one target: the weighted sum of both squared residuals, but for a constant.
+void blend(const Matrix<double>& teacher, double share, FitData& data) {
+  for (std::size_t k = 0; k < data.y.flat().size(); ++k) {
+    const double own = (1 - share) * static_cast<double>(data.weight.data()[k]), whole = own + share;
+    const double y = own * static_cast<double>(data.y.data()[k]) + share * teacher.flat()[k];
+    data.y.data()[k] = static_cast<float>(y / whole);
+    data.weight.data()[k] = static_cast<float>(whole);
+  }
+}
+
 // The point network with its last layer replaced: every component starts at the points, offset, with constant widths.
 std::vector<float> start_of(const NetworkShape& points, std::span<const float> params, std::size_t components,
                             const Matrix8& covariance) {
@@ -104,13 +114,20 @@ Matrix<double> start_factor(const Matrix8& covariance, std::size_t components, b
 
 JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
                    const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
-                   WorkerPool& pool, Tally& tally) {
+                   const Matrix<double>* teacher, WorkerPool& pool, Tally& tally) {
   const auto n_c = static_cast<std::size_t>(config.components);
   std::vector<Stage> points;
   points.push_back(make_point_stage("points", g, rows, recipe, config));
   points[0].first_network = first_network;
-  fit_stages(points, config, pool, tally);
   Stage& first = points[0];
+  {
+    FitData& data = first.sets[0].data;
+    const Matrix<float> labels = data.y, weights = data.weight;
+    if (teacher != nullptr) blend(*teacher, config.distil, data);
+    fit_stages(points, config, pool, tally);
+    data.y = labels;
+    data.weight = weights;
+  }
   const TrainingSet& set = first.sets[0];
 
   const Matrix<double> mean = mean_outputs(first);
@@ -121,12 +138,17 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
     prior_sd[j] = std::sqrt(k_prior_widening) * spread[j] * set.y_scale[j];
     for (std::size_t r = 0; r < mean.rows(); ++r) prior_mean(r, j) = set.y_mean[j] + set.y_scale[j] * mean(r, j);
   }
-  const Sites sites = make_sites(g, set.rows, prior_mean, prior_sd, set.y_mean, set.y_scale, noise,
-                                 {.deconvolve = config.deconvolve, .censor = config.censor});
-  const Matrix8 covariance = residual_covariance(sites, mean, k_em_steps);
+  const SiteOptions options{.deconvolve = config.deconvolve, .censor = config.censor};
+  Sites sites = make_sites(g, set.rows, prior_mean, prior_sd, set.y_mean, set.y_scale, noise, options);
+  Matrix8 covariance = residual_covariance(sites, mean, k_em_steps);
+  for (std::int64_t pass = 0; pass < config.site_passes; ++pass) {
+    refine_sites(sites, g, set.rows, mean, covariance, set.y_mean, set.y_scale, noise, options, pool);
+    covariance = residual_covariance(sites, mean, k_em_steps);
+  }
 
   JointFit out;
   out.n_labels = set.n_labels;
+  out.points = mean;
   out.point_curve = learning_curve(first.results, false);
   std::vector<Stage> joint(1);
   Stage& second = joint[0];
@@ -167,10 +189,11 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
 
 void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
                         const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
-                        WorkerPool& pool, Tally& tally, JointHead& head) {
+                        std::vector<Matrix<double>>& teachers, WorkerPool& pool, Tally& tally, JointHead& head) {
   const auto folds = static_cast<std::uint64_t>(config.calibration_folds);
   std::vector<std::size_t> judged;
   std::vector<LineDistribution> distributions;
+  std::size_t part = 0;
   for (std::uint64_t fold = 0; fold < folds; ++fold) {
     std::vector<std::size_t> inside, outside;
     for (const auto row : rows) {
@@ -179,7 +202,10 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
       (splitmix64(splitmix64(id) ^ 0x5A5A) % folds == fold ? outside : inside).push_back(row);
     }
     if (outside.empty() || inside.empty()) continue;
-    JointFit fit = fit_joint(g, inside, recipe, config, first_network, noise, pool, tally);
+    const bool learns = recipe.masks && config.distil > 0 && ++part < teachers.size();
+    JointFit fit =
+        fit_joint(g, inside, recipe, config, first_network, noise, learns ? &teachers[part] : nullptr, pool, tally);
+    if (!recipe.masks) teachers.push_back(std::move(fit.points));
     Model::Parts parts;
     parts.kind = "joint";
     (recipe.masks ? parts.partial : parts.full) = std::move(fit.bank);

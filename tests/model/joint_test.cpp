@@ -200,6 +200,50 @@ TEST(Sites, ArePreciseWhereTheMeasurementIsAndWideWhereItIsNot) {
   EXPECT_EQ(missing.variance(2, 4), Sites::k_no_information);
 }
 
+TEST(Sites, AreRefinedByWhatTheOtherLinesSay) {
+  // A row whose lines are correlated; line 2 (Hbeta) is known, line 1 (Hgamma) hardly.
+  Galaxies g = test::example_galaxies(1);
+  for (std::size_t line = 0; line < k_n_lines; ++line) g.ew(0, line) = std::nanf(""), g.ew_ivar(0, line) = 0;
+  g.ew(0, 2) = 10.0F;
+  g.ew_ivar(0, 2) = 1e6F;
+  g.ew(0, 1) = 2.0F;
+  g.ew_ivar(0, 1) = 0.25F;  // 2 +- 2 A
+  const std::vector<std::size_t> rows{0};
+  const std::vector<double> mean(k_n, 1.0), scale(k_n, 2.0);
+  const double sd = 0.4, r = 0.8;  // of the intrinsic residuals, standardised
+  Matrix<double> centre(1, k_n, 0.3);
+  Matrix8 covariance = Matrix8::Constant(sd * sd * r);
+  covariance.diagonal().setConstant(sd * sd);
+  Matrix<double> prior(1, k_n, 1.0 + 2.0 * 0.3);
+  const std::vector<double> wide(k_n, 2.0);
+  WorkerPool pool(1);
+  Sites sites = make_sites(g, rows, prior, wide, mean, scale, {}, {});
+  const double before = sites.variance(0, 1);
+  for (int pass = 0; pass < 5; ++pass) refine_sites(sites, g, rows, centre, covariance, mean, scale, {}, {}, pool);
+  EXPECT_NE(sites.variance(0, 1), before);
+  EXPECT_NEAR(sites.centre(0, 2), (std::asinh(10.0) - 1.0) / 2.0, 1e-4);  // a sharp label stays where it is
+  // The posterior mean of Hgamma by direct summation: its normal given Hbeta, times its likelihood.
+  const double known = (std::asinh(10.0) - 1.0) / 2.0;
+  const double m = 0.3 + r * (known - 0.3), s = sd * std::sqrt(1 - r * r);
+  double sum = 0, first = 0, second = 0;
+  for (int k = -8000; k <= 8000; ++k) {
+    const double z = 1e-3 * k, t = 1.0 + 2.0 * (m + s * z), miss = (2.0 - intrinsic_ew(t)) / 2.0;
+    const double p = std::exp(-0.5 * z * z - 0.5 * miss * miss);
+    sum += p;
+    first += p * (m + s * z);
+    second += p * (m + s * z) * (m + s * z);
+  }
+  const double wanted = first / sum, spread = second / sum - wanted * wanted;
+  const double precision = 1 / (s * s) + 1 / sites.variance(0, 1);
+  EXPECT_NEAR(1 / precision, spread, 2e-4 * spread);
+  EXPECT_NEAR((m / (s * s) + sites.centre(0, 1) / sites.variance(0, 1)) / precision, wanted, 2e-4);
+  // Lines of which nothing is known keep it so, and without deconvolution nothing moves.
+  EXPECT_EQ(sites.variance(0, 5), Sites::k_no_information);
+  const Sites kept = sites;
+  refine_sites(sites, g, rows, centre, covariance, mean, scale, {}, {.deconvolve = false}, pool);
+  EXPECT_EQ(sites.centre.flat()[1], kept.centre.flat()[1]);
+}
+
 TEST(ResidualCovariance, TakesTheNoiseOut) {
   const std::size_t n = 4000;
   Sites s{Matrix<double>(n, k_n), Matrix<double>(n, k_n)};
@@ -282,7 +326,14 @@ TEST(JointModel, DrawsFollowTheDistributionAndKeepTheDoublets) {
   const auto sample = model.sample(g, draws, 3, pool);
   const auto p = model.predict(g, pool);
   for (std::size_t i = 0; i < g.n; ++i) {
-    for (std::size_t j = 0; j < k_n; ++j) {
+    for (std::size_t k = 0; k < draws; k += 7) {
+      const double ratio =
+          static_cast<double>(sample(i, 8 * draws + k)) / static_cast<double>(sample(i, 9 * draws + k));
+      if (std::isnan(ratio)) continue;  // neither line
+      EXPECT_GE(ratio, 0.44 * (1 - 1e-6));
+      EXPECT_LE(ratio, 1.45 * (1 + 1e-6));
+    }
+    for (std::size_t j = 0; j < k_n - 2; ++j) {  // all but [SII], whose ratio is kept within limits
       const std::size_t line = k_independent_lines[j];
       for (const auto& [ew, share] :
            {std::pair{p.p16(i, line), k_p16}, std::pair{p.ew(i, line), 0.5}, std::pair{p.p84(i, line), k_p84}}) {
