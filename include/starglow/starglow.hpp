@@ -2,6 +2,7 @@
 /// Everything a user of the library needs.
 #include "starglow/bands.hpp"
 #include "starglow/calibration.hpp"
+#include "starglow/checkpoint.hpp"
 #include "starglow/continuum_fit.hpp"
 #include "starglow/cosmology.hpp"
 #include "starglow/domain.hpp"

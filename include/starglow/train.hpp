@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "starglow/checkpoint.hpp"
 #include "starglow/galaxies.hpp"
 #include "starglow/model.hpp"
 #include "starglow/parallel.hpp"
@@ -86,7 +87,11 @@ struct TrainProgress {
 /// Trains on the rows that have all twelve bands, a redshift and at least one labelled line. Deterministic for a seed
 /// and an instruction set, at any number of threads. The learning curve is in the metadata. Error(input): no usable
 /// rows, or a column is missing. Throwing in `progress` stops the training.
+///
+/// With a checkpoint, networks go on from where its state says that they stood, and the state is kept up to date: the
+/// model has the same bits however often the training was interrupted. Error(model) with what differs when the state is
+/// of another table, recipe, seed, version or instruction set. The baselines keep no state.
 Model train(const Galaxies& galaxies, const TrainConfig& config, WorkerPool& pool,
-            const std::function<void(const TrainProgress&)>& progress = {});
+            const std::function<void(const TrainProgress&)>& progress = {}, TrainingCheckpoint* checkpoint = nullptr);
 
 }  // namespace starglow

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <optional>
+
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
 #include "starglow/population.hpp"
@@ -10,10 +13,38 @@
 namespace starglow::cli {
 namespace {
 
+constexpr int k_exit_resumable = 75;
+
 void declare(OptionSet& set) {
   set.positional = {"table.fits", "table with BAND_FLUX, Z and measured EWs", 1, 1};
   set.add({"output", OptionType::text, "model file to write", "", "FILE", 'o'});
+  set.add({"resume", OptionType::flag, "go on with the checkpoint where there is one, else begin", "false"});
+  set.add({"checkpoint", OptionType::text, "where an unfinished training is kept; without it, OUTPUT.checkpoint", "",
+           "FILE"});
+  set.add({"checkpoint_every", OptionType::number, "seconds between writes of the checkpoint", "30", "S"});
   declare_recipe(set, true);
+}
+
+// The state that the training starts from: of the checkpoint file, or empty.
+TrainingState starting_state(const Settings& settings, const std::string& file, Console& console) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) {
+    if (settings.flag("resume")) console.info(fmt::format("no checkpoint '{}': the training begins", file));
+    return {};
+  }
+  if (settings.flag("resume")) {
+    TrainingState state = TrainingState::load(file);
+    std::size_t finished = 0;
+    for (const auto& [name, network] : state.networks) finished += network.finished ? 1U : 0U;
+    console.info(fmt::format("going on from '{}': {} networks finished, {} begun", file, finished,
+                             state.networks.size() - finished));
+    return state;
+  }
+  if (!settings.flag("overwrite"))
+    throw Error(ErrorKind::usage, "an unfinished training is kept in '" + file + "'",
+                {"", "", "--resume goes on with it, --overwrite begins anew."});
+  return {};
 }
 
 int run(const Settings& settings, Console& console) {
@@ -39,19 +70,42 @@ int run(const Settings& settings, Console& console) {
     return 0;
   }
   const TrainConfig config = train_config(settings);
+  const std::string& output = settings.text("output");
+  const std::string file = settings.is_set("checkpoint") ? settings.text("checkpoint") : output + ".checkpoint";
+  if (!(settings.number("checkpoint_every") >= 0))
+    throw Error(ErrorKind::usage, "checkpoint_every out of range",
+                {settings.text("checkpoint_every"), "seconds, 0 or more", ""});
+  std::error_code ignored;
+  if (std::filesystem::exists(output, ignored) && !settings.flag("overwrite"))
+    throw Error(ErrorKind::usage, "output '" + output + "' exists", {"", "", "--overwrite replaces it."});
+  TrainingCheckpoint checkpoint;
+  checkpoint.state = starting_state(settings, file, console);
+  checkpoint.interval = settings.number("checkpoint_every");
+  checkpoint.save = [&](const TrainingState& state) { state.save(file); };
+  checkpoint.poll = check_interrupt;
   WorkerPool pool(settings.threads());
-  const Model model = [&] {
+  std::optional<Model> trained;
+  try {
     Progress bar(console, "training", "epochs", 1);
-    return train(galaxies, config, pool, [&](const TrainProgress& p) {
-      check_interrupt();
-      bar.set_total(p.epochs);
-      bar.update(p.epochs_done,
-                 fmt::format("{}, {} of {} networks, loss {:.4f}", p.stage, p.networks_done, p.networks, p.loss));
-    });
-  }();
+    trained = train(
+        galaxies, config, pool,
+        [&](const TrainProgress& p) {
+          bar.set_total(p.epochs);
+          bar.update(p.epochs_done,
+                     fmt::format("{}, {} of {} networks, loss {:.4f}", p.stage, p.networks_done, p.networks, p.loss));
+        },
+        &checkpoint);
+  } catch (const Interrupted&) {
+    if (checkpoint.state.networks.empty()) throw;  // nothing to go on with
+    checkpoint.state.save(file);
+    console.error(fmt::format("interrupted; '{}' keeps what was done. The same command with --resume goes on", file));
+    return k_exit_resumable;
+  }
+  const Model& model = *trained;
   if (const auto gates = model.parts().metadata.find("label_gates"); gates != model.parts().metadata.end())
     console.info(gates->second);
-  model.save(settings.text("output"), settings.flag("overwrite"));
+  model.save(output, settings.flag("overwrite"));
+  std::filesystem::remove(file, ignored);
   console.info(fmt::format("{}: {} parameters, trained on {} galaxies, model {}", settings.text("output"),
                            model.n_params(), model.parts().metadata.at("n_galaxies"), model.hash().substr(0, 12)));
   return 0;
@@ -66,6 +120,7 @@ const Verb k_train{"train",
                    "starglow train table.fits -o k24.safetensors --preset k24 --seed 2\n"
                    "starglow train table.fits -o small.safetensors hidden=32,32 members=4\n"
                    "starglow train table.fits -o model.safetensors --config train.toml\n"
+                   "starglow train table.fits -o model.safetensors --resume\n"
                    "starglow train table.fits -o population.safetensors --preset population",
                    declare,
                    run,

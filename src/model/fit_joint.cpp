@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "starglow/error.hpp"
 #include "starglow/random.hpp"
 
 namespace starglow {
@@ -151,6 +152,26 @@ void JointLoss::update(double rate) {
   refresh();
 }
 
+void JointLoss::keep(NetworkState& into) {
+  into.own = raw_;
+  into.own.insert(into.own.end(), optimiser_.m().begin(), optimiser_.m().end());
+  into.own.insert(into.own.end(), optimiser_.v().begin(), optimiser_.v().end());
+  into.own_steps = optimiser_.steps();
+}
+
+void JointLoss::restore(const NetworkState& from) {
+  const std::size_t n = raw_.size();
+  if (from.own.size() != 3 * n)
+    throw Error(ErrorKind::model, "the checkpoint does not fit the distribution of this training",
+                {std::to_string(from.own.size()) + " numbers", std::to_string(3 * n), ""});
+  const auto at = [&](std::size_t k) { return from.own.begin() + static_cast<std::ptrdiff_t>(k * n); };
+  std::copy(at(0), at(1), raw_.begin());
+  std::copy(at(1), at(2), optimiser_.m().begin());
+  std::copy(at(2), at(3), optimiser_.v().begin());
+  optimiser_.steps() = from.own_steps;
+  refresh();
+}
+
 Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps) {
   Matrix8 covariance = 0.5 * Matrix8::Identity();
   for (int step = 0; step < steps; ++step) {
@@ -190,55 +211,63 @@ double positive_pit(const LineDistribution& d, std::size_t line, double y, doubl
   return (below_y - below_0) / (1.0 - below_0);
 }
 
+LineCalibration calibrate_line(const Galaxies& g, std::span<const std::size_t> rows,
+                               std::span<const LineDistribution> distributions, std::size_t j,
+                               const std::function<void()>& poll) {
+  const std::size_t line = k_independent_lines[j];
+  std::vector<double> medians(rows.size()), pit;
+  for (std::size_t r = 0; r < rows.size(); ++r) medians[r] = distributions[r].median[j];
+  // Distance of the PIT from a flat one: Cramer-von Mises.
+  const auto distance = [&](double shift, double slope) {
+    if (poll) poll();
+    pit.clear();
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const double y = static_cast<double>(g.ew(rows[r], line)), ivar = static_cast<double>(g.ew_ivar(rows[r], line));
+      if (!(ivar > 0) || !(y > 0) || !std::isfinite(y) || !std::isfinite(ivar)) continue;
+      LineDistribution d = distributions[r];
+      for (std::size_t c = 0; c < d.components; ++c) {
+        d.mean[c][j] = medians[r] + shift + slope * (d.mean[c][j] - medians[r]);
+        d.sd[c][j] *= slope;
+      }
+      const double u = positive_pit(d, j, y, 1.0 / std::sqrt(ivar));
+      if (std::isfinite(u)) pit.push_back(u);
+    }
+    std::sort(pit.begin(), pit.end());
+    double sum = 0;
+    for (std::size_t i = 0; i < pit.size(); ++i) {
+      const double flat = (static_cast<double>(i) + 0.5) / static_cast<double>(pit.size());
+      sum += (pit[i] - flat) * (pit[i] - flat);
+    }
+    return pit.empty() ? 0.0 : sum / static_cast<double>(pit.size());
+  };
+  // Pattern search; the surface is smooth with one minimum.
+  double shift = 0, slope = 1, step_shift = 0.04, step_slope = 0.08, best = distance(shift, slope);
+  while (step_shift > 0.004) {
+    bool moved = false;
+    for (const auto& [a, b] : {std::pair{step_shift, 0.0}, std::pair{-step_shift, 0.0}, std::pair{0.0, step_slope},
+                               std::pair{0.0, -step_slope}}) {
+      const double tried_shift = std::clamp(shift + a, -k_max_shift, k_max_shift),
+                   tried_slope = std::clamp(slope + b, k_min_slope, k_max_slope);
+      const double value = distance(tried_shift, tried_slope);
+      if (value < best) {
+        best = value;
+        shift = tried_shift;
+        slope = tried_slope;
+        moved = true;
+      }
+    }
+    if (!moved) {
+      step_shift /= 2;
+      step_slope /= 2;
+    }
+  }
+  return {shift, slope};
+}
+
 void calibrate(const Galaxies& g, std::span<const std::size_t> rows, std::span<const LineDistribution> distributions,
                JointHead& head) {
   for (std::size_t j = 0; j < k_n; ++j) {
-    const std::size_t line = k_independent_lines[j];
-    std::vector<double> medians(rows.size()), pit;
-    for (std::size_t r = 0; r < rows.size(); ++r) medians[r] = distributions[r].median[j];
-    // Distance of the PIT from a flat one: Cramer-von Mises.
-    const auto distance = [&](double shift, double slope) {
-      pit.clear();
-      for (std::size_t r = 0; r < rows.size(); ++r) {
-        const double y = static_cast<double>(g.ew(rows[r], line)), ivar = static_cast<double>(g.ew_ivar(rows[r], line));
-        if (!(ivar > 0) || !(y > 0) || !std::isfinite(y) || !std::isfinite(ivar)) continue;
-        LineDistribution d = distributions[r];
-        for (std::size_t c = 0; c < d.components; ++c) {
-          d.mean[c][j] = medians[r] + shift + slope * (d.mean[c][j] - medians[r]);
-          d.sd[c][j] *= slope;
-        }
-        const double u = positive_pit(d, j, y, 1.0 / std::sqrt(ivar));
-        if (std::isfinite(u)) pit.push_back(u);
-      }
-      std::sort(pit.begin(), pit.end());
-      double sum = 0;
-      for (std::size_t i = 0; i < pit.size(); ++i) {
-        const double flat = (static_cast<double>(i) + 0.5) / static_cast<double>(pit.size());
-        sum += (pit[i] - flat) * (pit[i] - flat);
-      }
-      return pit.empty() ? 0.0 : sum / static_cast<double>(pit.size());
-    };
-    // Pattern search; the surface is smooth with one minimum.
-    double shift = 0, slope = 1, step_shift = 0.04, step_slope = 0.08, best = distance(shift, slope);
-    while (step_shift > 0.004) {
-      bool moved = false;
-      for (const auto& [a, b] : {std::pair{step_shift, 0.0}, std::pair{-step_shift, 0.0}, std::pair{0.0, step_slope},
-                                 std::pair{0.0, -step_slope}}) {
-        const double tried_shift = std::clamp(shift + a, -k_max_shift, k_max_shift),
-                     tried_slope = std::clamp(slope + b, k_min_slope, k_max_slope);
-        const double value = distance(tried_shift, tried_slope);
-        if (value < best) {
-          best = value;
-          shift = tried_shift;
-          slope = tried_slope;
-          moved = true;
-        }
-      }
-      if (!moved) {
-        step_shift /= 2;
-        step_slope /= 2;
-      }
-    }
+    const auto [shift, slope] = calibrate_line(g, rows, distributions, j);
     head.shift[j] = shift;
     head.slope[j] = slope;
   }

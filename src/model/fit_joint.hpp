@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "model/fit_network.hpp"
@@ -22,6 +23,8 @@ class JointLoss : public BatchLoss {
   double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
                     MatrixView<float> dy) override;
   void update(double rate) override;
+  void keep(NetworkState& into) override;
+  void restore(const NetworkState& from) override;
 
   /// Rows of length 1.
   Matrix<double> factor() const;
@@ -47,8 +50,16 @@ class JointLoss : public BatchLoss {
 /// maximisation. mean (rows, 8), all in standardised t.
 Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps);
 
-/// Calibration of each line: shift and slope that make the probability integral transform of measured EWs flat, given
-/// that they are positive (the table's selection). The distributions must be of models that have not seen the rows.
+/// Calibration of independent line j: shift and slope that make the probability integral transform of measured EWs
+/// flat, given that they are positive (the table's selection). The distributions must be of models that have not seen
+/// the rows. `poll` is called often; what it throws ends the search.
+struct LineCalibration {
+  double shift, slope;
+};
+LineCalibration calibrate_line(const Galaxies& galaxies, std::span<const std::size_t> rows,
+                               std::span<const LineDistribution> distributions, std::size_t j,
+                               const std::function<void()>& poll = {});
+/// The same of all lines, into the head.
 void calibrate(const Galaxies& galaxies, std::span<const std::size_t> rows,
                std::span<const LineDistribution> distributions, JointHead& head);
 

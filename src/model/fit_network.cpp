@@ -8,6 +8,7 @@
 #include "kernels/network.hpp"
 #include "model/masking.hpp"
 #include "model/optimiser.hpp"
+#include "starglow/error.hpp"
 #include "starglow/random.hpp"
 
 namespace starglow {
@@ -77,7 +78,7 @@ double PointLoss::operator()(const FitData& data, std::span<const std::size_t> r
 
 FitResult fit_network(const FitData& data, const NetworkShape& shape, const TrainConfig& config, std::int64_t network,
                       BatchLoss& batch_loss, const FitPlan& plan, std::vector<float> start,
-                      const std::function<bool(double)>& epoch_done) {
+                      const std::function<bool(double)>& epoch_done, const FitHooks& hooks) {
   const RandomObject random(config.seed, Stream::training, network);
   if (start.empty()) start = initial_params(shape, config.init_sd, random);
   const auto decayed = weights_only(shape);
@@ -95,12 +96,50 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
 
   FitResult result;
   double best = std::numeric_limits<double>::infinity();
-  std::int64_t step = 0;
-  for (std::int64_t epoch = 0; epoch < plan.epochs; ++epoch) {
-    // Fisher-Yates; the modulo's bias is below n / 2^32.
+  std::int64_t step = 0, first_epoch = 0;
+  // Fisher-Yates; the modulo's bias is below n / 2^32.
+  const auto shuffle = [&](std::int64_t epoch) {
     for (std::size_t i = n - 1; i > 0; --i)
       std::swap(order[i],
                 order[random.words(static_cast<std::uint32_t>(1 + epoch), static_cast<std::uint32_t>(i))[0] % (i + 1)]);
+  };
+  const auto state = [&] {
+    NetworkState now;
+    now.epochs = static_cast<std::int64_t>(result.loss.size());
+    now.best_epoch = result.best_epoch;
+    now.params.assign(net.params().begin(), net.params().end());
+    now.best = result.params;
+    now.m.assign(optimiser.m().begin(), optimiser.m().end());
+    now.v.assign(optimiser.v().begin(), optimiser.v().end());
+    now.steps = optimiser.steps();
+    now.loss = result.loss;
+    now.validation = result.validation_loss;
+    batch_loss.keep(now);
+    return now;
+  };
+  if (hooks.from != nullptr) {
+    const NetworkState& from = *hooks.from;
+    if (from.params.size() != start.size() || from.m.size() != start.size() || from.v.size() != start.size() ||
+        from.loss.size() != static_cast<std::size_t>(from.epochs) || from.epochs > plan.epochs)
+      throw Error(ErrorKind::model, "the checkpoint does not fit the networks of this training",
+                  {std::to_string(from.params.size()) + " parameters", std::to_string(start.size()), ""});
+    std::copy(from.params.begin(), from.params.end(), net.params().begin());
+    std::copy(from.m.begin(), from.m.end(), optimiser.m().begin());
+    std::copy(from.v.begin(), from.v.end(), optimiser.v().begin());
+    optimiser.steps() = from.steps;
+    result.loss = from.loss;
+    result.validation_loss = from.validation;
+    result.best_epoch = from.best_epoch;
+    result.params = from.best;
+    for (const double loss : from.validation) best = std::min(best, loss);
+    batch_loss.restore(from);
+    first_epoch = from.epochs;
+    step = first_epoch * static_cast<std::int64_t>(steps_per_epoch);
+    for (std::int64_t epoch = 0; epoch < first_epoch; ++epoch) shuffle(epoch);  // the order goes on from the last one
+    if (!data.validation.empty() && first_epoch - 1 - result.best_epoch >= config.patience) first_epoch = plan.epochs;
+  }
+  for (std::int64_t epoch = first_epoch; epoch < plan.epochs; ++epoch) {
+    shuffle(epoch);
     double loss = 0;
     for (std::size_t first = 0; first < n; first += batch) {
       const std::size_t count = std::min(batch, n - first);
@@ -135,6 +174,7 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
       const double rate = plan.rate * schedule(step++, steps, plan.warmup, plan.final_rate);
       optimiser.step(net.params(), gradient, decayed, rate, config.weight_decay);
       batch_loss.update(rate);
+      if (hooks.batch_done) hooks.batch_done();
     }
     result.loss.push_back(loss / static_cast<double>(n * n_out));
     if (!data.validation.empty()) {
@@ -154,6 +194,7 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
         result.params.assign(net.params().begin(), net.params().end());
       }
     }
+    if (hooks.keep) hooks.keep(state);
     if (!epoch_done(result.loss.back())) break;
     if (!data.validation.empty() && epoch - result.best_epoch >= config.patience) break;
   }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "starglow/checkpoint.hpp"
 #include "starglow/features.hpp"
 #include "starglow/network.hpp"
 #include "starglow/train.hpp"
@@ -28,6 +29,9 @@ class BatchLoss {
                             MatrixView<float> dy) = 0;
   /// One step of parameters that the loss has itself, after the gradients of a batch.
   virtual void update(double /*rate*/) {}
+  /// Parameters of its own, to and from a checkpoint.
+  virtual void keep(NetworkState& /*into*/) {}
+  virtual void restore(const NetworkState& /*from*/) {}
 };
 
 /// batch_loss() with the targets of the data.
@@ -55,6 +59,14 @@ struct FitResult {
   std::int64_t best_epoch = 0;
 };
 
+/// How a fit is watched, taken up and left.
+struct FitHooks {
+  const NetworkState* from = nullptr;  ///< goes on from here
+  /// After each epoch but before `epoch_done`; the state is made only when it is called.
+  std::function<void(const std::function<NetworkState()>& state)> keep = {};
+  std::function<void()> batch_done = {};  ///< what it throws stops the training
+};
+
 /// Loss and its gradient of one batch: mean over rows and outputs of weight * rho(y - target), rho a square or Huber's.
 /// dy (rows, n_out) is written; returns the sum (not the mean) of the losses.
 double batch_loss(MatrixView<const float> y, MatrixView<const float> target, MatrixView<const float> weight,
@@ -65,6 +77,6 @@ double batch_loss(MatrixView<const float> y, MatrixView<const float> target, Mat
 /// epoch; false from it stops the training at once.
 FitResult fit_network(const FitData& data, const NetworkShape& shape, const TrainConfig& config, std::int64_t network,
                       BatchLoss& loss, const FitPlan& plan, std::vector<float> start,
-                      const std::function<bool(double)>& epoch_done);
+                      const std::function<bool(double)>& epoch_done, const FitHooks& hooks = {});
 
 }  // namespace starglow

@@ -19,6 +19,11 @@ class AdamW {
   void step(std::span<float> params, std::span<const float> gradient, std::span<const std::uint8_t> decayed,
             double rate, double weight_decay);
 
+  /// For checkpoints: the moments and the number of steps.
+  std::span<float> m() noexcept { return m_; }
+  std::span<float> v() noexcept { return v_; }
+  std::int64_t& steps() noexcept { return steps_; }
+
  private:
   Options options_;
   std::vector<float> m_, v_;

@@ -35,10 +35,19 @@ void Tally::epoch(std::string_view stage, double loss) {
   if (progress_) progress_({stage, networks_done_, networks_, epochs_done_, epochs_, loss});
 }
 
+void Tally::skip(double epochs) noexcept {
+  const std::lock_guard lock(mutex_);
+  epochs_done_ += epochs;
+}
+
 void Tally::network() noexcept {
   const std::lock_guard lock(mutex_);
   ++networks_done_;
 }
+
+namespace {
+struct Stopped {};
+}  // namespace
 
 void fit_stages(std::span<Stage> stages, const TrainConfig& config, WorkerPool& pool, Tally& tally) {
   struct Task {
@@ -52,21 +61,67 @@ void fit_stages(std::span<Stage> stages, const TrainConfig& config, WorkerPool& 
     for (std::size_t k = 0; k < stage.n_nets(); ++k) tasks.push_back({&stage, k});
   }
   std::atomic<bool> stop{false};
+  const std::string name = tally.log.next_stage();
+  // Whatever a thread throws stops the others at their next step.
+  const auto stopping = [&](auto&& call) {
+    try {
+      call();
+    } catch (...) {
+      stop = true;
+      throw;
+    }
+  };
   pool.for_shards(tasks.size(), [&](std::size_t t) {
     auto& [stage, k] = tasks[t];
     if (stop) return;
-    stage->results[k] =
-        fit_network(stage->set(k).data, stage->shape, config, stage->first_network + static_cast<std::int64_t>(k),
-                    *stage->losses[k], stage->plan, stage->starts[k], [&](double loss) {
-                      if (stop) return false;
-                      try {
-                        tally.epoch(stage->name, loss);
-                      } catch (...) {
-                        stop = true;
-                        throw;
-                      }
-                      return true;
-                    });
+    const std::string network = name + std::to_string(t);
+    FitHooks hooks;
+    NetworkState before;  // a copy: `keep` replaces the log's
+    if (const NetworkState* found = tally.log.find(network); found != nullptr) {
+      before = *found;
+      hooks.from = &before;
+      tally.skip(static_cast<double>(before.epochs));
+    }
+    if (before.finished) {
+      stage->losses[k]->restore(before);
+      stage->results[k] = {before.params, before.loss, before.validation, before.best_epoch};
+      tally.network();
+      return;
+    }
+    bool ended = true;
+    NetworkState last = before;  // no epoch may be left
+    if (tally.log.active()) {
+      hooks.keep = [&](const std::function<NetworkState()>& state) {
+        last = state();
+        stopping([&] { tally.log.keep(network, last); });
+      };
+      hooks.batch_done = [&] {
+        stopping([&] { tally.log.poll(); });
+        if (stop) throw Stopped{};
+      };
+    }
+    try {
+      stage->results[k] = fit_network(
+          stage->set(k).data, stage->shape, config, stage->first_network + static_cast<std::int64_t>(k),
+          *stage->losses[k], stage->plan, stage->starts[k],
+          [&](double loss) {
+            if (!stop) stopping([&] { tally.epoch(stage->name, loss); });
+            ended = !stop;
+            return ended;
+          },
+          hooks);
+    } catch (const Stopped&) {
+      return;  // the thread that was stopped first throws what stopped it
+    }
+    if (ended && tally.log.active()) {
+      last.finished = true;
+      last.params = stage->results[k].params;
+      last.best_epoch = stage->results[k].best_epoch;
+      last.best.clear();
+      last.m.clear();
+      last.v.clear();
+      stopping([&] { tally.log.keep(network, std::move(last)); });
+    }
     tally.network();
   });
 }

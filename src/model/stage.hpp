@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/fit_network.hpp"
+#include "model/training_log.hpp"
 #include "model/training_set.hpp"
 #include "starglow/model.hpp"
 #include "starglow/train.hpp"
@@ -31,13 +32,16 @@ struct Stage {
 Stage make_point_stage(const std::string& name, const Galaxies& galaxies, std::span<const std::size_t> rows,
                        const FeatureRecipe& recipe, const TrainConfig& config);
 
-/// Counts the epochs of a whole training for its progress callback.
+/// Counts the epochs of a whole training for its progress callback, and keeps its state.
 class Tally {
  public:
-  Tally(std::int64_t networks, double epochs, const std::function<void(const TrainProgress&)>& progress)
-      : networks_(networks), epochs_(epochs), progress_(progress) {}
+  Tally(std::int64_t networks, double epochs, const std::function<void(const TrainProgress&)>& progress,
+        TrainingCheckpoint* checkpoint = nullptr)
+      : log(checkpoint), networks_(networks), epochs_(epochs), progress_(progress) {}
   void epoch(std::string_view stage, double loss);  ///< from any thread; throws what the callback throws
+  void skip(double epochs) noexcept;                ///< that were done before an interruption
   void network() noexcept;
+  TrainingLog log;
 
  private:
   std::mutex mutex_;

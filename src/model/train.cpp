@@ -5,11 +5,14 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/dispatch.hpp"
 #include "model/label_gates.hpp"
 #include "model/neighbours.hpp"
 #include "model/stage.hpp"
 #include "model/train_joint.hpp"
 #include "starglow/error.hpp"
+#include "starglow/sha256.hpp"
+#include "starglow/version.hpp"
 
 namespace starglow {
 namespace {
@@ -29,10 +32,49 @@ std::size_t labelled_lines(const Galaxies& g) {
   return n;
 }
 
+// What the weights depend on.
+std::map<std::string, std::string> identity_of(const Galaxies& g, std::span<const std::size_t> rows,
+                                               const TrainConfig& config) {
+  std::map<std::string, std::string> identity;
+  Sha256 sum;
+  const Galaxies used = select_rows(g, rows);
+  const auto add = [&](const auto& values) {
+    sum.add(std::to_string(values.size()));
+    sum.add(std::span(reinterpret_cast<const unsigned char*>(values.data()), values.size() * sizeof(*values.data())));
+  };
+  add(used.targetid);
+  add(used.z);
+  add(used.band_flux.flat());
+  add(used.band_flux_ivar.flat());
+  add(used.ew.flat());
+  add(used.ew_ivar.flat());
+  identity["table"] = std::to_string(rows.size()) + " usable rows, SHA-256 " + sum.hex();
+  for (const auto& field : train_config_fields()) identity[std::string(field.key)] = field.get(config);
+  identity["version"] = std::string(version()) + " (" + std::string(revision()) + ")";
+  identity["instruction set"] = std::string(kernels::active_isa());
+  return identity;
+}
+
+void take_up(const Galaxies& g, std::span<const std::size_t> rows, const TrainConfig& config,
+             TrainingCheckpoint& checkpoint) {
+  auto now = identity_of(g, rows, config);
+  TrainingState& state = checkpoint.state;
+  if (!state.identity.empty()) {
+    const auto differ = differences(state.identity, now);
+    if (!differ.empty()) {
+      std::string list;
+      for (const auto& one : differ) list += "\n  " + one;
+      throw Error(ErrorKind::model, "the checkpoint is of another training:" + list,
+                  {"", "", "Give back what was changed, or begin anew."});
+    }
+  }
+  state.identity = std::move(now);
+}
+
 // The networks of a model; returns the number of labels.
 std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows, const TrainConfig& config,
                            WorkerPool& pool, const std::function<void(const TrainProgress&)>& progress,
-                           Model::Parts& parts) {
+                           TrainingCheckpoint* checkpoint, Model::Parts& parts) {
   auto& m = parts.metadata;
   // The networks for galaxies that have everything, and the sibling for those that lack something.
   std::vector<std::pair<std::string, TrainConfig>> banks{{"full", config}};
@@ -51,7 +93,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
     networks += members(c) * rounds * (c.joint ? 2 : 1);
     epochs += members(c) * rounds * (c.epochs + (c.joint ? c.joint_epochs : 0));
   }
-  Tally tally(networks, static_cast<double>(epochs), progress);
+  Tally tally(networks, static_cast<double>(epochs), progress, checkpoint);
   std::size_t labels = 0;
   std::vector<Matrix<double>> teachers;  // points of the full networks: trained on all rows, on those of each part
   for (const auto& [name, c] : banks) {
@@ -88,7 +130,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
 }  // namespace
 
 Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
-            const std::function<void(const TrainProgress&)>& progress) {
+            const std::function<void(const TrainProgress&)>& progress, TrainingCheckpoint* checkpoint) {
   const bool baseline = config.method != "network";
   if (baseline && config.joint)
     throw Error(ErrorKind::usage, "a baseline gives points",
@@ -116,7 +158,8 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
     if (!tried.empty()) m["tried"] = tried;
     for (const float t : parts.neighbours->t.flat()) labels += std::isnan(t) ? 0U : 1U;
   } else {
-    labels = train_networks(g, rows, config, pool, progress, parts);
+    if (checkpoint != nullptr) take_up(g, rows, config, *checkpoint);
+    labels = train_networks(g, rows, config, pool, progress, checkpoint, parts);
   }
   double z_min = std::numeric_limits<double>::infinity(), z_max = 0;
   for (const auto row : rows) {

@@ -224,7 +224,18 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
     judged.insert(judged.end(), outside.begin(), outside.end());
     std::move(own.begin(), own.end(), std::back_inserter(distributions));
   }
-  calibrate(g, judged, distributions, head);
+  const std::string stage = tally.log.next_stage();
+  pool.for_shards(k_n, [&](std::size_t j) {
+    const std::string step = stage + "line" + std::to_string(j);
+    auto known = tally.log.step(step);
+    if (known.size() != 2) {
+      const auto found = calibrate_line(g, judged, distributions, j, [&] { tally.log.poll(); });
+      known = {found.shift, found.slope};
+      tally.log.keep_step(step, known);
+    }
+    head.shift[j] = known[0];
+    head.slope[j] = known[1];
+  });
 }
 
 }  // namespace starglow

@@ -25,7 +25,7 @@ PUBLIC = {
     "spectra": "filter paint paint_spectra photometry pixel_grid side_bands spectrum"
                " bands continuum_fit extinction line_fit measure merge templates",
     "stars": "dsps_cosmology dust sfh ssp star_bands star_photometry star_population stars",
-    "model": "domain features joint model neighbours noise noise_model population train",
+    "model": "checkpoint domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure map map_panels metrics report",
     "files": "import_k24 star_lines page provenance spectra_file"
                " table starglow spectra_reader",

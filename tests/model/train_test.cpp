@@ -124,6 +124,89 @@ TEST(Train, AnExceptionInProgressStopsIt) {
       std::runtime_error);
 }
 
+// Stops the training at every few epochs and goes on from the state that was kept.
+std::string hash_of_interrupted(const Galaxies& g, const TrainConfig& c, unsigned threads, int epochs_a_go,
+                                int& interruptions) {
+  TrainingCheckpoint checkpoint;
+  for (interruptions = 0; interruptions < 200; ++interruptions) {
+    WorkerPool pool(threads);
+    int epochs = 0;
+    try {
+      return train(
+                 g, c, pool,
+                 [&](const TrainProgress& p) {
+                   EXPECT_LE(p.epochs_done, p.epochs);
+                   if (++epochs == epochs_a_go) throw std::runtime_error("stop");
+                 },
+                 &checkpoint)
+          .hash();
+    } catch (const std::runtime_error& e) {
+      EXPECT_STREQ(e.what(), "stop");
+    }
+  }
+  return "never done";
+}
+
+TEST(Train, AnInterruptedTrainingEndsWithTheSameBits) {
+  TrainConfig point = small();
+  point.epochs = point.sibling_epochs = 6;
+  point.gradient_clip = 0.5;
+  TrainConfig stopped_early = train_preset("k24");
+  stopped_early.hidden = {8};
+  stopped_early.epochs = 12;
+  stopped_early.patience = 1;
+  stopped_early.sibling = false;
+  TrainConfig joint = train_preset("joint");
+  joint.hidden = {8};
+  joint.members = joint.sibling_members = 2;
+  joint.epochs = joint.sibling_epochs = 3;
+  joint.joint_epochs = joint.sibling_joint_epochs = 3;
+  joint.calibration_folds = 2;
+  const Galaxies g = test::example_galaxies(120);
+  for (const TrainConfig& c : {point, stopped_early, joint}) {
+    WorkerPool pool(2);
+    const std::string whole = train(g, c, pool).hash();
+    for (const unsigned threads : {1U, 2U}) {
+      int interruptions = 0;
+      EXPECT_EQ(hash_of_interrupted(g, c, threads, 7, interruptions), whole) << c.preset;
+      EXPECT_GT(interruptions, 2);
+    }
+  }
+}
+
+TEST(Train, AStateOfAnotherTrainingIsRefusedWithWhatDiffers) {
+  Galaxies g = test::example_galaxies(100);
+  TrainConfig c = small();
+  c.epochs = c.sibling_epochs = 2;
+  WorkerPool pool(1);
+  TrainingCheckpoint checkpoint;
+  (void)train(g, c, pool, {}, &checkpoint);
+  const TrainingState state = checkpoint.state;
+  EXPECT_EQ(state.networks.size(), 4U);
+  const auto refused = [&](const Galaxies& table, const TrainConfig& config, const std::string& says) {
+    checkpoint.state = state;
+    try {
+      (void)train(table, config, pool, {}, &checkpoint);
+      FAIL() << says;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::model);
+      EXPECT_NE(std::string(e.what()).find(says), std::string::npos) << e.what();
+    }
+  };
+  TrainConfig other = c;
+  other.seed = 9;
+  refused(g, other, "seed: 1 in the checkpoint, 9 here");
+  other = c;
+  other.epochs = 3;
+  refused(g, other, "epochs: 2 in the checkpoint, 3 here");
+  g.ew(50, 3) += 0.01F;
+  refused(g, c, "table: ");
+  g.ew(50, 3) -= 0.01F;
+  checkpoint.state = state;
+  checkpoint.state.identity["version"] = "0.0.1";
+  EXPECT_THROW((void)train(g, c, pool, {}, &checkpoint), Error);
+}
+
 TEST(TrainConfig, FieldsReadBackAndRefuseNonsense) {
   TrainConfig c;
   for (const auto& field : train_config_fields()) {
