@@ -389,9 +389,27 @@ void exp_all(const T* x, T* out, Size n) {
   for (Size k = i; k < n; ++k) out[k] = rest[k - i];
 }
 
+// Twelve chains: more than the latency of a multiply-add times the units that do them, fewer than there are registers.
+template <class T>
+Size multiply_adds(Size rounds, T* sink) {
+  constexpr int chains = 12;
+  const Vec<T> factor = splat<T>(T(0.999)), term = load<T>(sink);
+  Vec<T> sum[chains];
+#pragma GCC unroll 12
+  for (int c = 0; c < chains; ++c) sum[c] = term + splat<T>(T(c));
+  for (Size r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+    for (int c = 0; c < chains; ++c) sum[c] = sum[c] * factor + term;
+  }
+#pragma GCC unroll 12
+  for (int c = 1; c < chains; ++c) sum[0] += sum[c];
+  store<T>(sink, sum[0]);
+  return rounds * static_cast<Size>(chains * k_lanes<T>);
+}
+
 template <class T>
 constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>, vjp<T>,
-                       forward_keep<T>, backward<T>,     exp_all<T>, product<T>};
+                       forward_keep<T>, backward<T>,     exp_all<T>, product<T>,  multiply_adds<T>};
 
 }  // namespace
 

@@ -46,6 +46,10 @@ struct Ops {
   /// lanes. Or, with row_start, c = row_start[i] + a b. Each row's sum is the same whatever the other rows are.
   void (*product)(Size m, Size n, Size depth, const T* a, Size a_row, Size a_col, const T* b, Size ldb, T* c, Size ldc,
                   const T* row_start);
+
+  /// The peak of this processor in multiply-adds, for benchmarks: `rounds` passes over independent registers; returns
+  /// how many multiply-adds of numbers it did. sink (lanes) is read and written.
+  Size (*multiply_adds)(Size rounds, T* sink);
 };
 
 inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;

@@ -15,12 +15,18 @@ void AdamW::step(std::span<float> params, std::span<const float> gradient, std::
   const auto v_scale = static_cast<float>(1.0 / (1.0 - std::pow(static_cast<double>(options_.beta2), t)));
   const auto shrink = static_cast<float>(rate * weight_decay);
   const float b1 = options_.beta1, b2 = options_.beta2, eps = options_.epsilon;
+  // Plain pointers that do not overlap: the compiler then works on whole registers.
+  float* __restrict p = params.data();
+  float* __restrict m = m_.data();
+  float* __restrict v = v_.data();
+  const float* __restrict from = gradient.data();
+  const std::uint8_t* __restrict shrinks = decayed.data();
   for (std::size_t k = 0; k < params.size(); ++k) {
-    const float g = gradient[k];
-    m_[k] = b1 * m_[k] + (1.0F - b1) * g;
-    v_[k] = b2 * v_[k] + (1.0F - b2) * g * g;
-    const float decay = decayed[k] != 0 ? shrink * params[k] : 0.0F;
-    params[k] -= scale * m_[k] / (std::sqrt(v_[k] * v_scale) + eps) + decay;
+    const float g = from[k];
+    m[k] = b1 * m[k] + (1.0F - b1) * g;
+    v[k] = b2 * v[k] + (1.0F - b2) * g * g;
+    const float decay = shrinks[k] != 0 ? shrink * p[k] : 0.0F;
+    p[k] -= scale * m[k] / (std::sqrt(v[k] * v_scale) + eps) + decay;
   }
 }
 
