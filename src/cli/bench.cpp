@@ -11,7 +11,9 @@
 #include "kernels/dispatch.hpp"
 #include "starglow/error.hpp"
 #include "starglow/model.hpp"
+#include "starglow/paint.hpp"
 #include "starglow/population.hpp"
+#include "starglow/spectrum.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -23,11 +25,27 @@ void declare(OptionSet& set) {
   set.add({"json", OptionType::flag, "one JSON object a line: name, value, unit, threads, isa, batch", "false"});
   set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
   set.add({"only", OptionType::text,
-           "these paths only: predict, sample, jacobian, train, llr, knn, mock, sed, bands, star-jacobian", "",
+           "these paths only: predict, sample, jacobian, train, llr, knn, mock, sed, bands, star-jacobian, paint", "",
            "NAMES"});
   set.add({"n", OptionType::integer, "galaxies a call", "20000", "N", 'n'});
   set.add({"draws", OptionType::integer, "draws a galaxy of sample", "64", "K"});
   set.add({"seconds", OptionType::number, "time spent on each path", "1", "S"});
+}
+
+constexpr std::size_t k_paint_batch = 256;
+
+PixelGrid desi_grid() {
+  std::vector<double> wave(k_n_desi_pixels);
+  for (std::size_t i = 0; i < wave.size(); ++i) wave[i] = desi_wave(i);
+  return PixelGrid::from_centres(wave);
+}
+LineLight painted_light(std::size_t i) {
+  LineLight light;
+  light.z = 0.06 + 0.3 * static_cast<double>(i) / static_cast<double>(k_paint_batch);
+  light.strength.fill(20);
+  light.continuum.fill(1);
+  light.sigma_v.fill(100);
+  return light;
 }
 
 struct Path {
@@ -124,6 +142,15 @@ int run(const Settings& settings, Console& console) {
   paths.push_back({"sed", "galaxies/s", stars.n_seds(), [&] { return stars.seds(); }});
   paths.push_back({"bands", "galaxies/s", n, [&] { return stars.bands(); }});
   paths.push_back({"star-jacobian", "galaxies/s", stars.n_seds(), [&] { return stars.jacobians(); }});
+
+  // Ten lines on the grid of DESI, one spectrum after the other, by the library's function.
+  const PixelGrid grid = desi_grid();
+  Matrix<double> painted(k_paint_batch, grid.size());
+  paths.push_back({"paint", "spectra/s", k_paint_batch, [&] {
+                     pool.for_shards(k_paint_batch,
+                                     [&](std::size_t i) { paint(grid, painted_light(i), painted.row(i)); });
+                     return static_cast<double>(k_paint_batch);
+                   }});
 
   for (const auto& name : only)
     if (std::none_of(paths.begin(), paths.end(), [&](const Path& p) { return p.name == name; })) {
