@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <filesystem>
 #include <optional>
 
 #include "cli/output.hpp"
@@ -12,6 +12,7 @@
 #include "starglow/flags.hpp"
 #include "starglow/model.hpp"
 #include "starglow/spectra_file.hpp"
+#include "starglow/spectrum_figure.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -109,6 +110,8 @@ class Job {
     options.noise = noise;
     add_spectrum_noise(s, pool, options);
     write(out, first * k_draws, s, fluxes, bands, options.draw, total, continuum);
+    for (const std::size_t row : wanted.figure_rows)
+      if (row >= first && row < first + count) show(row, galaxies, row - first, s, k_draws * (row - first), bands);
   }
 
   void count(const Spectra& s) {
@@ -239,6 +242,30 @@ class Job {
     return out;
   }
 
+  /// The data, where the input has them beside its continuum, with the first painted spectrum of the row.
+  void show(std::size_t row, const Spectra& data, std::size_t i, const Spectra& s, std::size_t r,
+            const Matrix<double>& bands) const {
+    if (!std::isfinite(s.z[r])) return;
+    SpectrumPlot plot{.data = s.view(r), .continuum = s.continuum.row(r), .lines = s.lines.row(r)};
+    plot.data.flux =
+        data.continuum.empty() || data.flux.empty() ? std::span<const double>{} : std::span(data.flux.row(i));
+    plot.data.ivar = data.ivar.empty() ? std::span<const double>{} : std::span(data.ivar.row(i));
+    plot.band_flux = bands.row(r);
+    plot.name = wanted.figure_rows.size() == 1 ? "spectrum" : "spectrum_" + std::to_string(row);
+    plot.caption = fmt::format("Row {} of {}. Lines: {}. Bands: means of the starlight.", row,
+                               std::filesystem::path(settings.positionals()[0]).filename().string(),
+                               !wanted.from_model  ? "as given"
+                               : wanted.draws == 0 ? "medians of the model"
+                                                   : "the first joint draw of the model");
+    const std::filesystem::path folder = settings.text("figures");
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    Provenance provenance = provenance_of(settings);
+    if (model) provenance.model_hash = model->hash();
+    write_text((folder / (plot.name + ".json")).string(), figure_json(spectrum_figure(plot), provenance.entries()),
+               settings.flag("overwrite"));
+  }
+
   void photometry(Spectra& s, Matrix<double>& fluxes, Matrix<double>& total, Matrix<double>& continuum) {
     MagnitudeOptions options = wanted.magnitudes;
     options.lines = wanted.options.lines;
@@ -312,6 +339,10 @@ int run(const Settings& settings, Console& console) {
                              4e-6 * planes * static_cast<double>(layout.rows) * static_cast<double>(layout.pixels)));
     return 0;
   }
+  for (const std::size_t row : job.wanted.figure_rows)
+    if (row >= job.in.rows())
+      throw Error(ErrorKind::usage, "--figure-rows names no row",
+                  {std::to_string(row), "below " + std::to_string(job.in.rows()), ""});
   SpectraFileWriter out(output, layout, job.in.table().conventions(), settings.flag("overwrite"));
   const std::size_t galaxies = std::max<std::size_t>(job.wanted.chunk / job.repeats(), 1);
   {

@@ -131,6 +131,9 @@ void declare_paint(OptionSet& set) {
            "add: lines on top of the continuum; keep:FILTER: the continuum's magnitude there already holds them, and "
            "everything is scaled to keep it",
            "add", "WHICH"});
+  set.add({"figures", OptionType::text, "folder for the numbers of figures of single spectra (docs/figures.md)", "",
+           "DIR"});
+  set.add({"figure_rows", OptionType::text, "rows of the input that --figures shows, with commas", "0", "ROWS"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"chunk", OptionType::integer, "painted spectra in memory at a time", "64", "ROWS"});
 }
@@ -175,6 +178,11 @@ PaintSettings paint_settings(const Settings& settings) {
   out.options.noise_level = checked("noise-level", settings.text("noise_level"), 0, 1e6);
   out.options.seed = settings.seed();
   parse_filters(settings, out);
+  if (settings.is_set("figures"))
+    for (const auto& row : settings.list("figure_rows")) {
+      const double value = checked("figure-rows", row, 0, 1e15);
+      out.figure_rows.push_back(static_cast<std::size_t>(value));
+    }
   return out;
 }
 

@@ -26,7 +26,7 @@ PUBLIC = {
                " bands continuum_fit extinction line_fit measure merge templates",
     "stars": "dsps_cosmology dust sfh ssp star_bands star_photometry star_population stars",
     "model": "checkpoint domain features joint model neighbours noise noise_model population train",
-    "judge": "calibration evaluate figure map map_panels metrics report",
+    "judge": "calibration evaluate figure map map_panels metrics report spectrum_figure",
     "files": "import_k24 star_lines page provenance spectra_file"
                " table starglow spectra_reader",
 }

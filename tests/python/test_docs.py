@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from conftest import ROOT
+from test_paint import write_continua
 from test_prep import write_example
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/*.md")])
@@ -19,9 +20,11 @@ def blocks(path, language):
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p, "sh")], ids=lambda p: p.name)
 def test_marked_commands_run(path, binary, mock, tmp_path):
-    """`measured.fits` is a table with measured lines, `coadd.fits` and `redrock.fits` are spectra of DESI's layout; each document's commands run in order in one empty folder."""
+    """`measured.fits` is a table with measured lines, `coadd.fits` and `redrock.fits` are spectra of DESI's layout, `continua.fits` spectra of starlight; each
+    document's commands run in order in one empty folder."""
     shutil.copy(mock, tmp_path / "measured.fits")
     write_example(tmp_path)
+    write_continua(tmp_path / "continua.fits")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STARGLOW_")}
     environment["PATH"] = f"{binary.parent}:{environment['PATH']}"
     script = "set -e\n" + "\n".join(blocks(path, "sh"))

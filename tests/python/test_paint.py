@@ -226,6 +226,24 @@ def test_coarse_and_logarithmic_grids(starglow, tmp_path):
             assert np.allclose(got, out["GALAXIES"].data["HALPHA_FLUX"], rtol=1e-6)
 
 
+def test_figure_shows_data_beside_the_painted_spectrum(starglow, tmp_path):
+    import json
+    flux, z = write_continua(tmp_path / "c.fits")
+    with fits.open(tmp_path / "c.fits") as f:
+        data = fits.ImageHDU((flux + 0.2).astype("f4"), name="FLUX")
+        fits.HDUList([*f, data]).writeto(tmp_path / "d.fits", checksum=True)
+    ok(starglow("paint", tmp_path / "d.fits", "-o", tmp_path / "s.fits", "--figures", tmp_path / "fig", "--figure-rows", "1,3"))
+    assert sorted(p.name for p in (tmp_path / "fig").iterdir()) == ["spectrum_1.json", "spectrum_3.json"]
+    figure = json.loads((tmp_path / "fig/spectrum_1.json").read_text())
+    assert figure["schema"] == "starglow-figure-1" and figure["kind"] == "spectrum" and len(figure["panels"]) == 6
+    series = {s["label"]: s for s in figure["panels"][4]["series"]}
+    x = np.array(series["observed"]["x"])
+    assert np.allclose(series["observed"]["y"], np.interp(x, WAVE, flux[1]) + 0.2, rtol=1e-6)
+    assert np.allclose(np.array(series["noise, 1 sigma"]["y_high"]) - series["observed"]["y"], 0.2)
+    assert np.allclose(series["starlight and painted lines"]["y"], fits.getdata(tmp_path / "s.fits", "FLUX")[1][np.isin(WAVE, x)], rtol=1e-6)
+    assert starglow("paint", tmp_path / "d.fits", "-o", tmp_path / "t.fits", "--figures", tmp_path / "g", "--figure-rows", "9").returncode == 2
+
+
 def test_output_is_good_fits(starglow, continua, tmp_path):
     ok(starglow("paint", continua[0], "-o", tmp_path / "s.fits", "--noise", "ivar"))
     if shutil.which("fitsverify"):
