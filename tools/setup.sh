@@ -78,3 +78,24 @@ page_tools() {
     cp web/package-lock.json web/node_modules/.lock
   fi
 }
+
+# real_galaxy FOLDER: the DESI coadd and redrock file that the package fastspecfit carries as test data, through the package
+# installer. Fails, saying why, where they cannot be had.
+real_galaxy() {
+  local folder=$1 package=fastspecfit==3.6.1 name=4-80613-thru20210324
+  [ -f "$folder/coadd-$name.fits" ] && [ -f "$folder/redrock-$name.fits" ] && return 0
+  mkdir -p "$folder"
+  [ -x "$folder/venv/bin/pip" ] || python3 -m venv "$folder/venv" || return 1
+  if ! timeout 120 "$folder/venv/bin/pip" download -q --no-deps --disable-pip-version-check -d "$folder" "$package" 2>"$folder/pip.log"; then
+    tail -n 1 "$folder/pip.log"
+    return 1
+  fi
+  python3 - "$folder" <<'PYTHON' || return 1
+import pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1])
+with zipfile.ZipFile(next(folder.glob("fastspecfit-*.whl"))) as wheel:
+    for kind in ("coadd", "redrock"):
+        name = f"{kind}-4-80613-thru20210324.fits"
+        (folder / name).write_bytes(wheel.read(f"fastspecfit/test/data/{name}"))
+PYTHON
+}

@@ -251,3 +251,34 @@ def test_output_is_good_fits(starglow, continua, tmp_path):
         assert run.returncode == 0, run.stdout
     assert "PROVENANCE" in [h.name for h in fits.open(tmp_path / "s.fits", checksum=True)]
     assert starglow("inspect", tmp_path / "s.fits").returncode == 0
+
+
+def test_summary_sets_one_galaxy_beside_its_measurement(starglow, mock, tmp_path):
+    ok(starglow("predict", mock, "-o", tmp_path / "l.fits"))
+    run = ok(starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row", "3"))
+    p, m = Table.read(tmp_path / "l.fits", hdu=1), Table.read(mock, hdu=1)
+    words = next(line for line in run.stdout.splitlines() if "HALPHA" in line).split()
+    want = [p["HALPHA_EW"][3], p["HALPHA_EW_P16"][3], p["HALPHA_EW_P84"][3], m["HALPHA_EW"][3], m["HALPHA_EW_IVAR"][3] ** -0.5]
+    assert np.allclose([float(w) for w in words[1:] if w != "to"], want, atol=0.006)
+    assert f"TARGETID {p['TARGETID'][3]}" in run.stdout and "flags of the prediction" in run.stdout
+    assert starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row", "1000").returncode == 2
+
+
+def test_a_real_coadd_to_ews_and_back(starglow, shared, tmp_path):
+    files = [shared / "desi_files" / f"{kind}-4-80613-thru20210324.fits" for kind in ("coadd", "redrock")]
+    if not all(f.exists() for f in files):
+        pytest.skip("no shared data here")
+    ok(starglow("prep", *files, "-o", tmp_path / "t.fits", "--spectra", tmp_path / "s.fits"))
+    ok(starglow("paint", tmp_path / "s.fits", "-o", tmp_path / "p.fits", "--from", "ew", "--table", tmp_path / "t.fits",
+                "--resolution", "3500", "--figures", tmp_path / "f"))
+    measured = Table.read(tmp_path / "t.fits", hdu=1)[0]
+    with fits.open(tmp_path / "p.fits") as painted:
+        row = painted["GALAXIES"].data[0]
+        assert row["TARGETID"] == measured["TARGETID"] == 39633345008634465
+        for line in ("HBETA", "OIII_5007", "HALPHA"):
+            assert np.isclose(row[line + "_EW"], measured[line + "_EW"], rtol=1e-5)
+            # The light on the pixels, in units of the data, is what prep found there: to its errors and 3 %, as prep lets
+            # the data correct the continuum in the side bands.
+            error = measured[line + "_FLUX_IVAR"] ** -0.5
+            assert abs(row[line + "_FLUX"] - measured[line + "_FLUX"]) < 3 * error + 0.03 * measured[line + "_FLUX"]
+    assert (tmp_path / "f/spectrum.json").exists()
