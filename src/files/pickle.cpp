@@ -224,6 +224,11 @@ class Machine {
   void memo_get(std::uint32_t index) {
     if (index >= memo_.size()) refuse("uses memo " + std::to_string(index) + ", which is not there");
     if (++made_ > k_max_values) refuse("holds too many values");
+    // Of what can still be changed a second hold could close a circle, which reference counts never free.
+    const auto& data = memo_[index]->data;
+    if (std::holds_alternative<PickleList>(data) || std::holds_alternative<PickleDict>(data) ||
+        std::holds_alternative<PickleArray>(data) || std::holds_alternative<PickleScaler>(data))
+      refuse("uses a list, dictionary, array or scaler twice");
     stack_.push_back(memo_[index]);
   }
 

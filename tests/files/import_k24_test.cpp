@@ -74,6 +74,9 @@ TEST(ImportK24, ForeignContentIsNamedAndRefused) {
   PickleWriter huge;
   huge.op('(').op('B').raw("\xff\xff\xff\x7f").op('.');
   EXPECT_NE(reason(hostile(huge)).find("cut short"), std::string::npos);
+  PickleWriter circle;  // a list that holds itself would never be freed
+  circle.op(']').put().get(0).op('a').op('.');
+  EXPECT_NE(reason(hostile(circle)).find("twice"), std::string::npos) << reason(hostile(circle));
   PickleWriter nest;
   for (int i = 0; i < 100000; ++i) nest.op(']');
   nest.op('.');
