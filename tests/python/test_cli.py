@@ -34,7 +34,7 @@ USAGE = [
     (["predict", "t.fits", "-o", "x", "--chunk", "0"], "1 to 16777216"), (["predict", "t.fits", "-o", "x", "--isa", "x86-64-v9"], "one of"),
     (["train", "t.fits", "-o", "x", "epochs=-1"], "'-1'"), (["train", "t.fits", "-o", "x", "activation=tanh"], "polyswish"),
     (["train", "t.fits", "-o", "x", "--preset", "best"], "one of joint, point, k24"), (["train", "t.fits", "-o", "x", "learning_rate=nan"], "0 to 1"),
-    (["mock", "-n", "0", "-o", "x"], "1 to"), (["mock", "--population", "stars", "-o", "x"], "one of bands"),
+    (["mock", "-n", "0", "-o", "x"], "1 to"), (["mock", "--population", "planets", "-o", "x"], "one of bands"),
     (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "exclude each other"), (["evaluate", "t.fits", "--cv", "--folds", "1"], "2 to 1000"),
     (["evaluate", "t.fits", "--missing"], "--cv"), (["evaluate", "t.fits", "--draws", "3"], "16 to 4096"),
     (["evaluate", "t.fits", "--hide-blue", "13"], "0 to 12"), (["evaluate", "t.fits", "--control"], "cross-validated distribution"),
@@ -413,10 +413,10 @@ def test_bench_measures_what_it_is_asked(starglow, tmp_path):
     run = starglow("bench", "--json", "--n", 300, "--seconds", 0.01, "--threads", 1)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock"} == {line["name"] for line in lines}
+    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock", "sed", "bands", "star-jacobian", "paint"} == {line["name"] for line in lines}
     for line in lines:
         assert set(line) == {"name", "value", "unit", "threads", "isa", "batch"} and line["value"] > 0 and line["threads"] == 1
-        assert line["unit"] == ("samples/s" if line["name"] == "train" else "galaxies/s")
+        assert line["unit"] == {"train": "samples/s", "paint": "spectra/s"}.get(line["name"], "galaxies/s")
     only = starglow("bench", "--json", "--only", "jacobian,predict", "--n", 10, "--seconds", 0.01)
     assert [json.loads(line)["name"] for line in only.stdout.splitlines()] == ["predict", "jacobian"]
     run = starglow("bench", "--only", "predcit")
