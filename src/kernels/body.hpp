@@ -23,12 +23,12 @@ inline Activated<T> activate(Vec<T> x) {
   const Vec<T> zero{}, one = splat<T>(T(1));
   if constexpr (kind == 0) {  // SELU
     constexpr T scale = T(1.0507009873554805L), alpha = T(1.6732632423543772L);
-    const Vec<T> negative = splat<T>(T(scale * alpha)) * expm1_core<T>(x > zero ? zero : x);
-    const Vec<T> h = x > zero ? splat<T>(scale) * x : negative;
-    return {x != x ? x : h, x > zero ? splat<T>(scale) : negative + splat<T>(T(scale * alpha))};
+    const Vec<T> negative = splat<T>(T(scale * alpha)) * expm1_negative<T>(lesser<T>(x, zero));
+    const Vec<T> h = splat<T>(scale) * greater<T>(zero, x) + negative;  // NaN passes
+    return {h, x > zero ? splat<T>(scale) : negative + splat<T>(T(scale * alpha))};
   } else if constexpr (kind == 1) {  // polyswish
     const Vec<T> raw = x * splat<T>(T(0.125)) + splat<T>(T(0.5));
-    const Vec<T> t = raw < zero ? zero : (raw > one ? one : raw);
+    const Vec<T> t = greater<T>(zero, lesser<T>(one, raw));
     const Vec<T> tail = one - t;
     const Vec<T> s = t * t * t * ((splat<T>(T(6)) * t - splat<T>(T(15))) * t + splat<T>(T(10)));
     return {x * s, s + x * (splat<T>(T(3.75)) * (t * tail) * (t * tail))};  // S' = 30 t^2 (1-t)^2, dt/dx = 1/8

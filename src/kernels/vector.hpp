@@ -1,6 +1,10 @@
 #pragma once
 // Registers of numbers and the exponential, for the files that are compiled once per instruction set. The including
 // file defines STARGLOW_VECTOR_BYTES, the width of a register.
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/table.hpp"
 
 namespace starglow::kernels {
@@ -65,6 +69,31 @@ inline Vec<T> splat(T x) {
   return x - Vec<T>{};  // x - 0 keeps every bit of x, unlike 0 + x for -0
 }
 
+// a < b ? a : b and a > b ? a : b, that is, b where a comparison with NaN is. GCC makes two instructions of these for
+// 512 bits, where the machine has one; the unmasked intrinsics draw a false warning from it.
+template <class T>
+inline Vec<T> lesser(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_maskz_min_ps(0xFFFF, a, b);
+  else
+    return _mm512_maskz_min_pd(0xFF, a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+template <class T>
+inline Vec<T> greater(Vec<T> a, Vec<T> b) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_maskz_max_ps(0xFFFF, a, b);
+  else
+    return _mm512_maskz_max_pd(0xFF, a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
+
 // ---- exponential
 // -----------------------------------------------------------------------------------------------------
 
@@ -113,6 +142,24 @@ inline Vec<T> expm1_core(Vec<T> x) {
   const Reduced<T> e = reduce<T>(x);
   const Vec<T> two_n = power_of_two<T>(e.n);
   return two_n * e.q + (two_n - splat<T>(T(1)));
+}
+
+// e^x - 1 for x <= 0, in as few operations as SELU can do with; x below core_min, and NaN, count as core_min. n ln 2 is
+// taken off in one step: its rounding error, at most n 2^-25 (2^-54), is multiplied by 2^n with n <= 0.
+template <class T>
+inline Vec<T> expm1_negative(Vec<T> x) {
+  using C = Traits<T>;
+  const Vec<T> magic = splat<T>(C::magic), one = splat<T>(T(1));
+  x = greater<T>(x, splat<T>(C::core_min));
+  const Vec<T> shifted = x * splat<T>(C::log2e) + magic;
+  const Vec<T> r = x - (shifted - magic) * splat<T>(T(0.693147180559945309417L));
+  Vec<T> p = splat<T>(C::poly[C::n_poly - 1]);
+  for (int k = C::n_poly - 2; k >= 0; --k) p = p * r + splat<T>(C::poly[k]);
+  const Vec<T> q = p * (r * r) + r;
+  // The low bits of `shifted` are n, and its own exponent is shifted out: 2^n is n added to the exponent of 1.
+  const Vec<T> two_n = reinterpret_cast<Vec<T>>(reinterpret_cast<IntVec<T>>(one) +
+                                                (reinterpret_cast<IntVec<T>>(shifted) << C::mantissa));
+  return two_n * q + (two_n - one);
 }
 
 }  // namespace
