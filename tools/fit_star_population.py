@@ -1,13 +1,15 @@
 """Fit the default population of `starglow mock --population stars` to a table of real galaxies.
 
-    .venv/bin/python tools/fit_star_population.py GRID.h5 table.fits
+    .venv/bin/python tools/fit_star_population.py table.fits [--grid GRID.h5]
 
 Every galaxy gets the most probable parameters of a delayed exponential history with a burst (weak priors, 2 % errors);
 their means and covariances are printed as the distributions that docs/mock.md describes: each parameter normal about a
-linear function of those before it. GRID.h5 is a grid in the layout of DSPS (`starglow inspect` tells how to write the
-shipped one). Needs jax and dsps.
+linear function of those before it. The light is that of the embedded emulator (models/ssp.safetensors), as in the
+program, or of a grid in the layout of DSPS. What was chosen and not fitted stands in upper case below, and in
+docs/mock.md. Needs jax and dsps.
 """
 import argparse
+from pathlib import Path
 
 import h5py
 import jax
@@ -15,12 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 from astropy.table import Table
+from numpy.polynomial import chebyshev
+from safetensors.numpy import load_file
 
 jax.config.update("jax_enable_x64", True)
 from dsps.dust.att_curves import _frac_transmission_from_k_lambda, sbl18_k_lambda  # noqa: E402
 from dsps.sed import calc_ssp_weights_sfh_table_lognormal_mdf  # noqa: E402
 from dsps.sfh.diffburst import calc_bursty_age_weights  # noqa: E402
 
+EMULATOR = Path(__file__).resolve().parents[1] / "models/ssp.safetensors"
+N_METALLICITIES = 13  # as src/files/ssp_model.cpp tabulates the emulator
 T = np.linspace(0.1, 13.8, 100)
 NAMES = ("redshift", "lgmass", "lgtau", "lgfburst", "lgmet", "av")
 BURST_PEAK, BURST_MAX, SCATTER, START = 7.8, 8.8, 0.15, 1.0
@@ -28,15 +34,32 @@ PRIOR_MEAN = jnp.array([9.8, 0.35, -2.0, -1.85, 0.6])
 PRIOR_SD = jnp.array([2.0, 0.35, 0.7, 0.2, 0.4])
 LO = jnp.array([6.0, -0.5, -4.0, -2.38, 0.0])
 HI = jnp.array([13.0, 1.3, -1.0, -1.32, 3.0])
+BAND_ERROR = 0.009  # dex
+REDSHIFT_WIDENING = 1.5  # redshifts are nearly flat between their ends: a cut normal of their own sd would be too narrow
+PLAIN_SHARE = 0.5  # of the plain standard deviation in band_scatter, the rest is the robust one: between tails and core
+
+
+def emulated():
+    """lgmet, lg_age, wave, flux (metallicities, ages, wavelengths) of the embedded emulator."""
+    t = load_file(EMULATOR)
+    u = np.linspace(-1, 1, N_METALLICITIES)
+    lo, hi = t["ssp.lgmet_range"].astype(float)
+    polynomials = chebyshev.chebvander(u, t["ssp.coefficients"].shape[1] - 1)
+    scores = np.einsum("mp,cpa->mac", polynomials, t["ssp.coefficients"].astype(float))
+    return lo + 0.5 * (u + 1) * (hi - lo), t["ssp.lg_age_gyr"].astype(float), t["ssp.wave"].astype(float), 10 ** (t["ssp.mean"] + scores @ t["ssp.basis"])
+
+
+def tabulated(path):
+    with h5py.File(path) as f:
+        return tuple(f[k][:].astype(float) for k in ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "ssp_flux"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("grid")
     parser.add_argument("table")
+    parser.add_argument("--grid", help="HDF5 in the layout of DSPS; without it the embedded emulator")
     o = parser.parse_args()
-    with h5py.File(o.grid) as f:
-        lgmet, lg_age, wave, flux = (f[k][:].astype(float) for k in ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "ssp_flux"))
+    lgmet, lg_age, wave, flux = tabulated(o.grid) if o.grid else emulated()
     f_lambda = flux * 2.99792458e18 / wave**2
     bands = np.stack([np.stack([[np.interp(np.arange(lo, lo + 300), wave, f_lambda[m, a]).mean() for a in range(len(lg_age))]
                                 for m in range(len(lgmet))]) for lo in range(3400, 7000, 300)], -1)
@@ -57,7 +80,7 @@ def main():
 
     def residual(u, lum, t_now):
         p = LO + (HI - LO) * jax.nn.sigmoid(u)
-        return jnp.concatenate([(light(p, t_now) - lum) / 0.009, (p - PRIOR_MEAN) / PRIOR_SD])
+        return jnp.concatenate([(light(p, t_now) - lum) / BAND_ERROR, (p - PRIOR_MEAN) / PRIOR_SD])
 
     @jax.jit
     @jax.vmap
@@ -76,7 +99,7 @@ def main():
     p = np.array(LO + (HI - LO) * jax.nn.sigmoid(u))
     left = np.array(jax.vmap(light)(jnp.array(p), t_obs)) - luminosity
     offset = np.median(left, 0)
-    spread = 0.5 * (1.4826 * np.median(abs(left - offset), 0) + left.std(0))  # between the core's and the tails'
+    spread = (1 - PLAIN_SHARE) * 1.4826 * np.median(abs(left - offset), 0) + PLAIN_SHARE * left.std(0)
     for name, values in (("band_offset", -offset), ("band_scatter", spread)):
         print(f'{name} = "{" ".join(f"{v:.4f}" for v in values)}"')
     x = np.column_stack([z, p])
@@ -87,7 +110,7 @@ def main():
         beta, *_ = np.linalg.lstsq(design, x[:, k], rcond=None)
         sd = (x[:, k] - design @ beta).std()
         if k == 0:
-            sd *= 1.5  # nearly flat between its ends
+            sd *= REDSHIFT_WIDENING
         terms = "".join(f" {b:+.3f}*({NAMES[i]}-{x[:, i].mean():.3f})" for i, b in enumerate(beta[1:]))
         print(f'{name} = "normal {beta[0]:.4f} {sd:.4f} {lo[k]:.4f} {hi[k]:.4f}{terms}"')
 
