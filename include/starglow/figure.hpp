@@ -25,6 +25,8 @@ struct FigurePanel {
   std::vector<FigureSeries> series;
   FigureMatrix matrix = {};                              ///< kind "matrix" alone
   std::pair<double, double> x_range = {}, y_range = {};  ///< equal: the range of the series
+  std::pair<double, double> c_range = {};                ///< ends of the colour scale; equal: those of the series
+  std::string row = {}, column = {};  ///< in a grid of panels (Figure::columns): what its row and column show
 };
 
 struct FigureAxis {
@@ -38,7 +40,9 @@ struct Figure {
   std::string caption;  ///< a sentence or two: what is drawn of which rows
   FigureAxis x, y;
   std::vector<FigurePanel> panels;
-  std::size_t n = 0;  ///< galaxies behind it
+  std::size_t n = 0;        ///< galaxies behind it
+  FigureAxis c = {};        ///< what colours mean
+  std::size_t columns = 0;  ///< panels in a row where they form a grid; 0: as they fit
 };
 
 /// The figure as the schema "starglow-figure-1". provenance: (key, value).

@@ -26,6 +26,8 @@ std::string figure_json(const Figure& f, const std::vector<std::pair<std::string
             {"y", {{"label", f.y.label}, {"unit", f.y.unit}}},
             {"panels", json::array()},
             {"n", f.n}};
+  if (!f.c.label.empty()) root["c"] = {{"label", f.c.label}, {"unit", f.c.unit}};
+  if (f.columns > 0) root["columns"] = f.columns;
   for (const auto& [key, value] : provenance) root["provenance"][key] = value;
   for (const auto& p : f.panels) {
     json panel{{"title", p.title}, {"series", json::array()}};
@@ -41,6 +43,9 @@ std::string figure_json(const Figure& f, const std::vector<std::pair<std::string
     }
     if (p.x_range.first != p.x_range.second) panel["x_range"] = numbers({p.x_range.first, p.x_range.second});
     if (p.y_range.first != p.y_range.second) panel["y_range"] = numbers({p.y_range.first, p.y_range.second});
+    if (p.c_range.first != p.c_range.second) panel["c_range"] = numbers({p.c_range.first, p.c_range.second});
+    if (!p.row.empty()) panel["row"] = p.row;
+    if (!p.column.empty()) panel["column"] = p.column;
     if (!p.matrix.values.empty()) {
       json values = json::array();
       for (const auto& row : p.matrix.values) values.push_back(numbers(row));

@@ -17,6 +17,20 @@ std::vector<double> detected(const Matrix<double>& ew, std::size_t line, std::sp
   return out;
 }
 
+// The middle nine tenths of the values that are there, as EWs: between the neighbours in order, linearly.
+std::pair<double, double> middle_range(std::vector<double> t) {
+  std::erase_if(t, [](double v) { return !std::isfinite(v); });
+  if (t.empty()) return {};
+  for (double& v : t) v = std::sinh(v);
+  std::sort(t.begin(), t.end());
+  const auto at = [&](double p) {
+    const double place = p * static_cast<double>(t.size() - 1);
+    const auto low = static_cast<std::size_t>(place);
+    return std::lerp(t[low], t[std::min(low + 1, t.size() - 1)], place - static_cast<double>(low));
+  };
+  return {at(0.05), at(0.95)};
+}
+
 }  // namespace
 
 MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, const std::vector<MapState>& states,
@@ -36,20 +50,25 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
   figure.title = "The lines over the map of continua";
   figure.caption =
       "Each point is a galaxy at its place in the map; the colour is its EW, on one scale for the states of a line "
-      "(5th to "
-      "95th percentile of the measured EWs).";
+      "(5th to 95th percentile of the measured EWs that are positive).";
   figure.x = {"UMAP 1", ""};
   figure.y = {"UMAP 2", ""};
   figure.n = table.n;
+  figure.c = {"EW", "Angstrom"};
+  figure.columns = 1 + states.size();
   for (const Line name : k_map_lines) {
     const auto line = static_cast<std::size_t>(name);
     const auto observed = detected(measured, line, all);
     MapLine scores;
     scores.line = line;
     scores.observed = map_scatter(position, observed, k, pool);
+    const auto range = middle_range(observed);
     const auto panel = [&](const std::string& state, const std::vector<double>& t) {
       FigurePanel p;
-      p.title = std::string(k_lines[line].label) + ", " + state;
+      p.row = std::string(k_lines[line].label);
+      p.column = state;
+      p.title = p.row + ", " + state;
+      p.c_range = range;
       FigureSeries s;
       s.label = std::string(k_lines[line].name);
       s.style = "points";

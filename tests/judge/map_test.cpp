@@ -357,6 +357,20 @@ TEST(MapPanels, CountTheSameGalaxiesForEveryState) {
   EXPECT_EQ(panels.lines[3].states[0].scatter, 0.0);
   EXPECT_EQ(panels.figure.panels[6].series[0].c.size(), 199U);
   EXPECT_NEAR(panels.figure.panels[6].series[0].c[0], static_cast<double>(g.ew(0, 6)), 1e-4);
+  // A grid of lines by states; the states of a line share the scale of its measured EWs, and no two lines' agree by
+  // chance.
+  ASSERT_EQ(panels.figure.columns, 2U);
+  for (std::size_t k = 0; k < 12; ++k) {
+    EXPECT_EQ(panels.figure.panels[k].column, k % 2 == 0 ? "observed" : "predicted");
+    EXPECT_EQ(panels.figure.panels[k].c_range, panels.figure.panels[k - k % 2].c_range);
+    if (k >= 2) {
+      EXPECT_NE(panels.figure.panels[k].c_range, panels.figure.panels[k - 2].c_range);
+    }
+  }
+  auto c = panels.figure.panels[6].series[0].c;
+  std::sort(c.begin(), c.end());  // 199 values: the percentiles lie at 9.9 and 188.1
+  EXPECT_NEAR(panels.figure.panels[7].c_range.first, c[9] + 0.9 * (c[10] - c[9]), 1e-9);
+  EXPECT_NEAR(panels.figure.panels[7].c_range.second, c[188] + 0.1 * (c[189] - c[188]), 1e-9);
 }
 
 // The map of the real galaxies: what it is for.

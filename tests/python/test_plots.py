@@ -63,6 +63,38 @@ def test_gaps_bands_and_colours():
     assert draw(minimal(kind="spectrum")).get_size_inches()[0] == 7.0
 
 
+@pytest.fixture(scope="module")
+def panels(starglow, mock, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("panels")
+    run = starglow("embed", mock, "-o", folder / "mapped.fits", "--panels", folder / "r", "--epochs", 20)
+    assert run.returncode == 0, run.stderr
+    return read(folder / "r/figures/map.json")
+
+
+def test_the_maps_of_a_line_share_one_colour_scale_that_is_of_the_measured(panels):
+    axes = [a for a in draw(panels).axes if a.get_label() != "<colorbar>"]
+    bars = [a for a in draw(panels).axes if a.get_label() == "<colorbar>"]
+    columns = panels["columns"]
+    assert len(axes) == len(panels["panels"]) == 6 * columns and len(bars) == 6
+    assert [a.get_title() for a in axes[:columns]] == ["observed", "predicted", "predicted + noise"]
+    for k, (ax, panel) in enumerate(zip(axes, panels["panels"])):
+        (points,) = ax.collections
+        (series,) = panel["series"]
+        np.testing.assert_array_equal(points.get_offsets(), np.array([series["x"], series["y"]]).T)
+        np.testing.assert_array_equal(points.get_array(), series["c"])
+        measured = panels["panels"][k - k % columns]
+        np.testing.assert_allclose([points.norm.vmin, points.norm.vmax], np.percentile(measured["series"][0]["c"], [5, 95]), rtol=1e-9)
+    assert len({tuple(p["c_range"]) for p in panels["panels"]}) == 6  # each line has its own
+    assert all(b.get_ylabel() == "EW / Å" for b in bars)
+
+
+def test_a_grid_of_maps_without_colours_is_refused(panels):
+    bad = json.loads(json.dumps(panels))
+    del bad["panels"][4]["series"][0]["c"]
+    with pytest.raises(ValueError, match="coloured points"):
+        draw(bad)
+
+
 def test_the_users_own_style_changes_nothing(tmp_path):
     import matplotlib as mpl
     (first,) = save(draw(minimal()), tmp_path, "first", ["svg"])

@@ -62,6 +62,46 @@ def _matrix(figure, ax, panel):
     return image
 
 
+def _grid(figure):
+    """Panels of points in rows that share one colour scale (asinh), triangles at the ends of its bar where values lie beyond."""
+    panels, columns = figure["panels"], figure["columns"]
+    rows = math.ceil(len(panels) / columns)
+    points = [(_numbers(s["x"]), _numbers(s["y"]), _numbers(s["c"])) for p in panels for s in p["series"]]
+    spans = [max(float(np.ptp(np.concatenate([p[k] for p in points]))), 1e-9) for k in (0, 1)]
+    width = (PAGE - 0.9) / columns
+    drawn = Figure(figsize=(PAGE, rows * (width * min(max(spans[1] / spans[0], 0.3), 1.5) + 0.08) + 0.6), layout="constrained")
+    axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for row in range(rows):
+        shown, beyond = None, [False, False]
+        for column in range(columns):
+            ax, k = axes[row][column], row * columns + column
+            ax.set_xticks([])
+            ax.set_yticks([])
+            ax.set_aspect("equal")
+            if k >= len(panels):
+                ax.set_visible(False)
+                continue
+            panel = panels[k]
+            x, y, c = points[k]
+            low, high = panel.get("c_range", (np.nanmin(c, initial=0), np.nanmax(c, initial=1)))
+            beyond = [beyond[0] or bool(np.any(c < low)), beyond[1] or bool(np.any(c > high))]
+            shown = ax.scatter(x, y, s=1.2, c=c, norm=mpl.colors.AsinhNorm(1.0, low, high), linewidths=0, rasterized=len(x) > MANY)
+            if row == 0:
+                ax.set_title(panel.get("column", panel.get("title", "")))
+            if column == 0:
+                ax.set_ylabel(panel.get("row", "").replace(" ", "\n"), fontsize=7)  # rows are low
+        extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[tuple(beyond)]
+        bar = drawn.colorbar(shown, ax=list(axes[row]), extend=extend, aspect=9, fraction=0.03, pad=0.01)
+        low, high = shown.norm.vmin, shown.norm.vmax
+        wanted = [v for v in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if low <= v <= high]
+        bar.set_ticks(wanted or [low, high], labels=[f"{v:g}" for v in wanted or (low, high)])
+        bar.ax.minorticks_off()
+        bar.set_label(_axis_label(figure["c"]).replace("Angstrom", "Å") if "c" in figure else "", fontsize=7)
+    drawn.supxlabel(_axis_label(figure["x"]), fontsize=8)
+    drawn.supylabel(_axis_label(figure["y"]), fontsize=8)
+    return drawn
+
+
 def style():
     """A context in which matplotlib draws and saves in starglow's style, whatever the user's own."""
     return mpl_style.context(["default", STYLE])
@@ -81,6 +121,11 @@ def draw(figure):
     panels = figure["panels"]
     if not panels:
         raise error("input", f"{figure['name']}: a figure without panels")
+    if figure["kind"] == "map" and figure.get("columns"):
+        if any(len(p.get("series", [])) != 1 or p["series"][0].get("style") != "points" or "c" not in p["series"][0] for p in panels):
+            raise error("input", f"{figure['name']}: a grid of maps needs one series of coloured points a panel")
+        with style():
+            return _grid(figure)
     wide = figure["kind"] == "spectrum"
     columns = 1 if len(panels) == 1 or wide else min(4, len(panels)) if len(panels) != 3 else 3
     rows = math.ceil(len(panels) / columns)
