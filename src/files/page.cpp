@@ -56,7 +56,7 @@ std::string element(const std::string& name, std::string_view bytes) {
   if (bytes.empty()) return "";
   const bool numbers = !name.ends_with(".wasm");
   return "<script type=\"text/plain\" data-file=\"" + name + (numbers ? "\" data-planes=\"4" : "") + "\">" +
-         files::base64(deflated(numbers ? planes(bytes) : std::string(bytes))) + "</script>\n";
+         files::base85(deflated(numbers ? planes(bytes) : std::string(bytes))) + "</script>\n";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// The built page (web/dist) as it stands inside the library, and two encodings that it is sent in.
+// The built page (web/dist) as it stands inside the library, and the encodings that it is sent in.
 #include "files/page_bundle.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -57,6 +58,24 @@ std::string base64(std::string_view bytes) {
     out += k_digits[word >> 12U & 63U];
     out += n > 1 ? k_digits[word >> 6U & 63U] : '=';
     out += n > 2 ? k_digits[word & 63U] : '=';
+  }
+  return out;
+}
+
+std::string base85(std::string_view bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 3) / 4 * 5);
+  for (std::size_t i = 0; i < bytes.size(); i += 4) {
+    const std::size_t n = std::min<std::size_t>(4, bytes.size() - i);
+    std::uint32_t word = 0;
+    for (std::size_t k = 0; k < 4; ++k)
+      word = word << 8U | (k < n ? static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i + k])) : 0U);
+    char digits[5];
+    for (std::size_t k = 5; k-- > 0; word /= 85U) {
+      const auto digit = static_cast<char>('(' + word % 85U);
+      digits[k] = digit == '<' ? '}' : digit;
+    }
+    out.append(digits, n + 1);
   }
   return out;
 }

@@ -80,6 +80,25 @@ TEST(Base64, AgreesWithTheVectorsOfRfc4648) {
   EXPECT_EQ(files::base64(std::string("\xff\xfe\xfd", 3)), "//79");
 }
 
+// Ascii85's digits ("Man " is 9jqo^ there), moved from '!' on to '(' on.
+TEST(Base85, AgreesWithAscii85AndNeverWritesALessThan) {
+  const auto moved = [](std::string text) {
+    for (char& c : text) c = c + 7 == '<' ? '}' : static_cast<char>(c + 7);
+    return text;
+  };
+  EXPECT_EQ(files::base85(""), "");
+  EXPECT_EQ(files::base85("Man "), moved("9jqo^"));
+  EXPECT_EQ(files::base85("Man is"), moved("9jqo^Bla"));
+  EXPECT_EQ(files::base85("M"), moved("9`"));
+  EXPECT_EQ(files::base85(std::string("\xff\xff\xff\xff", 4)), moved("s8W-!"));
+  EXPECT_EQ(files::base85(std::string(4, '\0')), "(((((");
+  std::string all;
+  for (int i = 0; i < 65536; ++i) (all += static_cast<char>(i & 255)) += static_cast<char>(i >> 8);
+  const std::string text = files::base85(all);
+  EXPECT_EQ(text.size(), all.size() / 4 * 5);
+  EXPECT_EQ(text.find_first_of("<&'\" \n"), std::string::npos);
+}
+
 TEST(PrincipalMap, BrightnessMovesNothingAndMissingBandsCountAsTheMean) {
   Galaxies g = content_of(300).galaxies;
   const PageMap before = principal_map(g);

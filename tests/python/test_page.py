@@ -23,7 +23,7 @@ PIXELS = 2000
 def table(mock, tmp_path_factory):
     """500 mock galaxies with ids at the borders of what numbers hold and columns whose names are HTML."""
     t = Table.read(mock, hdu="GALAXIES")[:500]
-    t["TARGETID"] = np.arange(1000, 1500, dtype="i8") * 7919
+    t["TARGETID"] = 39627764172587174 + np.arange(500, dtype="i8") * 7919  # as wide as real ones
     t["TARGETID"][: len(IDS)] = IDS
     for k, name in enumerate(HOSTILE):
         t[name] = np.arange(500, dtype="f4") * (k + 1)
@@ -112,6 +112,7 @@ def test_a_map_places_the_galaxies(starglow, table, tmp_path):
 def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_path):
     import base64
     import hashlib
+    import zlib
 
     path = tmp_path / "page.html"
     assert starglow("explore", table, "--single-file", path, "--title", "</title><script>window.hacked=1</script>").returncode == 0
@@ -122,6 +123,21 @@ def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_
     for text in (script, style):
         assert "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" in policy
     assert "unsafe-inline" not in policy and "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "")
+    # the data inside, by Python's own Ascii85 and zlib: the bytes of the folder
+    assert starglow("explore", table, "-o", tmp_path / "site").returncode == 0
+    inside = re.findall(r'data-file="([^"]+)"( data-planes="4")?>([^<]*)</script>', html)
+    assert {name for name, _, _ in inside} == {"galaxies.safetensors", "model.safetensors", "kernel.wasm"}
+    for name, planes, text in inside:
+        raw = zlib.decompress(base64.a85decode("".join(chr(20 + 33 if c == "}" else ord(c) - 7) for c in text)))
+        if planes:
+            raw = np.concatenate([np.frombuffer(raw, "u1"), np.zeros(-len(raw) % 4, "u1")]).reshape(4, -1).T.tobytes()
+        (stored,) = (tmp_path / "site").rglob(name)
+        if name != "galaxies.safetensors":  # that one knows its command and title
+            assert raw == stored.read_bytes(), name
+        else:
+            (tmp_path / name).write_bytes(raw)
+            mine, other = tensors(tmp_path / name)[0], tensors(stored)[0]
+            assert mine.keys() == other.keys() and all(np.array_equal(mine[k], other[k], equal_nan=mine[k].dtype.kind == "f") for k in mine)
     assert not re.search(r"(src|href)=[\"']?https?:", html) and "<script>window.hacked" not in html
 
 

@@ -6,6 +6,7 @@ import { parseFilter } from '../../web/src/filter.js';
 import { percentiles, places, short, ticks } from '../../web/src/colour.js';
 import { csv, ecsv, fits } from '../../web/src/export.js';
 import { threefry } from '../../web/src/random.js';
+import { base85 } from '../../web/src/source.js';
 
 let checks = 0;
 const same = (a, b, what) => { assert.deepStrictEqual(a, b, what); ++checks; };
@@ -62,6 +63,11 @@ same(thin(Array.from({ length: 500 }, (_, k) => [k, k])).length, 60);
 same(threefry(0, 0, 0, 0), [0x6b200159, 0x99ba4efe]);
 same(threefry(0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff), [0x1cb996fc, 0xbb002be7]);
 same(threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3), [0xc4923a9c, 0x483df7a0]);
+
+// base 85: bytes of every length, as src/files/page_bundle.cpp writes them (the vectors of its test: Ascii85, moved by seven)
+const moved = (t) => [...t].map((c) => { const d = c.charCodeAt(0) + 7; return d === 60 ? '}' : String.fromCharCode(d); }).join('');
+for (const [wanted, text] of [['', ''], ['M', '9`'], ['Man ', '9jqo^'], ['Man is', '9jqo^Bla'], ['\0\0\0\0', '!!!!!']]) same(Buffer.from(base85(moved(text))).toString(), wanted);
+same([...base85(moved('s8W-!'))], [255, 255, 255, 255]);
 
 // export: ids as they are, names as text
 const columns = [{ name: 'TARGETID', values: BigInt64Array.of(9223372036854775807n, -1n, 39089837596371002n) }, { name: 'a,"b"', unit: 'Angstrom', values: Float32Array.of(1.5, NaN, -2) }];
