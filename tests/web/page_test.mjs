@@ -118,6 +118,45 @@ const one = await open(browser, single);
   same(await count(), all, 'shift adds');
   await page.click('button[data-tool=pan]');
 
+  // brushes: what lies under the box is selected; ctrl keeps what is in both; the edges of a histogram take all beyond
+  await page.click('#clear');
+  const chart = async (id, [x0, y0], [x1, y1]) => {
+    const b = await page.locator(`#${id}`).boundingBox(), at = ([u, v]) => [b.x + u * b.width, b.y + v * b.height];
+    await drag([at([x0, y0]), at([(x0 + x1) / 2, (y0 + y1) / 2]), at([x1, y1])]);
+  };
+  const last = () => page.evaluate(() => window.starglow.selection.steps.at(-1));
+  const having = (name, [low, high]) => page.evaluate(([c, a, b]) => window.starglow.galaxies.column(c).then((v) => v.reduce((k, w) => k + (w >= a && w <= b ? 1 : 0), 0)), [name, low, high]);
+  await chart('histogram2', [0.3, 0.4], [0.7, 0.6]);
+  const zStep = await last(), inZ = await count();
+  same([zStep.kind, zStep.key, zStep.how], ['range', 'Z', 'new']);
+  check(inZ > 10 && inZ < n && inZ === await having('Z', zStep.span), 'a brush of the histogram of z');
+  same(await page.evaluate(() => window.starglow.map.look.selecting), true, 'and the map shows it');
+  await page.keyboard.down('Control');
+  await chart('histogram', [0.5, 0.4], [0.99, 0.6]);
+  await page.keyboard.up('Control');
+  const haStep = await last();
+  same([haStep.key, haStep.how], ['HALPHA', 'within']);
+  check(haStep.span[0] > 0 && haStep.span[1] === Infinity || haStep.span[1] > haStep.span[0], 'its ends');
+  const both = await page.evaluate(async ([a, b]) => { const g = window.starglow.galaxies, [z, h] = [await g.column('Z'), await g.column('HALPHA_EW')]; return z.reduce((k, v, j) => k + (v >= a[0] && v <= a[1] && h[j] >= b[0] && h[j] <= (b[1] ?? Infinity) ? 1 : 0), 0); }, [zStep.span, haStep.span]);
+  check(both < inZ, 'fewer are in both');
+  same(await count(), both, 'ctrl keeps what is in both');
+  await chart('bpt', [0.3, 0.2], [0.6, 0.7]);
+  const box4 = await last(), inBox = await count();
+  same(inBox, await page.evaluate(([a, b, c, d]) => { const { x, y } = window.starglow.ratios.points; return x.reduce((k, v, j) => k + (v >= a && v <= b && y[j] >= c && y[j] <= d ? 1 : 0), 0); }, box4.span), 'a box in the diagram of ratios');
+  check(inBox > 10, 'it holds some');
+  await page.selectOption('#second', { label: expected.hostile[0] });
+  await settle(page);
+  await chart('histogram2', [0.1, 0.4], [0.4, 0.6]);
+  const odd = await count();
+  check(odd > 10 && odd < n, 'a brush of a column with a hostile name');
+  await page.waitForTimeout(200);
+  const brushed = await open(browser, single + await page.evaluate(() => location.hash));
+  same(await brushed.page.evaluate(() => [window.starglow.selection.count, window.starglow.second.quantity.label]), [odd, expected.hostile[0]], 'the address brings a brush back');
+  await brushed.page.evaluate(() => { location.hash = ''; });
+  quiet(brushed, 'brushed page');
+  await brushed.context.close();
+  await page.selectOption('#second', 'Z');
+
   // colour thirds and filters
   await page.click('#red');
   await settle(page);
@@ -146,7 +185,7 @@ const one = await open(browser, single);
   await page.waitForTimeout(900);
   same(await page.evaluate(() => window.starglow.map.look.mixing), 1);
   await page.click('#new-noise');
-  await page.waitForSelector('#new-noise:has-text("seed 2")');
+  await page.waitForSelector('#new-noise[data-seed="2"]');
   const noisy = await page.evaluate(() => [...window.starglow.galaxies.noise.get(2)[6]]);
   const wrong = noisy.filter((v, k) => Math.abs(v - expected.noisy.halpha[k]) > 2e-3 * (1 + Math.abs(expected.noisy.halpha[k]))).length;
   same([expected.noisy.seed, wrong], [2, 0], 'new noise is predict --noise --seed 2');
@@ -223,7 +262,7 @@ const one = await open(browser, single);
     await page.keyboard.press('Tab');
     reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.dataset.tool || document.activeElement.dataset.state || document.activeElement.className));
   }
-  for (const id of ['find', 'table-open', 'export-open', 'about-open', 'theme', 'noisy', 'colour', 'scale', 'low', 'high', 'palette', 'pan', 'blue', 'red', 'filter', 'clear', 'map', 'zoom-in', 'lock', 'play', 'rest', 'note']) check(reached.has(id), `Tab reaches ${id}: ${[...reached]}`);
+  for (const id of ['find', 'table-open', 'export-open', 'about-open', 'theme', 'noisy', 'colour', 'scale', 'low', 'high', 'palette', 'second', 'pan', 'blue', 'red', 'filter', 'clear', 'map', 'zoom-in', 'lock', 'play', 'rest', 'note']) check(reached.has(id), `Tab reaches ${id}: ${[...reached]}`);
 
   // the address holds the view
   await page.waitForTimeout(200);

@@ -7,6 +7,8 @@ import { percentiles, places, short, ticks } from '../../web/src/colour.js';
 import { csv, ecsv, fits } from '../../web/src/export.js';
 import { threefry } from '../../web/src/random.js';
 import { base85 } from '../../web/src/source.js';
+import { histogramMargins, histogramSpan } from '../../web/src/charts.js';
+import { howOf } from '../../web/src/brush.js';
 
 let checks = 0;
 const same = (a, b, what) => { assert.deepStrictEqual(a, b, what); ++checks; };
@@ -31,6 +33,16 @@ for (const i of [7, 100, 2999]) {
 const triangle = [[-0.5, -0.5], [0.8, -0.2], [0, 0.9]];
 const cross = (a, b, px, py) => (b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]);
 same(grid.inside(triangle).sort((a, b) => a - b), all.filter((i) => triangle.every((a, k) => cross(a, triangle[(k + 1) % 3], x[i], y[i]) > 0)));
+
+// brushes: pixels of a histogram to values; an end that is passed takes what lies beyond
+{
+  const axis = { scale: 'asinh', low: 0, high: 50 }, { left, right } = histogramMargins, width = 300, w = width - left - right;
+  const [a, b] = histogramSpan([left + 0.25 * w, left + 0.5 * w], width, axis);
+  assert(Math.abs(Math.asinh(a) - 0.25 * Math.asinh(50)) < 1e-4 && Math.abs(Math.asinh(b) - 0.5 * Math.asinh(50)) < 1e-4), ++checks;
+  same(histogramSpan([0, width], width, axis), [-Infinity, Infinity]);
+  same(histogramSpan([left + w / 2, width], width, { scale: 'linear', low: -1, high: 1 }), [0, Infinity]);
+  same([{}, { shiftKey: true }, { altKey: true }, { ctrlKey: true }, { metaKey: true }].map(howOf), ['new', 'add', 'remove', 'within', 'within']);
+}
 
 // filter: precedence, functions, names, mistakes
 const row = { A: 3, B: -2, C: NaN };

@@ -1,5 +1,6 @@
 // The page: state, controls, keys, address.
-import { RatioDiagram, drawHistogram } from './charts.js';
+import { RatioDiagram, drawHistogram, histogramSpan } from './charts.js';
+import { brush } from './brush.js';
 import { palette, paletteNames, places, short } from './colour.js';
 import { drawLegend, svgOf } from './legend.js';
 import { fromHash, toHash } from './address.js';
@@ -77,7 +78,11 @@ class App {
       if (!groups.has(q.group)) { const g = document.createElement('optgroup'); g.label = q.group; groups.set(q.group, g); $('colour').append(g); }
       groups.get(q.group).append(new Option(q.label, q.key));
     }
-    this.quantity = this.quantities.find((q) => q.key === wanted.colour) ?? this.quantities.find((q) => q.key === 'HALPHA');
+    $('second').append(...[...groups.values()].map((g) => g.cloneNode(true)));
+    const named = (key) => this.quantities.find((q) => q.key === key);
+    this.second = { quantity: named(wanted.second) ?? named('Z') ?? named('colour') };
+    $('second').value = this.second.quantity.key;
+    this.quantity = named(wanted.colour) ?? named('HALPHA');
     this.state.scale = ['asinh', 'linear', 'log'].includes(wanted.scale) ? wanted.scale : this.quantity.scale;
     $('colour').value = this.quantity.key;
     for (const name of paletteNames) $('palette').append(new Option(name, name));
@@ -122,7 +127,8 @@ class App {
     $('scale').value = this.state.scale;
     for (const b of document.querySelectorAll('[data-state]')) { b.setAttribute('aria-checked', b.dataset.state === mode); b.tabIndex = b.dataset.state === mode ? 0 : -1; }
     $('new-noise').hidden = mode !== 'noisy';
-    $('new-noise').textContent = `New noise (seed ${seed})`;
+    $('new-noise').dataset.seed = seed;
+    await this.fillSecond();
     const r = await ratios(this, mode, seed);
     if (turn !== this.turn) return;
     this.ratios.setPoints({ ...r, marks: this.selection.marks }, this.colours);
@@ -130,16 +136,23 @@ class App {
     if (this.panel.row) { this.panel.named = -1; this.panel.draw(); }
     this.remember();
   }
-  get label() {
+  /** The second histogram: values of its quantity in the state that is seen. */
+  async fillSecond() {
+    const { quantity: q } = this.second, { mode, seed } = this.state, [values, [low, high]] = await Promise.all([q.get(mode, seed), q.limits()]);
+    if (this.second.quantity === q) Object.assign(this.second, { values, low, high: high > low ? high : low + 1, scale: q.scale });
+  }
+  get label() { return this.labelOf(this.quantity); }
+  labelOf(q) {
     const state = { observed: 'measured', predicted: 'predicted median', noisy: `predicted + noise, seed ${this.state.seed}` }[this.state.mode];
-    return this.quantity.group === 'Equivalent width' ? this.quantity.label.replace(' (Å)', `, ${state} (Å)`) : this.quantity.label;
+    return q.group === 'Equivalent width' ? q.label.replace(' (Å)', `, ${state} (Å)`) : q.label;
   }
   drawLinked() {
     if (!this.values) return;
     const { colours, table, low, high, values, label, below, above } = this, scale = this.state.scale;
     drawLegend($('colourbar'), { table, scale, low, high, label, below, above }, colours);
     drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, hovered: this.panel.row ? values[this.panel.row.i] : NaN }, colours);
-    $('hist-title').textContent = 'Distribution';
+    const { second } = this;
+    if (second.values) drawHistogram($('histogram2'), { ...second, marks: this.selection.marks, label: this.labelOf(second.quantity), hovered: this.panel.row ? second.values[this.panel.row.i] : NaN }, colours);
     $('bpt-title').textContent = `Line ratios, ${{ observed: 'measured', predicted: 'predicted', noisy: 'predicted + noise' }[this.state.mode]}`;
   }
   async select(step, how) {
@@ -175,7 +188,7 @@ class App {
       const { camera: c, locked } = this.map, moved = c.x !== 0 || c.y !== 0 || c.k !== 1, limits = this.givenLimits;
       const hash = toHash({
         state: this.state.mode, seed: this.state.seed > 1 ? this.state.seed : null, colour: this.quantity.key, scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
-        low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette,
+        low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette, second: this.second.quantity.key === 'Z' ? null : this.second.quantity.key,
         x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, select: this.selection.text(),
       });
       try { history.replaceState(null, '', `#${hash}`); } catch { location.replace(`#${hash}`); }
@@ -237,6 +250,11 @@ class App {
     on('colour', 'change', (e) => this.setColour(e.target.value));
     on('scale', 'change', (e) => { this.state.scale = e.target.value; this.recolour(this.keptLimits()); });
     on('palette', 'change', (e) => { this.state.palette = e.target.value; this.recolour(this.keptLimits()); });
+    on('second', 'change', async (e) => { this.second = { quantity: this.quantities.find((q) => q.key === e.target.value) }; await this.fillSecond(); this.drawLinked(); this.remember(); });
+    const range = (id, of) => brush($(id), true, (x, _, how) => { const { key, ...axis } = of(); this.select({ kind: 'range', key, mode: this.state.mode, seed: this.state.seed, span: histogramSpan(x, $(id).getBoundingClientRect().width, axis) }, how); });
+    range('histogram', () => ({ key: this.quantity.key, scale: this.state.scale, low: this.low, high: this.high }));
+    range('histogram2', () => ({ ...this.second, key: this.second.quantity.key }));
+    brush($('bpt'), false, (x, y, how) => this.select({ kind: 'ratios', mode: this.state.mode, seed: this.state.seed, span: this.ratios.span(x, y) }, how));
     for (const id of ['low', 'high']) on(id, 'change', () => { this.givenLimits = true; this.recolour({ low: $('low').value, high: $('high').value }); });
     on('blue', 'click', () => this.select({ kind: 'blue' }));
     on('red', 'click', () => this.select({ kind: 'red' }));

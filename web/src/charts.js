@@ -17,6 +17,18 @@ function prepare(canvas) {
 const lineTitles = ['[OII] 3728', 'Hγ', 'Hβ', '[OIII] 4960', '[OIII] 5008', '[NII] 6550', 'Hα', '[NII] 6585', '[SII] 6718', '[SII] 6733'];
 export { lineTitles };
 
+/** Two notes over a chart, left and right. Where they would meet the left one is said shorter; then the right one moves a line down. */
+function notes(g, left, shorter, right, x0, x1) {
+  const meets = (text) => g.measureText(text).width + g.measureText(right).width + 8 > x1 - x0;
+  if (meets(left)) left = shorter;
+  const meet = meets(left);
+  g.textBaseline = 'top';
+  g.textAlign = 'left';
+  g.fillText(left, x0, 2, x1 - x0);
+  g.textAlign = 'right';
+  g.fillText(right, x1, meet ? 16 : 2);
+}
+
 const density = (d, j, t) => {
   let sum = 0;
   for (let c = 0; c < d.components; ++c) {
@@ -114,9 +126,18 @@ export function drawLines(canvas, { observed, sigma, prediction, noisy, before }
   }
 }
 
+export const histogramMargins = { left: 8, right: 8 };
+/** Values between two places (CSS pixels) of a histogram; a span that goes beyond an end takes what lies beyond it. */
+export function histogramSpan([x0, x1], width, { scale, low, high }) {
+  const { f, inverse } = scales[scale], { left, right } = histogramMargins, w = width - left - right;
+  const value = (px) => Number(inverse(f(low) + ((px - left) / w) * (f(high) - f(low))).toPrecision(5));
+  return [x0 <= left ? -Infinity : value(x0), x1 >= width - right ? Infinity : value(x1)];
+}
+
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
 export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, hovered }, colours) {
-  const { g, width, height } = prepare(canvas), left = 8, right = 8, top = 18, bottom = 34, bins = 48;
+  const { g, width, height } = prepare(canvas), { left, right } = histogramMargins, top = 18, bottom = 34, bins = 48;
+  const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
   const { f, inverse } = scales[scale], a = f(low), span = f(high) - a || 1;
   const all = new Float64Array(bins), chosen = new Float64Array(bins);
   let below = 0, above = 0, none = 0, selected = 0;
@@ -134,10 +155,10 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
   // The selection is drawn with its own height: shapes are compared, numbers are written.
   const peakChosen = Math.max(...chosen, 1);
   for (let k = 0; k < bins; ++k) {
-    g.fillStyle = marks ? colours.faint : css(table, (k + 0.5) / bins);
+    g.fillStyle = marks ? colours.faint : colour(k);
     g.fillRect(left + k * w + 0.5, top + h * (1 - all[k] / peak), w - 1, (h * all[k]) / peak);
     if (marks && chosen[k]) {
-      g.fillStyle = css(table, (k + 0.5) / bins);
+      g.fillStyle = colour(k);
       const y = (h * chosen[k]) / peakChosen;
       g.fillRect(left + k * w + w * 0.2, top + h - y, w * 0.6, y);
     }
@@ -154,7 +175,7 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     const px = left + ((f(v) - a) / span) * (width - left - right);
     g.fillText(short(v), Math.min(Math.max(px, 12), width - 12), top + h + 4);
   }
-  g.fillText(label, width / 2, height - 15);
+  g.fillText(label, width / 2, height - 15, width - 4);
   if (Number.isFinite(hovered)) {
     const px = left + Math.min(Math.max((f(hovered) - a) / span, 0), 1) * (width - left - right);
     g.strokeStyle = colours.ink;
@@ -164,10 +185,7 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     g.stroke();
   }
   const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`].filter(Boolean).join(', ');
-  g.textAlign = 'left';
-  g.fillText(marks ? `${selected} selected of ${values.length}` : `${values.length - none} galaxies`, left, 2);
-  g.textAlign = 'right';
-  g.fillText(beyond, width - right, 2);
+  notes(g, marks ? `${selected} of ${values.length} selected` : `${values.length - none} galaxies`, marks ? `${selected} of ${values.length}` : String(values.length - none), beyond, left, width - right);
   return { inverse };
 }
 
@@ -252,11 +270,14 @@ export class RatioDiagram {
     g.textAlign = 'center';
     g.fillText('log EW([OIII] 5008) / EW(Hβ)', 0, 0);
     g.restore();
-    g.textBaseline = 'top';
-    g.textAlign = 'left';
-    g.fillText(`${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`, f.left, 2);
-    if (outside) { g.textAlign = 'right'; g.fillText(`${outside} beyond`, width - f.right, 2); }
+    notes(g, `${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`, `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`, outside ? `${outside} beyond` : '', f.left - 20, width - f.right);
     this.stale = false;
+  }
+  /** [x0, x1, y0, y1] in log ratios of a box in CSS pixels. */
+  span([px0, px1], [py0, py1]) {
+    const { width, height } = this.canvas.getBoundingClientRect(), f = this.frame(width, height), round = (v) => Number(v.toPrecision(5));
+    const x = (px) => round(f.X[0] + ((px - f.left) / (width - f.left - f.right)) * (f.X[1] - f.X[0])), y = (py) => round(f.Y[0] + ((height - f.bottom - py) / (height - f.top - f.bottom)) * (f.Y[1] - f.Y[0]));
+    return [x(px0), x(px1), y(py1), y(py0)];
   }
   /** now: {observed: [x, y], predicted: [x, y], cloud: [[x, y], ...]} */
   draw(now) {

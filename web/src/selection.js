@@ -1,5 +1,6 @@
-// The selection as a list of steps that can be written down and repeated: outline, colour third, filter; new, add, remove.
-import { continuumColour } from './quantities.js';
+// The selection as a list of steps that can be written down and repeated: outline, colour third, filter, range of a quantity,
+// box of line ratios; new, add, remove, within.
+import { continuumColour, ratios } from './quantities.js';
 import { parseFilter } from './filter.js';
 import { percentiles } from './colour.js';
 import { lineNames } from './model.js';
@@ -10,15 +11,21 @@ const maxSteps = 12;
 export class Selection {
   constructor(app) { Object.assign(this, { app, steps: [], marks: null, count: 0 }); }
   clear() { this.steps = []; this.marks = null; this.count = 0; }
-  /** step: {kind: 'outline', outline} | {kind: 'blue' | 'red'} | {kind: 'filter', text}; how: new, add, remove. */
+  /** step: {kind: 'outline', outline} | {kind: 'blue' | 'red'} | {kind: 'filter', text} | {kind: 'range', key, mode, seed, span: [low, high]}
+   * | {kind: 'ratios', mode, seed, span: [x0, x1, y0, y1]}; how: new, add, remove, within. Spans hold their ends, which may be infinite. */
   async apply(step, how = 'new') {
     const rows = await this.rows(step), { n } = this.app.galaxies;
     if (how === 'new' || !this.marks) {
       if (how === 'remove') return;
       this.marks = new Uint8Array(n);
       this.steps = [];
+      how = 'new';
     }
-    for (const i of rows) this.marks[i] = how === 'remove' ? 0 : 1;
+    if (how === 'within') {
+      const both = new Uint8Array(n);
+      for (const i of rows) both[i] = this.marks[i];
+      this.marks = both;
+    } else for (const i of rows) this.marks[i] = how === 'remove' ? 0 : 1;
     this.steps.push({ ...step, how });
     this.count = this.marks.reduce((a, b) => a + b, 0);
   }
@@ -26,8 +33,17 @@ export class Selection {
     const { galaxies, map } = this.app;
     if (step.kind === 'outline') return map.grid.inside(step.outline);
     if (step.kind === 'filter') return this.filtered(step.text);
+    if (step.kind === 'range' || step.kind === 'ratios') return this.spanned(step);
     const colour = await continuumColour(galaxies), [low, high] = percentiles(colour, [1 / 3, 2 / 3]), out = [];
     for (let i = 0; i < colour.length; ++i) if (step.kind === 'blue' ? colour[i] <= low : colour[i] >= high) out.push(i);
+    return out;
+  }
+  async spanned({ kind, key, mode, seed, span }) {
+    const { app } = this, q = app.quantities.find((one) => one.key === key);
+    if (kind === 'range' && !q) throw new Error(`nothing here is called '${key}'`);
+    if (mode === 'noisy' && !app.model) throw new Error('without the model there is no noise');
+    const axes = kind === 'range' ? [await q.get(mode, seed)] : Object.values(await ratios(app, mode, seed)), out = [];
+    for (let i = 0; i < app.galaxies.n; ++i) if (axes.every((values, k) => values[i] >= span[2 * k] && values[i] <= span[2 * k + 1])) out.push(i);
     return out;
   }
   /** Names that a filter may use, as the table and the predictions have them. */
@@ -53,21 +69,26 @@ export class Selection {
   /** For the address, and back. */
   text() {
     return this.steps.slice(-maxSteps).map((s) => {
-      const data = s.kind === 'outline' ? thin(s.outline).map((p) => p.map((v) => Number(v.toPrecision(5))).join(',')).join(';') : s.kind === 'filter' ? s.text : '';
+      const data = s.kind === 'outline' ? thin(s.outline).map((p) => p.map((v) => Number(v.toPrecision(5))).join(',')).join(';') : s.kind === 'filter' ? s.text : s.span ? [encodeURIComponent(s.key ?? ''), s.mode, s.seed, ...s.span].join(',') : '';
       return `${s.how}:${s.kind}:${data}`;
     }).join('|');
   }
   async restore(text) {
     for (const part of text.split('|').slice(0, maxSteps)) {
       const [how, kind, ...rest] = part.split(':'), data = rest.join(':');
-      if (!['new', 'add', 'remove'].includes(how)) continue;
+      if (!['new', 'add', 'remove', 'within'].includes(how)) continue;
       if (kind === 'outline') { const outline = outlineOf(data); if (outline) await this.apply({ kind, outline }, how); }
       if (kind === 'blue' || kind === 'red') await this.apply({ kind }, how);
+      if (kind === 'range' || kind === 'ratios') {
+        const [key, mode, seed, ...span] = data.split(',');
+        if (['observed', 'predicted', 'noisy'].includes(mode) && Number(seed) > 0 && span.length === (kind === 'range' ? 2 : 4) && span.every((v) => v !== '' && !Number.isNaN(Number(v))))
+          await this.apply({ kind, key: decodeURIComponent(key), mode, seed: Math.floor(Number(seed)), span: span.map(Number) }, how);
+      }
       if (kind === 'filter') await this.apply({ kind, text: data }, how);
     }
   }
   describe() {
     const what = { blue: 'bluest third of the continuum colours', red: 'reddest third of the continuum colours' };
-    return this.steps.map((s) => `${s.how}: ${s.kind === 'filter' ? `filter ${s.text}` : s.kind === 'outline' ? `outline ${thin(s.outline).map((p) => p.map((v) => v.toPrecision(4)).join(' ')).join(', ')}` : what[s.kind]}`);
+    return this.steps.map((s) => `${s.how}: ${s.span ? `${s.key || 'log line ratios'} (${s.mode}${s.mode === 'noisy' ? `, seed ${s.seed}` : ''}) in ${s.span.join(' ')}` : s.kind === 'filter' ? `filter ${s.text}` : s.kind === 'outline' ? `outline ${thin(s.outline).map((p) => p.map((v) => v.toPrecision(4)).join(' ')).join(', ')}` : what[s.kind]}`);
   }
 }

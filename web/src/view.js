@@ -1,6 +1,7 @@
 // The map: points, overlay, and what pointer and keys do to it. Speaks to the page through callbacks.
 import { Grid } from './grid.js';
 import { Points } from './points.js';
+import { howOf } from './brush.js';
 
 const pickRadius = 12; // CSS pixels
 const densityFrom = 200000;
@@ -33,6 +34,7 @@ export class MapView {
     const span = equal ? [Math.max(...spans), Math.max(...spans)] : spans;
     [this.x, this.y] = axes.map((a, c) => a.values.map((v) => (v - (a.low + a.high) / 2) / span[c]));
     this.axes = axes.map((a, c) => ({ centre: (a.low + a.high) / 2, span: span[c] }));
+    this.extent = spans.map((s, c) => s / span[c]); // of the map in its own units: at most 1
   }
   resize() {
     const { width, height } = this.element.getBoundingClientRect(), ratio = Math.min(devicePixelRatio || 1, 2);
@@ -47,7 +49,9 @@ export class MapView {
   get base() { // CSS pixels a unit of the map
     const margin = 34;
     const bx = (this.width / 2 - margin), by = (this.height / 2 - margin);
-    return this.axes[0].span === this.axes[1].span ? [Math.min(bx, by), Math.min(bx, by)] : [bx, by];
+    if (this.axes[0].span !== this.axes[1].span) return [bx, by];
+    const both = Math.min(bx / this.extent[0], by / this.extent[1]);
+    return [both, both];
   }
   toScreen(x, y) {
     const [bx, by] = this.base, { camera: c } = this;
@@ -177,7 +181,7 @@ export class MapView {
       const drag = this.dragging;
       this.dragging = undefined;
       if (!drag) return;
-      const how = e.altKey ? 'remove' : e.shiftKey ? 'add' : 'new';
+      const how = howOf(e);
       if (this.outline) {
         const outline = this.outline.map(([px, py]) => this.toMap(px, py));
         this.outline = undefined;
