@@ -1,4 +1,5 @@
 """The page: what explore writes and serves, and the page itself in a browser (tests/web)."""
+import contextlib
 import http.client
 import json
 import re
@@ -167,14 +168,19 @@ def test_a_table_without_bands_and_one_too_large_are_refused(starglow, table, tm
     assert run.returncode == 2 and "20000" in run.stderr and not (tmp_path / "x.html").exists()
 
 
-@pytest.fixture
-def server(binary, table, spectra):
-    process = subprocess.Popen([binary, "explore", table, "--spectra", spectra, "--serve", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    address = process.stdout.readline().strip()
-    yield address
+@contextlib.contextmanager
+def served(*command):
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    yield process.stdout.readline().strip()
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 0, stderr
+
+
+@pytest.fixture
+def server(binary, table, spectra):
+    with served(binary, "explore", table, "--spectra", spectra, "--serve", "0") as address:
+        yield address
 
 
 def ask(address, path=None, method="GET", **headers):
@@ -213,8 +219,19 @@ def test_a_taken_port_is_named(binary, table, server):
     assert run.returncode == 2 and port in run.stderr
 
 
-@pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
-                    reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
+browser = pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
+                             reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
+
+
+@browser
+def test_many_galaxies_are_a_density_from_afar(binary, starglow, tmp_path):
+    assert starglow("mock", "-n", 210_000, "-o", tmp_path / "many.fits").returncode == 0
+    with served(binary, "explore", tmp_path / "many.fits", "--serve", "0") as address:
+        run = subprocess.run(["node", ROOT / "tests/web/dense_test.mjs", address], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0 and "10 checks" in run.stdout, run.stdout + run.stderr[-4000:]
+
+
+@browser
 def test_the_page_in_a_browser(starglow, table, server, tmp_path):
     page, lines = tmp_path / "page.html", tmp_path / "lines.fits"
     assert starglow("explore", table, "--single-file", page, "--title", "</title><script>window.hacked=1</script>").returncode == 0

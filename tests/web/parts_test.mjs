@@ -7,6 +7,7 @@ import { percentiles, places, short, ticks } from '../../web/src/colour.js';
 import { csv, ecsv, fits } from '../../web/src/export.js';
 import { threefry } from '../../web/src/random.js';
 import { base85 } from '../../web/src/source.js';
+import { cells } from '../../web/src/density.js';
 import { histogramMargins, histogramSpan } from '../../web/src/charts.js';
 import { howOf } from '../../web/src/brush.js';
 
@@ -33,6 +34,31 @@ for (const i of [7, 100, 2999]) {
 const triangle = [[-0.5, -0.5], [0.8, -0.2], [0, 0.9]];
 const cross = (a, b, px, py) => (b[0] - a[0]) * (py - a[1]) - (b[1] - a[1]) * (px - a[0]);
 same(grid.inside(triangle).sort((a, b) => a - b), all.filter((i) => triangle.every((a, k) => cross(a, triangle[(k + 1) % 3], x[i], y[i]) > 0)));
+
+// how many lie in a window: no fewer than there are, no more than in the window grown by a cell
+for (const [x0, x1, y0, y1] of [[-1, 1, -1, 1], [-0.3, 0.2, -0.1, 0.6], [0.9, 3, -3, 3], [2, 3, 0, 1], [-5, 5, -5, 5]]) {
+  const within = (mx, my) => all.filter((i) => x[i] >= x0 - mx && x[i] <= x1 + mx && y[i] >= y0 - my && y[i] <= y1 + my).length, found = grid.countIn(x0, x1, y0, y1);
+  assert(found >= within(0, 0) && found <= within(grid.width, grid.height), `${found} in ${[x0, x1, y0, y1]}`), ++checks;
+}
+
+// density: number and mean of every cell, by looking at every galaxy
+{
+  const values = x.map((v, i) => (i % 11 === 0 ? NaN : 2 * v)), marks = Uint8Array.from(x, (_, i) => i % 3 === 0);
+  for (const m of [null, marks]) {
+    const { count, mean } = cells(grid, values, m), slow = new Map();
+    for (const i of all) {
+      if (m && !m[i]) continue;
+      const c = grid.row(y[i]) * grid.side + grid.column(x[i]);
+      slow.set(c, [...(slow.get(c) ?? []), values[i]]);
+    }
+    same(count.reduce((a, b) => a + b), [...slow.values()].flat().length);
+    for (const [c, list] of slow) {
+      const known = list.filter((v) => !Number.isNaN(v)).map((v) => Math.min(1, Math.max(0, v)));
+      assert(count[c] === list.length && (known.length ? Math.abs(mean[c] - known.reduce((a, b) => a + b) / known.length) < 1e-6 : mean[c] === 2));
+    }
+    ++checks;
+  }
+}
 
 // brushes: pixels of a histogram to values; an end that is passed takes what lies beyond
 {

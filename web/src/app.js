@@ -35,6 +35,7 @@ class App {
       lock: (i) => this.lock(i === this.map.locked ? -1 : i),
       lasso: (_, how, outline) => this.select({ kind: 'outline', outline }, how),
       view: () => this.remember(),
+      dense: (is) => { $('dense').hidden = !is; },
     });
     Object.assign(this.map.look, this.greys);
     this.panel = new GalaxyPanel(this);
@@ -117,7 +118,7 @@ class App {
     this.values = values;
     this.table = palette(q.diverging ? 'diverging' : this.state.palette);
     this.map.look.classes = q.classes ?? false;
-    this.map.points.setPalette(this.table);
+    this.map.setPalette(this.table);
     const u = places(values, this.state.scale, this.low, this.high);
     this.below = this.above = 0;
     for (const v of u) { if (v < 0) ++this.below; if (v > 1) ++this.above; }
@@ -206,6 +207,7 @@ class App {
     Object.assign(this.map.look, this.greys);
     this.panel.spectrum.setColours(this.colours);
     this.panel.named = -1;
+    this.map.stale = true;
     this.map.draw();
     if (this.values) this.ratios.setPoints(this.ratios.points, this.colours), this.drawLinked(), this.panel.draw();
   }
@@ -226,7 +228,17 @@ class App {
     if (this.map.locked < 0) this.lock(i);
     if (this.panel.startPlay()) $('play').setAttribute('aria-pressed', 'true');
   }
-  picture() { this.map.drawNow(); return this.map.canvas; }
+  /** The map as a picture: the points, or the density in their place. */
+  picture() {
+    const { map } = this;
+    map.drawNow();
+    if (!map.dense) return map.canvas;
+    const canvas = document.createElement('canvas'), g = canvas.getContext('2d');
+    Object.assign(canvas, { width: map.canvas.width, height: map.canvas.height });
+    g.scale(map.ratio, map.ratio);
+    map.drawDensity(g);
+    return canvas;
+  }
   svg() {
     const { about } = this.galaxies, { width, height } = this.map;
     return svgOf({ png: this.picture().toDataURL('image/png'), width, height, axes: [about.map.x, about.map.y], table: this.table, scale: this.state.scale, low: this.low, high: this.high, label: this.label, title: about.title });

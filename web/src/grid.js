@@ -31,6 +31,14 @@ export class Grid {
       for (let c = Math.max(c0, 0); c <= Math.min(c1, this.side - 1); ++c)
         for (let k = this.start[r * this.side + c]; k < this.start[r * this.side + c + 1]; ++k) each(this.items[k]);
   }
+  /** How many points the cells hold that touch a window: one difference a row of cells. */
+  countIn(x0, x1, y0, y1) {
+    const c0 = this.column(x0), c1 = this.column(x1);
+    if (x1 < this.x0 || y1 < this.y0 || x0 > this.x0 + this.width * this.side || y0 > this.y0 + this.height * this.side) return 0;
+    let n = 0;
+    for (let r = this.row(y0); r <= this.row(y1); ++r) n += this.start[r * this.side + c1 + 1] - this.start[r * this.side + c0];
+    return n;
+  }
   /** Nearest point within `radius` of (px, py), in units of the map; -1 for none. */
   nearest(px, py, radius) {
     let best = -1, least = radius * radius;

@@ -102,12 +102,15 @@ export class Points {
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGB8, 256, 1, 0, gl.RGB, gl.UNSIGNED_BYTE, rgb);
   }
+  clear() {
+    this.gl.clearColor(0, 0, 0, 0);
+    this.gl.clear(this.gl.COLOR_BUFFER_BIT);
+  }
   /** look: {view: [sx, sy, tx, ty], mixing, size (device pixels), selecting, quiet, faint, fast} */
   draw(look) {
     const { gl, uniforms: u } = this, count = look.fast ? Math.min(this.n, moving) : this.n;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
-    gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
+    this.clear();
     gl.useProgram(this.program);
     gl.uniform4fv(u.view, look.view);
     gl.uniform1f(u.mixing, look.mixing);

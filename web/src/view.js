@@ -1,10 +1,11 @@
 // The map: points, overlay, and what pointer and keys do to it. Speaks to the page through callbacks.
 import { Grid } from './grid.js';
+import { Density } from './density.js';
 import { Points } from './points.js';
 import { howOf } from './brush.js';
 
 const pickRadius = 12; // CSS pixels
-const densityFrom = 200000;
+const densityFrom = 200000; // galaxies in sight
 const reduced = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 export class MapView {
@@ -17,6 +18,7 @@ export class MapView {
     this.points = new Points(this.canvas, n);
     this.points.setPlaces(this.x, this.y);
     this.grid = new Grid(this.x, this.y);
+    if (n > densityFrom) this.density = new Density(this.grid);
     this.look = { mixing: 1, selecting: false, quiet: [0.5, 0.5, 0.5, 0.3], faint: [0.5, 0.5, 0.5, 0.14], fast: false };
     this.points.restore = () => { this.points.setPlaces(this.x, this.y); this.refill?.(); this.draw(); };
     this.listen();
@@ -68,13 +70,17 @@ export class MapView {
   drawNow() {
     const [bx, by] = this.base, { camera: c, width, height } = this, sx = (2 * bx * c.k) / width, sy = (2 * by * c.k) / height;
     const base = this.n > 200000 ? 2 : this.n > 50000 ? 3 : this.n > 12000 ? 4.5 : this.n > 2000 ? 6 : 8;
-    this.points.draw({ ...this.look, view: [sx, sy, -c.x * sx, -c.y * sy], size: Math.min(base * Math.sqrt(Math.max(c.k, 0.5)), 16) * this.ratio });
+    this.dense = this.density !== undefined && this.inSight() > densityFrom;
+    this.on.dense?.(this.dense);
+    if (this.dense) this.points.clear();
+    else this.points.draw({ ...this.look, view: [sx, sy, -c.x * sx, -c.y * sy], size: Math.min(base * Math.sqrt(Math.max(c.k, 0.5)), 16) * this.ratio });
     this.drawOverlay();
   }
   drawOverlay() {
     const g = this.overlay.getContext('2d'), style = getComputedStyle(this.element), ink = style.getPropertyValue('--ink'), accent = style.getPropertyValue('--accent');
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     g.clearRect(0, 0, this.width, this.height);
+    if (this.dense) this.drawDensity(g);
     const circle = (i, r, colour, line) => {
       if (i < 0 || !Number.isFinite(this.x[i])) return;
       const [px, py] = this.toScreen(this.x[i], this.y[i]);
@@ -101,10 +107,25 @@ export class MapView {
       g.setLineDash([]);
     }
   }
+  /** Galaxies in the window, by whole cells of the grid. */
+  inSight() {
+    const [x0, y1] = this.toMap(0, 0), [x1, y0] = this.toMap(this.width, this.height);
+    return this.grid.countIn(x0, x1, y0, y1);
+  }
+  drawDensity(g) {
+    if (this.stale) { this.density.set([this.before, this.values], this.marks ?? null, this.table, this.look); this.stale = false; }
+    this.density.draw(g, (x, y) => this.toScreen(x, y), this.look.mixing);
+  }
+  setPalette(table) {
+    this.points.setPalette(table);
+    this.table = table;
+    this.stale = true;
+  }
   /** From the values seen now to others: an animation, unless motion is unwelcome. */
   show(values, animate = true) {
-    const before = this.values ?? values;
+    const before = this.before = this.values ?? values;
     this.values = values;
+    this.stale = true;
     this.refill = () => this.points.setValues(before, values);
     this.refill();
     cancelAnimationFrame(this.animation);
@@ -123,6 +144,7 @@ export class MapView {
     this.look.selecting = marks !== null;
     if (marks) this.points.setMarks(marks);
     this.marks = marks;
+    this.stale = true;
     this.draw();
   }
   setTool(tool) {
