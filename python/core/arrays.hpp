@@ -55,14 +55,18 @@ struct Columns {
   Galaxies all() const { return block(0, n); }
 };
 
+/// An array for Python; its type stands in the stubs.
+template <class T>
+using Numpy = nb::ndarray<nb::numpy, T>;
+
 /// A NumPy array that owns what is moved into it.
 template <class Container>
-nb::object to_numpy(Container&& values, std::initializer_list<std::size_t> shape) {
+auto to_numpy(Container&& values, std::initializer_list<std::size_t> shape) {
   using C = std::remove_cvref_t<Container>;
   using T = std::remove_const_t<std::remove_pointer_t<decltype(values.data())>>;
   auto* kept = new C(std::forward<Container>(values));
   const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<C*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy, T>(kept->data(), shape, owner));
+  return Numpy<T>(kept->data(), shape, owner);
 }
 
 nb::dict to_dict(const Conventions& conventions);

@@ -55,13 +55,13 @@ void for_rows(std::size_t n, unsigned threads, const Work& work) {
 }
 
 template <class T>
-nb::object give(Matrix<T>&& m) {
+Numpy<T> give(Matrix<T>&& m) {
   const std::size_t rows = m.rows(), cols = m.cols();
   return to_numpy(std::move(m), {rows, cols});
 }
 
 // Rest SEDs (n, n_wave) in L_sun/Hz to band fluxes as observed at z.
-nb::object bands(const AnyArray& wave_given, const AnyArray& sed, const AnyArray& z_given, unsigned threads) {
+Numpy<double> bands(const AnyArray& wave_given, const AnyArray& sed, const AnyArray& z_given, unsigned threads) {
   const std::vector<double> wave = vector_of("wave", wave_given), z = vector_of("Z", z_given);
   check_wavelengths(wave, "wave");
   const Matrix<double> lum_nu = matrix_of("lum_nu", sed, z.size(), wave.size());
@@ -77,7 +77,8 @@ nb::object bands(const AnyArray& wave_given, const AnyArray& sed, const AnyArray
   return give(std::move(out));
 }
 
-nb::object luminosities(const AnyArray& wave_given, const AnyArray& sed, const AnyArray& ew_given, unsigned threads) {
+Numpy<double> luminosities(const AnyArray& wave_given, const AnyArray& sed, const AnyArray& ew_given,
+                           unsigned threads) {
   const std::vector<double> wave = vector_of("wave", wave_given);
   check_wavelengths(wave, "wave");
   const Reals rows("EW", ew_given, 2);

@@ -92,8 +92,8 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   return out;
 }
 
-nb::object sample(const Model& model, const nb::dict& galaxies, std::size_t draws, std::uint64_t seed,
-                  std::size_t first_row, unsigned threads) {
+Numpy<float> sample(const Model& model, const nb::dict& galaxies, std::size_t draws, std::uint64_t seed,
+                    std::size_t first_row, unsigned threads) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
   (void)model.sample({}, 1, seed, *std::make_unique<WorkerPool>(1));  // says why not
@@ -105,7 +105,7 @@ nb::object sample(const Model& model, const nb::dict& galaxies, std::size_t draw
   return to_numpy(std::move(all), {columns.n, k_n_lines, draws});
 }
 
-nb::object jacobian(const Model& model, const nb::dict& galaxies, unsigned threads) {
+Numpy<double> jacobian(const Model& model, const nb::dict& galaxies, unsigned threads) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
   std::vector<double> all(columns.n * k_n_lines * k_n_bands);
@@ -115,7 +115,7 @@ nb::object jacobian(const Model& model, const nb::dict& galaxies, unsigned threa
 }
 
 // jvp: d (n, 12) to (n, 10); vjp: d (n, 10) to (n, 12).
-nb::object along(const Model& model, const nb::dict& galaxies, const AnyArray& d, bool forward, unsigned threads) {
+Numpy<double> along(const Model& model, const nb::dict& galaxies, const AnyArray& d, bool forward, unsigned threads) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
   const std::size_t from = forward ? k_n_bands : k_n_lines, to = forward ? k_n_lines : k_n_bands;

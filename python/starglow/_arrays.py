@@ -1,11 +1,14 @@
 """What users give as an array, made ready for the C++ library: in place where its type is float32 or float64."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .errors import error
+
+T = TypeVar("T")
 
 FLUX_UNIT = "1e-17 erg s^-1 cm^-2 Angstrom^-1"
 _ASTROPY_FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
@@ -24,15 +27,20 @@ def _check_unit(name: str, given: Any, wanted: str | None) -> None:
         raise error("input", f"{name} has another unit", f"'{unit}'", FLUX_UNIT if "erg" in wanted else wanted, "Convert it.")
 
 
-def real(name: str, given: Any, unit: str | None = None) -> np.ndarray | None:
+def optional(make: Callable[..., T], name: str, given: Any, *more: Any) -> T | None:
+    """make(name, given, ...), or None where nothing is given."""
+    return None if given is None else make(name, given, *more)
+
+
+def real(name: str, given: Any, unit: str | None = None) -> np.ndarray:
     """float32 and float64 arrays of this machine's byte order as they are; other real numbers as float64; masked
     values as NaN. Raises InputError for anything else."""
     if given is None:
-        return None
+        raise error("input", f"{name} is absent", "None", "an array of numbers")
     _check_unit(name, given, unit)
     if isinstance(given, np.ma.MaskedArray) or (hasattr(given, "mask") and hasattr(given, "filled")):
-        array = np.ma.asarray(given)
-        array = array.astype(np.float64).filled(np.nan) if array.dtype.kind in "fiu" else array.data
+        masked: Any = np.ma.asarray(given)
+        array = masked.astype(np.float64).filled(np.nan) if masked.dtype.kind in "fiu" else masked.data
     else:
         try:
             array = np.asarray(given)
@@ -45,22 +53,19 @@ def real(name: str, given: Any, unit: str | None = None) -> np.ndarray | None:
     return array.astype(np.float64)
 
 
-def ids(given: Any) -> np.ndarray | None:
+def ids(name: str, given: Any) -> np.ndarray:
     """TARGETIDs as int64. Raises InputError for floats: beyond 2^53 they are damaged already."""
-    if given is None:
-        return None
     array = np.asarray(given)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.size > 0 and array.max() > np.iinfo(np.int64).max):
-        raise error("input", "TARGETID is not a column of 64-bit integers", f"type {array.dtype}", "int64",
+        raise error("input", f"{name} is not a column of 64-bit integers", f"type {array.dtype}", "int64",
                     "A TARGETID exceeds 2^53: as a float it is already damaged.")
     return array.astype(np.int64, copy=False)
 
 
-def words(name: str, given: Any) -> list[str] | None:
-    if given is None:
-        return None
+def words(name: str, given: Any) -> list[str]:
+    """A column of text, bytes or str, without the blanks that FITS puts at the end."""
     out = [w.decode() if isinstance(w, bytes) else str(w) for w in np.asarray(given).tolist()]
     return [w.rstrip() for w in out]
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 __all__ = ["Error", "InputError", "FileError", "MissingFileError"]
@@ -56,7 +57,7 @@ def error(kind: str, what: str, seen: str = "", wanted: str = "", remedy: str = 
 
 
 @contextmanager
-def reading(*paths: str | os.PathLike[str] | None):
+def reading(*paths: str | os.PathLike[str] | None) -> Iterator[None]:
     """Inside, an error about a file that cannot be opened is an OSError; one about its content stays a ValueError."""
     try:
         yield
@@ -64,6 +65,6 @@ def reading(*paths: str | os.PathLike[str] | None):
         shut = [p for p in paths if p is not None and not (os.path.isfile(p) and os.access(p, os.R_OK))]
         if e.kind != "input" or not shut:
             raise
-        made = (FileError if os.path.exists(shut[0]) else MissingFileError)(str(e))
+        made: FileError = (FileError if os.path.exists(shut[0]) else MissingFileError)(str(e))
         made.kind, made.seen, made.wanted, made.remedy, made.exit_code = e.kind, e.seen, e.wanted, e.remedy, e.exit_code
         raise made from None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import _arrays, _core
+from ._arrays import optional, real
 from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
@@ -56,17 +57,17 @@ class Galaxies:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "band_flux", _arrays.real("BAND_FLUX", self.band_flux, _arrays.FLUX))
-        put(self, "band_flux_ivar", _arrays.real("BAND_FLUX_IVAR", self.band_flux_ivar))
-        z = _arrays.real("Z", self.z)
+        put(self, "band_flux", optional(real, "BAND_FLUX", self.band_flux, _arrays.FLUX))
+        put(self, "band_flux_ivar", optional(real, "BAND_FLUX_IVAR", self.band_flux_ivar))
+        z = optional(real, "Z", self.z)
         if z is not None and z.ndim == 0 and self.band_flux is not None:  # one redshift for all
             z = np.broadcast_to(z, self.band_flux.shape[:1])
         put(self, "z", z)
-        put(self, "targetid", _arrays.ids(self.targetid))
-        put(self, "ew", _arrays.real("EW", self.ew, _arrays.EW))
-        put(self, "ew_ivar", _arrays.real("EW_IVAR", self.ew_ivar))
-        put(self, "survey", _arrays.words("SURVEY", self.survey))
-        put(self, "program", _arrays.words("PROGRAM", self.program))
+        put(self, "targetid", optional(_arrays.ids, "TARGETID", self.targetid))
+        put(self, "ew", optional(real, "EW", self.ew, _arrays.EW))
+        put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar))
+        put(self, "survey", optional(_arrays.words, "SURVEY", self.survey))
+        put(self, "program", optional(_arrays.words, "PROGRAM", self.program))
         conventions = dict(self.conventions or {})
         for key, value in conventions.items():
             if key not in _CONVENTIONS:

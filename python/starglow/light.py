@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from ._arrays import EW, ids, real
+from ._arrays import EW, ids, optional, real
 from .errors import error, reading
 from .galaxies import LINES
 
@@ -189,5 +189,5 @@ def paint(wave: Any, continuum: Any, z: Any, ew: Any, *, sigma_v: Any = 100.0, r
     """
     spectra, grid, redshift, _ = _spectra("continuum", continuum, wave, z)
     n = len(spectra)
-    return _core.paint(np.atleast_2d(grid), {"continuum": spectra, "targetid": ids(targetid)}, redshift, _rows("EW", ew, n, len(LINES), EW),
+    return _core.paint(np.atleast_2d(grid), {"continuum": spectra, "targetid": optional(ids, "TARGETID", targetid)}, redshift, _rows("EW", ew, n, len(LINES), EW),
                        _rows("sigma_v", sigma_v, n, len(LINES)), float(resolving_power), threads)

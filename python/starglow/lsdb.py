@@ -77,7 +77,7 @@ def _add(frame: pd.DataFrame, model: Model, draws: int, noise: bool, seed: int, 
         columns = {name: pd.Series(pd.array([], dtype=kind), index=frame.index, name=name) for name, kind in wanted.items()}
     else:
         p = model.predict(_galaxies(frame, names, conventions), draws=draws, noise=noise, seed=seed, out_of_domain=out_of_domain, threads=threads)
-        values = {"_EW": p.ew, "_EW_P16": p.p16, "_EW_P84": p.p84, "_EW_NOISY": p.noisy, "_EW_DRAW": p.draws}
+        values: dict[str, Any] = {"_EW": p.ew, "_EW_P16": p.p16, "_EW_P84": p.p84, "_EW_NOISY": p.noisy, "_EW_DRAW": p.draws}
         columns = {}
         for name, kind in wanted.items():
             if name == "FLAGS":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .errors import reading
+from .errors import error, reading
 from .galaxies import LINES, Galaxies
 
 
@@ -53,6 +53,8 @@ def _galaxies(first: Any, z: Any, more: dict[str, Any]) -> Galaxies:
     if isinstance(first, (str, os.PathLike)) or hasattr(first, "colnames") or hasattr(first, "columns"):
         from .tables import galaxies
         return galaxies(first)
+    if first is None:
+        raise error("input", "BAND_FLUX is absent", "None", "12 band fluxes a galaxy")
     return Galaxies(band_flux=first, z=z, **more)
 
 

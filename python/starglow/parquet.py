@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def galaxies_of(table: pa.Table, conventions: dict[str, str] | None = None) -> G
                 _check_flux_unit(unit)
     text = {name: table.column(name).to_pylist() if name in table.column_names else None for name in ("SURVEY", "PROGRAM")}
     ivar = [f"{line}_EW_IVAR" for line in LINES]
-    ew_ivar = np.column_stack([number(name) for name in ivar]) if all(name in table.column_names for name in ivar) else None
+    ew_ivar = np.column_stack([table.column(name).to_numpy() for name in ivar]) if all(name in table.column_names for name in ivar) else None
     return Galaxies(flux, number("Z"), _vector(table, "BAND_FLUX_IVAR"), number("TARGETID"), ew_ivar=ew_ivar, survey=text["SURVEY"],
                     program=text["PROGRAM"], conventions=conventions_of(table.schema.metadata) | (conventions or {}))
 
@@ -115,18 +116,14 @@ def _check_flux_unit(unit: str) -> None:
     if unit.replace(" ", "") not in ("10**-17erg/(scm2Angstrom)", "1e-17erg/(scm2Angstrom)", "1e-17erg/s/cm2/A", "1e-17erg/s/cm2/Angstrom"):
         from ._arrays import FLUX, _check_unit
 
-        class Column:
-            pass
-        column = Column()
-        column.unit = unit
-        _check_unit("column BAND_FLUX", column, FLUX)
+        _check_unit("column BAND_FLUX", SimpleNamespace(unit=unit), FLUX)
 
 
 def lines_table(galaxies: Galaxies, prediction: Prediction, to: pa.Schema, first_row: int = 0) -> pa.Table:
     """Predicted lines as an Arrow table of the given schema."""
     n = len(prediction)
     columns: list[Any] = []
-    values = {"_EW": prediction.ew, "_EW_P16": prediction.p16, "_EW_P84": prediction.p84, "_EW_NOISY": prediction.noisy, "_EW_DRAW": prediction.draws}
+    values: dict[str, Any] = {"_EW": prediction.ew, "_EW_P16": prediction.p16, "_EW_P84": prediction.p84, "_EW_NOISY": prediction.noisy, "_EW_DRAW": prediction.draws}
     for field in to:
         if field.name == "TARGETID":
             ids = galaxies.targetid if galaxies.targetid is not None else np.arange(first_row, first_row + n)
@@ -238,7 +235,7 @@ def _is_complete(source: Path, folder: Path, settings: dict[str, str]) -> bool:
     part, note = _part(source, folder)
     try:
         said = json.loads(note.read_text())
-        return said["settings"] == settings and said["input_sha256"] == sha256(source) and said["sha256"] == sha256(part)
+        return bool(said["settings"] == settings) and said["input_sha256"] == sha256(source) and said["sha256"] == sha256(part)
     except (OSError, ValueError, KeyError):
         return False
 

@@ -96,7 +96,7 @@ def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
 
 def _stacked(name: str, series: Any) -> np.ndarray:
     """A pandas Series as an array; lists in it as rows of one."""
-    values = series.to_numpy()
+    values: np.ndarray = series.to_numpy()
     if values.dtype != object or name in ("SURVEY", "PROGRAM"):
         return values
     if len(values) == 0:
@@ -178,7 +178,7 @@ def write_table(path: str | os.PathLike[str], table: "Galaxies | None" = None, p
         It cannot be written; an old file is intact.
     """
     letters = {"i8": "K", "i4": "J", "f4": "E", "f8": "D"}
-    made = []
+    made: list[tuple[str, str, int, str, Any]] = []
     for name, values, unit in columns(table, prediction):
         if values.dtype.kind in "US":
             width = max([1, *(len(w) for w in values.tolist())])

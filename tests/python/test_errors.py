@@ -133,8 +133,9 @@ def test_taken_as_they_are(case, interface, good, starglow, tmp_path):
 
 
 @pytest.mark.parametrize("interface", [numpy_call, kernel, twin], ids=lambda f: f.__name__)
-def test_lengths_that_differ_are_refused(interface, good):
-    for columns in (change(good, "Z", lambda z: z[:3]), change(good, "BAND_FLUX", lambda f: f[0, 0]), change(good, "BAND_FLUX", lambda f: [[1, 2], [3]])):
+def test_lengths_that_differ_and_absent_bands_are_refused(interface, good):
+    for columns in (change(good, "Z", lambda z: z[:3]), change(good, "BAND_FLUX", lambda f: f[0, 0]), change(good, "BAND_FLUX", lambda f: [[1, 2], [3]]),
+                    change(good, "BAND_FLUX", lambda f: None)):
         with pytest.raises(ValueError, match="; (found|expected)"):
             interface(columns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,12 +31,12 @@ class GridReport(NamedTuple):
 
     nebular: bool  #: whether the flux of young stars holds emission lines
     conclusive: bool  #: False when the grid has no SSP below 10 Myr: nothing to look at
-    ew: dict  #: line, with those that share its side bands -> largest emission EW of any young SSP, A (negative: absorption)
+    ew: dict[str, float]  #: line, with those that share its side bands -> largest emission EW of any young SSP, A (negative: absorption)
     action: str  #: "none", "masked" or "allowed"
     n_points: int  #: points of the grid that were replaced
 
-    def __str__(self):
-        worst = max(self.ew, key=self.ew.get) if self.ew else None
+    def __str__(self) -> str:
+        worst = max(self.ew, key=self.ew.__getitem__) if self.ew else None
         found = f"{worst} reaches an EW of {self.ew[worst]:.0f} A in SSPs below 10 Myr" if worst else "no line is covered by the grid"
         if not self.conclusive:
             return "the grid has no SSP below 10 Myr: it cannot hold nebular lines of young stars"
@@ -47,7 +47,7 @@ class GridReport(NamedTuple):
         return f"the grid holds nebular lines ({found}); {did}"
 
 
-def emission_ews(wave, lum_nu):
+def emission_ews(wave: np.ndarray, lum_nu: Any) -> np.ndarray:
     """EW of each of the ten lines against its side bands, all light between them, A; (..., 10). NaN where not covered."""
     f_lambda = np.asarray(lum_nu, float) * (C_ANGSTROM / np.square(wave))
     windows = np.asarray(SIDE_BANDS)
@@ -56,7 +56,7 @@ def emission_ews(wave, lum_nu):
     return (means[1] / (0.5 * (means[0] + means[2])) - 1) * (windows[:, 2] - windows[:, 1])
 
 
-def _without_lines(wave, flux, extra, width):
+def _without_lines(wave: np.ndarray, flux: np.ndarray, extra: list[float], width: float) -> tuple[np.ndarray, int]:
     """The grid with straight lines in F_lambda under each nebular line, and how many points were replaced.
 
     Half width of a mask: 14 A or 2.5 points, times `width`.
@@ -75,11 +75,11 @@ def _without_lines(wave, flux, extra, width):
     return f_lambda * np.square(wave), int(hidden.sum())
 
 
-def _band_means(wave, flux):
+def _band_means(wave: np.ndarray, flux: np.ndarray) -> np.ndarray:
     return flux @ np.nan_to_num(window_matrix(wave, BAND_EDGES[:-1], BAND_EDGES[1:]) / np.square(wave)).T
 
 
-def check_grid(ssp_data, nebular="refuse"):
+def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]:
     """Look for nebular lines in the SSPs below 10 Myr of a grid in DSPS layout.
 
     Parameters
@@ -113,7 +113,7 @@ def check_grid(ssp_data, nebular="refuse"):
     if not young.any():
         return ssp_data, GridReport(False, False, {}, "none", 0)
 
-    def strongest(of):
+    def strongest(of: np.ndarray) -> tuple[dict[str, float], bool]:
         with np.errstate(invalid="ignore"):
             ews = emission_ews(wave, of[:, young])
         found = {name: float(np.nanmax(ews[..., k])) for k, name in enumerate(LINES) if name in GROUPS and np.isfinite(ews[..., k]).any()}
@@ -125,7 +125,7 @@ def check_grid(ssp_data, nebular="refuse"):
         return ssp_data, report
     if nebular == "allow":
         return ssp_data, report._replace(action="allowed")
-    worst = max(ews, key=ews.get)
+    worst = max(ews, key=ews.__getitem__)
     if nebular == "refuse":
         raise error("input", "the SSP grid holds nebular lines: lines painted on it would be counted twice",
                     f"an EW of {ews[worst]:.0f} A at {worst} in SSPs below 10 Myr", f"less than {EXCESS_EW:.0f}",

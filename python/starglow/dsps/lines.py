@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,7 +50,7 @@ class Lines:
         the grid.
     """
 
-    def __init__(self, ssp_data, weights=None, *, aperture="total", nebular="refuse"):
+    def __init__(self, ssp_data: Any, weights: Any = None, *, aperture: str = "total", nebular: str = "refuse") -> None:
         if nebular not in ("refuse", "allow"):
             raise error("usage", "unknown value of nebular", f"'{nebular}'", "refuse or allow", "check_grid(ssp_data, nebular='mask') gives a masked grid.")
         if hasattr(ssp_data, "ssp_wave"):
@@ -62,31 +62,32 @@ class Lines:
             raise error("usage", "unknown aperture", f"'{aperture}'", "total or fibre")
         wave = np.asarray(ssp_data, float)
         sgj.band_luminosities(wave, np.ones_like(wave))  # refuses a broken grid now
-        self.weights, self.wave, self.aperture = weights, jnp.asarray(wave), aperture
+        self.weights: sgj.Weights = weights
+        self.wave, self.aperture = jnp.asarray(wave), aperture
 
-    def tree_flatten(self):
+    def tree_flatten(self) -> tuple[Any, str]:
         return (self.weights, self.wave), self.aperture
 
     @classmethod
-    def tree_unflatten(cls, aperture, children):
+    def tree_unflatten(cls, aperture: str, children: Any) -> Lines:
         made = object.__new__(cls)
         made.weights, made.wave = children
         made.aperture = aperture
         return made
 
-    def bands(self, rest_sed, z=None):
+    def bands(self, rest_sed: Any, z: Any = None) -> jax.Array:
         """Band fluxes (..., 12) of SEDs (..., n_wave) in L_sun/Hz: observed at z, 1e-17 erg/s/cm2/A; without z L_sun/A."""
         luminosity = sgj.band_luminosities(self.wave, rest_sed)
         return luminosity if z is None else sgj.flux_of(luminosity, z)
 
-    def _inputs(self, rest_sed, z):
+    def _inputs(self, rest_sed: Any, z: Any) -> tuple[jax.Array, Any, dict[str, str]]:
         if self.aperture == "fibre" and z is None:
             raise error("usage", "z is absent", "", "the redshifts: light in a fibre is answered with its luminosity and redshift")
         # The colours of total light need no distance.
         flux = self.bands(rest_sed, z if self.aperture == "fibre" else None)
         return flux, (z if self.aperture == "fibre" else None), {"APERTURE": self.aperture, "MWCORR": "unknown"}
 
-    def predict(self, rest_sed, z=None, *, out_of_domain="warn"):
+    def predict(self, rest_sed: Any, z: Any = None, *, out_of_domain: str = "warn") -> Light:
         """Lines of rest SEDs.
 
         Parameters
@@ -106,27 +107,29 @@ class Lines:
         p = sgj.predict(self.weights, flux, z, targetid=(), conventions=conventions, out_of_domain=out_of_domain)
         return Light(p.ew, p.p16, p.p84, self.luminosities(rest_sed, p.ew), p.flags)
 
-    def distribution(self, rest_sed, z=None, **options):
+    def distribution(self, rest_sed: Any, z: Any = None, **options: Any) -> sgj.Distribution:
         """The joint distribution of the lines: :func:`starglow.jax.distribution`."""
         flux, z, conventions = self._inputs(rest_sed, z)
         return sgj.distribution(self.weights, flux, z, conventions=conventions, **options)
 
-    def sample(self, rest_sed, z=None, targetid=None, *, draws=1, seed=1, first_row=0, **options):
+    def sample(self, rest_sed: Any, z: Any = None, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0,
+               **options: Any) -> jax.Array:
         """Joint draws of the EWs, (..., 10, draws), A: :func:`starglow.jax.sample`."""
         return sgj.draw(self.distribution(rest_sed, z, **options), targetid, draws=draws, seed=seed, first_row=first_row)
 
-    def luminosities(self, rest_sed, ew):
+    def luminosities(self, rest_sed: Any, ew: Any) -> jax.Array:
         """Line luminosities (..., 10), erg/s: EW x L_lambda of the dusty continuum beside the line.
 
         Takes one EW for the whole galaxy. Attenuated already: apply no dust to them.
         """
         return L_SUN_CGS * sgj.line_luminosities(self.wave, rest_sed, ew)
 
-    def components(self, luminosity, oii_ratio=OII_RATIO):
+    def components(self, luminosity: Any, oii_ratio: float = OII_RATIO) -> jax.Array:
         """Luminosities (..., 11) of the single lines of COMPONENT_NAMES, in the unit of those of the ten lines."""
         return component_fluxes(jnp.asarray(luminosity), oii_ratio)
 
-    def sed_with_lines(self, rest_sed, ew, *, sigma_v=100.0, resolving_power=np.inf, oii_ratio=OII_RATIO):
+    def sed_with_lines(self, rest_sed: Any, ew: Any, *, sigma_v: Any = 100.0, resolving_power: float = np.inf,
+                       oii_ratio: float = OII_RATIO) -> jax.Array:
         """Rest SEDs (..., n_wave), L_sun/Hz, with the lines on them.
 
         Each point of the grid gets the mean of the lines over its pixel (half way to its neighbours): the flux is right
@@ -136,7 +139,7 @@ class Lines:
         painted = sgj.paint_flux(self.wave, lum, 0.0, sigma_v, resolving_power=resolving_power, oii_ratio=oii_ratio)
         return jnp.asarray(rest_sed) + painted * self.wave**2 / C_ANGSTROM
 
-    def _brightening(self, rest_sed, ew, wave_filter, trans_filter, z, oii_ratio):
+    def _brightening(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, oii_ratio: float) -> jax.Array:
         """Magnitudes that the lines add: each adds T (L/L_sun) lambda_rest / c to the integral of T L_nu d ln lambda."""
         wave_filter, trans_filter = jnp.asarray(wave_filter), jnp.asarray(trans_filter)
         lum = component_fluxes(sgj.line_luminosities(self.wave, rest_sed, ew), oii_ratio)
@@ -152,7 +155,7 @@ class Lines:
         continuum = jnp.trapezoid(trans_filter * lum_nu / wave_filter, wave_filter)
         return -2.5 * jnp.log10(1 + lines / continuum)
 
-    def rest_mag(self, rest_sed, ew, wave_filter, trans_filter, *, oii_ratio=OII_RATIO):
+    def rest_mag(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, *, oii_ratio: float = OII_RATIO) -> jax.Array:
         """Absolute AB magnitudes (...) with lines; ``dsps.calc_rest_mag`` where there are none.
 
         Lines enter in closed form, not as pixels: no filter or SED grid is too coarse for them.
@@ -162,7 +165,8 @@ class Lines:
         continuum = jnp.vectorize(calc_rest_mag, signature="(n),(n),(m),(m)->()")(self.wave, rest_sed, wave_filter, trans_filter)
         return continuum + self._brightening(rest_sed, ew, wave_filter, trans_filter, 0.0, oii_ratio)
 
-    def obs_mag(self, rest_sed, ew, wave_filter, trans_filter, z, cosmology, *, oii_ratio=OII_RATIO):
+    def obs_mag(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, cosmology: Any, *,
+                oii_ratio: float = OII_RATIO) -> jax.Array:
         """Apparent AB magnitudes (...) at z with lines; ``dsps.calc_obs_mag`` where there are none.
 
         `cosmology` is DSPS's (Om0, w0, wa, h), e.g. ``dsps.cosmology.DEFAULT_COSMOLOGY``.

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name == "kernel":  # the C++ library inside JAX, where it was built with that
         import importlib
 

@@ -7,6 +7,7 @@ for any grid, and linear in the SED.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +24,7 @@ MPC_CM = 3.0856775814913673e24
 FLUX_AT_1_MPC = L_SUN_CGS * 1e17 / (4 * math.pi * MPC_CM * MPC_CM)
 
 
-def window_matrix(wave, low, high):
+def window_matrix(wave: Any, low: Any, high: Any) -> Any:
     """Matrix (windows, n_wave) whose product with F_lambda at the points of `wave` is its mean in each window.
 
     A window that the grid does not cover has NaN in its row. NumPy in, float64 NumPy out; traced arrays work too.
@@ -42,7 +43,7 @@ def window_matrix(wave, low, high):
     return xp.where(covered, matrix, xp.nan)
 
 
-def _grid(wave, lum_nu=None):
+def _grid(wave: Any, lum_nu: Any = None) -> Any:
     """The grid checked, as NumPy where it is known now."""
     known = not isinstance(wave, jax.core.Tracer)
     grid = np.asarray(wave, float) if known else wave
@@ -55,7 +56,7 @@ def _grid(wave, lum_nu=None):
     return grid
 
 
-def _means(wave, lum_nu, low, high):
+def _means(wave: Any, lum_nu: Any, low: Any, high: Any) -> jax.Array:
     """Mean L_lambda (..., windows), L_sun/A, of an SED in L_sun/Hz."""
     grid = _grid(wave, lum_nu)
     lum_nu = jnp.asarray(lum_nu)
@@ -68,7 +69,7 @@ def _means(wave, lum_nu, low, high):
     return jnp.where(covered, means, jnp.nan)
 
 
-def band_luminosities(wave, lum_nu):
+def band_luminosities(wave: Any, lum_nu: Any) -> jax.Array:
     """Mean L_lambda in the twelve bands, L_sun/A; (..., 12).
 
     Parameters
@@ -86,7 +87,7 @@ def band_luminosities(wave, lum_nu):
     return _means(wave, lum_nu, BAND_EDGES[:-1], BAND_EDGES[1:])
 
 
-def flux_of(luminosity, z):
+def flux_of(luminosity: Any, z: Any) -> jax.Array:
     """Observed flux density, 1e-17 erg/s/cm2/A, of L_lambda (..., n) in L_sun/A at redshifts z (...).
 
     F = L / (4 pi D_L^2 (1 + z)); D_L by H0 = 70, Om0 = 0.3, as the models' luminosity feature. NaN where z is not positive.
@@ -100,7 +101,7 @@ def flux_of(luminosity, z):
     return luminosity * jnp.where(there, scale, jnp.nan)[..., None]
 
 
-def bands(wave, lum_nu, z):
+def bands(wave: Any, lum_nu: Any, z: Any) -> jax.Array:
     """BAND_FLUX of a rest SED as observed at redshift z.
 
     Parameters
@@ -125,7 +126,7 @@ def bands(wave, lum_nu, z):
     return flux_of(band_luminosities(wave, lum_nu), z)
 
 
-def line_continua(wave, lum_nu):
+def line_continua(wave: Any, lum_nu: Any) -> jax.Array:
     """Continuum at each of the ten lines, L_lambda in L_sun/A; (..., 10).
 
     The average of the means in the line's two side bands (``side_bands.hpp``), not the value under the line, which may lie
@@ -136,7 +137,7 @@ def line_continua(wave, lum_nu):
     return means.reshape(*means.shape[:-1], 10, 2).mean(-1)
 
 
-def line_luminosities(wave, lum_nu, ew):
+def line_luminosities(wave: Any, lum_nu: Any, ew: Any) -> jax.Array:
     """Luminosities of the ten lines, L_sun; (..., 10). Times 3.828e33: erg/s, which float32 cannot hold.
 
     Parameters

@@ -5,15 +5,17 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from .weights import Domain
 
-def _distances(domain, x, known):
+
+def _distances(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
     """Squared Mahalanobis distances (..., components) over the known features."""
     d = jnp.where(known[..., None, :], x[..., None, :] - domain.mean, 0)
 
-    def complete(_):
+    def complete(_: None) -> jax.Array:
         return jnp.square(jnp.einsum("cij,...cj->...ci", domain.root, d, precision=jax.lax.Precision.HIGHEST)).sum(-1)
 
-    def marginal(_):
+    def marginal(_: None) -> jax.Array:
         both = known[..., None, :, None] & known[..., None, None, :]
         identity = jnp.eye(12, dtype=x.dtype)
         lower = jnp.linalg.cholesky(jnp.where(both, domain.covariance, identity))
@@ -22,7 +24,7 @@ def _distances(domain, x, known):
     return jax.lax.cond(jnp.all(known), complete, marginal, None)
 
 
-def outside(domain, x, known, clip=False):
+def outside(domain: Domain, x: jax.Array, known: jax.Array, clip: bool = False) -> tuple[jax.Array, jax.Array]:
     """Whether each galaxy is farther from all components than 99 % of the training galaxies, and features.
 
     x, known (..., 12): ratios and log_lum. The features are x itself, or with `clip` those at the edge of the domain.

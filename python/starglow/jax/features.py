@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import names
+from .weights import Bank
 
 N_BANDS = 12
 MIN_BANDS = 6
@@ -17,7 +20,7 @@ _HUBBLE_DISTANCE = 299792.458 / 70.0  # Mpc, H0 = 70
 _OM0 = 0.3
 
 
-def luminosity_distance(z):
+def luminosity_distance(z: Any) -> jax.Array:
     """Luminosity distance, Mpc; flat, H0 = 70, Om0 = 0.3, no radiation; relative error < 1e-14 to z = 19, float64."""
     z = jnp.asarray(z)
     half = jnp.log1p(z)[..., None] / 8  # four panels in u = ln(1 + z); the integrand is exp(u)/E(u)
@@ -26,13 +29,13 @@ def luminosity_distance(z):
     return (1 + z) * _HUBBLE_DISTANCE * integral * half[..., 0]
 
 
-def usable_bands(band_flux, band_flux_ivar=None):
+def usable_bands(band_flux: jax.Array, band_flux_ivar: jax.Array | None = None) -> jax.Array:
     """Which bands count: finite, positive, with information."""
     usable = jnp.isfinite(band_flux) & (band_flux > 0)
     return usable if band_flux_ivar is None else usable & (band_flux_ivar > 0)
 
 
-def band_flags(band_flux, band_flux_ivar=None):
+def band_flags(band_flux: jax.Array, band_flux_ivar: jax.Array | None = None) -> jax.Array:
     """BAND_MISSING, NEGATIVE_BAND and NONFINITE of each galaxy, int32 (...)."""
     absent = jnp.isnan(band_flux)
     if band_flux_ivar is not None:
@@ -40,15 +43,17 @@ def band_flags(band_flux, band_flux_ivar=None):
     infinite = ~absent & jnp.isinf(band_flux)
     negative = ~absent & ~infinite & (band_flux <= 0)
     pairs = (absent | negative, names.BAND_MISSING), (negative, names.NEGATIVE_BAND), (infinite, names.NONFINITE)
-    return sum(bit(jnp.any(where, axis=-1), value) for where, value in pairs)
+    one, two, three = (bit(jnp.any(where, axis=-1), value) for where, value in pairs)
+    return one | two | three
 
 
-def bit(where, value):
+def bit(where: jax.Array, value: int) -> jax.Array:
     """The flag where something holds, int32. All flags are int32: XLA's CPU compiler crashes on int32 | int64."""
     return jnp.where(where, jnp.int32(value), jnp.int32(0))
 
 
-def compute(band_flux, usable, z, z_known, luminosity, every_band):
+def compute(band_flux: jax.Array, usable: jax.Array, z: jax.Array, z_known: jax.Array, luminosity: jax.Array,
+            every_band: bool) -> tuple[jax.Array, jax.Array]:
     """Values and presence of the 13 features: eleven log10 ratios, log_lum, z.
 
     band_flux, usable (..., 12); z, z_known, luminosity (...): whether z and the luminosity may be used. `every_band`: the
@@ -73,7 +78,7 @@ def compute(band_flux, usable, z, z_known, luminosity, every_band):
     return values, known
 
 
-def network_input(bank, values, known, usable):
+def network_input(bank: Bank, values: jax.Array, known: jax.Array, usable: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Features of one bank: values and presence, (..., n_in). Masks are 0 (there) or -1."""
     which = [*range(11), *([11] if bank.log_lum else []), *([12] if bank.z else [])]
     x, there = values[..., which], known[..., which]

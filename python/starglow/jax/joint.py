@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
-from .weights import MIN_SD, _pytree
+from .weights import MIN_SD, Bank, _pytree
 
 
 @_pytree
@@ -29,8 +31,9 @@ class Distribution:
     ew_ratio: jax.Array  #: (2) EW(strong)/EW(weak) of the doublets
 
 
-def mixture_of(bank, outputs):
+def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(weight, mean, sd) of a bank's outputs (..., 17 components - 1), before calibration."""
+    assert bank.factor is not None  # kind "joint"
     c = bank.factor.shape[0]
     shape = outputs.shape[:-1]
     mean = bank.y_mean + bank.y_scale * outputs[..., : 8 * c].reshape(*shape, c, 8)
@@ -39,14 +42,14 @@ def mixture_of(bank, outputs):
     return jax.nn.softmax(logits, axis=-1), mean, sd
 
 
-def calibrated(weight, mean, sd, shift, slope):
+def calibrated(weight: jax.Array, mean: jax.Array, sd: jax.Array, shift: jax.Array, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(mean, sd, median) after t' = median + shift + slope (t - median); shift, slope (..., 8)."""
     median = quantile_of(weight, mean, sd, 0.0)
     moved = median + shift
     return moved[..., None, :] + slope[..., None, :] * (mean - median[..., None, :]), sd * slope[..., None, :], moved
 
 
-def _solve(weight, mean, sd, z):
+def _solve(weight: jax.Array, mean: jax.Array, sd: jax.Array, z: float) -> jax.Array:
     """t with distribution function Phi(z) for each line: Halley's steps inside a bracket, bisection where one leaves.
 
     Lines of a galaxy that have converged rest, so that no value depends on its neighbours.
@@ -59,7 +62,7 @@ def _solve(weight, mean, sd, z):
     is_open = high - low > 1e-14 * narrowest  # else one component, or NaN
     t = jnp.where(is_open, start, low)
 
-    def step(state):
+    def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
         t, low, high, is_open, count = state
         u = (t[..., None, :] - mean) / sd
         phi = weight * jnp.exp(-0.5 * u * u) * 0.3989422804014327 / sd
@@ -78,13 +81,13 @@ def _solve(weight, mean, sd, z):
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
-def quantile_of(weight, mean, sd, z):
+def quantile_of(weight: jax.Array, mean: jax.Array, sd: jax.Array, z: float) -> jax.Array:
     """t (..., 8) at which each line's distribution function is Phi(z); differentiable any number of times."""
     return _solve(weight, mean, sd, z)
 
 
 @quantile_of.defjvp
-def _quantile_jvp(z, primals, tangents):
+def _quantile_jvp(z: float, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
     """Implicit differentiation of cdf(t) = Phi(z); t is differentiated by this rule again."""
     weight, mean, sd = primals
     d_weight, d_mean, d_sd = tangents
@@ -95,12 +98,12 @@ def _quantile_jvp(z, primals, tangents):
     return t, along / phi.sum(-2)
 
 
-def ew_of(t):
+def ew_of(t: jax.Array) -> jax.Array:
     """EW (A) of t: sinh(max(t, 0)), never negative, derivative 0 where there is no line."""
     return jnp.sinh(jnp.maximum(t, 0) * (t > 0))
 
 
-def all_lines(outputs, ew_ratio, ew):
+def all_lines(outputs: Sequence[int], ew_ratio: jax.Array, ew: jax.Array) -> jax.Array:
     """The ten lines (..., 10) of the EWs (..., outputs): weak members of the doublets from their partners."""
     columns = {line: ew[..., k] for k, line in enumerate(outputs)}
     for (weak, strong, _), ratio in zip(DOUBLETS, ew_ratio):
@@ -108,8 +111,7 @@ def all_lines(outputs, ew_ratio, ew):
     return jnp.stack([columns[line] for line in range(len(LINES))], axis=-1)
 
 
-@partial(jax.jit, static_argnums=1)
-def quantile(distribution, p):
+def quantile(distribution: Distribution, p: float) -> jax.Array:
     """EWs (..., 10), A, below which a line lies with probability p.
 
     Parameters
@@ -121,13 +123,17 @@ def quantile(distribution, p):
     """
     from statistics import NormalDist
 
-    d = distribution
-    t = quantile_of(d.weight, d.mean, d.sd, NormalDist().inv_cdf(p))
+    return _quantile(distribution, NormalDist().inv_cdf(p))
+
+
+@partial(jax.jit, static_argnums=1)
+def _quantile(d: Distribution, z: float) -> jax.Array:
+    t = quantile_of(d.weight, d.mean, d.sd, z)
     ew = all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t))
     return jnp.where(d.known[..., None], ew, jnp.nan)
 
 
-def log_density(distribution, ew):
+def log_density(distribution: Distribution, ew: Any) -> jax.Array:
     """Log of the joint density of t = asinh(EW / A) of the eight independent lines, nats; (...).
 
     Parameters

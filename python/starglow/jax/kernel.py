@@ -22,8 +22,10 @@ import numpy as np
 
 from .. import _core
 from ..errors import error
-from ..galaxies import LINES, _CONVENTIONS
+from ..galaxies import _CONVENTIONS
 from ..model import Model
+from .predict import Prediction
+from .random import split_ids
 
 __all__ = ["Prediction", "predict", "register", "sample"]
 
@@ -32,17 +34,6 @@ if not hasattr(_core, "ffi_handlers"):
 _POLICIES = ("warn", "nan", "clip", "prior")
 for _name, _handler in _core.ffi_handlers.items():
     jax.ffi.register_ffi_target(f"starglow_{_name}", _handler, platform="cpu")
-
-
-class Prediction(NamedTuple):
-    """Lines of a batch of galaxies; EWs in A, NaN where there is no answer (derivatives are 0 there)."""
-
-    ew: jax.Array  #: (..., 10) median, or the point
-    p16: jax.Array | None  #: (..., 10); None for point models
-    p84: jax.Array | None
-    flags: jax.Array  #: (...) int32
-
-    lines = LINES
 
 
 @functools.lru_cache(maxsize=64)
@@ -107,22 +98,22 @@ class _Static(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _predict(s: _Static):
-    def shapes(flux, *last):
+def _predict(s: _Static) -> Any:
+    def shapes(flux: jax.Array, *last: int) -> list[jax.ShapeDtypeStruct]:
         one, none = jax.ShapeDtypeStruct((*flux.shape[:-1], *last), flux.dtype), jax.ShapeDtypeStruct((*flux.shape[:-1], 0), flux.dtype)
         return [one, one if s.joint else none, one if s.joint else none]
 
-    def slopes(flux, ivar, z):
+    def slopes(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> list[jax.Array]:
         call = jax.ffi.ffi_call(s.target("derivatives"), shapes(flux, 10 * 13), vmap_method="broadcast_all")
         return [jnp.nan_to_num(d.reshape(*d.shape[:-1], -1, 13), nan=0.0) for d in call(flux, ivar, z, **s.attributes)]
 
     @jax.custom_jvp
-    def answer(flux, ivar, z):
+    def answer(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> Any:
         results = [*shapes(flux, 10), jax.ShapeDtypeStruct(flux.shape[:-1], jnp.int32)]
         return jax.ffi.ffi_call(s.target("predict"), results, vmap_method="broadcast_all")(flux, ivar, z, **s.attributes)
 
     @answer.defjvp
-    def _(primals, tangents):
+    def _(primals: Any, tangents: Any) -> Any:
         if s.policy:
             raise error("usage", "the kernel has derivatives for out_of_domain 'warn' alone", f"'{_POLICIES[s.policy]}'", "'warn'",
                         "The twin, starglow.jax.predict, has them all.")
@@ -136,12 +127,12 @@ def _predict(s: _Static):
 
 
 @jax.custom_jvp
-def _fixed(flux, leaves):
+def _fixed(flux: jax.Array, leaves: list[jax.Array]) -> jax.Array:
     """flux; refuses derivatives with respect to the weights, which would silently be 0."""
     return flux
 
 
-def _fixed_jvp(primals, tangents):
+def _fixed_jvp(primals: Any, tangents: Any) -> Any:
     zero = jax.custom_derivatives.SymbolicZero
     if not all(isinstance(t, zero) for t in jax.tree_util.tree_leaves(tangents[1], is_leaf=lambda t: isinstance(t, zero))):
         raise error("usage", "the kernel has no derivatives with respect to the weights", "", "", "The twin, starglow.jax.predict, has them.")
@@ -152,13 +143,13 @@ def _fixed_jvp(primals, tangents):
 _fixed.defjvp(_fixed_jvp, symbolic_zeros=True)
 
 
-def _dtype(weights: Any, band_flux: Any):
+def _dtype(weights: Any, band_flux: Any) -> Any:
     given = getattr(weights, "dtype", None) or getattr(band_flux, "dtype", None)
     single = given is not None and np.dtype(given).kind == "f" and np.dtype(given).itemsize == 4
     return jax.dtypes.canonicalize_dtype(np.float32 if single else np.float64)
 
 
-def _numbers(name: str, given: Any, dtype: Any):
+def _numbers(name: str, given: Any, dtype: Any) -> jax.Array:
     """Real numbers of JAX's, whatever their byte order."""
     if not isinstance(given, jax.Array):
         from .._arrays import EW, FLUX, real
@@ -168,7 +159,7 @@ def _numbers(name: str, given: Any, dtype: Any):
     return jnp.asarray(given, dtype)
 
 
-def _arguments(weights, band_flux, z, band_flux_ivar):
+def _arguments(weights: Any, band_flux: Any, z: Any, band_flux_ivar: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     dtype = _dtype(weights, band_flux)
     flux = _numbers("BAND_FLUX", band_flux, dtype)
     if flux.ndim == 0 or flux.shape[-1] != 12:
@@ -266,7 +257,7 @@ def sample(weights: Any, band_flux: Any, z: Any = None, targetid: Any = None, *,
     return out.reshape(*flux.shape[:-1], 10, draws)
 
 
-def _words(targetid: Any, shape: tuple[int, ...]):
+def _words(targetid: Any, shape: tuple[int, ...]) -> jax.Array:
     """Ids as pairs of uint32, high word first."""
     if isinstance(targetid, jax.Array):
         if targetid.dtype == jnp.uint32 and targetid.shape == (*shape, 2):
@@ -277,12 +268,10 @@ def _words(targetid: Any, shape: tuple[int, ...]):
         bits = jax.lax.bitcast_convert_type(targetid, jnp.uint64)
         words = jnp.stack([(bits >> 32).astype(jnp.uint32), bits.astype(jnp.uint32)], axis=-1)
     else:
-        from .._arrays import ids
         if targetid is not None and np.asarray(targetid).dtype == np.uint32 and np.shape(targetid) == (*shape, 2):
             return jnp.asarray(np.asarray(targetid))
-        kept = np.arange(int(np.prod(shape))).reshape(shape) if targetid is None else ids(targetid)
-        bits = np.ascontiguousarray(kept, dtype=np.int64).view(np.uint64)
-        words = jnp.asarray(np.stack([(bits >> np.uint64(32)).astype(np.uint32), bits.astype(np.uint32)], axis=-1))
+        given = np.arange(int(np.prod(shape))).reshape(shape) if targetid is None else targetid
+        words = jnp.asarray(split_ids(given))
     if words.shape != (*shape, 2):
         raise error("input", "TARGETID and BAND_FLUX differ in length", f"{words.shape[:-1]}", f"{shape}")
     return words

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from .weights import Bank
 
-def _selu(x):
+
+def _selu(x: jax.Array) -> jax.Array:
     negative = 1.6732632423543772 * jnp.expm1(jnp.minimum(x, 0))
     return 1.0507009873554805 * jnp.where(x > 0, x, negative)
 
 
-def _polyswish(x):
+def _polyswish(x: jax.Array) -> jax.Array:
     """x S(t), t = clamp((x + 4)/8, 0, 1), S(t) = t^3 (10 - 15 t + 6 t^2)."""
     t = jnp.clip(x * 0.125 + 0.5, 0, 1)
     return x * (t * t * t * ((6 * t - 15) * t + 10))
 
 
-def _silu(x):
+def _silu(x: jax.Array) -> jax.Array:
     return x * jax.nn.sigmoid(x)
 
 
 ACTIVATIONS = {"selu": _selu, "polyswish": _polyswish, "silu": _silu}
 
 
-def forward(bank, x, known):
+def forward(bank: Bank, x: jax.Array, known: jax.Array) -> jax.Array:
     """Outputs of a bank for features (..., n_in): averaged over the members, or one a line; (..., outputs).
 
     A feature that is not known is 0 after standardisation. Products run in full float32 on every device.
     """
     act = ACTIVATIONS[bank.activation]
 
-    def one(network):
+    def one(network: Any) -> jax.Array:
         mean, scale, layers = network
         h = jnp.where(known, (x - mean) / scale, 0)
         for layer, (w, b) in enumerate(layers):

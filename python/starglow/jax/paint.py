@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,14 +17,14 @@ OII_RATIO = 1.3115  # flux 3729/3726 at an electron density of 100 cm^-3 (Sander
 ATOMIC_RATIO = {3: 2.993, 5: 3.049}  # flux strong/weak of the doublets: [OIII], [NII]
 
 
-def pixel_edges(wave):
+def pixel_edges(wave: Any) -> jax.Array:
     """Edges (n + 1) of the pixels around the centres (n): half way between neighbours, the outer two symmetric."""
     wave = jnp.asarray(wave)
     middle = 0.5 * (wave[1:] + wave[:-1])
     return jnp.concatenate([2 * wave[:1] - middle[:1], middle, 2 * wave[-1:] - middle[-1:]])
 
 
-def component_fluxes(line_flux, oii_ratio=OII_RATIO, atomic_doublets=True):
+def component_fluxes(line_flux: jax.Array, oii_ratio: float = OII_RATIO, atomic_doublets: bool = True) -> jax.Array:
     """Fluxes (..., 11) of the single lines of names.COMPONENTS from those of the ten lines.
 
     [OII] is split by `oii_ratio` = 3729/3726. With `atomic_doublets`, [OIII] 4959 and [NII] 6548 follow their strong
@@ -37,7 +38,8 @@ def component_fluxes(line_flux, oii_ratio=OII_RATIO, atomic_doublets=True):
     return jnp.stack([flux[line] * share.get(name, 1) for name, line, _, _ in COMPONENTS], axis=-1)
 
 
-def paint_flux(wave, line_flux, z=0.0, sigma_v=100.0, *, resolving_power=math.inf, oii_ratio=OII_RATIO, atomic_doublets=True):
+def paint_flux(wave: Any, line_flux: Any, z: Any = 0.0, sigma_v: Any = 100.0, *, resolving_power: float = math.inf, oii_ratio: float = OII_RATIO,
+               atomic_doublets: bool = True) -> jax.Array:
     """A spectrum of emission lines alone: each pixel holds the mean of the Gaussians over it.
 
     Parameters
@@ -64,7 +66,7 @@ def paint_flux(wave, line_flux, z=0.0, sigma_v=100.0, *, resolving_power=math.in
     width = jnp.diff(edges)
     spread = jnp.hypot(sigma_v / LIGHT_SPEED_KM_S, 1 / (resolving_power * 2 * math.sqrt(2 * math.log(2))))
 
-    def one(sum_so_far, line):
+    def one(sum_so_far: jax.Array, line: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         rest, amount = line
         centre = rest * (1 + z)
         u = (edges - centre[..., None]) / (centre * spread)[..., None]
@@ -78,10 +80,11 @@ def paint_flux(wave, line_flux, z=0.0, sigma_v=100.0, *, resolving_power=math.in
     start = jnp.zeros((*shape, edges.shape[0] - 1), dtype)
     z, sigma_v = jnp.broadcast_to(z, shape), jnp.broadcast_to(sigma_v, shape)
     spread = jnp.broadcast_to(spread, shape)
-    return jax.lax.scan(one, start, (rest, jnp.moveaxis(jnp.broadcast_to(flux, (*shape, len(COMPONENTS))), -1, 0)))[0]
+    painted: jax.Array = jax.lax.scan(one, start, (rest, jnp.moveaxis(jnp.broadcast_to(flux, (*shape, len(COMPONENTS))), -1, 0)))[0]
+    return painted
 
 
-def paint(wave, ew, continuum, z, sigma_v=100.0, **options):
+def paint(wave: Any, ew: Any, continuum: Any, z: Any, sigma_v: Any = 100.0, **options: Any) -> jax.Array:
     """Lines of given EWs on a grid: flux = EW (1 + z) continuum.
 
     Parameters

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import names
-from .._arrays import FLUX, real
+from .._arrays import FLUX, optional, real
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
 from .domain import outside
 from .joint import Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
+from .weights import Weights
 
 _BAND_OF_LINE = tuple(int((wave - 3400) // 300) for wave in names.LINE_WAVE)
 
 
-_CONVENTIONS = {
+_CONVENTIONS: dict[str, tuple[str, ...]] = {
     "APERTURE": ("fibre", "total", "unknown"), "MWCORR": ("T", "F", "unknown"), "FLUXSCAL": ("absolute", "relative", "unknown"),
     "VACUUM": ("T", "F", "unknown"), "MASKRULE": (), "CONTSRC": (), "LABELVER": (),
 }
@@ -35,10 +36,13 @@ class Prediction(NamedTuple):
     p84: jax.Array | None
     flags: jax.Array  #: (...) int32, bits of docs/flags.md
 
-    lines = LINES
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the ten lines."""
+        return LINES
 
 
-def usable_conventions(weights, conventions=None):
+def usable_conventions(weights: Weights, conventions: dict[str, str] | None = None) -> tuple[bool, bool]:
     """(luminosity, redshift) usable? What the fluxes mean against what the model was trained on.
 
     `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
@@ -54,7 +58,7 @@ def usable_conventions(weights, conventions=None):
             raise error("usage", f"{name} has an unknown value", f"'{value}'", f"one of {', '.join(_CONVENTIONS[name])}")
     trained = dict(weights.conventions)
 
-    def differ(name):
+    def differ(name: str) -> bool:
         pair = seen.get(name, "unknown"), trained[name.lower()]
         return "unknown" not in pair and pair[0] != pair[1]
 
@@ -67,10 +71,10 @@ def usable_conventions(weights, conventions=None):
     return same and seen.get("FLUXSCAL") != "relative", same
 
 
-def _real(name, given):
+def _real(name: str, given: Any) -> Any:
     """Arrays of this machine as every interface of starglow takes them: any byte order, masked, lists; JAX's as they are."""
-    if given is None or isinstance(given, jax.Array):
-        if given is not None and given.dtype.kind not in "fiu":
+    if isinstance(given, jax.Array):
+        if given.dtype.kind not in "fiu":
             raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
         return given
     return real(name, given, FLUX if name == "band_flux" else None)
@@ -88,13 +92,13 @@ class _Rows(NamedTuple):
     flags: jax.Array
 
     @property
-    def answered(self):
+    def answered(self) -> jax.Array:
         return (self.flags & names.FATAL) == 0
 
 
-def _checked(weights, band_flux, z, band_flux_ivar):
+def _checked(weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type of the weights."""
-    band_flux, z, band_flux_ivar = (_real(*pair) for pair in (("band_flux", band_flux), ("z", z), ("band_flux_ivar", band_flux_ivar)))
+    band_flux, z, band_flux_ivar = _real("band_flux", band_flux), optional(_real, "z", z), optional(_real, "band_flux_ivar", band_flux_ivar)
     if np.ndim(band_flux) == 0 or band_flux.shape[-1] != features.N_BANDS:
         raise error("input", "band_flux has a wrong shape", f"{np.shape(band_flux)}", "(..., 12)")
     shape = band_flux.shape[:-1]
@@ -107,7 +111,7 @@ def _checked(weights, band_flux, z, band_flux_ivar):
     return jnp.asarray(band_flux, weights.dtype), redshift, ivar
 
 
-def _rows(weights, flux, redshift, ivar, no_ids, conventions):
+def _rows(weights: Weights, flux: jax.Array, redshift: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool]) -> _Rows:
     luminosity_usable, redshift_usable = conventions
     usable = features.usable_bands(flux, ivar)
     flags = features.band_flags(flux, ivar) | jnp.int32(names.ID_IS_ROW if no_ids else 0)
@@ -126,7 +130,7 @@ def _rows(weights, flux, redshift, ivar, no_ids, conventions):
     return _Rows(flux, usable, redshift, z_known, luminosity, full, flags)
 
 
-def _answers(weights, rows, policy):
+def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array | None], jax.Array, jax.Array]:
     """What the banks say: for each bank (outputs (..., n_out)) or None, flags with OUT_OF_DOMAIN, who is outside."""
     values, known = features.compute(rows.flux, rows.usable, rows.z, rows.z_known, rows.luminosity, False)
     out = jnp.zeros(rows.full.shape, bool)
@@ -136,9 +140,9 @@ def _answers(weights, rows, policy):
             out, moved = outside(weights.domain, place, there, clip=True)
             values = jnp.concatenate([moved, values[..., 12:]], axis=-1)
         else:
-            out, _ = outside(weights.domain, *map(jax.lax.stop_gradient, (place, there)))
+            out, _ = outside(weights.domain, jax.lax.stop_gradient(place), jax.lax.stop_gradient(there))
     out = out & rows.answered
-    answers = []
+    answers: list[jax.Array | None] = []
     for bank, mine in ((weights.full, rows.full), (weights.partial, ~rows.full)):
         if bank is None:
             answers.append(None)
@@ -153,19 +157,20 @@ def _answers(weights, rows, policy):
     return answers, rows.flags | features.bit(out, names.OUT_OF_DOMAIN), out
 
 
-def _check_policy(policy):
+def _check_policy(policy: str) -> None:
     if policy not in ("warn", "nan", "clip", "prior"):
         raise error("usage", "unknown value of out_of_domain", f"'{policy}'", "warn, nan, clip or prior")
 
 
-def _distribution_of(weights, rows, policy):
+def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distribution, jax.Array]:
     answers, flags, out = _answers(weights, rows, policy)
-    parts = []
+    parts: list[tuple[jax.Array, ...]] = []
     for bank, outputs in zip((weights.full, weights.partial), answers):
-        if bank is None:
+        if bank is None or outputs is None:
             continue
+        assert bank.factor is not None and bank.shift is not None and bank.slope is not None  # kind "joint"
         weight, mean, sd = mixture_of(bank, outputs)
-        shift, slope = (jnp.broadcast_to(a, (*out.shape, 8)) for a in (bank.shift, bank.slope))
+        shift, slope = jnp.broadcast_to(bank.shift, (*out.shape, 8)), jnp.broadcast_to(bank.slope, (*out.shape, 8))
         if policy == "prior":  # all training galaxies, not calibrated
             prior = out[..., None]
             weight = jnp.where(prior, jnp.zeros_like(weight).at[..., 0].set(1), weight)
@@ -187,7 +192,7 @@ def _distribution_of(weights, rows, policy):
     return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio), flags
 
 
-def _pad(parts, components):
+def _pad(parts: tuple[jax.Array, ...], components: int) -> tuple[jax.Array, ...]:
     """More components: copies of the first without weight."""
     weight, mean, sd, factor, *rest = parts
     extra = components - weight.shape[-1]
@@ -197,7 +202,8 @@ def _pad(parts, components):
     return (jnp.concatenate([weight, jnp.zeros((*weight.shape[:-1], extra), weight.dtype)], axis=-1), *copies, *rest)
 
 
-def predict(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=None, conventions=None, out_of_domain="warn"):
+def predict(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
+            conventions: dict[str, str] | None = None, out_of_domain: str = "warn") -> Prediction:
     """Lines of every galaxy: the medians of their intrinsic distributions, with 16 and 84 % quantiles.
 
     Parameters
@@ -237,33 +243,36 @@ def predict(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=None, c
     differentiable.
     """
     _check_policy(out_of_domain)
-    return _predict(weights, *_checked(weights, band_flux, z, band_flux_ivar), targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    answer: Prediction = _predict(weights, *_checked(weights, band_flux, z, band_flux_ivar), targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    return answer
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
-def _predict(weights, flux, z, ivar, no_ids, conventions, policy):
+def _predict(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool],
+             policy: str) -> Prediction:
     rows = _rows(weights, flux, z, ivar, no_ids, conventions)
     if weights.has_distribution:
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
-        lines = (all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)) for t in levels)
-        return Prediction(*(jnp.where(d.known[..., None], ew, jnp.nan) for ew in lines), flags)
+        ew, p16, p84 = (jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels)
+        return Prediction(ew, p16, p84, flags)
     answers, flags, out = _answers(weights, rows, policy)
     parts = []
     for bank, outputs in zip((weights.full, weights.partial), answers):
-        if bank is None:
+        if bank is None or outputs is None:
             continue
         prior = (out & (policy == "prior"))[..., None]
         ew = jnp.sinh(bank.y_mean + jnp.where(prior, 0, bank.y_scale * outputs))
         parts.append(all_lines(bank.outputs, weights.ew_ratio, ew))
-    ew = parts[0] if len(parts) == 1 else jnp.where(rows.full[..., None], *parts)
+    ew = parts[0] if len(parts) == 1 else jnp.where(rows.full[..., None], parts[0], parts[1])
     known = (flags & names.FATAL) == 0
     if policy == "nan":
         known = known & ~out
     return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
 
 
-def distribution(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=None, conventions=None, out_of_domain="warn"):
+def distribution(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
+                 conventions: dict[str, str] | None = None, out_of_domain: str = "warn") -> Distribution:
     """The joint intrinsic distribution of every galaxy's lines; parameters as of :func:`predict`.
 
     Returns
@@ -274,20 +283,22 @@ def distribution(weights, band_flux, z=None, *, band_flux_ivar=None, targetid=No
     _check_policy(out_of_domain)
     _need_distribution(weights)
     checked = _checked(weights, band_flux, z, band_flux_ivar)
-    return _distribution(weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    answer: Distribution = _distribution(weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    return answer
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
-def _distribution(weights, flux, z, ivar, no_ids, conventions, policy):
+def _distribution(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool],
+                  policy: str) -> Distribution:
     return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions), policy)[0]
 
 
-def _need_distribution(weights):
+def _need_distribution(weights: Weights) -> None:
     if not weights.has_distribution:
         raise error("model", "a point model has no distribution", f"kind {weights.kind}", "kind joint", "Noise can be added to its points (add_noise).")
 
 
-def draw(distribution, targetid=None, *, draws=1, seed=1, first_row=0):
+def draw(distribution: Distribution, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0) -> jax.Array:
     """Joint intrinsic draws of the lines, A; (..., 10, draws). Draw k of all lines belongs together.
 
     Parameters
@@ -306,10 +317,11 @@ def draw(distribution, targetid=None, *, draws=1, seed=1, first_row=0):
     its normals. The ratio of the [SII] lines stays between 0.44 and 1.45. Differentiable with respect to the distribution at a fixed choice of components.
     """
     ids = random.id_words(targetid, distribution.known.shape, first_row)
-    return _draw(distribution, ids, random.seed_words(seed), draws)
+    drawn: jax.Array = _draw(distribution, ids, random.seed_words(seed), draws)
+    return drawn
 
 
-def _possible_sii(ew):
+def _possible_sii(ew: jax.Array) -> jax.Array:
     """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis is the eight lines."""
     low, high = SII_RATIO
     strong, weak = ew[..., 6], ew[..., 7]
@@ -320,13 +332,13 @@ def _possible_sii(ew):
 
 
 @partial(jax.jit, static_argnums=3)
-def _draw(d, ids, seed, draws):
+def _draw(d: Distribution, ids: random.Pair, seed: random.Pair, draws: int) -> jax.Array:
     word = random.words(seed, random.INTRINSIC, ids, np.arange(draws, dtype=np.uint32), np.arange(9, dtype=np.uint32))
     z = random.normal(word[..., 1:], d.mean.dtype)  # (..., draws, 8)
     below = jnp.cumsum(jax.lax.stop_gradient(d.weight), axis=-1) * 2.0**32 - 0.5
     largest = 4294967295.0 if d.mean.dtype == jnp.float64 else 4294967040.0
     limit = jnp.clip(jnp.floor(below), 0, largest).astype(jnp.uint32)
-    t = None
+    t = jnp.zeros(())  # the first component fills it
     for c in range(d.mean.shape[-2]):
         e = jnp.einsum("...ij,...kj->...ki", d.factor[..., c, :, :], z, precision=jax.lax.Precision.HIGHEST)
         here = d.mean[..., c, None, :] + d.sd[..., c, None, :] * e
@@ -335,7 +347,8 @@ def _draw(d, ids, seed, draws):
     return jnp.where(d.known[..., None, None], jnp.swapaxes(ew, -1, -2), jnp.nan)
 
 
-def sample(weights, band_flux, z=None, targetid=None, *, draws=1, seed=1, first_row=0, **options):
+def sample(weights: Weights, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0,
+           **options: Any) -> jax.Array:
     """Joint intrinsic draws of every galaxy's lines, A; (..., 10, draws).
 
     :func:`distribution` (whose keywords it takes) and :func:`draw` in one call.
@@ -343,7 +356,7 @@ def sample(weights, band_flux, z=None, targetid=None, *, draws=1, seed=1, first_
     return draw(distribution(weights, band_flux, z, **options), targetid, draws=draws, seed=seed, first_row=first_row)
 
 
-def sigma_ew(weights, ew, band_flux, z=None):
+def sigma_ew(weights: Weights, ew: Any, band_flux: Any, z: Any = None) -> jax.Array:
     """Measurement error of EWs by the model's noise law, A; (..., 10).
 
     log10 sigma = c . [1, f, f^2, z, z^2, z^3, a, a^2], f = log10 of the band flux at the line, a = asinh(EW / A). NaN where
@@ -369,7 +382,7 @@ def sigma_ew(weights, ew, band_flux, z=None):
     return jnp.stack(columns, axis=-1)
 
 
-def noise_source(line):
+def noise_source(line: int) -> tuple[int, float]:
     """(line, factor): whose noise a line has; the weak members of the doublets share that of their partners."""
     for weak, strong, ratio in DOUBLETS:
         if weak == line:
@@ -377,7 +390,8 @@ def noise_source(line):
     return line, 1.0
 
 
-def add_noise(weights, ew, band_flux, z=None, targetid=None, seed=1, *, ew_ivar=None, draw=0, first_row=0):
+def add_noise(weights: Weights, ew: Any, band_flux: Any, z: Any = None, targetid: Any = None, seed: Any = 1, *, ew_ivar: Any = None,
+              draw: int = 0, first_row: int = 0) -> jax.Array:
     """EWs (..., 10) plus one realisation of measurement noise, A.
 
     sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random bits as

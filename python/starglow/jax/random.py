@@ -13,6 +13,9 @@ distribution function of one word by Wichura 1988 (Applied Statistics 37, 477; A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +23,13 @@ import numpy as np
 from .._arrays import ids
 from ..errors import error
 
+Pair = tuple[jax.Array, jax.Array]
+
 INTRINSIC, LABEL_NOISE, SPECTRUM_NOISE, POPULATION = 0, 1, 2, 3
 """Streams: the same (id, draw, lane) of two streams are independent."""
 
 
-def threefry(key, counter):
+def threefry(key: Pair, counter: Pair) -> Pair:
     """Threefry2x32-20 of two pairs of uint32 arrays that broadcast; returns two uint32 arrays."""
     k0, k1 = key
     x0, x1 = counter
@@ -39,17 +44,17 @@ def threefry(key, counter):
     return x0, x1
 
 
-def split_ids(targetid):
+def split_ids(targetid: Any) -> np.ndarray:
     """int64 ids as pairs of words: (...) -> uint32 (..., 2), high word first.
 
     JAX without ``jax_enable_x64`` cuts 64-bit integers to 32 bits. Give it the pairs instead: this function works on
     NumPy arrays, outside ``jit``.
     """
-    bits = ids(targetid).view(np.uint64)
+    bits = ids("targetid", targetid).view(np.uint64)
     return np.stack([(bits >> np.uint64(32)).astype(np.uint32), bits.astype(np.uint32)], axis=-1)
 
 
-def id_words(targetid, shape, first_row=0):
+def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
     """The words of the ids of a batch of the given shape; without ids those of the row indices."""
     if targetid is None:
         row = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64).reshape(shape) + first_row
@@ -71,7 +76,7 @@ def id_words(targetid, shape, first_row=0):
     return (bits >> 32).astype(jnp.uint32), bits.astype(jnp.uint32)
 
 
-def seed_words(seed):
+def seed_words(seed: Any) -> Pair:
     """(low, high) words of a seed: a Python integer below 2^64, or a pair of uint32 (which may be traced)."""
     if isinstance(seed, (int, np.integer)):
         if not 0 <= int(seed) < 1 << 64:
@@ -81,17 +86,18 @@ def seed_words(seed):
     return jnp.uint32(low), jnp.uint32(high)
 
 
-def words(seed, stream, id_pair, draw, lane):
+def words(seed: Any, stream: int, id_pair: Pair, draw: Any, lane: Any) -> jax.Array:
     """First word of every (id, draw, lane), uint32 (..., draws, lanes); id_pair: two arrays (...)."""
     key = threefry(threefry(seed_words(seed), (jnp.uint32(stream), jnp.uint32(0))), id_pair)
-    key = tuple(k[..., None, None] for k in key)
+    key = key[0][..., None, None], key[1][..., None, None]
     draw, lane = jnp.asarray(draw, jnp.uint32)[:, None], jnp.asarray(lane, jnp.uint32)[None, :]
     return threefry(key, (draw, lane))[0]
 
 
-def _ratio(numerator, denominator, r):
+def _ratio(polynomials: tuple[Sequence[float], Sequence[float]], r: jax.Array) -> jax.Array:
+    """Numerator over denominator at r, coefficients of the highest power first."""
     top = bottom = jnp.zeros_like(r)
-    for n, d in zip(numerator, denominator):
+    for n, d in zip(*polynomials):
         top, bottom = top * r + n, bottom * r + d
     return top / bottom
 
@@ -114,7 +120,7 @@ _CENTRE7 = ((59.109374720, 159.29113202, 50.434271938, 3.3871327179), (67.187563
 _TAIL7 = ((0.17023821103, 1.3067284816, 2.7568153900, 1.4234372777), (0.0, 0.12021132975, 0.73700164250, 1.0))
 
 
-def normal(word, dtype=None):
+def normal(word: jax.Array, dtype: Any = None) -> jax.Array:
     """Standard normals of uint32 words; |value| < 6.34.
 
     The top bit is the sign, the tail probability is (low 31 bits + 1/2) / 2^32. float64: error < 1e-15 relative
@@ -126,7 +132,7 @@ def normal(word, dtype=None):
     # p - 1/2 by way of a whole number, so that small ones keep their digits
     signed = jax.lax.bitcast_convert_type(word | jnp.uint32(0x80000000), jnp.int32)
     q = signed.astype(dtype) * dtype.type(2.0**-32) + dtype.type(2.0**-33)
-    inner = q * _ratio(*centre, 0.180625 - q * q)
-    outer = -_ratio(*tail, jnp.sqrt(-jnp.log(p)) - 1.6)
+    inner = q * _ratio(centre, 0.180625 - q * q)
+    outer = -_ratio(tail, jnp.sqrt(-jnp.log(p)) - 1.6)
     lower = jnp.where(p < 0.075, outer, inner)
     return jnp.where(word >> 31 != 0, -lower, lower)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -22,23 +24,28 @@ from ..names import BAND_EDGES, DOUBLETS, INDEPENDENT_LINES, LINES
 MIN_SD = 0.03  # of standardised t, added to the exponential of the outputs
 
 
-def _pytree(cls):
+_Class = TypeVar("_Class")
+
+
+def _static(**options: Any) -> Any:
+    return field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(_static,))
+def _pytree(cls: type[_Class]) -> type[_Class]:
     """A frozen dataclass whose fields marked static are part of the tree's structure and the others its leaves."""
     cls = dataclass(frozen=True, eq=False)(cls)
-    static = [f.name for f in fields(cls) if f.metadata.get("static")]
-    jax.tree_util.register_dataclass(cls, [f.name for f in fields(cls) if f.name not in static], static)
+    of: Any = fields(cls)  # type: ignore[arg-type]
+    static = [f.name for f in of if f.metadata.get("static")]
+    jax.tree_util.register_dataclass(cls, [f.name for f in of if f.name not in static], static)
     return cls
-
-
-def _static(**options):
-    return field(metadata={"static": True}, **options)
 
 
 @_pytree
 class Bank:
     """Networks of one shape that answer together: members of an ensemble, or (``per_line``) one a line."""
 
-    layers: tuple  #: ((W (nets, out, in), b (nets, out)), ...)
+    layers: tuple[tuple[jax.Array, jax.Array], ...]  #: ((W (nets, out, in), b (nets, out)), ...)
     x_mean: jax.Array  #: (nets, features)
     x_scale: jax.Array
     y_mean: jax.Array  #: (outputs)
@@ -50,7 +57,7 @@ class Bank:
     log_lum: bool = _static()
     z: bool = _static()
     masks: bool = _static()
-    outputs: tuple = _static()  #: indices into LINES
+    outputs: tuple[int, ...] = _static()  #: indices into LINES
     per_line: bool = _static()
 
 
@@ -83,28 +90,31 @@ class Weights:
     domain: Domain | None
     noise: Noise | None
     kind: str = _static()
-    conventions: tuple = _static()  #: ((name, value), ...): what the numbers of the training table mean
+    conventions: tuple[tuple[str, str], ...] = _static()  #: ((name, value), ...): what the numbers of the training table mean
     source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """float32 or float64: what every answer is computed in."""
         return self.z_range.dtype
 
     @property
-    def has_distribution(self):
+    def has_distribution(self) -> bool:
+        """Whether it gives quantiles and draws (kind "joint"), not points alone."""
         return self.kind == "joint"
 
     @property
-    def masked(self):
+    def masked(self) -> bool:
+        """Whether galaxies that lack bands are answered."""
         return self.partial is not None and self.partial.masks
 
-    def astype(self, dtype):
+    def astype(self, dtype: Any) -> Weights:
         """The same model in another precision."""
-        return jax.tree_util.tree_map(lambda a: a.astype(dtype), self)
+        cast: Weights = jax.tree_util.tree_map(lambda a: a.astype(dtype), self)
+        return cast
 
 
-def shipped_path():
+def shipped_path() -> Path:
     """Path of the model that comes with the package."""
     here = Path(__file__).resolve().parents[1]
     for path in (here / "models/starglow.safetensors", here.parents[1] / "models/starglow.safetensors"):
@@ -113,7 +123,7 @@ def shipped_path():
     raise FileError(f"the package's model is not at {here / 'models/starglow.safetensors'}: the installation is not complete")
 
 
-def load(path=None, dtype=None):
+def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weights:
     """Read a model file.
 
     Parameters
@@ -141,7 +151,7 @@ def load(path=None, dtype=None):
     dtype = jnp.dtype(dtype or jnp.result_type(float))
     if dtype not in (jnp.dtype("float32"), jnp.dtype("float64")):
         raise failure("usage", "the model cannot be read in this type", str(dtype), "float32 or float64")
-    if dtype == jnp.float64 and not jax.config.jax_enable_x64:
+    if dtype == jnp.float64 and not jax.config.read("jax_enable_x64"):
         raise failure("usage", "float64 is switched off in JAX", "", "jax.config.update('jax_enable_x64', True)")
     if not path.is_file():
         raise MissingFileError(f"{path}: no such file")
@@ -158,11 +168,11 @@ def load(path=None, dtype=None):
         raise failure("model", f"{path}: {what}") from error
 
 
-def layout_hash(tensors, meta):
+def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
     """First 16 digits of SHA-256 over what says how the tensors are run (``docs/model-format.md``)."""
     names = {np.dtype("f2"): "F16", np.dtype("f4"): "F32", np.dtype("f8"): "F64"}
 
-    def structural(key):
+    def structural(key: str) -> bool:
         if key in ("kind", "format_version", "lines", "band_edges"):
             return True
         group, _, item = key.partition(".")
@@ -176,7 +186,7 @@ def layout_hash(tensors, meta):
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _weights(tensors, meta, dtype):
+def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -> Weights:
     kind = meta.get("kind", "")
     if kind not in ("joint", "mlp", "k24"):
         raise ValueError(f"kind '{kind}' has no networks, expected joint, mlp or k24")
@@ -188,7 +198,7 @@ def _weights(tensors, meta, dtype):
         if not np.all(np.isfinite(tensor)):
             raise ValueError(f"tensor '{name}' holds numbers that are not finite")
 
-    def number(key, default):
+    def number(key: str, default: float) -> float:
         value = float(meta.get(key, default))
         if not math.isfinite(value):
             raise ValueError(f"'{key}' is {value}, expected a number")
@@ -204,21 +214,21 @@ def _weights(tensors, meta, dtype):
     if "noise.coefficients" in tensors:
         noise = Noise(_shaped(tensors, "noise.coefficients", (8, 8)), _shaped(tensors, "noise.range", (4,)))
     conventions = tuple((k, meta.get(k, "unknown")) for k in ("aperture", "mwcorr", "maskrule", "contsrc", "labelver"))
-    weights = Weights(
-        banks["full"], banks["partial"], np.array(ratios), np.array([number("z_min", 0.0), number("z_max", 1e9)]),
-        _domain(tensors), noise, kind, conventions,
-    )
-    return jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
+    ew_ratio: Any = np.array(ratios)
+    z_range: Any = np.array([number("z_min", 0.0), number("z_max", 1e9)])
+    weights = Weights(banks["full"], banks["partial"], ew_ratio, z_range, _domain(tensors), noise, kind, conventions)
+    made: Weights = jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
+    return made
 
 
-def _shaped(tensors, name, shape):
+def _shaped(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
     tensor = tensors[name]
     if len(tensor.shape) != len(shape) or any(w not in (0, s) for s, w in zip(tensor.shape, shape)):
         raise ValueError(f"tensor '{name}' has shape {tensor.shape}, expected {shape} (0: any)")
     return tensor.astype(np.float64)
 
 
-def _bank(tensors, meta, name, kind):
+def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind: str) -> Bank | None:
     if f"{name}.params" not in tensors:
         return None
     sizes = [int(s) for s in meta[f"{name}.sizes"].split(",")]
@@ -262,7 +272,7 @@ def _bank(tensors, meta, name, kind):
     )
 
 
-def log10_chi_square_tail(x, n):
+def log10_chi_square_tail(x: float, n: int) -> float:
     """log10 of the probability that chi-square of n degrees of freedom exceeds x (Abramowitz & Stegun 26.4.6)."""
     if x <= 0:
         return 0.0
@@ -277,18 +287,19 @@ def log10_chi_square_tail(x, n):
     return min(log_q, 0.0) / math.log(10)
 
 
-def _domain(tensors):
+def _domain(tensors: dict[str, np.ndarray]) -> Domain | None:
     if "domain.mean" not in tensors:
         return None
     mean = _shaped(tensors, "domain.mean", (0, 12))
     covariance = _shaped(tensors, "domain.covariance", (len(mean), 12, 12))
     threshold = float(_shaped(tensors, "domain.threshold", (1,))[0])
+    root: Any
     try:
         root = np.linalg.inv(np.linalg.cholesky(covariance))
     except np.linalg.LinAlgError as error:
         raise ValueError("a covariance of the model's domain is not positive definite") from error
     # A score below the threshold is a squared distance beyond a limit that depends on the number of known features alone.
-    limit = np.full(13, np.inf)
+    limit: Any = np.full(13, np.inf)
     for n in range(1, 13):
         low, high = 0.0, 1e6
         for _ in range(100):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import Error, MissingFileError
 from . import FORMATS, draw, read, save
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m starglow.plots", description="Draw figures/*.json of a report (docs/figures.md).")
     parser.add_argument("dir", type=Path, help="a report's folder, its figures/ folder, or one .json file")
     parser.add_argument("-o", "--output", type=Path, help="folder of the pictures; beside the numbers by default")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style as mpl_style
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from ..errors import error
@@ -19,21 +23,22 @@ MEANING = {"observed": BLACK, "predicted": "#E69F00", "predicted + noise": "#009
 MANY = 300  # more points than this are pixels inside a vector file
 
 
-def _numbers(values):
+def _numbers(values: Any) -> np.ndarray:
     """null is a gap."""
     return np.array([np.nan if v is None else v for v in values], dtype=float)
 
 
-def _axis_label(axis):
+def _axis_label(axis: dict[str, str]) -> str:
     return f"{axis['label']} / {axis['unit']}" if axis.get("unit") else axis["label"]
 
 
-def _series(ax, series, colour):
+def _series(ax: Axes, series: dict[str, Any], colour: str) -> ScalarMappable | None:
+    """Draws one series; returns what a colour bar stands for, where it has colours."""
     label, style = series.get("label"), series.get("style", "line")
     x = _numbers(series["x"])
     if style == "band":
         ax.fill_between(x, _numbers(series["y_low"]), _numbers(series["y_high"]), color=colour, alpha=0.3, linewidth=0, label=label)
-        return
+        return None
     y = _numbers(series["y"])
     if style == "steps":
         ax.stairs(y, x, color=colour, label=label, linewidth=1.0)
@@ -46,9 +51,10 @@ def _series(ax, series, colour):
         ax.plot(x, y, color=BLACK if style == "dash" else colour, linestyle="--" if style == "dash" else "-", label=label)
     else:
         raise error("input", "a series has an unknown style", f"'{style}'", "line, dash, points, band or steps")
+    return None
 
 
-def _matrix(figure, ax, panel):
+def _matrix(ax: Axes, panel: dict[str, Any]) -> ScalarMappable:
     matrix = panel["matrix"]
     rows, columns = matrix["rows"], matrix["columns"]
     values = _numbers(np.asarray(matrix["values"], dtype=object).ravel()).reshape(len(rows), len(columns))
@@ -62,7 +68,7 @@ def _matrix(figure, ax, panel):
     return image
 
 
-def _grid(figure):
+def _grid(figure: dict[str, Any]) -> Figure:
     """Panels of points in rows that share one colour scale (asinh), triangles at the ends of its bar where values lie beyond."""
     panels, columns = figure["panels"], figure["columns"]
     rows = math.ceil(len(panels) / columns)
@@ -72,7 +78,8 @@ def _grid(figure):
     drawn = Figure(figsize=(PAGE, rows * (width * min(max(spans[1] / spans[0], 0.3), 1.5) + 0.08) + 0.6), layout="constrained")
     axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for row in range(rows):
-        shown, beyond = None, [False, False]
+        shown: Any = None
+        beyond = (False, False)
         for column in range(columns):
             ax, k = axes[row][column], row * columns + column
             ax.set_xticks([])
@@ -84,13 +91,13 @@ def _grid(figure):
             panel = panels[k]
             x, y, c = points[k]
             low, high = panel.get("c_range", (np.nanmin(c, initial=0), np.nanmax(c, initial=1)))
-            beyond = [beyond[0] or bool(np.any(c < low)), beyond[1] or bool(np.any(c > high))]
+            beyond = beyond[0] or bool(np.any(c < low)), beyond[1] or bool(np.any(c > high))
             shown = ax.scatter(x, y, s=1.2, c=c, norm=mpl.colors.AsinhNorm(1.0, low, high), linewidths=0, rasterized=len(x) > MANY)
             if row == 0:
                 ax.set_title(panel.get("column", panel.get("title", "")))
             if column == 0:
                 ax.set_ylabel(panel.get("row", "").replace(" ", "\n"), fontsize=7)  # rows are low
-        extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[tuple(beyond)]
+        extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
         bar = drawn.colorbar(shown, ax=list(axes[row]), extend=extend, aspect=9, fraction=0.03, pad=0.01)
         low, high = shown.norm.vmin, shown.norm.vmax
         wanted = [v for v in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if low <= v <= high]
@@ -102,12 +109,12 @@ def _grid(figure):
     return drawn
 
 
-def style():
+def style() -> AbstractContextManager[None]:
     """A context in which matplotlib draws and saves in starglow's style, whatever the user's own."""
     return mpl_style.context(["default", STYLE])
 
 
-def draw(figure):
+def draw(figure: dict[str, Any]) -> Figure:
     """A matplotlib Figure of a figure's numbers (:func:`starglow.plots.read`).
 
     Raises
@@ -135,11 +142,12 @@ def draw(figure):
         drawn = Figure(figsize=(width, height), layout="constrained")
         axes = np.atleast_1d(drawn.subplots(rows, columns, squeeze=False)).ravel()
         cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
-        mappable, named = None, {}
+        mappable: ScalarMappable | None = None
+        named: dict[str, Any] = {}
         for ax, panel in zip(axes, panels):
             ax.set_title(panel.get("title", ""))
             if panel.get("matrix"):
-                mappable = _matrix(drawn, ax, panel)
+                mappable = _matrix(ax, panel)
                 continue
             coloured = 0
             for series in panel.get("series", []):

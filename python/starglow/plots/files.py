@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from ..errors import FileError, MissingFileError, error
 from .drawing import style
 
 SCHEMA = "starglow-figure-1"
 FORMATS = ("pdf", "png", "svg")
-_NO_DATE = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_NO_DATE: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
-def read(path):
+def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The figure of a file ``figures/NAME.json`` (docs/figures.md), as a dictionary.
 
     Raises
@@ -32,7 +36,7 @@ def read(path):
     except (OSError, UnicodeDecodeError) as e:
         raise FileError(f"{path}: cannot be read: {e}") from e
     try:
-        figure = json.loads(text)
+        figure: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError as e:
         raise error("input", f"{path}: this is no figure", str(e), f"JSON of schema {SCHEMA}") from e
     schema = figure.get("schema") if isinstance(figure, dict) else None
@@ -44,7 +48,7 @@ def read(path):
     return figure
 
 
-def save(figure, folder, name, formats=FORMATS):
+def save(figure: Figure, folder: str | os.PathLike[str], name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Writes a matplotlib figure as ``folder/name.FORMAT``, whole or not at all; the same figure gives the same bytes."""
     written = []
     for kind in formats:
