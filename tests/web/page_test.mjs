@@ -4,6 +4,7 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { launch, open } from './browser.mjs';
+import { fromHash } from '../../web/src/address.js';
 
 const [, , single, site, expectedPath, downloads] = process.argv;
 const expected = JSON.parse(fs.readFileSync(expectedPath));
@@ -201,6 +202,25 @@ const one = await open(browser, single);
   await page.press('#high', 'Tab');
   await settle(page);
   same(await page.evaluate(() => window.starglow.high), 5);
+  // zero stays in the middle of a diverging bar; classes have their own bar, colours and shapes
+  await page.selectOption('#colour', 'residual.HALPHA');
+  await settle(page);
+  await page.fill('#low', '-7');
+  await page.press('#low', 'Tab');
+  await settle(page);
+  same(await page.evaluate(() => [window.starglow.low, window.starglow.high, document.getElementById('scale').options[2].disabled]), [-7, 7, true], 'the other end follows');
+  await page.selectOption('#colour', 'bpt');
+  await settle(page);
+  same(await page.evaluate(() => [window.starglow.map.look.classes, document.getElementById('low').disabled]), [true, true]);
+  same(await page.evaluate(() => {
+    const canvas = document.getElementById('colourbar'), r = canvas.width / canvas.getBoundingClientRect().width, { data } = canvas.getContext('2d').getImageData(Math.round(22 * r), Math.round(22 * r), Math.round(100 * r) * 2, 1), seen = new Set();
+    for (let k = 0; k < data.length; k += 4) seen.add(data.slice(k, k + 3).join());
+    return seen.size;
+  }), 3, 'three classes, three colours');
+  await page.selectOption('#colour', 'HALPHA');
+  await page.fill('#high', '5');
+  await page.press('#high', 'Tab');
+  await settle(page);
 
   // play: keyboard and pointer
   await page.fill('#find', expected.ids[i]);
@@ -233,12 +253,27 @@ const one = await open(browser, single);
   await page.fill('#filter', 'Z > 0');
   await page.press('#filter', 'Enter');
   await settle(page);
-  await page.click('#export-open');
+  await page.evaluate(() => { window.starglow.lock(4); window.starglow.select({ kind: 'filter', text: 'Z > 0' }).then(() => document.getElementById('export-open').click()); });
+  await page.waitForSelector('#export[open]');
   check((await text(page, 'command')).includes('starglow explore'), 'the command');
+  same(fromHash((await text(page, 'command')).split('address: ')[1]), { ...fromHash(await page.evaluate(() => location.hash)), id: expected.ids[4] }, 'with the address of now');
   for (const kind of ['csv', 'ecsv', 'fits', 'png', 'svg']) {
     const [file] = await Promise.all([page.waitForEvent('download'), page.click(`[data-export=${kind}]`)]);
     await file.saveAs(`${downloads}/selection.${kind}`);
   }
+  const png = await page.evaluate(async (bytes) => {
+    const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))])), canvas = document.createElement('canvas');
+    Object.assign(canvas, { width: picture.width, height: picture.height });
+    const g = canvas.getContext('2d', { willReadFrequently: true }), r = picture.width / window.starglow.map.width;
+    g.drawImage(picture, 0, 0);
+    const at = (x, y) => [...g.getImageData(Math.round(x * r), Math.round(y * r), 1, 1).data].join(), { height } = window.starglow.map;
+    return { width: picture.width, ground: at(2, 2), bar: new Set(Array.from({ length: 25 }, (_, k) => at(56 + 10 * k, height - 34))).size };
+  }, fs.readFileSync(`${downloads}/selection.png`).toString('base64'));
+  check(png.width >= 2800 && png.ground.endsWith(',255') && png.bar > 20, `a picture with ground and colour bar: ${JSON.stringify(png)}`);
+  same(await page.evaluate((svg) => {
+    const made = new DOMParser().parseFromString(svg, 'image/svg+xml'), words = [...made.querySelectorAll('text')].map((t) => t.textContent);
+    return [made.querySelector('parsererror') === null, made.querySelectorAll('path').length, words.includes(window.starglow.label), words.includes(window.starglow.counted)];
+  }, fs.readFileSync(`${downloads}/selection.svg`, 'utf8')), [true, await page.evaluate(() => (window.starglow.below > 0) + (window.starglow.above > 0)), true, true], 'an SVG that is one, with a triangle where values are cut');
   await accessible(page, 'export');
   await page.keyboard.press('Escape');
   await page.click('#table-open');
@@ -269,6 +304,9 @@ const one = await open(browser, single);
   const hash = await page.evaluate(() => location.hash), wanted = await page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high }));
   const again = await open(browser, single + hash);
   same(await again.page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high })), wanted, 'the address brings it back');
+  await again.page.evaluate(() => { window.before = true; location.hash = '#state=predicted&colour=OIII_5007'; });
+  await again.page.waitForFunction(() => !window.before && document.documentElement.dataset.ready);
+  same(await again.page.evaluate(() => [window.starglow.state.mode, window.starglow.quantity.key]), ['predicted', 'OIII_5007'], 'so does one that is pasted over it');
   quiet(again, 'second page');
   await again.context.close();
 

@@ -2,7 +2,7 @@
 import { RatioDiagram, drawHistogram, histogramSpan } from './charts.js';
 import { brush } from './brush.js';
 import { palette, paletteNames, places, short } from './colour.js';
-import { drawLegend, svgOf } from './legend.js';
+import { drawLegend, pictureOf, svgOf } from './legend.js';
 import { fromHash, toHash } from './address.js';
 import { GalaxyPanel } from './galaxy_panel.js';
 import { Galaxies } from './galaxies.js';
@@ -111,13 +111,17 @@ class App {
     const values = await q.get(mode, seed), limits = await q.limits();
     if (turn !== this.turn) return;
     const number = (text, fallback) => (text !== undefined && text !== '' && Number.isFinite(Number(text)) ? Number(text) : fallback);
-    this.low = number(low, limits[0]);
-    this.high = number(high, limits[1]);
+    // Zero stays in the middle of a diverging bar; classes have no other ends than theirs.
+    const size = Math.max(Math.abs(number(low, limits[0])), Math.abs(number(high, limits[1])));
+    [this.low, this.high] = q.classes ? limits : q.diverging ? [-size, size] : [number(low, limits[0]), number(high, limits[1])];
+    if (q.classes || (q.diverging && this.state.scale === 'log')) this.state.scale = q.scale;
+    for (const id of ['low', 'high', 'scale']) $(id).disabled = q.classes !== undefined;
+    $('scale').options[2].disabled = q.diverging ?? false;
     if (!(this.high > this.low)) this.high = this.low + 1;
     if (this.state.scale === 'log' && !(this.low > 0)) this.low = this.high / 1000;
     this.values = values;
     this.table = palette(q.diverging ? 'diverging' : this.state.palette);
-    this.map.look.classes = q.classes ?? false;
+    this.map.look.classes = q.classes !== undefined;
     this.map.setPalette(this.table);
     const u = places(values, this.state.scale, this.low, this.high);
     this.below = this.above = 0;
@@ -137,6 +141,11 @@ class App {
     if (this.panel.row) { this.panel.named = -1; this.panel.draw(); }
     this.remember();
   }
+  /** The colour bar: palette, scale, ends, words, how many lie beyond. */
+  get bar() {
+    const { table, low, high, label, below, above } = this;
+    return { table, scale: this.state.scale, low, high, label, below, above, classes: this.quantity.classes };
+  }
   /** The second histogram: values of its quantity in the state that is seen. */
   async fillSecond() {
     const { quantity: q } = this.second, { mode, seed } = this.state, [values, [low, high]] = await Promise.all([q.get(mode, seed), q.limits()]);
@@ -149,26 +158,30 @@ class App {
   }
   drawLinked() {
     if (!this.values) return;
-    const { colours, table, low, high, values, label, below, above } = this, scale = this.state.scale;
-    drawLegend($('colourbar'), { table, scale, low, high, label, below, above }, colours);
-    drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, hovered: this.panel.row ? values[this.panel.row.i] : NaN }, colours);
+    const { colours, table, low, high, values } = this, scale = this.state.scale;
+    drawLegend($('colourbar'), this.bar, colours);
+    drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, classes: this.quantity.classes, hovered: this.panel.row ? values[this.panel.row.i] : NaN }, colours);
     const { second } = this;
-    if (second.values) drawHistogram($('histogram2'), { ...second, marks: this.selection.marks, label: this.labelOf(second.quantity), hovered: this.panel.row ? second.values[this.panel.row.i] : NaN }, colours);
+    if (second.values) drawHistogram($('histogram2'), { ...second, classes: second.quantity.classes, marks: this.selection.marks, label: this.labelOf(second.quantity), hovered: this.panel.row ? second.values[this.panel.row.i] : NaN }, colours);
     $('bpt-title').textContent = `Line ratios, ${{ observed: 'measured', predicted: 'predicted', noisy: 'predicted + noise' }[this.state.mode]}`;
   }
   async select(step, how) {
     try { await this.selection.apply(step, how); } catch (e) { this.say(e.message); $('filter').setAttribute('aria-invalid', 'true'); return; }
     $('filter').removeAttribute('aria-invalid');
     await this.changed();
-    this.say(`${this.selection.count} galaxies selected.`);
+    this.say(`${this.counted}.`);
   }
   async changed() {
-    const { marks, count } = this.selection;
+    const { marks } = this.selection;
     this.map.setSelection(marks);
-    $('count').textContent = marks ? `${count} of ${this.galaxies.n} selected` : `${this.galaxies.n} galaxies`;
+    $('count').textContent = this.counted;
     if (this.ratios.points) this.ratios.setPoints({ ...this.ratios.points, marks }, this.colours);
     if (this.values) this.drawLinked();
     this.remember();
+  }
+  get counted() {
+    const { selection: { marks, count }, galaxies: { n } } = this;
+    return marks ? `${count} of ${n} selected` : n === 1 ? '1 galaxy' : `${n} galaxies`;
   }
   clear() { this.selection.clear(); $('filter').value = ''; return this.changed(); }
   lock(i) {
@@ -185,15 +198,19 @@ class App {
   remember() {
     if (document.documentElement.dataset.ready !== 'true') return;
     clearTimeout(this.later);
-    this.later = setTimeout(() => {
-      const { camera: c, locked } = this.map, moved = c.x !== 0 || c.y !== 0 || c.k !== 1, limits = this.givenLimits;
-      const hash = toHash({
-        state: this.state.mode, seed: this.state.seed > 1 ? this.state.seed : null, colour: this.quantity.key, scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
-        low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette, second: this.second.quantity.key === 'Z' ? null : this.second.quantity.key,
-        x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, select: this.selection.text(),
-      });
-      try { history.replaceState(null, '', `#${hash}`); } catch { location.replace(`#${hash}`); }
-    }, 120);
+    this.later = setTimeout(() => this.rememberNow(), 120);
+  }
+  /** The state in the address, at once. */
+  rememberNow() {
+    clearTimeout(this.later);
+    const { camera: c, locked } = this.map, moved = c.x !== 0 || c.y !== 0 || c.k !== 1, limits = this.givenLimits;
+    const hash = toHash({
+      state: this.state.mode, seed: this.state.seed > 1 ? this.state.seed : null, colour: this.quantity.key, scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
+      low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette, second: this.second.quantity.key === 'Z' ? null : this.second.quantity.key,
+      x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, select: this.selection.text(),
+    });
+    try { history.replaceState(null, '', `#${hash}`); } catch { location.replace(`#${hash}`); }
+    this.written = location.hash;
   }
   stored(key) { try { return localStorage.getItem(`starglow ${key}`); } catch { return null; } }
   theme(name) {
@@ -228,22 +245,26 @@ class App {
     if (this.map.locked < 0) this.lock(i);
     if (this.panel.startPlay()) $('play').setAttribute('aria-pressed', 'true');
   }
-  /** The map as a picture: the points, or the density in their place. */
-  picture() {
-    const { map } = this;
+  /** The map as it is seen, bare: points or density, rings; `ratio` pixels each of the screen's. */
+  picture(ratio) {
+    const { map } = this, canvas = document.createElement('canvas');
+    map.resize(ratio);
     map.drawNow();
-    if (!map.dense) return map.canvas;
-    const canvas = document.createElement('canvas'), g = canvas.getContext('2d');
     Object.assign(canvas, { width: map.canvas.width, height: map.canvas.height });
-    g.scale(map.ratio, map.ratio);
-    map.drawDensity(g);
+    const g = canvas.getContext('2d');
+    g.drawImage(map.canvas, 0, 0);
+    g.drawImage(map.overlay, 0, 0);
+    map.resize();
     return canvas;
   }
-  svg() {
-    const { about } = this.galaxies, { width, height } = this.map;
-    return svgOf({ png: this.picture().toDataURL('image/png'), width, height, axes: [about.map.x, about.map.y], table: this.table, scale: this.state.scale, low: this.low, high: this.high, label: this.label, title: about.title });
+  /** As a figure: 'png' a canvas, 'svg' text; enough pixels for two columns of a journal. */
+  figure(kind) {
+    const { about } = this.galaxies, { width, height } = this.map, ratio = Math.min(Math.max(2, 2800 / width), 6);
+    const parts = { map: this.picture(ratio), width, height, ratio, axes: [about.map.x, about.map.y], title: about.title, count: this.counted, spec: this.bar };
+    return kind === 'png' ? pictureOf(parts, this.colours) : svgOf(parts, this.colours);
   }
   listen() {
+    this.written = location.hash;
     const on = (id, event, f) => $(id).addEventListener(event, f);
     for (const b of document.querySelectorAll('[data-state]')) b.addEventListener('click', () => this.setMode(b.dataset.state));
     const tool = (name) => { this.map.setTool(name); for (const b of document.querySelectorAll('[data-tool]')) if (b.id !== 'map') { b.setAttribute('aria-checked', String(b.dataset.tool === name)); b.tabIndex = b.dataset.tool === name ? 0 : -1; } };
@@ -267,7 +288,7 @@ class App {
     range('histogram', () => ({ key: this.quantity.key, scale: this.state.scale, low: this.low, high: this.high }));
     range('histogram2', () => ({ ...this.second, key: this.second.quantity.key }));
     brush($('bpt'), false, (x, y, how) => this.select({ kind: 'ratios', mode: this.state.mode, seed: this.state.seed, span: this.ratios.span(x, y) }, how));
-    for (const id of ['low', 'high']) on(id, 'change', () => { this.givenLimits = true; this.recolour({ low: $('low').value, high: $('high').value }); });
+    for (const id of ['low', 'high']) on(id, 'change', () => { this.givenLimits = true; this.recolour(this.quantity.diverging ? { low: -Math.abs($(id).value), high: Math.abs($(id).value) } : { low: $('low').value, high: $('high').value }); });
     on('blue', 'click', () => this.select({ kind: 'blue' }));
     on('red', 'click', () => this.select({ kind: 'red' }));
     on('clear', 'click', () => this.clear());
@@ -283,6 +304,7 @@ class App {
     on('export-open', 'click', () => openExport(this));
     on('about-open', 'click', () => fillAbout(this));
     addEventListener('resize', () => this.drawLinked());
+    addEventListener('hashchange', () => { if (location.hash !== this.written) location.reload(); }); // an address pasted over this one
     addEventListener('keydown', (e) => this.key(e));
   }
   key(e) {

@@ -134,9 +134,12 @@ export function histogramSpan([x0, x1], width, { scale, low, high }) {
   return [x0 <= left ? -Infinity : value(x0), x1 >= width - right ? Infinity : value(x1)];
 }
 
+/** Ticks of an axis with their texts: round numbers, or the names of classes. */
+export const named = (classes, scale, low, high) => classes ?? ticks(scale, low, high, 5).map((v) => [v, short(v)]);
+
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
-export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, hovered }, colours) {
-  const { g, width, height } = prepare(canvas), { left, right } = histogramMargins, top = 18, bottom = 34, bins = 48;
+export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes, hovered }, colours) {
+  const { g, width, height } = prepare(canvas), { left, right } = histogramMargins, top = 18, bottom = 34, bins = classes?.length ?? 48;
   const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
   const { f, inverse } = scales[scale], a = f(low), span = f(high) - a || 1;
   const all = new Float64Array(bins), chosen = new Float64Array(bins);
@@ -171,9 +174,9 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
   g.fillStyle = colours.soft;
   g.textAlign = 'center';
   g.textBaseline = 'top';
-  for (const v of ticks(scale, low, high, 5)) {
+  for (const [v, text] of named(classes, scale, low, high)) {
     const px = left + ((f(v) - a) / span) * (width - left - right);
-    g.fillText(short(v), Math.min(Math.max(px, 12), width - 12), top + h + 4);
+    g.fillText(text, Math.min(Math.max(px, 12), width - 12), top + h + 4, classes ? w - 4 : undefined);
   }
   g.fillText(label, width / 2, height - 15, width - 4);
   if (Number.isFinite(hovered)) {

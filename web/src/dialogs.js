@@ -61,6 +61,7 @@ export function exportComments(app) {
 }
 
 export function openExport(app) {
+  app.rememberNow(); // the address that the export names is that of now
   const n = app.selection.marks ? app.selection.count : app.galaxies.n;
   $('export-what').textContent = `${n} galaxies: identifiers, measured and predicted EWs${app.state.mode === 'noisy' ? `, the realisation with noise of seed ${app.state.seed}` : ''}.`;
   $('command').textContent = `${commandOf(app)}\n\nthen, behind its address: ${location.hash}`;
@@ -72,8 +73,8 @@ export function openExport(app) {
 }
 
 async function save(app, kind) {
-  if (kind === 'png') return app.picture().toBlob((blob) => download('starglow-map.png', [blob], 'image/png'));
-  if (kind === 'svg') return download('starglow-map.svg', [app.svg()], 'image/svg+xml');
+  if (kind === 'png') return app.figure('png').toBlob((blob) => download('starglow-map.png', [blob], 'image/png'));
+  if (kind === 'svg') return download('starglow-map.svg', [app.figure('svg')], 'image/svg+xml');
   const columns = await exportColumns(app), comments = exportComments(app);
   const parts = kind === 'csv' ? [csv(columns, comments)] : kind === 'ecsv' ? [ecsv(columns, comments)] : fits(columns, comments);
   return download(`starglow-selection.${kind}`, parts, kind === 'fits' ? 'application/fits' : 'text/plain');

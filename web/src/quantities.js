@@ -49,7 +49,7 @@ export function quantities(app) {
   fixed({ key: 'colour', group: 'Galaxy', label: 'continuum colour log F(6700–7000 Å) / F(3400–3700 Å) (dex)', get: () => continuumColour(g) });
   if (g.columns.has('Z'))
     fixed({ key: 'log_lum', group: 'Galaxy', label: 'log luminosity, 6100–6400 Å (arbitrary zero, dex)', get: async () => map2(await g.column('BAND_FLUX.9'), await g.column('Z'), (f, z) => (f > 0 && z > 0 ? Math.log10(f * (1 + z) * luminosityDistance(z) ** 2) : NaN)) });
-  out.push({ key: 'bpt', group: 'Galaxy', label: 'class of line ratios: 1 ● star-forming, 2 ■ composite, 3 ▲ active nucleus', scale: 'linear', classes: true, limits: async () => [1, 3],
+  out.push({ key: 'bpt', group: 'Galaxy', label: 'class of line ratios', scale: 'linear', classes: [[1, '● star-forming'], [2, '■ composite'], [3, '▲ active']], limits: async () => [0.5, 3.5],
     get: async (mode, seed) => { const { x, y } = await ratios(app, mode, seed); return map2(x, y, (a, b) => bptClass(a, b) || NaN); } });
   fixed({ key: 'FLAGS', group: 'Galaxy', label: 'FLAGS (bits)', get: async () => Float32Array.from(await g.columns.get('FLAGS')), async limits() { return [0, Math.max(1, ...percentiles(await this.get(), [1]))]; } });
   for (const { name, unit } of about.columns) fixed({ key: `column:${name}`, group: 'Columns of the table', label: unit ? `${name} (${unit})` : name, get: () => g.column(`column:${name}`) });

@@ -38,8 +38,8 @@ export class MapView {
     this.axes = axes.map((a, c) => ({ centre: (a.low + a.high) / 2, span: span[c] }));
     this.extent = spans.map((s, c) => s / span[c]); // of the map in its own units: at most 1
   }
-  resize() {
-    const { width, height } = this.element.getBoundingClientRect(), ratio = Math.min(devicePixelRatio || 1, 2);
+  resize(ratio = Math.min(devicePixelRatio || 1, 2)) {
+    const { width, height } = this.element.getBoundingClientRect();
     if (!width || !height) return;
     Object.assign(this, { width, height, ratio });
     for (const c of [this.canvas, this.overlay]) {
