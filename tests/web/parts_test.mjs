@@ -9,6 +9,7 @@ import { threefry } from '../../web/src/random.js';
 import { base85 } from '../../web/src/source.js';
 import { cells } from '../../web/src/density.js';
 import { histogramMargins, histogramSpan } from '../../web/src/charts.js';
+import { peaks } from '../../web/src/spectrum.js';
 import { howOf } from '../../web/src/brush.js';
 
 let checks = 0;
@@ -68,6 +69,12 @@ for (const [x0, x1, y0, y1] of [[-1, 1, -1, 1], [-0.3, 0.2, -0.1, 0.6], [0.9, 3,
   same(histogramSpan([0, width], width, axis), [-Infinity, Infinity]);
   same(histogramSpan([left + w / 2, width], width, { scale: 'linear', low: -1, high: 1 }), [0, Infinity]);
   same([{}, { shiftKey: true }, { altKey: true }, { ctrlKey: true }, { metaKey: true }].map(howOf), ['new', 'add', 'remove', 'within', 'within']);
+}
+
+// peaks: of each line the brightest pixel that stands out, whatever lies beside it
+{
+  const wave = Float64Array.from({ length: 3000 }, (_, i) => 3600 + 1.2 * i), sigma = wave.map((w) => (w > 5000 && w < 5015 ? NaN : 1)), flux = wave.map((w) => (Math.abs(w - 6564.6) < 0.7 ? 50 : Math.abs(w - 4866) < 0.7 ? 20 : w > 5000 && w < 5015 ? 90 : Math.abs(w - 4000) < 3 ? 1000 : 4));
+  same(peaks({ wave, flux, sigma }).map((v) => (Number.isNaN(v) ? 0 : v)), [0, 0, 20, 0, 0, 0, 50, 0, 0, 0]);
 }
 
 // filter: precedence, functions, names, mistakes

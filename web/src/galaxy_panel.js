@@ -17,6 +17,7 @@ export class GalaxyPanel {
     $('tilt').addEventListener('input', (e) => { this.play.tilt(Number(e.target.value)); this.play.place(); });
     $('redshift').addEventListener('input', (e) => { this.play.z = Number(e.target.value); this.playChanged(); });
     $('play-reset').addEventListener('click', () => { $('tilt').value = 0; $('redshift').value = this.row.z; this.frame(); this.play.reset(this.row.z); });
+    $('try-z').addEventListener('input', () => this.tryRedshift());
     $('note').addEventListener('input', (e) => this.keepNote(e.target.value));
   }
   /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. */
@@ -78,6 +79,9 @@ export class GalaxyPanel {
     $('live').textContent = `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ''}. ${text.join('. ')}.${flags.length ? ` Flags: ${flags.join(', ')}.` : ''}`;
     try { $('note').value = localStorage.getItem(`starglow:${row.id}`) ?? ''; } catch { $('note').disabled = true; }
     this.label();
+    $('try').hidden = !this.measuredSpectrum;
+    $('try-z').value = 0;
+    this.tryRedshift();
     $('key').replaceChildren(...[['measured', '--flux', this.measuredSpectrum ? '' : about.measured ? 'dash' : 'off'], ['its noise', '--noise', this.measuredSpectrum ? 'area' : 'off'], ['no information', '--masked', this.measuredSpectrum ? 'area' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']].filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
       const span = document.createElement('span');
       span.textContent = text2;
@@ -85,6 +89,12 @@ export class GalaxyPanel {
       span.style.setProperty('--c', `var(${colour})`);
       return span;
     }));
+  }
+  /** The marks at the redshift that is tried. */
+  tryRedshift() {
+    const { z } = this.row, tried = z + Number($('try-z').value);
+    $('try-value').textContent = Number.isFinite(z) ? tried.toFixed(4) : '–';
+    this.spectrum.setSlip(Number.isFinite(z) ? (1 + tried) / (1 + z) : 1);
   }
   label() {
     $('wave-label').textContent = `${this.spectrum.rest ? 'rest-frame' : 'observed'} wavelength in vacuum (Å); zooms in the same frame`;

@@ -6,6 +6,8 @@ const lineSigma = 150 / 299792.458; // drawn width of a line: sigma / wavelength
 const bandLow = (b) => 3400 + 300 * b;
 // Components of a line: [wavelength (vacuum, A), share of its flux]. The doublet is drawn with equal shares.
 const components = [[[3727.1, 0.5], [3729.86, 0.5]], [[4341.692, 1]], [[4862.71, 1]], [[4960.295, 1]], [[5008.24, 1]], [[6549.861, 1]], [[6564.6, 1]], [[6585.273, 1]], [[6718.294, 1]], [[6732.674, 1]]];
+/** Marks of the lines: [wavelength, what stands over it in the whole spectrum, on which side]. Between their centres for the doublet. */
+const marks = [[3728.48, '[OII]', 'center'], [4341.692, 'Hγ', 'center'], [4862.71, 'Hβ', 'right'], [4960.295], [5008.24, '[OIII]', 'left'], [6549.861], [6564.6, 'Hα', 'right'], [6585.273], [6718.294], [6732.674, '[SII]', 'left']];
 export const zooms = [
   { label: '[OII] 3728', line: 0, centre: 3728.5, half: 15 }, { label: 'Hβ 4863', line: 2, centre: 4862.7, half: 15 },
   { label: '[OIII] 5008', line: 4, centre: 5008.2, half: 15 }, { label: 'Hα 6565', line: 6, centre: 6564.6, half: 15 },
@@ -102,6 +104,15 @@ function robust(flux) {
   return kept.length ? [kept[Math.floor(0.003 * kept.length)], kept[Math.min(kept.length - 1, Math.floor(0.997 * kept.length))]] : [];
 }
 
+/** The brightest of each line where it stands out of the noise: a line may be narrower than the share that `robust` leaves out. */
+export function peaks({ wave, flux, sigma }) {
+  return marks.map(([centre]) => {
+    let most = NaN;
+    for (let i = place(wave, centre - 8); i < wave.length && wave[i] < centre + 8; ++i) if (flux[i] > 5 * sigma[i] && !(flux[i] <= most)) most = flux[i];
+    return most;
+  });
+}
+
 /** For uPlot: null where there is no number; one shared empty series for what is not there at all. */
 const absent = new Map();
 function gaps(values, n) {
@@ -141,6 +152,7 @@ export class SpectrumPanel {
     this.main = main;
     this.zoomBox = zoomBox;
     this.rest = true;
+    this.slip = 1; // of the marks, (1 + z tried) / (1 + z)
     this.boxes = zooms.map((zoom) => {
       const figure = document.createElement('figure'), caption = document.createElement('figcaption'), title = document.createElement('b'), value = document.createElement('span'), plot = document.createElement('div');
       title.textContent = zoom.label;
@@ -172,13 +184,36 @@ export class SpectrumPanel {
         if (x1 > x0) ctx.fillRect(x0, bbox.top, Math.max(x1 - x0, 1), bbox.height);
       }
     };
+    const markLines = (u) => {
+      const { ctx, bbox } = u, whole = u.bbox.height > 150 * devicePixelRatio, r = devicePixelRatio;
+      ctx.save();
+      ctx.fillStyle = ctx.strokeStyle = this.slip === 1 ? c.soft : c.accent;
+      ctx.globalAlpha = this.slip === 1 ? 0.55 : 1;
+      ctx.font = `${10 * r}px system-ui, sans-serif`;
+      ctx.lineWidth = r;
+      ctx.setLineDash([r, 3 * r]);
+      for (const [wave, label, side] of marks) {
+        const x = Math.round(u.valToPos(wave * this.slip * (u.stretch ?? 1), 'x', true));
+        if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top);
+        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.stroke();
+        if (!whole || !label) continue;
+        ctx.globalAlpha = 1;
+        ctx.textAlign = side;
+        ctx.fillText(label, x + (side === 'left' ? -4 : side === 'right' ? 4 : 0) * r, bbox.top - 4 * r);
+        ctx.globalAlpha = this.slip === 1 ? 0.55 : 1;
+      }
+      ctx.restore();
+    };
     // A whole spectrum is a band of noise: its flux is drawn quietly. x, flux, upper and lower noise, continuum, predicted, its interval, was (before play), observed lines
     const series = (whole) => [
       {}, line(whole ? c.soft : c.flux, 1), line('transparent', 0), line('transparent', 0), line(c.continuum, 1.6),
       line(c.predicted, 1.8), line('transparent', 0), line('transparent', 0), line(c.soft, 1.2, { dash: [4, 3] }), line(c.flux, 1.3, { dash: [5, 3] }), line(c.band, 3),
     ];
     const bands = [{ series: [2, 3], fill: c.noise }, { series: [6, 7], fill: c.interval }];
-    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(h > 150), bands, hooks: { drawClear: [shade] } });
+    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [h > 150 ? 16 : 8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(h > 150), bands, hooks: { drawClear: [shade], drawAxes: [markLines] } });
     const small = (v) => v.map((x) => String(Number(x.toPrecision(6))));
     const nothing = series().map((_, k) => (k ? [null, null] : [3400, 7000]));
     this.width = width;
@@ -230,7 +265,7 @@ export class SpectrumPanel {
     }
     const all = columns(wave, base, l, measured), range = spectrum ? [wave[0], wave.at(-1)] : [3400, 7000];
     const data = reduce(wave, all, Math.max(200, Math.min(this.width - 52, 900)));
-    this.push(0, data, stretch, fixed ?? this.limits([spectrum ? robust(spectrum.flux) : l.observed, l.predicted], bands), range, spectrum);
+    this.push(0, data, stretch, fixed ?? this.limits([spectrum ? robust(spectrum.flux) : l.observed, spectrum && (spectrum.peaks ??= peaks(spectrum)), l.predicted], bands), range, spectrum);
     zooms.forEach((zoom, k) => {
       const [low, high] = [zoom.centre - zoom.half, zoom.centre + zoom.half];
       const from = spectrum ? place(spectrum.wave, low) : 0, to = spectrum ? place(spectrum.wave, high) : 0, here = to - from > 3;
@@ -253,9 +288,16 @@ export class SpectrumPanel {
     plot.masked = spectrum?.masked.map((run) => run.map((w) => w * stretch));
     plot.wanted = y;
     plot.shown = x.map((v) => v * stretch);
+    plot.stretch = stretch;
     let x0 = columns[0];
     if (stretch !== 1) { x0 = x0.slice(); for (let i = 0; i < x0.length; ++i) x0[i] *= stretch; }
     plot.setData([x0, ...columns.slice(1).map((values) => gaps(values, x0.length))]);
+  }
+  /** Where the lines would be at another redshift: moves their marks, not the light. */
+  setSlip(slip) {
+    if (slip === this.slip) return;
+    this.slip = slip;
+    for (const plot of this.plots) plot.redraw(false);
   }
   setRest(rest) {
     this.rest = rest;
