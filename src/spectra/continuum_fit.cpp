@@ -5,22 +5,27 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/continuum_sums.hpp"
 #include "spectra/line_windows.hpp"
 #include "spectra/nnls.hpp"
 
 namespace starglow {
+using namespace continuum;
 namespace {
 
-constexpr std::size_t k_max_order = 8, k_max_coefficients = k_max_order + 1;
 constexpr std::size_t k_min_pixels = 200;
-constexpr std::size_t k_every = 2;  // shift and width are sought on every second pixel
-constexpr double k_max_shift = 300, k_min_snr = 3;
+constexpr int k_max_steps = 8;
+constexpr double k_least_gain = 1e-4;  // of chi2 a pixel used
+constexpr std::size_t k_every = 2;     // shift and width are sought on every second pixel
+constexpr double k_max_shift = 300, k_min_snr = 3, k_start_sigma = 150;
 constexpr std::size_t k_max = TemplateSet::k_max_templates;
+constexpr double k_pull = 1e-4;  // of the polynomial's orders to zero: a spectrum of pure noise keeps a quiet one
 
 // All that a fit needs at hand: the pixels of the fit range, in single arrays.
 class Fit {
  public:
-  Fit(const SpectrumView& s, const TemplateSet& t, std::span<const std::uint8_t> use) : t_(t), n_(t.count()) {
+  Fit(const SpectrumView& s, const TemplateSet& t, std::span<const std::uint8_t> use, const ContinuumFit* earlier)
+      : t_(t), n_(t.count()) {
     const double low = std::max(k_fit_from, std::exp(t.log_first()) * 1.003);
     const double high =
         std::min(k_fit_to, std::exp(t.log_first() + t.log_step() * static_cast<double>(t.pixels() - 1)) * 0.997);
@@ -42,26 +47,37 @@ class Fit {
       used_ += weight_[i] > 0 ? 1U : 0U;
     }
     if (used_ < k_min_pixels) return;
-    // The polynomial runs over what is used, so that it is never asked beyond its data by more than a window.
-    std::size_t a = 0, b = pixels - 1;
-    while (!(weight_[a] > 0)) ++a;
-    while (!(weight_[b] > 0)) --b;
-    const double x0 = s.wave_obs[first_ + a], x1 = s.wave_obs[first_ + b];
-    coefficients_ = 1 + std::min(k_max_order, static_cast<std::size_t>((x1 - x0) / (1 + s.z) / 450.0));
+    if (earlier != nullptr) {
+      x0_ = earlier->polynomial_from;
+      x1_ = earlier->polynomial_to;
+      slopes_ = earlier->polynomial;
+    } else {
+      // The polynomial runs over what is used, so that it is never asked beyond its data by more than a window.
+      std::size_t a = 0, b = pixels - 1;
+      while (!(weight_[a] > 0)) ++a;
+      while (!(weight_[b] > 0)) --b;
+      x0_ = s.wave_obs[first_ + a];
+      x1_ = s.wave_obs[first_ + b];
+      slopes_.assign(std::min(k_max_order, static_cast<std::size_t>((x1_ - x0_) / (1 + s.z) / 450.0)), 0.0);
+    }
     legendre_.resize(pixels * k_max_coefficients);
     for (std::size_t i = 0; i < pixels; ++i) {
-      const double x = std::clamp(2 * (s.wave_obs[first_ + i] - x0) / (x1 - x0) - 1, -1.0, 1.0);
+      const double x = std::clamp(2 * (s.wave_obs[first_ + i] - x0_) / (x1_ - x0_) - 1, -1.0, 1.0);
       double* p = &legendre_[i * k_max_coefficients];
       p[0] = 1;
       p[1] = x;
-      for (std::size_t k = 2; k < coefficients_; ++k) {
+      for (std::size_t k = 2; k <= slopes_.size(); ++k) {
         const auto kk = static_cast<double>(k);
         p[k] = ((2 * kk - 1) * x * p[k - 1] - (kk - 1) * p[k - 2]) / kk;
       }
     }
     polynomial_.assign(pixels, 1.0);
     composite_.assign(pixels, 0.0);
-    w_.assign(n_, 0.0);
+    if (earlier != nullptr)
+      w_ = earlier->weights;
+    else
+      w_.assign(n_, 0.0);
+    set_polynomial();
   }
 
   bool enough() const { return used_ >= k_min_pixels; }
@@ -69,6 +85,9 @@ class Fit {
   std::size_t first() const { return first_; }
   std::size_t pixels() const { return log_.size(); }
   const std::vector<double>& weights() const { return w_; }
+  const std::vector<double>& slopes() const { return slopes_; }
+  double polynomial_from() const { return x0_; }
+  double polynomial_to() const { return x1_; }
   double model(std::size_t i) const { return composite_[i] * polynomial_[i]; }
   bool any_light() const {
     return std::any_of(w_.begin(), w_.end(), [](double w) { return w > 0; });
@@ -83,55 +102,64 @@ class Fit {
     return *middle;
   }
 
-  // Best non-negative weights for the present shift, width and polynomial.
-  void fit_weights(double v, std::size_t sigma) {
-    // Four pixels at a time: each sum is loaded and stored a fourth as often.
-    std::array<double, k_max * k_max> a{};
-    std::array<double, k_max> b{};
-    std::array<std::array<double, k_max>, 4> row{}, weighted{};
-    std::array<double, 4> y{};
-    const std::size_t stride = t_.stride();
-    const float* table = t_.at_sigma(sigma);
-    const double shift = std::log1p(v / k_light_kms) / t_.log_step();
-    std::size_t held = 0;
-    const auto flush = [&] {
-      for (std::size_t j = 0; j < n_; ++j) {
-        const double r0 = weighted[0][j], r1 = weighted[1][j], r2 = weighted[2][j], r3 = weighted[3][j];
-        b[j] += row[0][j] * y[0] + row[1][j] * y[1] + (row[2][j] * y[2] + row[3][j] * y[3]);
-        double* sums = &a[j * k_max];
-        for (std::size_t k = 0; k < j / 4 * 4 + 4; ++k)
-          sums[k] += r0 * row[0][k] + r1 * row[1][k] + (r2 * row[2][k] + r3 * row[3][k]);
+  // Shift and width of the stars and the pixels that all further steps take.
+  void set(double v, std::size_t sigma, std::size_t every) {
+    shift_ = in_pixels(v);
+    sigma_ = sigma;
+    every_ = every;
+    composite(shift_, sigma_, composite_, every_);
+    set_polynomial();
+  }
+
+  // Best non-negative weights for the present polynomial.
+  void fit_weights() {
+    sum_up(t_, sigma_, shift_, state(), 0, equations_);
+    solve_nnls(equations_.matrix, equations_.vector, w_);
+    composite(shift_, sigma_, composite_, every_);
+  }
+
+  // Gauss-Newton steps of weights and polynomial together, until chi2 falls by less than the noise would notice. In
+  // turns they approach the answer slowly, since either can stand for the other's colour. A step is cut where the
+  // product of both overshoots; should it not lead down at all, the weights alone are fitted.
+  void converge() {
+    const std::size_t m = slopes_.size(), all = n_ + m;
+    if (m == 0) return fit_weights();
+    for (int step = 0; step < k_max_steps && any_light(); ++step) {
+      sum_up(t_, sigma_, shift_, state(), m, equations_);
+      for (std::size_t j = n_; j < all; ++j) {
+        equations_.matrix[j * all + j] += k_pull * equations_.light;
+        equations_.vector[j] -= k_pull * equations_.light * slopes_[j - n_];
       }
-      for (auto& r : weighted) r.fill(0);
-      y.fill(0);
-      held = 0;
-    };
-    for (std::size_t i = 0; i < pixels(); ++i) {
-      const double weight = weight_[i];
-      if (!(weight > 0)) continue;
-      const double x = log_[i] - shift;
-      const auto cell = static_cast<std::size_t>(x);
-      const double f = x - static_cast<double>(cell), p1 = polynomial_[i] * f, p0 = polynomial_[i] - p1;
-      const float* lo = table + cell * stride;
-      for (std::size_t k = 0; k < stride; ++k) {
-        const double value = static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
-        row[held][k] = value;
-        weighted[held][k] = value * weight;
+      const auto w_before = w_, slopes_before = slopes_;
+      std::vector<double> change(m);
+      if (!solve_partly_free(equations_.matrix, equations_.vector, w_, change)) return fit_weights();
+      composite_before_.swap(composite_);
+      polynomial_before_.swap(polynomial_);
+      for (std::size_t j = 0; j < m; ++j) slopes_[j] += change[j];
+      composite(shift_, sigma_, composite_, every_);
+      set_polynomial();
+      const Cut cut = best_part({log_, flux_, weight_, legendre_, composite_before_, polynomial_before_, every_},
+                                composite_, polynomial_);
+      if (!(cut.gain > 0) || !any_light()) {
+        w_ = w_before;
+        slopes_ = slopes_before;
+        set_polynomial();
+        composite_.swap(composite_before_);
+        return fit_weights();
       }
-      y[held] = flux_[i] * weight;
-      if (++held == 4) flush();
+      if (cut.part < 1) {
+        for (std::size_t i = 0; i < n_; ++i) w_[i] = w_before[i] + cut.part * (w_[i] - w_before[i]);
+        for (std::size_t j = 0; j < m; ++j) slopes_[j] = slopes_before[j] + cut.part * change[j];
+        composite(shift_, sigma_, composite_, every_);
+        set_polynomial();
+      }
+      if (cut.gain < k_least_gain * static_cast<double>(used_)) return;
     }
-    flush();
-    std::vector<double> full(n_ * n_);
-    for (std::size_t j = 0; j < n_; ++j)
-      for (std::size_t k = 0; k <= j; ++k) full[j * n_ + k] = full[k * n_ + j] = a[j * k_max + k];
-    solve_nnls(full, std::span<const double>(b.data(), n_), w_);
-    composite(v, sigma, composite_, 1);
   }
 
   // Sum of the weighted templates at each pixel, or at each `every`-th.
-  void composite(double v, std::size_t sigma, std::vector<double>& out, std::size_t every) const {
-    const double shift = std::log1p(v / k_light_kms) / t_.log_step();
+  void composite(double shift, std::size_t sigma, std::vector<double>& out, std::size_t every) const {
+    out.resize(pixels());
     const float* table = t_.at_sigma(sigma);
     const std::size_t stride = t_.stride();
     std::array<std::size_t, k_max> index{};
@@ -162,37 +190,13 @@ class Fit {
   }
   double chi2() const { return chi2_of(composite_, 1); }
 
-  void fit_polynomial() {
-    const std::size_t m = coefficients_;
-    std::vector<double> a(m * m, 0.0), b(m, 0.0);
-    for (std::size_t i = 0; i < pixels(); ++i) {
-      if (!(weight_[i] > 0)) continue;
-      const double* p = &legendre_[i * k_max_coefficients];
-      const double c = composite_[i], wc = weight_[i] * c * c, wy = weight_[i] * c * flux_[i];
-      for (std::size_t j = 0; j < m; ++j) {
-        b[j] += wy * p[j];
-        for (std::size_t k = 0; k <= j; ++k) a[j * m + k] += wc * p[j] * p[k];
-      }
-    }
-    // A faint pull of the higher orders to zero: a spectrum of pure noise keeps a quiet polynomial.
-    const double pull = a[0];
-    for (std::size_t j = 1; j < m; ++j) a[j * m + j] += 1e-4 * pull + 1.0 * (pull > 0 ? 1e-12 : 1);
-    if (!solve_cholesky(a, b)) return;
-    for (std::size_t i = 0; i < pixels(); ++i) {
-      const double* p = &legendre_[i * k_max_coefficients];
-      double sum = 0;
-      for (std::size_t j = 0; j < m; ++j) sum += b[j] * p[j];
-      polynomial_[i] = std::max(sum, 0.05 * b[0]);
-    }
-  }
-
   // Shift of the least chi2: parabolas through three points with the composite as it is.
   double fit_shift(double v, std::size_t sigma) const {
     std::vector<double> light(pixels(), 0.0);
     for (const double step : {120.0, 40.0}) {
       std::array<double, 3> c{};
       for (std::size_t k = 0; k < 3; ++k) {
-        composite(v + (static_cast<double>(k) - 1) * step, sigma, light, k_every);
+        composite(in_pixels(v + (static_cast<double>(k) - 1) * step), sigma, light, k_every);
         c[k] = chi2_of(light, k_every);
       }
       const double curvature = c[0] - 2 * c[1] + c[2];
@@ -207,7 +211,7 @@ class Fit {
     std::size_t best = 0;
     double least = std::numeric_limits<double>::infinity();
     for (std::size_t k = 0; k < TemplateSet::k_n_sigma; ++k) {
-      composite(v, k, light, k_every);
+      composite(in_pixels(v), k, light, k_every);
       const double c = chi2_of(light, k_every);
       if (c < least) {
         least = c;
@@ -234,9 +238,27 @@ class Fit {
   }
 
  private:
+  double in_pixels(double v) const { return std::log1p(v / k_light_kms) / t_.log_step(); }
+
+  // The polynomial 1 + sum of slopes_[j] P_(j + 1) at each pixel.
+  void set_polynomial() {
+    polynomial_.resize(pixels());
+    for (std::size_t i = 0; i < pixels(); i += every_) {
+      const double* p = &legendre_[i * k_max_coefficients];
+      double sum = 1;
+      for (std::size_t j = 0; j < slopes_.size(); ++j) sum += slopes_[j] * p[j + 1];
+      polynomial_[i] = std::max(sum, 0.05);
+    }
+  }
+
+  Pixels state() const { return {log_, flux_, weight_, legendre_, composite_, polynomial_, every_}; }
+
   const TemplateSet& t_;
-  std::size_t n_, first_ = 0, used_ = 0, coefficients_ = 1;
-  std::vector<double> log_, flux_, weight_, legendre_, polynomial_, composite_, w_;
+  std::size_t n_, first_ = 0, used_ = 0, sigma_ = 0, every_ = 1;
+  double x0_ = 0, x1_ = 0, shift_ = 0;
+  std::vector<double> log_, flux_, weight_, legendre_, polynomial_, composite_, polynomial_before_, composite_before_,
+      w_, slopes_;
+  NormalEquations equations_;
 };
 
 std::size_t nearest_sigma(double sigma) {
@@ -249,32 +271,38 @@ std::size_t nearest_sigma(double sigma) {
 }  // namespace
 
 ContinuumFit fit_continuum(const SpectrumView& s, const TemplateSet& templates, std::span<const std::uint8_t> use,
-                           const ContinuumStart& start) {
+                           const ContinuumFit* earlier) {
   ContinuumFit out;
   out.model.assign(s.size(), std::numeric_limits<double>::quiet_NaN());
   if (!std::isfinite(s.z) || s.z <= -0.9) return out;
-  Fit fit(s, templates, use);
+  Fit fit(s, templates, use, earlier);
   out.pixels = fit.used();
   if (!fit.enough()) return out;
   out.snr = fit.median_snr();
-  double v = start.v_shift;
-  std::size_t sigma = nearest_sigma(start.sigma_v);
-  fit.fit_weights(v, sigma);
-  if (!fit.any_light()) return out;
-  fit.fit_polynomial();
-  if (!start.fixed) {
+  double v = earlier != nullptr ? earlier->v_shift : 0;
+  std::size_t sigma = nearest_sigma(earlier != nullptr ? earlier->sigma_v : k_start_sigma);
+  if (earlier == nullptr) {
+    fit.set(v, sigma, k_every);
+    fit.fit_weights();
+    fit.converge();
+    if (!fit.any_light()) return out;
     if (out.snr > k_min_snr) {
       v = fit.fit_shift(v, sigma);
       sigma = fit.fit_sigma(v);
     }
+    fit.set(v, sigma, 1);
     fit.clip();
+  } else {
+    fit.set(v, sigma, 1);
   }
-  fit.fit_weights(v, sigma);
+  fit.converge();
   if (!fit.any_light()) return out;
-  fit.fit_polynomial();
   out.good = true;
   out.pixels = fit.used();
   out.weights = fit.weights();
+  out.polynomial = fit.slopes();
+  out.polynomial_from = fit.polynomial_from();
+  out.polynomial_to = fit.polynomial_to();
   out.v_shift = v;
   out.sigma_v = TemplateSet::k_sigma[sigma];
   out.chi2 = fit.chi2();

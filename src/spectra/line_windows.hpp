@@ -12,7 +12,8 @@ inline constexpr double k_light_kms = 299792.458;
 struct OtherLine {
   double wave_vac, half_width;
 };
-inline constexpr std::array<OtherLine, 24> k_other_lines{{
+inline constexpr std::array<OtherLine, 27> k_other_lines{{
+    {3704.91, 250}, {3751.22, 250}, {4923.31, 400},                   // H16+HeI H12 HeI
     {3771.70, 500}, {3798.98, 500}, {3836.48, 600}, {3869.86, 800},   // H11 H10 H9 [NeIII]
     {3890.16, 700}, {3969.5, 900},  {4027.33, 400}, {4102.89, 1200},  // H8+HeI  H7+[NeIII]  HeI  Hdelta
     {4069.75, 400}, {4364.44, 900}, {4472.73, 600}, {4687.02, 600},   // [SII] [OIII] HeI HeII

@@ -64,16 +64,18 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
   if (!quasar) {
     auto use = line_windows(s, window_of(fit), true);
     for (std::size_t i = 0; i < s.size(); ++i) use[i] = good[i] != 0 && use[i] == 0 ? 1 : 0;
-    ContinuumFit second = fit_continuum(s, templates, use, {starlight.v_shift, starlight.sigma_v, true});
+    ContinuumFit second = fit_continuum(s, templates, use, &starlight);
     if (second.good) {
       starlight = std::move(second);
       subtract();
       fit = fit_lines(s, residual, starlight.model, good);
     }
   }
-  // What the data show beyond starlight and lines.
+  // What the data show beyond starlight and lines, where no further line is ([SII]'s blue side band ends on HeI 6680).
+  const auto others = line_windows(s, k_galaxy_window, true);
   std::vector<double> rest(s.size());
-  for (std::size_t i = 0; i < s.size(); ++i) rest[i] = good[i] != 0 ? residual[i] - fit.model[i] : k_nan;
+  for (std::size_t i = 0; i < s.size(); ++i)
+    rest[i] = good[i] != 0 && others[i] == 0 ? residual[i] - fit.model[i] : k_nan;
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     const Line which = static_cast<Line>(line);
     double level = side_band_continuum(s.wave_obs, starlight.model, s.z, which);
