@@ -231,6 +231,17 @@ def test_many_galaxies_are_a_density_from_afar(binary, starglow, tmp_path):
     assert run.returncode == 0 and "10 checks" in run.stdout, run.stdout + run.stderr[-4000:]
 
 
+def stacked(t, p):
+    """All galaxies as one, by NumPy: medians of the bands over their mean, percentiles of Halpha where it is measured and predicted."""
+    flux = np.array(t["BAND_FLUX"], float)
+    flux[~np.isfinite(flux)] = np.nan
+    level = np.nanmean(np.where(flux > 0, flux, np.nan), axis=1)
+    measured, predicted = (np.ma.filled(np.ma.array(c, dtype=float), np.nan) for c in (t["HALPHA_EW"], p["HALPHA_EW"]))
+    both = np.isfinite(measured) & np.isfinite(predicted)
+    return {"bands": list(np.nanmedian(flux / level[:, None], axis=0)), "halpha": list(np.percentile(measured[both], [16, 50, 84])),
+            "predicted": list(np.percentile(predicted[both], [16, 50, 84]))}
+
+
 @browser
 def test_the_page_in_a_browser(starglow, table, server, tmp_path):
     page, lines = tmp_path / "page.html", tmp_path / "lines.fits"
@@ -238,7 +249,7 @@ def test_the_page_in_a_browser(starglow, table, server, tmp_path):
     assert starglow("predict", table, "-o", lines, "--noise", "--seed", 2).returncode == 0
     t, p = Table.read(table, hdu="GALAXIES"), Table.read(lines, hdu="GALAXIES")
     expected = {"ids": [str(i) for i in t["TARGETID"]], "twins": list(range(len(IDS))), "hostile": HOSTILE,
-                "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]}}
+                "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]}, "stack": stacked(t, p)}
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     run = subprocess.run(["node", ROOT / "tests/web/page_test.mjs", page.as_uri(), server, tmp_path / "expected.json", tmp_path],
                          capture_output=True, text=True, timeout=300)

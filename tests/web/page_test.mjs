@@ -192,6 +192,40 @@ const one = await open(browser, single);
   const wrong = noisy.filter((v, k) => Math.abs(v - expected.noisy.halpha[k]) > 2e-3 * (1 + Math.abs(expected.noisy.halpha[k]))).length;
   same([expected.noisy.seed, wrong], [2, 0], 'new noise is predict --noise --seed 2');
 
+  // stacked: all, then the red ones; a galaxy under the pointer stands in front of it
+  await page.evaluate(() => { window.starglow.lock(-1); window.starglow.setMode('predicted'); });
+  await page.mouse.move(300, 5);
+  await page.keyboard.press('s');
+  await page.waitForSelector('#galaxy.stack:not([hidden])');
+  same(await text(page, 'name'), `Median of ${n} galaxies`);
+  const stack = await page.evaluate(() => { const { bands, ew, low, high, prediction: p } = window.starglow.panel.stack; return { bands: [...bands], halpha: [low[6], ew[6], high[6]], predicted: [p.p16[6], p.ew[6], p.p84[6]] }; });
+  for (const key of ['bands', 'halpha', 'predicted']) stack[key].forEach((v, k) => check(Math.abs(v - expected.stack[key][k]) <= 2e-6 * Math.abs(expected.stack[key][k]), `stack: ${key} ${v} is ${expected.stack[key][k]}`));
+  await page.click('#red');
+  await page.waitForFunction((all) => window.starglow.panel.stack.n < all, n);
+  same(await text(page, 'name'), `Median of ${await count()} galaxies`);
+  check((await text(page, 'live')).includes('as one'), 'and says so');
+  check(await page.evaluate(([a, b]) => { const { stack } = window.starglow.panel; return stack.bands[0] / stack.bands[11] < a / b; }, [stack.bands[0], stack.bands[11]]), 'red galaxies are red');
+  await accessible(page, 'stack');
+  await page.mouse.move(...await spot(page, i));
+  await page.waitForFunction((id) => document.getElementById('name').textContent === id, expected.ids[i]);
+  same(await page.isVisible('#lock'), true);
+  await page.mouse.move(300, 5);
+  await page.waitForSelector('#galaxy.stack');
+  const reds = await page.evaluate(() => [...window.starglow.panel.stack.prediction.p84]);
+  await page.keyboard.press('3');
+  await page.waitForFunction((was) => window.starglow.panel.stack.prediction.p84[6] > was, reds[6]);
+  check((await text(page, 'key')).includes('predicted + noise'), 'noise widens the spread');
+  await page.waitForTimeout(200);
+  const stackedPage = await open(browser, single + await page.evaluate(() => location.hash));
+  await stackedPage.page.waitForSelector('#galaxy.stack:not([hidden])');
+  same(await text(stackedPage.page, 'name'), await text(page, 'name'), 'the address brings a stack back');
+  quiet(stackedPage, 'stacked page');
+  await stackedPage.context.close();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('Escape');
+  same(await page.evaluate(() => [window.starglow.stacking, document.getElementById('empty').hidden]), [false, false], 'Escape puts the stack away');
+  await page.click('#clear');
+
   // colour by a column with a hostile name; the bar shows what it cuts
   await page.selectOption('#colour', { label: expected.hostile[0] });
   await settle(page);
@@ -298,7 +332,7 @@ const one = await open(browser, single);
     await page.keyboard.press('Tab');
     reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.dataset.tool || document.activeElement.dataset.state || document.activeElement.className));
   }
-  for (const id of ['find', 'table-open', 'export-open', 'about-open', 'theme', 'noisy', 'colour', 'scale', 'low', 'high', 'palette', 'second', 'pan', 'blue', 'red', 'filter', 'clear', 'map', 'zoom-in', 'lock', 'play', 'rest', 'note']) check(reached.has(id), `Tab reaches ${id}: ${[...reached]}`);
+  for (const id of ['find', 'table-open', 'export-open', 'about-open', 'theme', 'noisy', 'colour', 'scale', 'low', 'high', 'palette', 'second', 'pan', 'blue', 'red', 'filter', 'clear', 'stack', 'map', 'zoom-in', 'lock', 'play', 'rest', 'note']) check(reached.has(id), `Tab reaches ${id}: ${[...reached]}`);
 
   // the address holds the view
   await page.waitForTimeout(200);
@@ -365,6 +399,11 @@ const one = await open(browser, single);
   await page.evaluate(() => window.starglow.panel.show(7).then(() => window.starglow.panel.show(5)));
   await settle(page);
   same(await marked(), [1, before], 'the next galaxy has its own');
+  // a stack of measured spectra: lines meet at rest
+  await page.click('#stack');
+  await page.waitForSelector('#galaxy.stack:not([hidden])');
+  same(await page.evaluate(() => { const { spectrum: s } = window.starglow.panel.stack; return [s.n, Math.abs(s.wave[s.flux.indexOf(Math.max(...s.flux))] - 6564.6) < 1]; }), [50, true], 'fifty spectra, one line');
+  await page.click('#stack');
   await page.click('[data-state=predicted]');
   await settle(page);
   same(await page.evaluate(() => window.starglow.map.look.mixing), 1, 'no motion where none is wanted');

@@ -10,6 +10,7 @@ import { base85 } from '../../web/src/source.js';
 import { cells } from '../../web/src/density.js';
 import { histogramMargins, histogramSpan } from '../../web/src/charts.js';
 import { peaks } from '../../web/src/spectrum.js';
+import { evenly, level, middle, stackRows, stackSpectra } from '../../web/src/stack.js';
 import { howOf } from '../../web/src/brush.js';
 
 let checks = 0;
@@ -75,6 +76,33 @@ for (const [x0, x1, y0, y1] of [[-1, 1, -1, 1], [-0.3, 0.2, -0.1, 0.6], [0.9, 3,
 {
   const wave = Float64Array.from({ length: 3000 }, (_, i) => 3600 + 1.2 * i), sigma = wave.map((w) => (w > 5000 && w < 5015 ? NaN : 1)), flux = wave.map((w) => (Math.abs(w - 6564.6) < 0.7 ? 50 : Math.abs(w - 4866) < 0.7 ? 20 : w > 5000 && w < 5015 ? 90 : Math.abs(w - 4000) < 3 ? 1000 : 4));
   same(peaks({ wave, flux, sigma }).map((v) => (Number.isNaN(v) ? 0 : v)), [0, 0, 20, 0, 0, 0, 50, 0, 0, 0]);
+}
+
+// stacks: percentiles between neighbours, each galaxy divided by its level, spectra met on one grid without their masked pixels
+{
+  const near = (a, b) => { assert(Math.abs(a - b) < 1e-9, `${a} is not ${b}`); ++checks; };
+  [1 + 2 * 0.32, 3, 5 - 2 * 0.32].forEach((v, k) => near(middle([5, NaN, 1, 3])[k], v));
+  same(middle([NaN]), [NaN, NaN, NaN]);
+  same(evenly([0, 1, 2, 3, 4, 5, 6, 7], 4), [1, 3, 5, 7]);
+  same(level([2, NaN, -1, 4]), 3);
+  const band = (f) => Float64Array.from({ length: 12 }, (_, b) => f * (1 + b)), lines = (v) => Array(10).fill(v);
+  const rows = [[10, 4, 6], [2, 8, 9], [4, NaN, 99]].map(([f, ew, p], i) => ({ i, z: 0.1 * i, bands: band(f), ew: lines(ew), p: lines(p) })), stack = stackRows(rows, (row) => row.p);
+  for (let b = 0; b < 12; ++b) for (const v of [stack.bandsLow[b], stack.bands[b], stack.bandsHigh[b]]) near(v, (1 + b) / 6.5); // of one shape, whatever their brightness
+  near(stack.ew[6], 6);
+  near(stack.prediction.ew[6], 7.5); // of the two that were measured
+  same(stack.z, [0, 0.2]);
+  // a line at 5000.4 in three spectra on grids of their own, one of them masked there
+  const spectra = [0.6, 0.7, 0.9].map((step, k) => {
+    const wave = Float64Array.from({ length: 400 }, (_, i) => 4900 + step * i), flux = wave.map((w) => (k + 1) * (1 + Math.max(0, 8 - Math.abs(w - 5000.4))));
+    return { wave, flux: k === 2 ? flux.map((f, i) => (Math.abs(wave[i] - 5000) < 20 ? 1e9 : f)) : flux, sigma: wave.map((w) => (k === 2 && Math.abs(w - 5000) < 20 ? NaN : 1)), continuum: wave.map(() => k + 1) };
+  });
+  const one = stackSpectra(spectra, [1, 2, 3]), top = one.flux.indexOf(Math.max(...one.flux));
+  same([one.wave[top], one.n, one.continuum.every((f) => Math.abs(f - 1) < 1e-12)], [5000, 3, true]);
+  for (let g = 0; g < one.wave.length; ++g) { // straight but for its three corners
+    const from = Math.abs(one.wave[g] - 5000.4);
+    if (from > 1 && Math.abs(from - 8) > 1) near(one.flux[g], 1 + Math.max(0, 8 - from));
+  }
+  same(one.wave.at(-1), 5259, 'as far as a fifth of them reach');
 }
 
 // filter: precedence, functions, names, mistakes

@@ -66,6 +66,8 @@ class App {
     const [x, y, k] = [wanted.x, wanted.y, wanted.k].map(Number);
     this.givenLimits = wanted.low !== undefined;
     if (k > 0 && Number.isFinite(x) && Number.isFinite(y)) this.map.camera = { x, y, k };
+    this.stacking = wanted.stack === 'true';
+    $('stack').setAttribute('aria-pressed', String(this.stacking));
     if (wanted.select) await this.selection.restore(wanted.select).catch((e) => this.say(e.message));
     await this.changed();
     if (wanted.id) { const i = this.galaxies.find(wanted.id); if (i >= 0) this.lock(i); else this.say(`No galaxy ${wanted.id} here.`); }
@@ -138,7 +140,7 @@ class App {
     if (turn !== this.turn) return;
     this.ratios.setPoints({ ...r, marks: this.selection.marks }, this.colours);
     this.drawLinked();
-    if (this.panel.row) { this.panel.named = -1; this.panel.draw(); }
+    if (this.panel.row) { this.panel.named = -1; this.panel.draw(); } else if (this.stacking) this.panel.showStack();
     this.remember();
   }
   /** The colour bar: palette, scale, ends, words, how many lie beyond. */
@@ -177,6 +179,7 @@ class App {
     $('count').textContent = this.counted;
     if (this.ratios.points) this.ratios.setPoints({ ...this.ratios.points, marks }, this.colours);
     if (this.values) this.drawLinked();
+    if (this.stacking && !this.panel.row) this.panel.showStack();
     this.remember();
   }
   get counted() {
@@ -184,6 +187,13 @@ class App {
     return marks ? `${count} of ${n} selected` : n === 1 ? '1 galaxy' : `${n} galaxies`;
   }
   clear() { this.selection.clear(); $('filter').value = ''; return this.changed(); }
+  /** The selected galaxies as one, in place of a galaxy. */
+  stack(is) {
+    this.stacking = is;
+    $('stack').setAttribute('aria-pressed', String(is));
+    if (is && this.map.locked >= 0) this.lock(-1); else this.panel.show(this.map.locked >= 0 ? this.map.locked : this.map.hovered);
+    this.remember();
+  }
   lock(i) {
     this.map.locked = i;
     $('lock').setAttribute('aria-pressed', String(i >= 0));
@@ -207,7 +217,7 @@ class App {
     const hash = toHash({
       state: this.state.mode, seed: this.state.seed > 1 ? this.state.seed : null, colour: this.quantity.key, scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
       low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette, second: this.second.quantity.key === 'Z' ? null : this.second.quantity.key,
-      x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, select: this.selection.text(),
+      x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, stack: this.stacking, select: this.selection.text(),
     });
     try { history.replaceState(null, '', `#${hash}`); } catch { location.replace(`#${hash}`); }
     this.written = location.hash;
@@ -226,7 +236,7 @@ class App {
     this.panel.named = -1;
     this.map.stale = true;
     this.map.draw();
-    if (this.values) this.ratios.setPoints(this.ratios.points, this.colours), this.drawLinked(), this.panel.draw();
+    if (this.values) this.ratios.setPoints(this.ratios.points, this.colours), this.drawLinked(), this.panel.row ? this.panel.draw() : this.stacking && this.panel.showStack();
   }
   async setMode(mode) { if (mode === 'observed' && !this.galaxies.about.measured) return; if (mode === 'noisy' && !this.model) return; this.state.mode = mode; await this.recolour(this.keptLimits()); }
   keptLimits() { return this.givenLimits ? { low: this.low, high: this.high } : {}; }
@@ -294,6 +304,7 @@ class App {
     on('clear', 'click', () => this.clear());
     on('filter-form', 'submit', (e) => { e.preventDefault(); const text = $('filter').value.trim(); if (text) this.select({ kind: 'filter', text }); else this.clear(); });
     on('search', 'submit', (e) => { e.preventDefault(); const i = this.galaxies.find($('find').value); if (i >= 0) this.lock(i); else this.say(`No galaxy ${$('find').value.slice(0, 40)} here.`); });
+    on('stack', 'click', () => this.stack(!this.stacking));
     on('lock', 'click', () => this.lock(this.map.locked >= 0 ? -1 : this.panel.row?.i ?? -1));
     on('play', 'click', () => this.togglePlay());
     on('theme', 'click', () => this.theme(document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark'));
@@ -321,11 +332,11 @@ class App {
     }
     const acts = {
       Enter: () => e.target === $('map') && this.lock(this.map.locked >= 0 ? -1 : this.panel.row?.i ?? -1),
-      Escape: () => (this.panel.play.active ? this.panel.stopPlay() : this.map.locked >= 0 ? this.lock(-1) : this.clear()),
+      Escape: () => (this.panel.play.active ? this.panel.stopPlay() : this.map.locked >= 0 ? this.lock(-1) : this.stacking ? this.stack(false) : this.clear()),
       '+': () => this.map.zoom(1.5), '=': () => this.map.zoom(1.5), '-': () => this.map.zoom(1 / 1.5), 0: () => this.map.reset(),
       1: () => this.setMode('observed'), 2: () => this.setMode('predicted'), 3: () => this.setMode('noisy'), n: () => this.model && this.newNoise(),
       v: () => document.querySelector('button[data-tool=pan]').click(), l: () => document.querySelector('button[data-tool=lasso]').click(), b: () => document.querySelector('button[data-tool=box]').click(),
-      p: () => this.togglePlay(), t: () => fillTable(this), '?': () => fillAbout(this), '/': () => { e.preventDefault(); $('find').focus(); },
+      p: () => this.togglePlay(), t: () => fillTable(this), s: () => this.stack(!this.stacking), '?': () => fillAbout(this), '/': () => { e.preventDefault(); $('find').focus(); },
     };
     acts[e.key]?.();
   }

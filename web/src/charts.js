@@ -38,8 +38,8 @@ const density = (d, j, t) => {
   return sum;
 };
 
-/** One row a line: the predicted distribution in asinh(EW), its interval, the measurement and the noisy realisation. */
-export function drawLines(canvas, { observed, sigma, prediction, noisy, before }, colours) {
+/** One row a line: measurement with its interval low..high, the predicted distribution in asinh(EW), its interval, the measurement and the noisy realisation. */
+export function drawLines(canvas, { observed, low: from, high: to, prediction, noisy, before }, colours) {
   const { g, width, height } = prepare(canvas), left = 78, right = 130, top = 4, bottom = 20;
   const low = -0.9, high = 6.1, x = (t) => left + ((t - low) / (high - low)) * (width - left - right);
   const rowHeight = (height - top - bottom) / 10, T = Math.asinh;
@@ -96,8 +96,8 @@ export function drawLines(canvas, { observed, sigma, prediction, noisy, before }
       g.strokeStyle = g.fillStyle = colours.flux;
       g.lineWidth = 1.2;
       g.beginPath();
-      g.moveTo(clampX(T(observed[line] - sigma[line])), y);
-      g.lineTo(clampX(T(observed[line] + sigma[line])), y);
+      g.moveTo(clampX(T(from[line])), y);
+      g.lineTo(clampX(T(to[line])), y);
       g.stroke();
       g.beginPath();
       g.arc(clampX(T(observed[line])), y, 3.2, 0, 7);

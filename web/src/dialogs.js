@@ -88,7 +88,7 @@ export function fillAbout(app) {
     make('p', about.map.note),
     make('p', 'Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.'),
     make('h3', 'Keys'),
-    list([['arrows', 'step to the nearest galaxy'], ['Enter, Esc', 'keep, let go'], ['+ − 0', 'zoom, whole map'], ['1 2 3', 'measured, predicted, predicted + noise'], ['n', 'another noise'], ['v l b', 'move, lasso, box; shift adds, alt removes'], ['/', 'find a TARGETID'], ['p', 'play'], ['t', 'table'], ['?', 'this']]),
+    list([['arrows', 'step to the nearest galaxy'], ['Enter, Esc', 'keep, let go'], ['+ − 0', 'zoom, whole map'], ['1 2 3', 'measured, predicted, predicted + noise'], ['n', 'another noise'], ['v l b', 'move, lasso, box; shift adds, alt removes'], ['/', 'find a TARGETID'], ['p', 'play'], ['s', 'the selected galaxies as one'], ['t', 'table'], ['?', 'this']]),
     make('h3', 'Notes'), ...(about.notes.length ? about.notes : ['none']).map((n) => make('p', n)),
     make('h3', 'Provenance'), list(about.provenance ?? []));
   $('about').showModal();

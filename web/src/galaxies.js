@@ -47,6 +47,13 @@ export class Galaxies {
     }
     return row;
   }
+  /** Rows of the galaxies `wanted`; where rows come in blocks, of every one of `chosen` (ascending) that came with them. */
+  async someRows(wanted, chosen) {
+    if (this.columns.whole) return Promise.all(wanted.map((i) => this.row(i)));
+    const first = new Map(wanted.map((i) => [Math.floor(i / rowBlock), i]));
+    const got = new Map((await Promise.all([...first.values()].map((i) => this.row(i)))).map((row) => [row.i, row]));
+    return chosen.filter((i) => first.has(Math.floor(i / rowBlock))).map((i) => this.rows.get(i) ?? got.get(i)).filter(Boolean);
+  }
   async fetchRow(i) {
     const fields = this.about.row_fields, size = fields.length * 4, first = Math.floor(i / rowBlock) * rowBlock;
     const bytes = await this.source.range('rows.bin', first * size, Math.min(first + rowBlock, this.n) * size);

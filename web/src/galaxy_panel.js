@@ -4,9 +4,11 @@ import { short } from './colour.js';
 import { independent, lineNames } from './model.js';
 import { Play } from './play.js';
 import { SpectrumPanel, zooms } from './spectrum.js';
+import { evenly, stackOf } from './stack.js';
 
 const $ = (id) => document.getElementById(id);
 const k_draws = 160;
+const pointOf = (ew) => (ew ? [ratio(ew[7], ew[6]), ratio(ew[4], ew[2])] : null);
 
 export class GalaxyPanel {
   constructor(app) {
@@ -24,9 +26,12 @@ export class GalaxyPanel {
   async show(i) {
     if (this.play.active && this.row && this.row.i !== i) this.stopPlay();
     this.wanted = i;
+    if (i < 0) { this.row = null; this.app.ratios.draw({}); }
+    if (i < 0 && this.app.stacking) return this.showStack();
     $('empty').hidden = i >= 0;
     $('galaxy').hidden = i < 0;
-    if (i < 0) { this.row = null; this.app.ratios.draw({}); return; }
+    $('galaxy').classList.remove('stack');
+    if (i < 0) return;
     const row = await this.app.galaxies.row(i);
     if (this.wanted !== i) return;
     const spectrum = await this.app.galaxies.spectrum(row);
@@ -41,6 +46,34 @@ export class GalaxyPanel {
     await null; // uPlot draws in the microtask after its data
     this.app.lastHover = performance.now() - start;
   }
+  /** In place of a galaxy: the selected ones (or all) as one. */
+  async showStack() {
+    const { app } = this, { marks } = app.selection, chosen = [];
+    if (this.play.active) this.stopPlay();
+    for (let i = 0; i < app.galaxies.n; ++i) if (!marks || marks[i]) chosen.push(i);
+    const turn = this.stackTurn = (this.stackTurn ?? 0) + 1, stack = chosen.length ? await stackOf(app, chosen) : null;
+    if (this.wanted >= 0 || turn !== this.stackTurn || !app.stacking) return;
+    this.stack = stack;
+    $('empty').hidden = stack !== null;
+    $('galaxy').hidden = stack === null;
+    $('galaxy').classList.add('stack');
+    if (!stack) return;
+    this.named = -1;
+    this.measuredSpectrum = stack.spectrum ?? null;
+    this.spectrum.show({ bands: stack.bands, z: 0, ew: stack.ew }, stack.prediction, { spectrum: stack.spectrum, many: evenly(stack.normed, 60) });
+    this.spectrum.setSlip(1);
+    this.captions(stack.prediction);
+    drawLines($('lines'), { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction }, app.colours);
+    app.ratios.draw({ observed: pointOf(stack.ew), predicted: pointOf(stack.prediction.ew) });
+    const noisy = app.state.mode === 'noisy', of = stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : `${stack.n} galaxies`, [z0, z1] = stack.z;
+    $('name').textContent = `Median of ${of}`;
+    $('facts').textContent = [z1 >= z0 ? `z = ${z0.toFixed(3)} to ${z1.toFixed(3)}` : '', 'each divided by the mean of its bands', stack.spectrum ? `spectra of ${stack.spectrum.n}` : ''].filter(Boolean).join('  ·  ');
+    $('live').textContent = `${of} as one. ${[6, 4].map((line) => `${line === 6 ? 'H alpha' : 'O III 5008'}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? ' with noise' : ''} ${short(stack.prediction.ew[line])} Å`).join('. ')}.`;
+    $('wave-label').textContent = 'rest-frame wavelength in vacuum (Å); zooms in the same frame';
+    $('try').hidden = true;
+    const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : 'predicted: median of medians', { measured } = app.galaxies.about;
+    this.legend([['measured: median', '--flux', stack.spectrum ? '' : measured ? 'dash' : 'off'], ['16 to 84 % of them', '--noise', stack.spectrum ? 'area' : 'off'], ['bands: median, and of up to 60 galaxies', '--continuum', ''], [predicted, '--predicted', ''], ['16 to 84 % of them', '--interval', 'area']]);
+  }
   get noisy() {
     const all = this.app.state.mode === 'noisy' ? this.app.galaxies.noise.get(this.app.state.seed) : null;
     return all ? all.map((values) => values[this.row.i]) : null;
@@ -52,15 +85,18 @@ export class GalaxyPanel {
     this.spectrum.show(row, prediction, { spectrum: this.measuredSpectrum, play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null, fixed: this.fixed });
     queueMicrotask(() => this.play.place()); // after uPlot has its scales
     const shown = played ?? prediction;
+    this.captions(shown);
+    drawLines($('lines'), { observed: row.ew, low: row.ew.map((v, l) => v - row.sigma[l]), high: row.ew.map((v, l) => v + row.sigma[l]), prediction: shown, noisy: played ? null : this.noisy, before: played ? prediction : null }, app.colours);
+    app.ratios.draw({ observed: pointOf(row.ew), predicted: pointOf(shown?.ew), cloud: this.cloud(shown) });
+    if (this.named !== row.i) this.words();
+  }
+  /** Over each zoom: the EW that is shown, with its interval. */
+  captions(shown) {
     zooms.forEach((zoom, k) => {
       const ew = shown?.ew[zoom.line];
       const width = shown?.p16 ? ` +${short(shown.p84[zoom.line] - ew)} −${short(ew - shown.p16[zoom.line])}` : '';
       this.spectrum.boxes[k].value.textContent = Number.isFinite(ew) ? `${short(ew)}${width} Å` : '';
     });
-    drawLines($('lines'), { observed: row.ew, sigma: row.sigma, prediction: shown, noisy: played ? null : this.noisy, before: played ? prediction : null }, app.colours);
-    const point = (ew) => (ew ? [ratio(ew[7], ew[6]), ratio(ew[4], ew[2])] : null);
-    app.ratios.draw({ observed: point(row.ew), predicted: point(shown?.ew), cloud: this.cloud(shown) });
-    if (this.named !== row.i) this.words();
   }
   cloud(shown) {
     const { app, row } = this;
@@ -82,7 +118,11 @@ export class GalaxyPanel {
     $('try').hidden = !this.measuredSpectrum;
     $('try-z').value = 0;
     this.tryRedshift();
-    $('key').replaceChildren(...[['measured', '--flux', this.measuredSpectrum ? '' : about.measured ? 'dash' : 'off'], ['its noise', '--noise', this.measuredSpectrum ? 'area' : 'off'], ['no information', '--masked', this.measuredSpectrum ? 'area' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']].filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
+    this.legend([['measured', '--flux', this.measuredSpectrum ? '' : about.measured ? 'dash' : 'off'], ['its noise', '--noise', this.measuredSpectrum ? 'area' : 'off'], ['no information', '--masked', this.measuredSpectrum ? 'area' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']]);
+  }
+  /** What the lines and areas of the plots are: [words, colour, '', dash, area or off]. */
+  legend(entries) {
+    $('key').replaceChildren(...entries.filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
       const span = document.createElement('span');
       span.textContent = text2;
       span.className = kind;

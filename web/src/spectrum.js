@@ -184,6 +184,28 @@ export class SpectrumPanel {
         if (x1 > x0) ctx.fillRect(x0, bbox.top, Math.max(x1 - x0, 1), bbox.height);
       }
     };
+    const overplot = (u) => { // the bands of many galaxies, behind
+      const { ctx, bbox } = u;
+      if (!u.many) return;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      ctx.strokeStyle = c.continuum;
+      ctx.globalAlpha = 0.22;
+      ctx.lineWidth = devicePixelRatio;
+      for (const bands of u.many) {
+        ctx.beginPath();
+        let drawn = false;
+        for (let b = 0; b < nBands; ++b) {
+          if (!(bands[b] > 0)) continue;
+          ctx[drawn ? 'lineTo' : 'moveTo'](u.valToPos(bandLow(b) + 150, 'x', true), u.valToPos(bands[b], 'y', true));
+          drawn = true;
+        }
+        ctx.stroke();
+      }
+      ctx.restore();
+    };
     const markLines = (u) => {
       const { ctx, bbox } = u, whole = u.bbox.height > 150 * devicePixelRatio, r = devicePixelRatio;
       ctx.save();
@@ -213,7 +235,7 @@ export class SpectrumPanel {
       line(c.predicted, 1.8), line('transparent', 0), line('transparent', 0), line(c.soft, 1.2, { dash: [4, 3] }), line(c.flux, 1.3, { dash: [5, 3] }), line(c.band, 3),
     ];
     const bands = [{ series: [2, 3], fill: c.noise }, { series: [6, 7], fill: c.interval }];
-    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [h > 150 ? 16 : 8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(h > 150), bands, hooks: { drawClear: [shade], drawAxes: [markLines] } });
+    const options = (w, h, axes, scaleX) => ({ width: w, height: h, legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [h > 150 ? 16 : 8, 16, 0, 0], scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } }, axes, series: series(h > 150), bands, hooks: { drawClear: [shade], drawAxes: [overplot, markLines] } });
     const small = (v) => v.map((x) => String(Number(x.toPrecision(6))));
     const nothing = series().map((_, k) => (k ? [null, null] : [3400, 7000]));
     this.width = width;
@@ -234,7 +256,7 @@ export class SpectrumPanel {
   }
 
   /** row: of Galaxies.row; prediction: {ew, p16, p84}; spectrum: measured, at rest, or null;
-   *  play: {bands, prediction} or null; fixed: limits of y that stay. */
+   *  play: {bands, prediction} or null; fixed: limits of y that stay; many: bands of others, drawn behind. */
   show(row, prediction, extra = {}) {
     this.last = [row, prediction, extra];
     const { play = null, fixed = null } = extra, spectrum = play ? null : extra.spectrum ?? null;
@@ -265,6 +287,7 @@ export class SpectrumPanel {
     }
     const all = columns(wave, base, l, measured), range = spectrum ? [wave[0], wave.at(-1)] : [3400, 7000];
     const data = reduce(wave, all, Math.max(200, Math.min(this.width - 52, 900)));
+    this.plots[0].many = extra.many ?? null;
     this.push(0, data, stretch, fixed ?? this.limits([spectrum ? robust(spectrum.flux) : l.observed, spectrum && (spectrum.peaks ??= peaks(spectrum)), l.predicted], bands), range, spectrum);
     zooms.forEach((zoom, k) => {
       const [low, high] = [zoom.centre - zoom.half, zoom.centre + zoom.half];
@@ -272,7 +295,7 @@ export class SpectrumPanel {
       const cut = (values) => values.subarray(from, to), grid = here ? cut(spectrum.wave) : zoomGrids[k];
       const part = here ? (spectrum.continuum ? cut(spectrum.continuum) : along(grid, continuum)) : along(grid, spectrum ? before : continuum);
       const z = levels(grid, part), flux = here ? { flux: cut(spectrum.flux), high: cut(spectrum.high), low: cut(spectrum.low) } : null;
-      this.push(k + 1, [grid, ...columns(grid, part, z, flux)], stretch, this.limits([flux?.flux ?? z.observed, z.predicted, z.high, part]), [low, high], here ? spectrum : null);
+      this.push(k + 1, [grid, ...columns(grid, part, z, flux)], stretch, this.limits([flux?.flux ?? z.observed, extra.many && flux?.high, z.predicted, z.high, part]), [low, high], here ? spectrum : null);
     });
   }
   limits(series, bands) {
