@@ -25,6 +25,12 @@ await page.evaluate(() => window.starglow.select({ kind: 'outline', outline: [[-
 const chosen = await ink(), count = await page.evaluate(() => { const { map, selection } = window.starglow; let wanted = 0; for (let k = 0; k < map.n; ++k) if (Math.abs(map.x[k]) < 0.2 && Math.abs(map.y[k]) < 0.2) ++wanted; return [selection.count, wanted]; });
 assert.strictEqual(count[0], count[1], 'the outline takes what it surrounds');
 assert(chosen.coloured < whole.coloured / 2 && chosen.all > whole.all / 2, `the rest is grey, not gone: ${JSON.stringify([whole, chosen])}`);
+// a stack of those outlined takes the ones of 48 blocks of rows
+await page.evaluate(() => { window.starglow.stack(true); });
+await page.waitForSelector('#galaxy.stack:not([hidden])');
+const stacked = await page.evaluate(() => { const { panel, selection } = window.starglow; return [panel.stack.n, selection.count, panel.stack.prediction.ew[6]]; });
+assert(stacked[0] > 48 && stacked[0] <= 48 * 128 && stacked[0] < stacked[1] && stacked[2] > 0, `a stack of a fair part: ${stacked}`);
+await page.evaluate(() => { window.starglow.stack(false); });
 await page.evaluate(() => window.starglow.clear());
 await page.click('[data-state=predicted]');
 await page.evaluate(() => { const { map } = window.starglow; map.camera = { x: map.x[77], y: map.y[77], k: 12 }; map.moved(); });
@@ -33,4 +39,4 @@ assert.deepStrictEqual(await shown(), [false, true], 'from near the points');
 assert((await ink()).coloured > 500 && await picked(), 'which are seen and found');
 assert.deepStrictEqual(problems, []);
 await browser.close();
-console.log('10 checks of many galaxies');
+console.log('11 checks of many galaxies');

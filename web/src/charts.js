@@ -192,6 +192,8 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
   return { inverse };
 }
 
+const drawnMost = 80000;
+
 export const bptClasses = ['no class', 'star-forming', 'composite', 'active nucleus'];
 /** Class of log ratios by Kauffmann et al. 2003 and Kewley et al. 2001: index into bptClasses. */
 export function bptClass(x, y) {
@@ -232,15 +234,16 @@ export class RatioDiagram {
     g.beginPath();
     g.rect(f.left, f.top, w, h);
     g.clip();
-    const { x, y, marks } = points;
+    const { x, y, marks } = points, stride = Math.ceil(x.length / drawnMost);
     for (const layer of marks ? [0, 1] : [0]) {
       g.fillStyle = layer ? colours.accent : colours.cloud;
-      g.globalAlpha = Math.min(1, Math.max(0.06, 20000 / x.length)); // many points would close to one grey
+      // Of many points some are drawn, evenly taken: all would close to one grey. All are counted.
+      g.globalAlpha = Math.min(1, 20000 / Math.min(x.length, drawnMost));
       for (let i = 0; i < x.length; ++i) {
         if (!Number.isFinite(x[i]) || !Number.isFinite(y[i]) || (layer && !marks[i])) continue;
         if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) { ++outside; continue; }
         if (layer === (marks ? 1 : 0)) ++classes[bptClass(x[i], y[i])];
-        g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
+        if (i % stride === 0) g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
       }
     }
     g.globalAlpha = 1;

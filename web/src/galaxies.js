@@ -41,7 +41,7 @@ export class Galaxies {
   async row(i) {
     let row = this.rows.get(i);
     if (!row) {
-      row = this.columns.whole ? this.makeRow(i, (name) => this.columns.now(name)?.[i] ?? NaN) : await this.fetchRow(i);
+      row = this.columns.whole ? this.makeRow(i, (name) => this.columns.now(name)?.[i] ?? NaN) : (await this.fetchRows(Math.floor(i / rowBlock)))[i % rowBlock];
       if (this.rows.size > 5000) this.rows.clear();
       this.rows.set(i, row);
     }
@@ -50,19 +50,19 @@ export class Galaxies {
   /** Rows of the galaxies `wanted`; where rows come in blocks, of every one of `chosen` (ascending) that came with them. */
   async someRows(wanted, chosen) {
     if (this.columns.whole) return Promise.all(wanted.map((i) => this.row(i)));
-    const first = new Map(wanted.map((i) => [Math.floor(i / rowBlock), i]));
-    const got = new Map((await Promise.all([...first.values()].map((i) => this.row(i)))).map((row) => [row.i, row]));
-    return chosen.filter((i) => first.has(Math.floor(i / rowBlock))).map((i) => this.rows.get(i) ?? got.get(i)).filter(Boolean);
+    const blocks = [...new Set(wanted.map((i) => Math.floor(i / rowBlock)))], marked = new Set(chosen);
+    return (await Promise.all(blocks.map((b) => this.fetchRows(b)))).flat().filter((row) => marked.has(row.i));
   }
-  async fetchRow(i) {
-    const fields = this.about.row_fields, size = fields.length * 4, first = Math.floor(i / rowBlock) * rowBlock;
+  async fetchRows(block) {
+    const fields = this.about.row_fields, size = fields.length * 4, first = block * rowBlock, out = [];
     const bytes = await this.source.range('rows.bin', first * size, Math.min(first + rowBlock, this.n) * size);
     const flags = await this.columns.get('FLAGS'), values = new Float32Array(bytes);
     for (let r = 0; r * fields.length < values.length; ++r) {
       const at = new Map(fields.map((name, k) => [name, values[r * fields.length + k]]));
-      this.rows.set(first + r, this.makeRow(first + r, (name) => (name === 'FLAGS' ? flags[first + r] : at.get(name) ?? NaN)));
+      out.push(this.makeRow(first + r, (name) => (name === 'FLAGS' ? flags[first + r] : at.get(name) ?? NaN)));
+      this.rows.set(first + r, out[r]);
     }
-    return this.rows.get(i);
+    return out;
   }
   makeRow(i, get) {
     const line = (suffix, l) => {
