@@ -16,6 +16,7 @@ struct LineFit {
   std::array<double, k_n_lines> flux, flux_variance;
   std::array<double, k_n_lines> sigma_v;  ///< intrinsic, km/s
   double v_balmer = 0, v_forbidden = 0;   ///< km/s against z
+  double sigma_forbidden = 0;             ///< km/s; 0: no fit
   bool apart = false;                     ///< Balmer and forbidden lines have shift and width of their own
   double chi2 = 0;
   std::size_t pixels = 0;
@@ -32,8 +33,9 @@ struct LineFit {
 ///
 /// `residual`: flux minus `continuum`; all of the length of the spectrum. Shift has a prior of +-100 km/s, ln(width)
 /// one of +-0.8 around 120 km/s; both matter for faint lines alone. Variances include what shift, width and level cost.
+/// `earlier`: a fit of the same lines above another continuum; this one starts from its shift and width.
 LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                  std::span<const std::uint8_t> good);
+                  std::span<const std::uint8_t> good, const LineFit* earlier = nullptr);
 
 /// EW of a line by integration of 1 - flux/continuum against the straight line between its side bands' means: the
 /// second, named method. Rest frame, A, emission positive; stellar absorption counts against the line and neighbours

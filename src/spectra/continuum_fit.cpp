@@ -61,15 +61,17 @@ class Fit {
       slopes_.assign(std::min(k_max_order, static_cast<std::size_t>((x1_ - x0_) / (1 + s.z) / 450.0)), 0.0);
     }
     legendre_.resize(pixels * k_max_coefficients);
+    std::array<double, k_max_coefficients> by_x{}, by_last{};
+    for (std::size_t k = 2; k <= slopes_.size(); ++k) {
+      by_x[k] = 2 - 1 / static_cast<double>(k);
+      by_last[k] = 1 - 1 / static_cast<double>(k);
+    }
     for (std::size_t i = 0; i < pixels; ++i) {
       const double x = std::clamp(2 * (s.wave_obs[first_ + i] - x0_) / (x1_ - x0_) - 1, -1.0, 1.0);
       double* p = &legendre_[i * k_max_coefficients];
       p[0] = 1;
       p[1] = x;
-      for (std::size_t k = 2; k <= slopes_.size(); ++k) {
-        const auto kk = static_cast<double>(k);
-        p[k] = ((2 * kk - 1) * x * p[k - 1] - (kk - 1) * p[k - 2]) / kk;
-      }
+      for (std::size_t k = 2; k <= slopes_.size(); ++k) p[k] = by_x[k] * x * p[k - 1] - by_last[k] * p[k - 2];
     }
     polynomial_.assign(pixels, 1.0);
     composite_.assign(pixels, 0.0);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "spectra/line_components.hpp"
+#include "spectra/line_profile.hpp"
 #include "spectra/line_windows.hpp"
 #include "spectra/nnls.hpp"
 
@@ -13,9 +14,6 @@ using namespace line_fit;
 namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
-
-double normal_cdf(double t) { return 0.5 * std::erfc(-t * 0.70710678118654752); }
-double normal_pdf(double t) { return 0.3989422804014327 * std::exp(-0.5 * t * t); }
 
 struct Solution {
   std::array<double, k_n> x{};
@@ -146,33 +144,13 @@ class Fit {
     for (const auto& c : k_components) {
       const double flux = x[c.flux] * c.share;
       if (flux == 0 || c.stellar) continue;
-      const Shape shape = shape_of(c, x, apart);
-      const std::size_t a = pixel_obs(shape.mu - 6 * shape.sigma), b = pixel_obs(shape.mu + 6 * shape.sigma);
-      for (std::size_t i = a; i < b; ++i) {
-        const double lo = edge(i), hi = edge(i + 1);
-        out[i] +=
-            flux * (normal_cdf((hi - shape.mu) / shape.sigma) - normal_cdf((lo - shape.mu) / shape.sigma)) / (hi - lo);
-      }
+      add_line(s_, shape_of(c, x, apart), flux, out);
     }
   }
 
  private:
-  struct Shape {
-    double mu, sigma;      // A, observed
-    double d_mu, d_sigma;  // by km/s of shift, by ln(width)
-  };
-
-  std::size_t pixel_obs(double w) const {
-    return static_cast<std::size_t>(std::lower_bound(s_.wave_obs.begin(), s_.wave_obs.end(), w) - s_.wave_obs.begin());
-  }
-  std::size_t pixel(double rest) const { return pixel_obs(rest * (1 + s_.z)); }
+  std::size_t pixel(double rest) const { return pixel_at(s_, rest * (1 + s_.z)); }
   bool usable(std::size_t i) const { return good_[i] != 0 && std::isfinite(residual_[i]); }
-  double edge(std::size_t i) const {
-    const std::size_t n = s_.size();
-    if (i == 0) return 1.5 * s_.wave_obs[0] - 0.5 * s_.wave_obs[1];
-    if (i == n) return 1.5 * s_.wave_obs[n - 1] - 0.5 * s_.wave_obs[n - 2];
-    return 0.5 * (s_.wave_obs[i - 1] + s_.wave_obs[i]);
-  }
   // Continuum at a rest wavelength; NaN where there is none.
   double side_continuum(double wave) const {
     const std::size_t i = pixel(wave);
@@ -188,7 +166,7 @@ class Fit {
     out.d_mu = at / k_light_kms;
     double instrument = 0;
     if (!s_.sigma_instrument.empty()) {
-      instrument = s_.sigma_instrument[std::min(pixel_obs(out.mu), s_.size() - 1)];
+      instrument = s_.sigma_instrument[std::min(pixel_at(s_, out.mu), s_.size() - 1)];
       if (!(instrument >= 0)) instrument = 0;
     }
     if (c.stellar) return {at, at * k_stellar_sigma / k_light_kms, 0, 0};
@@ -213,26 +191,22 @@ class Fit {
     for (std::size_t c = 0; c < k_components.size(); ++c)
       if (k_components[c].group == g && active_[k_components[c].flux]) member[m++] = c;
     if (m == 0 || n == 0) return 0;
-    // Profile and its slopes by centre and width, for each member and pixel.
     profile_.assign(m * n * 3, 0.0);
     std::array<Shape, 5> shape;
     for (std::size_t q = 0; q < m; ++q) {
-      shape[q] = shape_of(k_components[member[q]], x, apart);
-      const double reach = 6 * shape[q].sigma;
-      const std::size_t from = std::clamp(pixel_obs(shape[q].mu - reach), first_[g], last_[g]);
-      const std::size_t to = std::clamp(pixel_obs(shape[q].mu + reach), first_[g], last_[g]);
-      if (from >= to) continue;
-      double lo = edge(from), t = (lo - shape[q].mu) / shape[q].sigma, c = normal_cdf(t), p = normal_pdf(t);
-      for (std::size_t i = from; i < to; ++i) {
-        const double hi = edge(i + 1), t_hi = (hi - shape[q].mu) / shape[q].sigma, c_hi = normal_cdf(t_hi),
-                     p_hi = normal_pdf(t_hi);
-        double* out = &profile_[(q * n + i - first_[g]) * 3];
-        const double width = hi - lo;
-        out[0] = (c_hi - c) / width;
-        out[1] = -(p_hi - p) / (width * shape[q].sigma);
-        out[2] = -(t_hi * p_hi - t * p) / (width * shape[q].sigma);
-        lo = hi, t = t_hi, c = c_hi, p = p_hi;
+      const Component& c = k_components[member[q]];
+      shape[q] = shape_of(c, x, apart);
+      const std::span<double> out(&profile_[q * n * 3], n * 3);
+      if (!c.stellar) {
+        fill_profile(s_, shape[q], first_[g], last_[g], out);
+        continue;
       }
+      auto& kept = stellar_profile_[c.flux - k_first_stellar];  // its shape never changes
+      if (kept.empty()) {
+        kept.assign(n * 3, 0.0);
+        fill_profile(s_, shape[q], first_[g], last_[g], kept);
+      }
+      std::copy(kept.begin(), kept.end(), out.begin());
     }
     double cost = 0;
     std::array<std::size_t, 12> index{};
@@ -320,6 +294,7 @@ class Fit {
   std::array<double, k_n_flux - k_first_stellar> stellar_prior_{};
   std::size_t n_pixels_ = 0;
   std::vector<double> profile_, factor_;
+  std::array<std::vector<double>, k_n_flux - k_first_stellar> stellar_profile_;
   std::vector<std::size_t> index_;
   std::array<double, k_n * k_n> a_{}, next_a_{};
   std::array<double, k_n> b_{}, next_b_{};
@@ -336,7 +311,7 @@ double significance(const std::array<double, k_n>& x, const std::vector<double>&
 }  // namespace
 
 LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                  std::span<const std::uint8_t> good) {
+                  std::span<const std::uint8_t> good, const LineFit* earlier) {
   LineFit out;
   out.flux.fill(k_nan);
   out.flux_variance.fill(0);
@@ -346,12 +321,17 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
   if (s.size() < 3 || !std::isfinite(s.z) || s.z <= -0.9) return out;
   Fit fit(s, residual, continuum, good);
   Solution best;
-  for (const double sigma : {60.0, 120.0, 240.0, 420.0}) {
+  const auto attempt = [&](double shift, double log_sigma) {
     Solution trial;
-    trial.x[k_shape + 1] = trial.x[k_shape + 3] = std::log(sigma);
+    trial.x[k_shape] = shift;
+    trial.x[k_shape + 1] = trial.x[k_shape + 3] = log_sigma;
     trial = fit.solve_linear(trial, false);
     if (trial.cost < best.cost) best = trial;
-  }
+  };
+  if (earlier != nullptr && earlier->sigma_forbidden > 0)
+    attempt(earlier->v_forbidden, std::log(earlier->sigma_forbidden));
+  else
+    for (const double sigma : {60.0, 120.0, 240.0, 420.0}) attempt(0, std::log(sigma));
   if (!std::isfinite(best.cost)) return out;
   best = fit.refine(best, false);
   std::vector<double> covariance;
@@ -373,6 +353,7 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
   const std::size_t forbidden = k_shape + (out.apart ? 2 : 0);
   out.v_balmer = best.x[k_shape];
   out.v_forbidden = best.x[forbidden];
+  out.sigma_forbidden = std::exp(best.x[forbidden + 1]);
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     const std::size_t component = k_component_of[line];
     const Component& c = k_components[component];

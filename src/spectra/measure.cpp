@@ -68,7 +68,7 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
     if (second.good) {
       starlight = std::move(second);
       subtract();
-      fit = fit_lines(s, residual, starlight.model, good);
+      fit = fit_lines(s, residual, starlight.model, good, &fit);
     }
   }
   // What the data show beyond starlight and lines, where no further line is ([SII]'s blue side band ends on HeI 6680).

@@ -1,0 +1,26 @@
+#pragma once
+#include <cstddef>
+#include <span>
+
+#include "starglow/spectrum.hpp"
+
+namespace starglow::line_fit {
+
+/// A Gaussian on the observed wavelengths, A, with its slopes by the fit's unknowns.
+struct Shape {
+  double mu, sigma;
+  double d_mu, d_sigma;  ///< by km/s of shift, by ln(width)
+};
+
+/// First pixel whose centre is at or beyond an observed wavelength.
+std::size_t pixel_at(const SpectrumView& s, double wave);
+
+/// Adds `flux` times the mean over each pixel of a Gaussian to a spectrum.
+void add_line(const SpectrumView& s, const Shape& shape, double flux, std::span<double> out);
+
+/// For the pixels [first, last) within 6 standard deviations: mean of the Gaussian over the pixel, its slope by centre
+/// and by width. Three numbers a pixel; `out` holds zeros.
+void fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
+                  std::span<double> out);
+
+}  // namespace starglow::line_fit
