@@ -413,10 +413,10 @@ def test_bench_measures_what_it_is_asked(starglow, tmp_path):
     run = starglow("bench", "--json", "--n", 300, "--seconds", 0.01, "--threads", 1)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock", "sed", "bands", "star-jacobian", "paint"} == {line["name"] for line in lines}
+    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock", "sed", "bands", "star-jacobian", "prep", "side-bands", "paint"} == {line["name"] for line in lines}
     for line in lines:
         assert set(line) == {"name", "value", "unit", "threads", "isa", "batch"} and line["value"] > 0 and line["threads"] == 1
-        assert line["unit"] == {"train": "samples/s", "paint": "spectra/s"}.get(line["name"], "galaxies/s")
+        assert line["unit"] == {"train": "samples/s", "prep": "spectra/s", "side-bands": "spectra/s", "paint": "spectra/s"}.get(line["name"], "galaxies/s")
     only = starglow("bench", "--json", "--only", "jacobian,predict", "--n", 10, "--seconds", 0.01)
     assert [json.loads(line)["name"] for line in only.stdout.splitlines()] == ["predict", "jacobian"]
     run = starglow("bench", "--only", "predcit")
