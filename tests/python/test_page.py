@@ -260,5 +260,7 @@ def test_the_page_in_a_browser(starglow, table, server, tmp_path):
         assert [int(i) for i in got["TARGETID"]] == [int(i) for i in t["TARGETID"]], name
         np.testing.assert_allclose(np.array(got["HALPHA_EW"], float), t["HALPHA_EW"], rtol=1e-6)
         np.testing.assert_allclose(np.array(got["NII_6548_EW_PREDICTED"], float), p["NII_6548_EW"], rtol=1e-6)
+        notes = np.ma.filled(np.ma.array(got["NOTE"], dtype="U40"), "")
+        assert notes[4] == 'odd, "red" and <b>blue</b>' and not any(np.delete(notes, 4)), name
     assert str(Table.read(tmp_path / "selection.ecsv", format="ascii.ecsv")["HALPHA_EW"].unit) == "Angstrom"
     assert (tmp_path / "selection.png").read_bytes().startswith(b"\x89PNG") and "<svg" in (tmp_path / "selection.svg").read_text()

@@ -118,6 +118,14 @@ const one = await open(browser, single);
   await drag([[box.x + 6, box.y + 6], [cx, cy]]);
   await page.keyboard.up('Shift');
   same(await count(), all, 'shift adds');
+  await page.click('button[data-tool=lasso]');
+  await drag(Array.from({ length: 240 }, (_, k) => [cx + 0.31 * box.width * Math.cos(k / 38.2) * (1 + 0.1 * Math.sin(k / 5)), cy + 0.37 * box.height * Math.sin(k / 38.2)]));
+  const drawn = await count();
+  check(drawn > 20 && drawn < n, 'a lasso by hand');
+  await page.waitForTimeout(200);
+  const shared = await open(browser, single + await page.evaluate(() => location.hash));
+  same(await shared.page.evaluate(() => [window.starglow.selection.count, ...window.starglow.selection.marks]), await page.evaluate(() => [window.starglow.selection.count, ...window.starglow.selection.marks]), 'the address selects the very same galaxies');
+  await shared.context.close();
   await page.click('button[data-tool=pan]');
 
   // brushes: what lies under the box is selected; ctrl keeps what is in both; the edges of a histogram take all beyond
@@ -257,6 +265,26 @@ const one = await open(browser, single);
   await page.press('#high', 'Tab');
   await settle(page);
 
+  // a palette of one's own
+  await page.selectOption('#palette', 'own');
+  await page.fill('#own', '#000000, #ff8000');
+  await page.press('#own', 'Tab');
+  await settle(page);
+  const ends = () => page.evaluate(() => [...window.starglow.table.slice(0, 3), ...window.starglow.table.slice(-3)]);
+  same(await ends(), [0, 0, 0, 255, 128, 0], 'the colours given');
+  await page.fill('#own', 'url(evil)');
+  await page.press('#own', 'Tab');
+  check((await text(page, 'live')).includes('sixteen colours'), 'what is no palette is refused');
+  same([await page.getAttribute('#own', 'aria-invalid'), ...(await ends())], ['true', 0, 0, 0, 255, 128, 0]);
+  await page.fill('#own', '000000 ff8000');
+  await page.press('#own', 'Tab');
+  await page.waitForTimeout(200);
+  const coloured = await open(browser, single + await page.evaluate(() => location.hash));
+  same(await coloured.page.evaluate(() => [...window.starglow.table.slice(-3), document.getElementById('own').hidden]), [255, 128, 0, false], 'the address holds it');
+  await coloured.context.close();
+  await page.selectOption('#palette', 'cividis');
+  same(await page.isVisible('#own'), false);
+
   // play: keyboard and pointer
   await page.fill('#find', expected.ids[i]);
   await page.press('#find', 'Enter');
@@ -288,6 +316,16 @@ const one = await open(browser, single);
   await page.fill('#filter', 'Z > 0');
   await page.press('#filter', 'Enter');
   await settle(page);
+  await page.evaluate(() => window.starglow.lock(4));
+  await settle(page);
+  await page.fill('#note', 'odd, "red"\nand <b>blue</b>');
+  await page.evaluate(() => window.starglow.lock(2));
+  await settle(page);
+  same(await page.inputValue('#note'), '', 'a note belongs to its galaxy');
+  await page.fill('#filter', 'NOTED and Z > 0');
+  await page.press('#filter', 'Enter');
+  await settle(page);
+  same(await page.evaluate(() => [...window.starglow.selection.marks].indexOf(1)), 4, 'galaxies with a note are found');
   await page.evaluate(() => { window.starglow.lock(4); window.starglow.select({ kind: 'filter', text: 'Z > 0' }).then(() => document.getElementById('export-open').click()); });
   await page.waitForSelector('#export[open]');
   check((await text(page, 'command')).includes('starglow explore'), 'the command');

@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import { Grid } from '../../web/src/grid.js';
 import { fromHash, outlineOf, thin, toHash } from '../../web/src/address.js';
 import { parseFilter } from '../../web/src/filter.js';
-import { percentiles, places, short, ticks } from '../../web/src/colour.js';
+import { ownPalette, palette, percentiles, places, short, ticks } from '../../web/src/colour.js';
 import { csv, ecsv, fits } from '../../web/src/export.js';
 import { threefry } from '../../web/src/random.js';
 import { base85 } from '../../web/src/source.js';
@@ -131,6 +131,17 @@ same([back.state, back.seed, back.id, back.x, back.select, back.nothing], ['nois
 same(outlineOf('0.1,0.2;0.3,0.4;0.5,-0.6'), [[0.1, 0.2], [0.3, 0.4], [0.5, -0.6]]);
 same([outlineOf('1,2;3'), outlineOf('a,b;c,d;e,f'), outlineOf('')], [null, null, null]);
 same(thin(Array.from({ length: 500 }, (_, k) => [k, k])).length, 60);
+{
+  // a square drawn in many steps keeps its corners; a wobbly circle its area, and a second time changes nothing
+  const side = (f) => Array.from({ length: 50 }, (_, k) => f(k / 50)), square = [...side((u) => [u, 0]), ...side((u) => [1, u]), ...side((u) => [1 - u, 1]), ...side((u) => [0, 1 - u])];
+  const few = thin(square, 4).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  same(few, [[0, 0], [0, 1], [1, 0], [1, 1]]);
+  const circle = Array.from({ length: 700 }, (_, k) => [0.7, 0.3].map((at, c) => at + (1 + 0.002 * Math.sin(91 * k)) * (c ? Math.sin : Math.cos)((2 * Math.PI * k) / 700))), once = thin(circle);
+  const area = (p) => Math.abs(p.reduce((sum, [x0, y0], k) => { const [x1, y1] = p[(k + 1) % p.length]; return sum + (x0 * y1 - x1 * y0) / 2; }, 0));
+  assert(Math.abs(area(once) / Math.PI - 1) < 0.004, `${area(once)}`), ++checks;
+  same(thin(once), once);
+  same(outlineOf(once.map((p) => p.join(',')).join(';')), once);
+}
 
 // random bits: the vectors of Salmon et al. 2011 (Random123, Threefry2x32-20)
 same(threefry(0, 0, 0, 0), [0x6b200159, 0x99ba4efe]);
@@ -142,8 +153,14 @@ const moved = (t) => [...t].map((c) => { const d = c.charCodeAt(0) + 7; return d
 for (const [wanted, text] of [['', ''], ['M', '9`'], ['Man ', '9jqo^'], ['Man is', '9jqo^Bla'], ['\0\0\0\0', '!!!!!']]) same(Buffer.from(base85(moved(text))).toString(), wanted);
 same([...base85(moved('s8W-!'))], [255, 255, 255, 255]);
 
+// palettes of one's own
+same(ownPalette('#440154, 26828E fde725'), '440154-26828e-fde725');
+same(['', '440154', '440154 zzzzzz', '44015 fde725', Array(17).fill('440154').join()].map(ownPalette), [null, null, null, null, null]);
+same([...palette('000000-ff8000').subarray(0, 3), ...palette('000000-ff8000').subarray(765)], [0, 0, 0, 255, 128, 0]);
+
 // export: ids as they are, names as text
 const columns = [{ name: 'TARGETID', values: BigInt64Array.of(9223372036854775807n, -1n, 39089837596371002n) }, { name: 'a,"b"', unit: 'Angstrom', values: Float32Array.of(1.5, NaN, -2) }];
+same(csv([...columns, { name: 'NOTE', values: ['a "b"\n#c', '', 'x'] }], []).split('\n').slice(1, 4).map((l) => l.split(',').at(-1)), ['"a ""b"" #c"', '', 'x']);
 same(csv(columns, ['x\ny']).split('\n'), ['# x y', 'TARGETID,"a,""b"""', '9223372036854775807,1.5', '-1,', '39089837596371002,-2', '']);
 assert(ecsv(columns, []).includes('{name: "TARGETID", datatype: int64}'));
 const [, , data] = fits(columns, ['a comment']);

@@ -1,7 +1,7 @@
 // The page: state, controls, keys, address.
 import { RatioDiagram, drawHistogram, histogramSpan } from './charts.js';
 import { brush } from './brush.js';
-import { palette, paletteNames, places, short } from './colour.js';
+import { ownPalette, palette, paletteNames, places, short } from './colour.js';
 import { drawLegend, pictureOf, svgOf } from './legend.js';
 import { fromHash, toHash } from './address.js';
 import { GalaxyPanel } from './galaxy_panel.js';
@@ -26,14 +26,14 @@ class App {
     const { about, n } = this.galaxies;
     this.galaxies.model_ratio = [3.161, 2.978];
     const wanted = fromHash(location.hash);
-    this.state = { mode: wanted.state === 'noisy' ? 'predicted' : modes.includes(wanted.state) ? wanted.state : 'observed', seed: Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1, palette: paletteNames.includes(wanted.palette) ? wanted.palette : 'viridis' };
+    this.state = { mode: wanted.state === 'noisy' ? 'predicted' : modes.includes(wanted.state) ? wanted.state : 'observed', seed: Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1, palette: paletteNames.includes(wanted.palette) ? wanted.palette : ownPalette(wanted.palette) ?? 'viridis' };
     if (!about.measured && this.state.mode === 'observed') this.state.mode = 'predicted';
     this.selection = new Selection(this);
     this.ratios = new RatioDiagram($('bpt'));
     this.map = new MapView($('map'), this.galaxies.xy, n, about.map.x.startsWith('UMAP'), {
       hover: (i) => { if (this.map.locked < 0) this.panel.show(i); },
       lock: (i) => this.lock(i === this.map.locked ? -1 : i),
-      lasso: (_, how, outline) => this.select({ kind: 'outline', outline }, how),
+      lasso: (outline, how) => this.select({ kind: 'outline', outline }, how),
       view: () => this.remember(),
       dense: (is) => { $('dense').hidden = !is; },
     });
@@ -89,7 +89,8 @@ class App {
     this.state.scale = ['asinh', 'linear', 'log'].includes(wanted.scale) ? wanted.scale : this.quantity.scale;
     $('colour').value = this.quantity.key;
     for (const name of paletteNames) $('palette').append(new Option(name, name));
-    $('palette').value = this.state.palette;
+    $('palette').append(new Option('own…', 'own'));
+    this.setPalette(this.state.palette);
     $('axis-x').textContent = about.map.x;
     $('axis-y').textContent = about.map.y;
     for (const axis of ['axis-x', 'axis-y']) $(axis).title = about.map.note;
@@ -152,6 +153,13 @@ class App {
   async fillSecond() {
     const { quantity: q } = this.second, { mode, seed } = this.state, [values, [low, high]] = await Promise.all([q.get(mode, seed), q.limits()]);
     if (this.second.quantity === q) Object.assign(this.second, { values, low, high: high > low ? high : low + 1, scale: q.scale });
+  }
+  setPalette(name) {
+    const own = !paletteNames.includes(name);
+    this.state.palette = name;
+    $('palette').value = own ? 'own' : name;
+    $('own').hidden = !own;
+    if (own) $('own').value = name.replaceAll('-', ' ');
   }
   get label() { return this.labelOf(this.quantity); }
   labelOf(q) {
@@ -292,7 +300,15 @@ class App {
     on('new-noise', 'click', () => this.newNoise());
     on('colour', 'change', (e) => this.setColour(e.target.value));
     on('scale', 'change', (e) => { this.state.scale = e.target.value; this.recolour(this.keptLimits()); });
-    on('palette', 'change', (e) => { this.state.palette = e.target.value; this.recolour(this.keptLimits()); });
+    on('palette', 'change', (e) => { this.setPalette(e.target.value === 'own' ? ownPalette(this.stored('palette')) ?? '0b3c5d-d9b310-f5f1e3' : e.target.value); this.recolour(this.keptLimits()); });
+    on('own', 'change', (e) => {
+      const own = ownPalette(e.target.value);
+      e.target.setAttribute('aria-invalid', String(own === null));
+      if (!own) { this.say('A palette is two to sixteen colours such as 440154 or #fde725.'); return; }
+      this.setPalette(own);
+      try { localStorage.setItem('starglow palette', own); } catch { /* for this visit alone */ }
+      this.recolour(this.keptLimits());
+    });
     on('second', 'change', async (e) => { this.second = { quantity: this.quantities.find((q) => q.key === e.target.value) }; await this.fillSecond(); this.drawLinked(); this.remember(); });
     const range = (id, of) => brush($(id), true, (x, _, how) => { const { key, ...axis } = of(); this.select({ kind: 'range', key, mode: this.state.mode, seed: this.state.seed, span: histogramSpan(x, $(id).getBoundingClientRect().width, axis) }, how); });
     range('histogram', () => ({ key: this.quantity.key, scale: this.state.scale, low: this.low, high: this.high }));

@@ -8,10 +8,15 @@ const anchors = {
   diverging: ['2166ac', '4393c3', '92c5de', 'c9d3da', 'e0c9bd', 'f4a582', 'd6604d', 'b2182b'],
 };
 export const paletteNames = ['viridis', 'cividis', 'magma'];
+/** A palette of one's own: two to sixteen colours in hexadecimal, as 'rrggbb-rrggbb', or null for what is none. */
+export function ownPalette(text) {
+  const colours = (text ?? '').toLowerCase().split(/[^0-9a-z]+/).filter(Boolean);
+  return colours.length > 1 && colours.length <= 16 && colours.every((c) => /^[0-9a-f]{6}$/.test(c)) ? colours.join('-') : null;
+}
 
-/** 256 x RGB bytes. */
+/** 256 x RGB bytes of a palette by its name, or of one's own. */
 export function palette(name) {
-  const stops = anchors[name].map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)));
+  const stops = (anchors[name] ?? name.split('-')).map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)));
   const out = new Uint8Array(256 * 3);
   for (let i = 0; i < 256; ++i) {
     const at = (i / 255) * (stops.length - 1), k = Math.min(Math.floor(at), stops.length - 2);

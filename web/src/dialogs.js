@@ -1,4 +1,5 @@
 // Table of the selection, export, about.
+import { notesOf } from './notes.js';
 import { csv, download, ecsv, fits } from './export.js';
 import { lineTitles } from './charts.js';
 import { short } from './colour.js';
@@ -49,6 +50,8 @@ export async function exportColumns(app) {
     const noisy = galaxies.noise.get(app.state.seed);
     if (noisy && app.state.mode === 'noisy') out.push({ name: `${name}_EW_NOISY`, unit: 'Angstrom', values: take(noisy[line]) });
   }
+  const notes = notesOf(), noted = rows.map((i) => notes.get(galaxies.id(i)) ?? '');
+  if (noted.some(Boolean)) out.push({ name: 'NOTE', values: noted });
   return out;
 }
 

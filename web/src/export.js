@@ -10,10 +10,10 @@ export function download(name, parts, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-const text = (v) => (typeof v === 'bigint' ? v.toString() : Number.isNaN(v) ? '' : String(v));
-const quoted = (name) => (/[",\n\r]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
+const text = (v) => (typeof v === 'bigint' ? v.toString() : typeof v === 'string' ? quoted(v.replace(/\s+/g, ' ')) : Number.isNaN(v) ? '' : String(v));
+const quoted = (name) => (/[",\n\r#]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
-/** columns: [{name, unit, values (BigInt64Array or Float32Array)}]; comments: lines. */
+/** columns: [{name, unit, values (BigInt64Array, Float32Array or an array of strings)}]; comments: lines. */
 export function csv(columns, comments) {
   const lines = comments.map((c) => `# ${c.replace(/[\r\n]+/g, ' ')}`);
   lines.push(columns.map((c) => quoted(c.name)).join(','));
@@ -25,7 +25,7 @@ export function csv(columns, comments) {
 export function ecsv(columns, comments) {
   const yaml = (s) => JSON.stringify(s); // a JSON string is a YAML string
   const head = ['%ECSV 1.0', '---', 'delimiter: \',\'', 'datatype:'];
-  for (const c of columns) head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ''}datatype: ${c.values instanceof BigInt64Array ? 'int64' : 'float32'}}`);
+  for (const c of columns) head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ''}datatype: ${c.values instanceof BigInt64Array ? 'int64' : Array.isArray(c.values) ? 'string' : 'float32'}}`);
   head.push('meta: !!omap', '- comments:', ...comments.map((c) => `  - ${yaml(c)}`), 'schema: astropy-2.0');
   const rows = [columns.map((c) => quoted(c.name)).join(',')];
   for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => text(c.values[i])).join(','));
@@ -44,18 +44,20 @@ function block(cards) {
 
 /** FITS binary table GALAXIES: [header, header, data] as byte arrays. */
 export function fits(columns, comments) {
-  const n = columns[0]?.values.length ?? 0, widths = columns.map((c) => (c.values instanceof BigInt64Array ? 8 : 4)), width = widths.reduce((a, b) => a + b, 0);
+  const n = columns[0]?.values.length ?? 0, strings = columns.map((c) => (Array.isArray(c.values) ? c.values.map((v) => ascii(v.replace(/\s+/g, ' '))) : null));
+  const widths = columns.map((c, k) => (strings[k] ? Math.max(1, ...strings[k].map((v) => v.length)) : c.values instanceof BigInt64Array ? 8 : 4)), width = widths.reduce((a, b) => a + b, 0);
   const primary = block([card('SIMPLE', true), card('BITPIX', 8), card('NAXIS', 0), card('EXTEND', true)]);
   const cards = [card('XTENSION', 'BINTABLE'), card('BITPIX', 8), card('NAXIS', 2), card('NAXIS1', width), card('NAXIS2', n), card('PCOUNT', 0), card('GCOUNT', 1), card('TFIELDS', columns.length), card('EXTNAME', 'GALAXIES')];
   columns.forEach((c, k) => {
-    cards.push(card(`TTYPE${k + 1}`, c.name), card(`TFORM${k + 1}`, widths[k] === 8 ? 'K' : 'E'));
+    cards.push(card(`TTYPE${k + 1}`, c.name), card(`TFORM${k + 1}`, strings[k] ? `${widths[k]}A` : c.values instanceof BigInt64Array ? 'K' : 'E'));
     if (c.unit) cards.push(card(`TUNIT${k + 1}`, c.unit));
   });
   for (const c of comments) for (let at = 0; at < Math.max(c.length, 1); at += 70) cards.push(`HISTORY ${ascii(c.slice(at, at + 70))}`.padEnd(80));
   const data = new DataView(new ArrayBuffer(Math.ceil((n * width) / 2880) * 2880));
   for (let i = 0, at = 0; i < n; ++i)
     columns.forEach((c, k) => {
-      if (widths[k] === 8) data.setBigInt64(at, c.values[i]); else data.setFloat32(at, c.values[i]);
+      if (strings[k]) for (let p = 0; p < widths[k]; ++p) data.setUint8(at + p, strings[k][i].charCodeAt(p) || 32);
+      else if (c.values instanceof BigInt64Array) data.setBigInt64(at, c.values[i]); else data.setFloat32(at, c.values[i]);
       at += widths[k];
     });
   return [primary, block(cards), new Uint8Array(data.buffer)];

@@ -2,6 +2,7 @@
 import { drawLines, ratio } from './charts.js';
 import { short } from './colour.js';
 import { independent, lineNames } from './model.js';
+import { keepNote, noteOn } from './notes.js';
 import { Play } from './play.js';
 import { SpectrumPanel, zooms } from './spectrum.js';
 import { evenly, stackOf } from './stack.js';
@@ -20,7 +21,7 @@ export class GalaxyPanel {
     $('redshift').addEventListener('input', (e) => { this.play.z = Number(e.target.value); this.playChanged(); });
     $('play-reset').addEventListener('click', () => { $('tilt').value = 0; $('redshift').value = this.row.z; this.frame(); this.play.reset(this.row.z); });
     $('try-z').addEventListener('input', () => this.tryRedshift());
-    $('note').addEventListener('input', (e) => this.keepNote(e.target.value));
+    $('note').addEventListener('input', (e) => { keepNote(this.row.id, e.target.value); });
   }
   /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. */
   async show(i) {
@@ -113,7 +114,8 @@ export class GalaxyPanel {
     const measured = (line) => (Number.isFinite(row.ew[line]) ? `measured ${short(row.ew[line])} ± ${short(row.sigma[line])} Å` : 'not measured');
     const text = [6, 4].map((line) => `${line === 6 ? 'H alpha' : 'O III 5008'} ${measured(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ''}`);
     $('live').textContent = `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ''}. ${text.join('. ')}.${flags.length ? ` Flags: ${flags.join(', ')}.` : ''}`;
-    try { $('note').value = localStorage.getItem(`starglow:${row.id}`) ?? ''; } catch { $('note').disabled = true; }
+    $('note').value = noteOn(row.id) ?? '';
+    $('note').disabled = noteOn(row.id) === null;
     this.label();
     $('try').hidden = !this.measuredSpectrum;
     $('try-z').value = 0;
@@ -138,9 +140,6 @@ export class GalaxyPanel {
   }
   label() {
     $('wave-label').textContent = `${this.spectrum.rest ? 'rest-frame' : 'observed'} wavelength in vacuum (Å); zooms in the same frame`;
-  }
-  keepNote(text) {
-    try { if (text) localStorage.setItem(`starglow:${this.row.id}`, text); else localStorage.removeItem(`starglow:${this.row.id}`); } catch { /* a page without storage keeps no notes */ }
   }
   /** Neighbours on the map, and what they say beside the network. */
   async near(i) {

@@ -4,9 +4,10 @@ import { continuumColour, ratios } from './quantities.js';
 import { parseFilter } from './filter.js';
 import { percentiles } from './colour.js';
 import { lineNames } from './model.js';
+import { notesOf } from './notes.js';
 import { outlineOf, thin } from './address.js';
 
-const maxSteps = 12;
+const maxSteps = 40;
 
 export class Selection {
   constructor(app) { Object.assign(this, { app, steps: [], marks: null, count: 0 }); }
@@ -14,6 +15,7 @@ export class Selection {
   /** step: {kind: 'outline', outline} | {kind: 'blue' | 'red'} | {kind: 'filter', text} | {kind: 'range', key, mode, seed, span: [low, high]}
    * | {kind: 'ratios', mode, seed, span: [x0, x1, y0, y1]}; how: new, add, remove, within. Spans hold their ends, which may be infinite. */
   async apply(step, how = 'new') {
+    if (step.kind === 'outline') step = { ...step, outline: thin(step.outline) }; // what is selected is what the address tells
     const rows = await this.rows(step), { n } = this.app.galaxies;
     if (how === 'new' || !this.marks) {
       if (how === 'remove') return;
@@ -51,14 +53,23 @@ export class Selection {
     const { columns, about } = this.app.galaxies, out = new Map();
     for (const { name } of about.columns) out.set(name, `column:${name}`);
     for (const name of columns.header.tensors.keys()) if (!/^(column:|xy$|TARGETID$|RANDOM_ID$)/.test(name)) out.set(name.replace('.', '_'), name);
+    out.set('NOTED', null);
+    return out;
+  }
+  /** Values of a name of the filter; NOTED: 1 where this browser keeps a note. */
+  async valuesOf(column) {
+    const { galaxies } = this.app;
+    if (column) return galaxies.column(column);
+    const out = new Uint8Array(galaxies.n), notes = notesOf();
+    for (let i = 0; notes.size && i < galaxies.n; ++i) if (notes.has(galaxies.id(i))) out[i] = 1;
     return out;
   }
   async filtered(text) {
     const { test, names } = parseFilter(text), known = this.names(), values = new Map();
     for (const name of names) {
-      const found = known.get(name) ?? known.get(name.toUpperCase());
-      if (!found) throw new Error(`no column '${name}'. There are ${[...known.keys()].slice(0, 8).join(', ')} ... ${lineNames[6]}_EW_PREDICTED`);
-      values.set(name, await this.app.galaxies.column(found));
+      const found = known.has(name) ? known.get(name) : known.get(name.toUpperCase());
+      if (found === undefined) throw new Error(`no column '${name}'. There are ${[...known.keys()].slice(0, 8).join(', ')} ... ${lineNames[6]}_EW_PREDICTED`);
+      values.set(name, await this.valuesOf(found));
     }
     const out = [];
     let i = 0;
@@ -69,7 +80,7 @@ export class Selection {
   /** For the address, and back. */
   text() {
     return this.steps.slice(-maxSteps).map((s) => {
-      const data = s.kind === 'outline' ? thin(s.outline).map((p) => p.map((v) => Number(v.toPrecision(5))).join(',')).join(';') : s.kind === 'filter' ? s.text : s.span ? [encodeURIComponent(s.key ?? ''), s.mode, s.seed, ...s.span].join(',') : '';
+      const data = s.kind === 'outline' ? s.outline.map((p) => p.join(',')).join(';') : s.kind === 'filter' ? s.text : s.span ? [encodeURIComponent(s.key ?? ''), s.mode, s.seed, ...s.span].join(',') : '';
       return `${s.how}:${s.kind}:${data}`;
     }).join('|');
   }
@@ -89,6 +100,6 @@ export class Selection {
   }
   describe() {
     const what = { blue: 'bluest third of the continuum colours', red: 'reddest third of the continuum colours' };
-    return this.steps.map((s) => `${s.how}: ${s.span ? `${s.key || 'log line ratios'} (${s.mode}${s.mode === 'noisy' ? `, seed ${s.seed}` : ''}) in ${s.span.join(' ')}` : s.kind === 'filter' ? `filter ${s.text}` : s.kind === 'outline' ? `outline ${thin(s.outline).map((p) => p.map((v) => v.toPrecision(4)).join(' ')).join(', ')}` : what[s.kind]}`);
+    return this.steps.map((s) => `${s.how}: ${s.span ? `${s.key || 'log line ratios'} (${s.mode}${s.mode === 'noisy' ? `, seed ${s.seed}` : ''}) in ${s.span.join(' ')}` : s.kind === 'filter' ? `filter ${s.text}` : s.kind === 'outline' ? `outline ${s.outline.map((p) => p.join(' ')).join(', ')}` : what[s.kind]}`);
   }
 }

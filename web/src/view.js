@@ -9,7 +9,7 @@ const densityFrom = 200000; // galaxies in sight
 const reduced = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 export class MapView {
-  /** on: {hover(i), lock(i), lasso(points, how), view()}. equal: one scale for both axes. */
+  /** on: {hover(i), lock(i), lasso(outline, how), view()}. equal: one scale for both axes. */
   constructor(element, xy, n, equal, on) {
     Object.assign(this, { element, on, n, tool: 'pan', hovered: -1, locked: -1, ring: [], camera: { x: 0, y: 0, k: 1 } });
     this.canvas = element.querySelector('canvas.points');
@@ -207,7 +207,7 @@ export class MapView {
       if (this.outline) {
         const outline = this.outline.map(([px, py]) => this.toMap(px, py));
         this.outline = undefined;
-        if (drag.travelled > 6) this.on.lasso(this.grid.inside(outline), how, outline);
+        if (drag.travelled > 6) this.on.lasso(outline, how);
         this.draw();
       } else if (drag.travelled < 5) this.on.lock(this.pick(...local(e)));
       this.look.fast = false;
