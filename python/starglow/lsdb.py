@@ -173,7 +173,7 @@ def _describe(path: Path, said: str) -> None:
     new = pa.schema(fields, metadata=(old.metadata or {}) | {b"starglow": said.encode()})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with pq.ParquetWriter(temporary, new) as writer:
+        with parquet.writer_of(temporary, new) as writer:
             for group in range(reader.num_row_groups):
                 writer.write_table(reader.read_row_group(group).cast(new))
         os.replace(temporary, path)

@@ -178,7 +178,7 @@ def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str],
     total = fatal = 0
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with pq.ParquetWriter(partial, to) as writer:
+        with writer_of(partial, to) as writer:
             for batch in _batches(reader, wanted, rows):
                 g = galaxies_of(batch.replace_schema_metadata(reader.schema_arrow.metadata), conventions)
                 p = model.predict(g, draws=draws, noise=noise, seed=seed, first_row=total, threads=threads)
@@ -197,6 +197,12 @@ def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str],
     finally:
         partial.unlink(missing_ok=True)
     return {"rows": total, "flags": {k: v for k, v in counts.items() if v}, "fatal": fatal}
+
+
+def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
+    """A writer that keeps no dictionaries of numbers that hardly repeat (ids, fluxes, lines): they cost time and space."""
+    repeating = [f.name for f in to if not (pa.types.is_floating(f.type) or pa.types.is_nested(f.type) or (pa.types.is_integer(f.type) and f.type.bit_width == 64))]
+    return pq.ParquetWriter(path, to, use_dictionary=repeating)
 
 
 def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
@@ -312,7 +318,7 @@ def merge(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[s
         for f in files:
             reader = _open(_part(f, folder)[0])
             if writer is None:
-                writer = pq.ParquetWriter(partial, reader.schema_arrow)
+                writer = writer_of(partial, reader.schema_arrow)
             elif not reader.schema_arrow.equals(writer.schema):
                 raise error("input", "parts have different columns", os.fspath(f), "the columns of the first")
             for group in range(reader.num_row_groups):
