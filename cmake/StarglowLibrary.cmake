@@ -16,6 +16,20 @@ if(STARGLOW_COVERAGE)
   target_link_options(starglow_flags INTERFACE --coverage)
 endif()
 
+# starglow_precompile(TARGET [of TARGET | headers ...]): the standard headers that most sources include, read once for
+# several targets of the same flags, or for one target with more headers.
+function(starglow_precompile target)
+  if(NOT STARGLOW_PRECOMPILE)
+    return()
+  endif()
+  if(ARGV1 STREQUAL "of")
+    target_precompile_headers(${target} REUSE_FROM ${ARGV2})
+  else()
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <cmath> <cstdint> <filesystem> <functional> <limits>
+      <map> <memory> <optional> <span> <string> <string_view> <vector> ${ARGN})
+  endif()
+endfunction()
+
 # starglow_library(NAME SOURCES ... LINKS ... PRIVATE_LINKS ...): one layer of the house.
 function(starglow_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
@@ -27,5 +41,10 @@ function(starglow_library name)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
     PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${name} PUBLIC ${arg_LINKS} PRIVATE $<BUILD_INTERFACE:starglow_flags> ${arg_PRIVATE_LINKS})
+  if(name STREQUAL starglow_base)
+    starglow_precompile(${name})
+  else()
+    starglow_precompile(${name} of starglow_base)
+  endif()
   set_property(GLOBAL APPEND PROPERTY STARGLOW_LIBRARIES ${name})
 endfunction()

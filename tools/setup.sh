@@ -68,7 +68,7 @@ lsdb_environment() {
 
 # python_package: starglow in .venv, from the objects of the release build.
 python_package() {
-  .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release .
+  .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release -C cmake.define.STARGLOW_PRECOMPILE=OFF .
 }
 
 # page_tools: what builds and tries the page, as web/package-lock.json pins it.
