@@ -1,10 +1,10 @@
 """Speed of starglow beside other ways to the same numbers: one process after the other on one thread, each way measured in turn, in
-rounds, the smallest time of each kept. Prints all times as JSON, with versions, hardware and batch; docs/performance.md says how to run it.
+rounds, the smallest time of each kept. Prints all times as JSON, with versions, hardware and batch; document.py makes docs/performance.md of it.
 
 The ways:
-  published    the published class as its description says: a network a line, un-jitted vmap over the galaxies, line after line
+  published    the published class as its description says: weights (out, in), a network a line, un-jitted vmap over the galaxies, line after line
   jax.jit      all galaxies at once, one compiled call a line
-  jax.lax.map  chunks of 512 galaxies inside one compiled call for all ten lines
+  jax.lax.map  chunks of 512 galaxies inside one compiled call for all ten lines; also with a SELU by hand, e^x - 1 for expm1, which is coarser near 0
   onnxruntime  the ten networks as ONNX graphs of MatMul, Add, Selu
   torch        the same as torch.nn.functional.linear and selu
   scikit-learn MLPRegressor's own forward pass (relu: it has no SELU)
@@ -61,13 +61,35 @@ def jax_ways(nets, x):
             x = jax.nn.selu(jnp.dot(x, w) + b)
         return (jnp.dot(x, net[-1][0]) + net[-1][1])[..., 0]
 
+    as_published = [[(w.T, b) for w, b in net] for net in nets]
+
+    def selu_by_hand(x):
+        return SCALE * jnp.where(x > 0, x, ALPHA * jnp.exp(x) - ALPHA)
+
+    def published(net, x, selu):  # of one galaxy
+        for w, b in net[:-1]:
+            x = selu(jnp.dot(w, x) + b)
+        return (jnp.dot(net[-1][0], x) + net[-1][1])[0]
+
+    def un_jitted(selu):
+        one_network = jax.vmap(lambda net, x: published(net, x, selu), (None, 0))
+        return lambda: np.stack([np.asarray(one_network(net, xj)) for net in as_published])
+
+    def forward_by_hand(net, x):
+        for w, b in net[:-1]:
+            x = selu_by_hand(jnp.dot(x, w) + b)
+        return (jnp.dot(x, net[-1][0]) + net[-1][1])[..., 0]
+
     one_line = jax.jit(forward)
     in_chunks = jax.jit(lambda nets, x: jax.lax.map(lambda c: jax.vmap(forward, (0, None))(nets, c), x.reshape(-1, 512, SIZES[0])))
     in_chunks_by_line = jax.jit(lambda nets, x: [jax.lax.map(lambda c, n=n: forward(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets])
+    by_hand = jax.jit(lambda nets, x: [jax.lax.map(lambda c, n=n: forward_by_hand(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets])
     ways = {
-        "published": lambda: np.stack([np.asarray(jax.vmap(forward, (None, 0))(net, xj)) for net in nets]),
+        "published": un_jitted(jax.nn.selu),
+        "published, SELU by hand": un_jitted(selu_by_hand),
         "jax.jit": lambda: np.stack([np.asarray(one_line(net, xj)) for net in nets]),
         "jax.lax.map, one network a line": lambda: np.stack([np.asarray(y) for y in in_chunks_by_line(nets, xj)]),
+        "jax.lax.map, one network a line, SELU by hand": lambda: np.stack([np.asarray(y) for y in by_hand(nets, xj)]),
         "jax.lax.map, networks stacked": lambda: np.asarray(in_chunks(stacked, xj)).transpose(1, 0, 2).reshape(LINES, -1),
     }
     gradient = jax.grad(lambda x, net: forward(net, x))
@@ -284,7 +306,7 @@ def main():
         versions.append(f"PyTorch {torch['version']}")
     program = subprocess.run([args.starglow, "bench", "--json", "--threads", "1", "--isa", isa, "--seconds", "1"], capture_output=True, text=True, check=True)
     verbs = {r["name"]: r["value"] for r in map(json.loads, program.stdout.splitlines())}
-    result = {"cpu": cpu(), "isa": isa, "threads": 1, "rounds": args.rounds, "versions": versions, "peers": best, "kernel": own, "verbs": verbs,
+    result = {"cpu": cpu(), "isa": isa, "threads": 1, "dtype": "float32", "batch": BATCH, "rounds": args.rounds, "versions": versions, "peers": best, "kernel": own, "verbs": verbs,
               "torch": bool(torch)}
     print(json.dumps(result, indent=1))
     if args.json:
