@@ -16,6 +16,14 @@ TEST(Matrix, IsAlignedAndRowMajor) {
   EXPECT_TRUE(Matrix<float>(0, 12).empty());
 }
 
+TEST(Matrix, LiesOnLargePagesWhenItIsLarge) {
+  const Matrix<double> m(1000, 1000, 3.0);  // 8 MB
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(m.data()) % (std::size_t{2} << 20U), 0U);
+  EXPECT_EQ(m(999, 999), 3.0);
+  const Matrix<double> copy = m;
+  EXPECT_EQ(copy(500, 1), 3.0);
+}
+
 TEST(MatrixView, SlicesAndStrides) {
   Matrix<double> m(4, 6);
   for (std::size_t i = 0; i < 24; ++i) m.data()[i] = static_cast<double>(i);
