@@ -127,11 +127,15 @@ int run(const Settings& settings, Console& console) {
                      }});
   }
   // Starlight: a grid of the size of DSPS's, and galaxies of the population of `mock --population stars`.
-  const StarBench stars(settings.seed(), n, model, pool);
-  paths.push_back({"mock", "galaxies/s", n, [&] { return stars.mock(); }});
-  paths.push_back({"sed", "galaxies/s", stars.n_seds(), [&] { return stars.seds(); }});
-  paths.push_back({"bands", "galaxies/s", n, [&] { return stars.bands(); }});
-  paths.push_back({"star-jacobian", "galaxies/s", stars.n_seds(), [&] { return stars.jacobians(); }});
+  // The grid takes a second to make: only where it is wanted.
+  std::optional<StarBench> stars;
+  if (wanted("mock") || wanted("sed") || wanted("bands") || wanted("star-jacobian"))
+    stars.emplace(settings.seed(), n, model, pool);
+  const std::size_t n_seds = stars ? stars->n_seds() : 0;
+  paths.push_back({"mock", "galaxies/s", n, [&] { return stars->mock(); }});
+  paths.push_back({"sed", "galaxies/s", n_seds, [&] { return stars->seds(); }});
+  paths.push_back({"bands", "galaxies/s", n, [&] { return stars->bands(); }});
+  paths.push_back({"star-jacobian", "galaxies/s", n_seds, [&] { return stars->jacobians(); }});
 
   std::optional<SpectraBench> spectra;
   if (wanted("prep") || wanted("side-bands") || wanted("paint")) spectra.emplace(pool);
