@@ -157,13 +157,13 @@ int run(const Settings& settings, Console& console) {
       console.data(
           fmt::format("{{\"name\": \"{}\", \"value\": {:.6g}, \"unit\": \"{}\", \"threads\": {}, \"isa\": \"{}\", "
                       "\"batch\": {}}}\n",
-                      path.name, rate, path.unit, settings.threads(), kernels::active_isa(), path.batch));
+                      path.name, rate, path.unit, pool.threads(), kernels::active_isa(), path.batch));
     else
       console.data(fmt::format("{:<10}{:>12.4g} {:<12}{:>8.3g} us each\n", path.name, rate, path.unit, 1e6 / rate));
   }
   if (!settings.flag("json"))
     console.info(fmt::format("{} threads, {}, {} galaxies a call, {} draws; best call of {} s each; model {}",
-                             settings.threads(), kernels::active_isa(), n, draws, seconds, model.parts().kind));
+                             pool.threads(), kernels::active_isa(), n, draws, seconds, model.parts().kind));
   return 0;
 }
 
