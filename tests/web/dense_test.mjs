@@ -32,6 +32,7 @@ const stacked = await page.evaluate(() => { const { panel, selection } = window.
 assert(stacked[0] > 48 && stacked[0] <= 48 * 128 && stacked[0] < stacked[1] && stacked[2] > 0, `a stack of a fair part: ${stacked}`);
 await page.evaluate(() => { window.starglow.stack(false); });
 await page.evaluate(() => window.starglow.clear());
+assert(await page.evaluate(async () => { const { galaxies } = window.starglow, ids = await galaxies.columns.get('RANDOM_ID'); return ids[7] !== galaxies.ids[7] && galaxies.randomId(7) === ids[7]; }), 'noise goes by id, survey and program');
 await page.click('[data-state=predicted]');
 await page.evaluate(() => { const { map } = window.starglow; map.camera = { x: map.x[77], y: map.y[77], k: 12 }; map.moved(); });
 await page.waitForTimeout(400);
@@ -39,4 +40,4 @@ assert.deepStrictEqual(await shown(), [false, true], 'from near the points');
 assert((await ink()).coloured > 500 && await picked(), 'which are seen and found');
 assert.deepStrictEqual(problems, []);
 await browser.close();
-console.log('11 checks of many galaxies');
+console.log('12 checks of many galaxies');

@@ -50,7 +50,8 @@ class App {
     document.documentElement.dataset.ready = 'true';
   }
   async loadModel(source) {
-    const [kernel, file] = await Promise.all([source.whole('kernel.wasm'), source.whole('model.safetensors')]);
+    const [kernel, file, random] = await Promise.all([source.whole('kernel.wasm'), source.whole('model.safetensors'), this.galaxies.columns.get('RANDOM_ID')]);
+    this.galaxies.random = random;
     if (file) {
       this.model = new Model(await Kernel.load(kernel), new SafeTensors(file), this.galaxies.about.model);
       this.galaxies.model_ratio = this.model.ratio;

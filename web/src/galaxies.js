@@ -20,7 +20,8 @@ export class Galaxies {
     return g;
   }
   id(i) { return this.ids ? this.ids[i].toString() : `row ${i}`; }
-  randomId(i) { return (this.columns.whole ? this.columns.now('RANDOM_ID')?.[i] : undefined) ?? (this.ids ? this.ids[i] : BigInt(i)); }
+  /** What the random numbers of galaxy i go by: the id together with survey and program where the table has those. */
+  randomId(i) { return this.random?.[i] ?? (this.ids ? this.ids[i] : BigInt(i)); }
   /** Row of an id written as text, or -1. Ids never go through a number. */
   find(text) {
     let wanted;

@@ -77,6 +77,15 @@ export function openSource() {
 const wholeLimit = 24 << 20; // bytes: above, columns are read one by one
 const firstBytes = 1 << 16;
 
+/** The first `end` bytes of the file, of which `start` is there. */
+async function joined(start, source, end) {
+  if (end <= start.byteLength) return start;
+  const out = new Uint8Array(end);
+  out.set(new Uint8Array(start));
+  out.set(new Uint8Array(await source.range('galaxies.safetensors', start.byteLength, end)), start.byteLength);
+  return out.buffer;
+}
+
 /** Tensors of galaxies.safetensors by name, read when asked for. */
 export class Columns {
   static async open(source) {
@@ -88,8 +97,9 @@ export class Columns {
       const need = 8 + Number(new DataView(start).getBigUint64(0, true));
       if (need > firstBytes) start = await source.range('galaxies.safetensors', 0, need);
       columns.header = parseHeader(start);
-      const end = Math.max(...[...columns.header.tensors.values()].map((t) => t.to));
-      if (end <= wholeLimit) columns.file = new SafeTensors(await source.whole('galaxies.safetensors'));
+      // What panels need of every galaxy is read at once; columns of the table wait until one is asked for.
+      const end = Math.max(...[...columns.header.tensors].map(([name, t]) => (name.startsWith('column:') ? 0 : t.to)));
+      if (end <= wholeLimit) columns.file = new SafeTensors(await joined(start, source, end));
     } else {
       columns.file = new SafeTensors(await source.whole('galaxies.safetensors'));
     }
@@ -97,12 +107,13 @@ export class Columns {
     return columns;
   }
   has(name) { return this.header.tensors.has(name); }
+  /** Are the galaxies' own numbers in memory? */
   get whole() { return this.file !== undefined; }
   async get(name) {
     if (!this.cache.has(name)) this.cache.set(name, this.read(name));
     return this.cache.get(name);
   }
-  /** Without waiting; only where the whole file is in memory. */
+  /** Without waiting; only where `whole`, and no column of the table. */
   now(name) {
     this.ready ??= new Map();
     if (!this.ready.has(name)) this.ready.set(name, this.has(name) ? this.file.get(name) : null);
@@ -110,8 +121,8 @@ export class Columns {
   }
   async read(name) {
     if (!this.has(name)) return null;
-    if (this.file) return this.now(name);
     const tensor = this.header.tensors.get(name);
+    if (this.file && tensor.to <= this.file.buffer.byteLength) return this.now(name);
     return decode(tensor, await this.source.range('galaxies.safetensors', tensor.from, tensor.to), 0);
   }
 }
