@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <mutex>
 
 #include "starglow/error.hpp"
@@ -66,7 +67,8 @@ std::uint64_t end_by_superblock(std::ifstream& in, std::uint64_t size, std::stri
       what = "a base address behind the file's end";
       return 0;
     }
-    return base + end;
+    return end > std::numeric_limits<std::uint64_t>::max() - base ? std::numeric_limits<std::uint64_t>::max()
+                                                                  : base + end;
   }
   what = "no HDF5 signature";
   return 0;

@@ -1,11 +1,13 @@
 """Writes the first files of the corpora: small valid files, and the bad ones that have really happened. Findings of fuzzing are added by hand.
-Needs NumPy and astropy; run from anywhere: .venv/bin/python tests/fuzz/make_corpus.py"""
+Needs NumPy, astropy and h5py; run from anywhere: .venv/bin/python tests/fuzz/make_corpus.py"""
 import hashlib
+import io
 import json
 import pickle
 import struct
 from pathlib import Path
 
+import h5py
 import numpy as np
 from astropy.io import fits
 
@@ -102,3 +104,106 @@ put("fits", "fields_998", card(b"TFIELDS =                    6", b"TFIELDS =   
 put("fits", "kind", card(b"XTENSION= 'BINTABLE'", b"XTENSION= 'FOREIGN '"))
 put("fits", "scaled", card(b"TTYPE6  = 'FLAGS   '", b"TSCAL6  = 1E308     "))
 put("fits", "empty", b"")
+
+
+def image(data, name, unit=None):
+    hdu = fits.ImageHDU(data, name=name)
+    if unit:
+        hdu.header["BUNIT"] = unit
+    return hdu
+
+
+def columns(name, **values):
+    return fits.BinTableHDU.from_columns([fits.Column(key, kind, array=value, unit=unit) for key, (kind, value, unit) in values.items()], name=name)
+
+
+def written(*hdus, **cards):
+    out = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(header=fits.Header(cards)), *hdus]).writeto(out)
+    return out.getvalue()
+
+
+FLUX = "10**-17 erg/(s cm2 Angstrom)"
+ids = ("K", np.array([39627776344457978, 7]), None)
+wave, noise = 3600 + 0.8 * np.arange(40), np.ones((2, 40), "f4")
+redshifts = columns("REDSHIFTS", TARGETID=ids, Z=("D", [0.1, 0.2], None), ZWARN=("K", [0, 4], None), SPECTYPE=("6A", ["GALAXY", "QSO"], None))
+camera = [image(wave, "B_WAVELENGTH", "Angstrom"), image(noise, "B_FLUX", FLUX), image(noise, "B_IVAR"), image(np.zeros((2, 40), "i4"), "B_MASK"),
+          image(np.ones((2, 11, 40), "f4"), "B_RESOLUTION")]
+fibres = columns("FIBERMAP", TARGETID=ids, EBV=("E", [0.02, 0.03], None))
+desi = written(fibres, *camera, redshifts)
+put("spectra", "desi", desi)
+put("spectra", "desi_without_ivar", written(fibres, *camera[:2], redshifts))
+put("spectra", "desi_spoiled", written(fibres, image(wave[::-1].copy(), "B_WAVELENGTH"), image(noise * np.nan, "B_FLUX"), image(-noise, "B_IVAR"), redshifts))
+put("spectra", "desi_cut", desi[:len(desi) - 2880])
+put("spectra", "desi_huge", desi.replace(b"NAXIS2  =                    2", b"NAXIS2  =            999999999"))
+put("spectra", "redrock_alone", written(redshifts))
+log = np.log10(3800) + 1e-4 * np.arange(30)
+coadd = columns("COADD", flux=("E", np.ones(30), None), loglam=("E", log, None), ivar=("E", np.ones(30), None), wdisp=("E", np.ones(30), None))
+object_ = columns("SPECOBJ", SPECOBJID=("22A", ["315284161675945984"], None), Z=("E", [0.1], None), CLASS=("6A", ["GALAXY"], None))
+peaks = columns("SPZLINE", LINENAME=("13A", ["H_alpha"], None), LINEEW=("E", [55.0], None), LINEEW_ERR=("E", [1.1], None))
+put("spectra", "sdss", written(coadd, object_, peaks, VACUUM=True, BUNIT="1E-17 erg/cm^2/s/Ang"))
+put("spectra", "sdss_in_air", written(coadd, object_, VACUUM=False))
+put("spectra", "sdss_text_for_number", written(columns("COADD", flux=("4A", ["a"] * 30, None), loglam=("E", log, None), ivar=("E", np.ones(30), None)), object_, VACUUM=True, BUNIT="1E-17 erg/cm^2/s/Ang"))
+galaxies = columns("GALAXIES", TARGETID=ids, Z=("D", [0.1, np.nan], None), FLAGS=("J", [0, 1], None))
+own = written(galaxies, image(wave, "WAVE", "Angstrom"), image(noise, "FLUX", FLUX), image(noise, "IVAR"), image(noise.astype("i4"), "MASK"))
+put("spectra", "own", own)
+put("spectra", "own_other_rows", written(galaxies, image(wave, "WAVE", "Angstrom"), image(noise[:1], "FLUX", FLUX)))
+labels = {f"{line}_{part}": ("E", [1.0, 2.0], None) for line in ("OII_3726", "OII_3729", "HGAMMA", "HBETA", "OIII_4959", "OIII_5007", "NII_6548", "HALPHA", "NII_6584", "SII_6716", "SII_6731")
+          for part in ("EW", "EW_IVAR", "FLUX", "FLUX_IVAR")}
+put("spectra", "fastspec", written(columns("FASTSPEC", **labels), columns("METADATA", TARGETID=ids, Z=("D", [0.1, 0.2], None))))
+put("spectra", "fastspec_models", written(columns("FASTSPEC", **labels), columns("METADATA", TARGETID=ids, Z=("D", [0.1, 0.2], None)), image(np.ones((2, 3, 9), "f4"), "MODELS")))
+
+ecsv = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: nm, datatype: float64}\n# - {name: response, datatype: float64}\nwavelength response\n"
+put("filter", "ecsv", ecsv + "400 0\n500 0.5\n600 0\n")
+put("filter", "ecsv_without_rows", ecsv)
+put("filter", "ecsv_other_columns", "# %ECSV 1.0\na b\n1 2\n")
+put("filter", "text", "# wavelength [Angstrom] transmission\n4000 0\n5000,0.5\r\n6000;0\n")
+put("filter", "no_unit", "4000 0\n5000 1\n")
+put("filter", "bad_numbers", "# unit: micron\n0.4 nan\n0.5 1e999\n-0.6 0x1p3\n")
+put("filter", "unordered", "# [nm]\n500 0\n400 1\n400 1\n")
+put("filter", "brackets", "# ](nm[)unit\n500 0\n600 1\n")
+put("filter", "one_column", "# [nm]\n500\n")
+put("filter", "zeros", b"# [nm]\n500 \0 1\n" + bytes(40))
+put("filter", "empty", "")
+
+for name, text in {"desi": "10**-17 erg/(s cm2 Angstrom)", "fits": "1E-17 erg/s/cm^2/Ang", "powers": "10^(-17) erg s^-1 cm**(-2) A-1", "nested": "((((1e-17 erg))))/s/(cm2*A)",
+                   "unclosed": "10**( erg/(s", "long_power": "erg**99999999999999999999", "slash": "////", "minus": "1e-17 erg s-1 cm-2 A--1", "empty": "",
+                   "number": "1e999 1e-999 10**-400", "deep": "(" * 3000 + ")" * 3000}.items():
+    put("unit", name, text)
+
+
+def hdf5(**datasets):
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=("earliest", "v108")) as file:
+        for name, value in datasets.items():
+            file[name] = value
+    return out.getvalue()
+
+
+grid = dict(ssp_lgmet=np.array([-3.0, -2.0]), ssp_lg_age_gyr=np.array([-1.0, 0, 1]), ssp_wave=np.array([3000.0, 5000, 8000, 9000]), ssp_flux=np.ones((2, 3, 4)))
+plain = hdf5(**grid)
+put("hdf5", "grid", plain)
+put("hdf5", "grid_other_shape", hdf5(**grid | {"ssp_flux": np.ones((2, 3, 5))}))
+put("hdf5", "grid_of_text", hdf5(**grid | {"ssp_wave": [b"a", b"b", b"c", b"d"]}))
+put("hdf5", "filter", hdf5(wave=np.array([4000.0, 5000, 6000]), transmission=np.array([0.0, 1, 0])))
+put("hdf5", "filter_2d", hdf5(wave=np.ones((2, 2)), transmission=np.ones((2, 2))))
+put("hdf5", "signature_alone", plain[:8])
+put("hdf5", "end_beyond_the_file", plain[:40] + struct.pack("<Q", 2**62) + plain[48:])
+put("hdf5", "end_overflows", plain[:24] + struct.pack("<Q", 100) + plain[32:40] + struct.pack("<Q", 2**64 - 50) + plain[48:])
+put("hdf5", "version_9", plain[:8] + b"\x09" + plain[9:])
+put("hdf5", "empty", b"")
+
+# TOKEN and PORT become those of the server.
+host = "Host: 127.0.0.1:PORT\r\n"
+for name, text in {
+        "page": f"GET /TOKEN/ HTTP/1.1\r\n{host}\r\n", "file": f"GET /TOKEN/data/a.bin HTTP/1.1\r\n{host}Range: bytes=1-3\r\n\r\n",
+        "ranges": f"GET /TOKEN/data/a.bin HTTP/1.1\r\n{host}Range: bytes=0-0,2-99999999999999999999,-1,5-2\r\n\r\n", "head": f"HEAD /TOKEN/ HTTP/1.1\r\n{host}\r\n",
+        "no_token": f"GET / HTTP/1.1\r\n{host}\r\n", "wrong_token": f"GET /00000000000000000000000000000000/ HTTP/1.1\r\n{host}\r\n",
+        "dots": f"GET /TOKEN/../../etc/passwd HTTP/1.1\r\n{host}\r\n", "escapes": f"GET /TOKEN/%2e%2e%2fdata%00%ZZ?a=%&b HTTP/1.1\r\n{host}\r\n",
+        "other_host": "GET /TOKEN/ HTTP/1.1\r\nHost: example.org\r\n\r\n", "two_hosts": f"GET /TOKEN/ HTTP/1.1\r\n{host}Host: example.org\r\n\r\n",
+        "post": f"POST /TOKEN/ HTTP/1.1\r\n{host}Content-Length: 5\r\n\r\nhello", "long_body": f"POST /TOKEN/ HTTP/1.1\r\n{host}Content-Length: 99999999999999999999\r\n\r\nx",
+        "chunked": f"POST /TOKEN/ HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nx", "long_path": f"GET /TOKEN/{'a' * 4000} HTTP/1.1\r\n{host}\r\n",
+        "many_headers": f"GET /TOKEN/ HTTP/1.1\r\n{host}" + "a: b\r\n" * 300 + "\r\n", "version_9": f"GET /TOKEN/ HTTP/9.9\r\n{host}\r\n", "no_end": f"GET /TOKEN/ HTTP/1.1\r\n{host}",
+        "two": f"GET /TOKEN/ HTTP/1.1\r\n{host}\r\nGET /TOKEN/index.html HTTP/1.1\r\n{host}\r\n", "upgrade": f"GET /TOKEN/ HTTP/1.1\r\n{host}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        "expect": f"PUT /TOKEN/ HTTP/1.1\r\n{host}Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", "empty": "", "zeros": "\0\0\0\r\n\r\n"}.items():
+    put("http", name, text)

@@ -1,9 +1,10 @@
-// Model files and checkpoints: the container, then what the two make of it.
+// Model files, checkpoints and templates of starlight: the container, then what they make of it.
 #include "files/safetensors.hpp"
 
 #include "files/model_io.hpp"
 #include "fuzz/target.hpp"
 #include "starglow/checkpoint.hpp"
+#include "starglow/templates.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;
@@ -13,5 +14,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     (void)Model(files::model_from_tensors(content));
   });
   static const fuzz::File file;
-  return fuzz::answer([&] { (void)TrainingState::load(file.write(data, size)); });
+  const auto path = file.write(data, size);
+  fuzz::answer([&] { (void)TemplateSet::load(path); });
+  return fuzz::answer([&] { (void)TrainingState::load(path); });
 }
