@@ -11,6 +11,7 @@ import { cells } from '../../web/src/density.js';
 import { histogramMargins, histogramSpan } from '../../web/src/charts.js';
 import { peaks } from '../../web/src/spectrum.js';
 import { evenly, level, middle, stackRows, stackSpectra } from '../../web/src/stack.js';
+import { sorted } from '../../web/src/table.js';
 import { howOf } from '../../web/src/brush.js';
 
 let checks = 0;
@@ -152,6 +153,14 @@ same(threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3), [0xc4923a9c, 0x48
 const moved = (t) => [...t].map((c) => { const d = c.charCodeAt(0) + 7; return d === 60 ? '}' : String.fromCharCode(d); }).join('');
 for (const [wanted, text] of [['', ''], ['M', '9`'], ['Man ', '9jqo^'], ['Man is', '9jqo^Bla'], ['\0\0\0\0', '!!!!!']]) same(Buffer.from(base85(moved(text))).toString(), wanted);
 same([...base85(moved('s8W-!'))], [255, 255, 255, 255]);
+
+// order of the table: numbers, ids beyond 53 bits, nothing last in both directions
+{
+  const ids = BigInt64Array.of(39089837596371006n, 39089837596371002n, -5n, 9223372036854775807n);
+  same(sorted([0, 1, 2, 3], ids, false), [2, 1, 0, 3]);
+  same(sorted([0, 1, 2, 3, 4], Float32Array.of(NaN, 2, 7, NaN, 2), true), [2, 1, 4, 0, 3]);
+  same(sorted([0, 1, 2, 3, 4], Float32Array.of(NaN, 2, 7, NaN, 2), false), [1, 4, 2, 0, 3]);
+}
 
 // palettes of one's own
 same(ownPalette('#440154, 26828E fde725'), '440154-26828e-fde725');

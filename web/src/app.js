@@ -4,6 +4,7 @@ import { brush } from './brush.js';
 import { ownPalette, palette, paletteNames, places, short } from './colour.js';
 import { drawLegend, pictureOf, svgOf } from './legend.js';
 import { fromHash, toHash } from './address.js';
+import { GalaxyTable } from './table.js';
 import { GalaxyPanel } from './galaxy_panel.js';
 import { Galaxies } from './galaxies.js';
 import { Kernel } from './kernel.js';
@@ -11,7 +12,7 @@ import { MapView } from './view.js';
 import { Model } from './model.js';
 import { SafeTensors } from './safetensors.js';
 import { Selection } from './selection.js';
-import { fillAbout, fillTable, openExport } from './dialogs.js';
+import { fillAbout, openExport } from './dialogs.js';
 import { openSource } from './source.js';
 import { quantities, ratios } from './quantities.js';
 
@@ -39,6 +40,7 @@ class App {
     });
     Object.assign(this.map.look, this.greys);
     this.panel = new GalaxyPanel(this);
+    this.galaxyTable = new GalaxyTable(this);
     this.fillControls(wanted);
     await this.recolour({ low: wanted.low, high: wanted.high, animate: false });
     this.ready = performance.now();
@@ -328,7 +330,7 @@ class App {
     on('zoom-in', 'click', () => this.map.zoom(1.5));
     on('zoom-out', 'click', () => this.map.zoom(1 / 1.5));
     on('zoom-all', 'click', () => this.map.reset());
-    on('table-open', 'click', () => fillTable(this));
+    on('table-open', 'click', () => this.galaxyTable.open());
     on('export-open', 'click', () => openExport(this));
     on('about-open', 'click', () => fillAbout(this));
     addEventListener('resize', () => this.drawLinked());
@@ -353,7 +355,7 @@ class App {
       '+': () => this.map.zoom(1.5), '=': () => this.map.zoom(1.5), '-': () => this.map.zoom(1 / 1.5), 0: () => this.map.reset(),
       1: () => this.setMode('observed'), 2: () => this.setMode('predicted'), 3: () => this.setMode('noisy'), n: () => this.model && this.newNoise(),
       v: () => document.querySelector('button[data-tool=pan]').click(), l: () => document.querySelector('button[data-tool=lasso]').click(), b: () => document.querySelector('button[data-tool=box]').click(),
-      p: () => this.togglePlay(), t: () => fillTable(this), s: () => this.stack(!this.stacking), '?': () => fillAbout(this), '/': () => { e.preventDefault(); $('find').focus(); },
+      p: () => this.togglePlay(), t: () => this.galaxyTable.open(), s: () => this.stack(!this.stacking), '?': () => fillAbout(this), '/': () => { e.preventDefault(); $('find').focus(); },
     };
     acts[e.key]?.();
   }

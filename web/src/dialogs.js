@@ -1,38 +1,10 @@
-// Table of the selection, export, about.
+// Export, about.
+import { rowsOf } from './table.js';
 import { notesOf } from './notes.js';
 import { csv, download, ecsv, fits } from './export.js';
-import { lineTitles } from './charts.js';
-import { short } from './colour.js';
 import { lineNames } from './model.js';
 
 const $ = (id) => document.getElementById(id);
-const tableMax = 200;
-
-function rowsOf(app) {
-  const { marks } = app.selection;
-  if (!marks) return Array.from({ length: app.galaxies.n }, (_, i) => i);
-  const out = [];
-  for (let i = 0; i < marks.length; ++i) if (marks[i]) out.push(i);
-  return out;
-}
-
-export async function fillTable(app) {
-  const all = rowsOf(app), rows = await Promise.all(all.slice(0, tableMax).map((i) => app.galaxies.row(i))), line = app.quantity.line ?? 6;
-  const table = document.createElement('table'), add = (tr, text, tag = 'td') => { const cell = document.createElement(tag); cell.append(text); tr.append(cell); return cell; };
-  const head = table.createTHead().insertRow(), shown = [...new Set([line, 0, 2, 4, 6, 7])];
-  for (const text of ['TARGETID', 'z', ...shown.flatMap((l) => [`${lineTitles[l]} measured (Å)`, 'predicted', '16 %', '84 %'])]) add(head, text, 'th').scope = 'col';
-  const body = table.createTBody();
-  for (const row of rows) {
-    const tr = body.insertRow(), button = document.createElement('button');
-    button.textContent = row.id;
-    button.addEventListener('click', () => { $('table').close(); app.lock(row.i); });
-    add(tr, button);
-    for (const v of [row.z, ...shown.flatMap((l) => [row.ew[l], row.predicted[l], row.p16[l], row.p84[l]])]) add(tr, short(v));
-  }
-  $('table-title').textContent = `${app.selection.marks ? 'Selected galaxies' : 'All galaxies'}: ${all.length}${all.length > tableMax ? `, the first ${tableMax} here, all in the export` : ''}`;
-  $('table').querySelector('.scroll').replaceChildren(table);
-  $('table').showModal();
-}
 
 /** Columns of the selection: ids as integers, everything that the page knows of each galaxy. */
 export async function exportColumns(app) {
