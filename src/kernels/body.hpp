@@ -216,6 +216,29 @@ T* reverse_block(const NetView<T>& net, int from, T* delta, T* other, const T* d
   return delta;
 }
 
+// d outputs / d input[i]: returns where the (n_out, block) slopes stand. For networks with a hidden layer.
+template <class T>
+T* tangent_block(const NetView<T>& net, Size i, T* slope, T* other, const T* derivatives) {
+  const Size first_in = units(net.sizes[0]), first_out = units(net.sizes[1]);
+  for (Size u = 0; u < first_out; ++u)
+    for (Size g = 0; g < k_block<T>; ++g)
+      slope[u * k_block<T> + g] = net.params[u * first_in + i] * derivatives[u * k_block<T> + g];
+  for (int l = 1; l < net.n_layers; ++l) {
+    const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
+    for (Size k = 0; k < n_out * k_block<T>; ++k) other[k] = T(0);
+    product_columns<T, STARGLOW_TILE_VECTORS>(n_out, n_in, weights(net, l), n_in, Size(1), slope, k_block<T>, other,
+                                              k_block<T>, nullptr);
+    if (l + 1 < net.n_layers) {
+      derivatives += n_in * k_block<T>;
+      for (Size k = 0; k < n_out * k_block<T>; ++k) other[k] *= derivatives[k];
+    }
+    T* swap = slope;
+    slope = other;
+    other = swap;
+  }
+  return slope;
+}
+
 template <class T>
 Size hidden_units(const NetView<T>& net) {
   Size n = 0;
@@ -238,6 +261,14 @@ void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Si
     gather<T>(x + first * x_stride, x_stride, count, n_in, scratch);
     const T* out = forward_block<T>(net, scratch, derivatives);
     scatter<T>(out, count, n_out, y + first * y_stride, y_stride);
+    if (last > 0 && n_in < n_out) {  // fewer passes from the inputs on than back from the outputs
+      for (Size i = 0; i < n_in; ++i) {
+        const T* slope = tangent_block<T>(net, i, back, back + half, derivatives);
+        for (Size g = 0; g < count; ++g)
+          for (Size o = 0; o < n_out; ++o) jac[(first + g) * jac_stride + o * n_in + i] = slope[o * k_block<T> + g];
+      }
+      continue;
+    }
     for (Size o = 0; o < n_out; ++o) {
       // d out[o] / d (inputs of the last layer) is a row of its weights, the same for every galaxy.
       const T* row = weights(net, last) + o * n_last;

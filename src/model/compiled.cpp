@@ -139,6 +139,7 @@ Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, 
   out.dt = Matrix<double>(jacobian ? n : 0, columns * n_in);
   kernels::Scratch<T> scratch;
   Matrix<T> standard(n, n_in), y(n, n_out), dy(jacobian ? n : 0, n_out * n_in);
+  std::vector<double> per_feature(n_in);
   // One network a line writes its line; members of an ensemble are averaged.
   const double share = nets_of.per_line() ? 1.0 : 1.0 / static_cast<double>(nets.size());
   for (std::size_t k = 0; k < nets.size(); ++k) {
@@ -150,14 +151,16 @@ Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, 
     else
       nets[k].forward(standard.view(), y.view(), scratch);
     for (std::size_t r = 0; r < n; ++r)
+      for (std::size_t o = 0; o < n_out; ++o)
+        out.t(r, nets_of.per_line() ? k : o) += share * static_cast<double>(y(r, o));
+    for (std::size_t r = 0; r < dy.rows(); ++r) {
+      for (std::size_t i = 0; i < n_in; ++i)  // the mean stands in for a missing feature: a constant
+        per_feature[i] = std::isnan(out.x(r, i)) ? 0.0 : share / nets_of.x_scale(k, i);
       for (std::size_t o = 0; o < n_out; ++o) {
-        const std::size_t column = nets_of.per_line() ? k : o;
-        out.t(r, column) += share * static_cast<double>(y(r, o));
-        if (!jacobian) continue;
-        for (std::size_t i = 0; i < n_in; ++i)
-          if (!std::isnan(out.x(r, i)))  // the mean stands in for a missing feature: a constant
-            out.dt(r, column * n_in + i) += share * static_cast<double>(dy(r, o * n_in + i)) / nets_of.x_scale(k, i);
+        double* to = &out.dt(r, (nets_of.per_line() ? k : o) * n_in);
+        for (std::size_t i = 0; i < n_in; ++i) to[i] += static_cast<double>(dy(r, o * n_in + i)) * per_feature[i];
       }
+    }
   }
   return out;
 }
