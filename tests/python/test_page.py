@@ -223,18 +223,6 @@ browser = pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/p
                              reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
 
 
-@browser
-def test_many_galaxies_are_a_density_from_afar(binary, starglow, tmp_path):
-    assert starglow("mock", "-n", 210_000, "-o", tmp_path / "mock.fits").returncode == 0
-    t = Table.read(tmp_path / "mock.fits", hdu="GALAXIES")
-    t["SURVEY"] = "sv3"
-    forget_checksum(t)
-    t.write(tmp_path / "many.fits")
-    with served(binary, "explore", tmp_path / "many.fits", "--serve", "0") as address:
-        run = subprocess.run(["node", ROOT / "tests/web/dense_test.mjs", address], capture_output=True, text=True, timeout=120)
-    assert run.returncode == 0 and "12 checks" in run.stdout, run.stdout + run.stderr[-4000:]
-
-
 def stacked(t, p):
     """All galaxies as one, by NumPy: medians of the bands over their mean, percentiles of Halpha where it is measured and predicted."""
     flux = np.array(t["BAND_FLUX"], float)
@@ -246,19 +234,33 @@ def stacked(t, p):
             "predicted": list(np.percentile(predicted[both], [16, 50, 84]))}
 
 
-@browser
-def test_the_page_in_a_browser(starglow, table, server, tmp_path):
-    page, lines = tmp_path / "page.html", tmp_path / "lines.fits"
-    assert starglow("explore", table, "--single-file", page, "--title", "</title><script>window.hacked=1</script>").returncode == 0
-    assert starglow("predict", table, "-o", lines, "--noise", "--seed", 2).returncode == 0
-    t, p = Table.read(table, hdu="GALAXIES"), Table.read(lines, hdu="GALAXIES")
+@pytest.fixture
+def single(starglow, table, tmp_path):
+    """The page of the table as one file with a hostile title, predictions by the command line, and what both must agree on."""
+    assert starglow("explore", table, "--single-file", tmp_path / "page.html", "--title", "</title><script>window.hacked=1</script>").returncode == 0
+    assert starglow("predict", table, "-o", tmp_path / "lines.fits", "--noise", "--seed", 2).returncode == 0
+    t, p = Table.read(table, hdu="GALAXIES"), Table.read(tmp_path / "lines.fits", hdu="GALAXIES")
     expected = {"ids": [str(i) for i in t["TARGETID"]], "twins": list(range(len(IDS))), "hostile": HOSTILE,
                 "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]}, "stack": stacked(t, p)}
     (tmp_path / "expected.json").write_text(json.dumps(expected))
-    run = subprocess.run(["node", ROOT / "tests/web/page_test.mjs", page.as_uri(), server, tmp_path / "expected.json", tmp_path],
-                         capture_output=True, text=True, timeout=300)
+    return tmp_path / "page.html", t, p
+
+
+def in_browser(script, *arguments, least):
+    run = subprocess.run(["node", ROOT / "tests/web" / script, *arguments], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-4000:]
-    assert int(re.search(r"(\d+) checks", run.stdout)[1]) > 80
+    assert int(re.search(r"(\d+) checks", run.stdout)[1]) >= least, run.stdout
+
+
+@browser
+def test_the_page_in_a_browser(single, server, tmp_path):
+    in_browser("page_test.mjs", single[0].as_uri(), server, tmp_path / "expected.json", least=90)
+
+
+@browser
+def test_selections_in_a_browser(single, tmp_path):
+    page, t, p = single
+    in_browser("select_test.mjs", page.as_uri(), tmp_path / "expected.json", tmp_path, least=60)
     for name, options in (("csv", {"format": "ascii.csv", "comment": "#"}), ("ecsv", {"format": "ascii.ecsv"}), ("fits", {"hdu": "GALAXIES"})):
         got = Table.read(tmp_path / f"selection.{name}", **options)
         assert [int(i) for i in got["TARGETID"]] == [int(i) for i in t["TARGETID"]], name
@@ -268,3 +270,14 @@ def test_the_page_in_a_browser(starglow, table, server, tmp_path):
         assert notes[4] == 'odd, "red" and <b>blue</b>' and not any(np.delete(notes, 4)), name
     assert str(Table.read(tmp_path / "selection.ecsv", format="ascii.ecsv")["HALPHA_EW"].unit) == "Angstrom"
     assert (tmp_path / "selection.png").read_bytes().startswith(b"\x89PNG") and "<svg" in (tmp_path / "selection.svg").read_text()
+
+
+@browser
+def test_many_galaxies_are_a_density_from_afar(binary, starglow, tmp_path):
+    assert starglow("mock", "-n", 210_000, "-o", tmp_path / "mock.fits").returncode == 0
+    t = Table.read(tmp_path / "mock.fits", hdu="GALAXIES")
+    t["SURVEY"] = "sv3"
+    forget_checksum(t)
+    t.write(tmp_path / "many.fits")
+    with served(binary, "explore", tmp_path / "many.fits", "--serve", "0") as address:
+        in_browser("dense_test.mjs", address, least=12)
