@@ -24,6 +24,12 @@ const one = await open(browser, single);
   same(await text(page, 'name'), expected.ids[i], 'hover shows the galaxy under the pointer');
   same(await page.isVisible('#try'), false, 'no marks to move without a spectrum');
   check((await text(page, 'live')).includes(expected.ids[i]), 'and says so');
+  const placed = await page.evaluate(() => {
+    const { values, low, high, panel, second } = window.starglow, place = (id) => { const line = document.getElementById(id), { x } = line.getBoundingClientRect(), b = line.parentElement.querySelector('canvas').getBoundingClientRect(); return line.hidden ? NaN : (x - b.x - 8) / (b.width - 16); };
+    const u = Math.asinh(values[panel.row.i]) / Math.asinh(high), v = (second.values[panel.row.i] - second.low) / (second.high - second.low);
+    return [place('at'), low === 0 ? u : NaN, place('at2'), v];
+  });
+  check(Math.abs(placed[0] - Math.min(Math.max(placed[1], 0), 1)) < 0.01 && Math.abs(placed[2] - Math.min(Math.max(placed[3], 0), 1)) < 0.01, `the histograms mark it: ${placed}`);
   await page.mouse.click(...await spot(page, i));
   await page.mouse.move(20, 300);
   await settle(page);

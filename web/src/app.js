@@ -1,5 +1,5 @@
 // The page: state, controls, keys, address.
-import { RatioDiagram, drawHistogram, histogramSpan } from './charts.js';
+import { RatioDiagram, drawHistogram, histogramSpan, markHistogram } from './charts.js';
 import { brush } from './brush.js';
 import { ownPalette, palette, paletteNames, places, short } from './colour.js';
 import { drawLegend, pictureOf, svgOf } from './legend.js';
@@ -169,13 +169,20 @@ class App {
     const state = { observed: 'measured', predicted: 'predicted median', noisy: `predicted + noise, seed ${this.state.seed}` }[this.state.mode];
     return q.group === 'Equivalent width' ? q.label.replace(' (Å)', `, ${state} (Å)`) : q.label;
   }
+  /** Where the galaxy of the panel lies in the histograms. */
+  mark() {
+    const { row } = this.panel, { values, second, low, high } = this;
+    if (values) markHistogram($('at'), row ? values[row.i] : NaN, { scale: this.state.scale, low, high });
+    if (second.values) markHistogram($('at2'), row ? second.values[row.i] : NaN, second);
+  }
   drawLinked() {
     if (!this.values) return;
     const { colours, table, low, high, values } = this, scale = this.state.scale;
     drawLegend($('colourbar'), this.bar, colours);
-    drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, classes: this.quantity.classes, hovered: this.panel.row ? values[this.panel.row.i] : NaN }, colours);
+    drawHistogram($('histogram'), { values, marks: this.selection.marks, scale, low, high, label: this.label, table, classes: this.quantity.classes }, colours);
     const { second } = this;
-    if (second.values) drawHistogram($('histogram2'), { ...second, classes: second.quantity.classes, marks: this.selection.marks, label: this.labelOf(second.quantity), hovered: this.panel.row ? second.values[this.panel.row.i] : NaN }, colours);
+    if (second.values) drawHistogram($('histogram2'), { ...second, classes: second.quantity.classes, marks: this.selection.marks, label: this.labelOf(second.quantity) }, colours);
+    this.mark();
     $('bpt-title').textContent = `Line ratios, ${{ observed: 'measured', predicted: 'predicted', noisy: 'predicted + noise' }[this.state.mode]}`;
   }
   async select(step, how) {

@@ -134,14 +134,21 @@ export function histogramSpan([x0, x1], width, { scale, low, high }) {
   return [x0 <= left ? -Infinity : value(x0), x1 >= width - right ? Infinity : value(x1)];
 }
 
+/** The place of one galaxy's value in a histogram, at an end for what lies beyond; no number hides it. A line of its own: a hover draws nothing again. */
+export function markHistogram(line, value, { scale, low, high }) {
+  const { f } = scales[scale], u = Math.min(Math.max((f(value) - f(low)) / (f(high) - f(low) || 1), 0), 1);
+  line.hidden = !(u >= 0);
+  if (!line.hidden) line.style.setProperty('--u', u.toFixed(4));
+}
+
 /** Ticks of an axis with their texts: round numbers, or the names of classes. */
 export const named = (classes, scale, low, high) => classes ?? ticks(scale, low, high, 5).map((v) => [v, short(v)]);
 
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
-export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes, hovered }, colours) {
+export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes }, colours) {
   const { g, width, height } = prepare(canvas), { left, right } = histogramMargins, top = 18, bottom = 34, bins = classes?.length ?? 48;
   const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
-  const { f, inverse } = scales[scale], a = f(low), span = f(high) - a || 1;
+  const { f } = scales[scale], a = f(low), span = f(high) - a || 1;
   const all = new Float64Array(bins), chosen = new Float64Array(bins);
   let below = 0, above = 0, none = 0, selected = 0;
   for (let i = 0; i < values.length; ++i) {
@@ -179,17 +186,8 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     g.fillText(text, Math.min(Math.max(px, 12), width - 12), top + h + 4, classes ? w - 4 : undefined);
   }
   g.fillText(label, width / 2, height - 15, width - 4);
-  if (Number.isFinite(hovered)) {
-    const px = left + Math.min(Math.max((f(hovered) - a) / span, 0), 1) * (width - left - right);
-    g.strokeStyle = colours.ink;
-    g.beginPath();
-    g.moveTo(px, top - 2);
-    g.lineTo(px, top + h);
-    g.stroke();
-  }
   const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`].filter(Boolean).join(', ');
   notes(g, marks ? `${selected} of ${values.length} selected` : `${values.length - none} galaxies`, marks ? `${selected} of ${values.length}` : String(values.length - none), beyond, left, width - right);
-  return { inverse };
 }
 
 const drawnMost = 80000;

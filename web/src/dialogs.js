@@ -62,6 +62,7 @@ export function fillAbout(app) {
     make('p', 'Each point is a galaxy, placed by the shape of its starlight. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.'),
     make('p', about.map.note),
     make('p', 'Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.'),
+    make('p', 'A drag with lasso or box on the map, or over a histogram or the diagram of ratios, selects: shift adds, alt removes, ctrl keeps what is in both. Stack shows the selected galaxies as one: each divided by the mean of its bands, medians and the middle 68 % of the galaxies.'),
     make('h3', 'Keys'),
     list([['arrows', 'step to the nearest galaxy'], ['Enter, Esc', 'keep, let go'], ['+ − 0', 'zoom, whole map'], ['1 2 3', 'measured, predicted, predicted + noise'], ['n', 'another noise'], ['v l b', 'move, lasso, box; shift adds, alt removes'], ['/', 'find a TARGETID'], ['p', 'play'], ['s', 'the selected galaxies as one'], ['t', 'table'], ['?', 'this']]),
     make('h3', 'Notes'), ...(about.notes.length ? about.notes : ['none']).map((n) => make('p', n)),

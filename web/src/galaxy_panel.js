@@ -27,7 +27,7 @@ export class GalaxyPanel {
   async show(i) {
     if (this.play.active && this.row && this.row.i !== i) this.stopPlay();
     this.wanted = i;
-    if (i < 0) { this.row = null; this.app.ratios.draw({}); }
+    if (i < 0) { this.row = null; this.app.ratios.draw({}); this.app.mark(); }
     if (i < 0 && this.app.stacking) return this.showStack();
     $('empty').hidden = i >= 0;
     $('galaxy').hidden = i < 0;
@@ -40,6 +40,7 @@ export class GalaxyPanel {
     this.measuredSpectrum = spectrum;
     const start = performance.now();
     this.row = row;
+    this.app.mark();
     const { model } = this.app, stored = Number.isFinite(row.predicted[6]);
     const live = model?.joint ? model.predict(row.bands, row.z) : null;
     this.prediction = stored ? { ew: row.predicted, p16: Number.isFinite(row.p16[6]) ? row.p16 : null, p84: Number.isFinite(row.p16[6]) ? row.p84 : null, distribution: live?.distribution } : null;
