@@ -8,6 +8,8 @@
 namespace starglow::files {
 namespace {
 
+constexpr int k_max_power = 99;
+
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
@@ -42,12 +44,13 @@ class Reader {
     int sign = 1;
     if (peek() == '-' || peek() == '+') sign = text_[at_++] == '-' ? -1 : 1;
     int value = 0;
-    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
-    if (error != std::errc{}) {
+    if (!is_digit(peek())) {  // from_chars would take a second sign
       power = 1;
       at_ = sign_at;
       return !marked;
     }
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
+    if (error != std::errc{} || value > k_max_power) return false;
     at_ = static_cast<std::size_t>(end - text_.data());
     power = sign * value;
     if (closed) {

@@ -22,7 +22,8 @@ TEST(UnitText, OtherUnitsDiffer) {
 }
 
 TEST(UnitText, NonsenseIsNotUnderstood) {
-  for (const char* text : {"(((((((((((((", "erg**", "erg^(", "10**", "1e-17 erg/(s cm2", "\xff", "erg)"})
+  for (const char* text : {"(((((((((((((", "erg**", "erg^(", "10**", "1e-17 erg/(s cm2", "\xff", "erg)", "erg s--1",
+                           "erg**100", "A999999999 A999999999 A999999999", "erg**99999999999"})
     EXPECT_FALSE(parse_unit(text).understood) << text;
 }
 

@@ -167,7 +167,7 @@ put("filter", "zeros", b"# [nm]\n500 \0 1\n" + bytes(40))
 put("filter", "empty", "")
 
 for name, text in {"desi": "10**-17 erg/(s cm2 Angstrom)", "fits": "1E-17 erg/s/cm^2/Ang", "powers": "10^(-17) erg s^-1 cm**(-2) A-1", "nested": "((((1e-17 erg))))/s/(cm2*A)",
-                   "unclosed": "10**( erg/(s", "long_power": "erg**99999999999999999999", "slash": "////", "minus": "1e-17 erg s-1 cm-2 A--1", "empty": "",
+                   "unclosed": "10**( erg/(s", "long_power": "erg**99999999999999999999", "sum_of_powers": "A999999999A999999999/A-999999999", "slash": "////", "minus": "1e-17 erg s-1 cm-2 A--1", "empty": "",
                    "number": "1e999 1e-999 10**-400", "deep": "(" * 3000 + ")" * 3000}.items():
     put("unit", name, text)
 
