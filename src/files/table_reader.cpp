@@ -56,7 +56,8 @@ struct TableReader::State {
     if (data < 0 || whole < 0)
       throw Error(ErrorKind::input, "'" + name + "' was changed after it was written",
                   {data < 0 ? "DATASUM does not match the data" : "CHECKSUM does not match the HDU", "matching sums",
-                   "Fetch or write the file again."});
+                   "Fetch the file again; or, where the change was meant, leave out the old sums as it is written "
+                   "(astropy: table.meta.pop('CHECKSUM'), table.meta.pop('DATASUM'))."});
   }
 
   void read_structure() {
