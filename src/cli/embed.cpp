@@ -158,6 +158,8 @@ int run(const Settings& settings, Console& console) {
     console.info(fmt::format("would {} {} galaxies", fixed ? "put into the map" : "make a map of", reader.rows()));
     return 0;
   }
+  for (const char* key : {"output", "save_map"})
+    if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
   const Galaxies galaxies = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
   Provenance provenance = provenance_of(settings);

@@ -283,6 +283,10 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::usage, "resamples out of range", {std::to_string(resamples), "0 to 1000000", ""});
 
   const TableReader reader(settings.positionals().at(0));
+  for (const char* key : {"json", "write_predictions"})
+    if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
+  if (settings.is_set("report") && std::filesystem::is_directory(settings.text("report")))
+    check_output((std::filesystem::path(settings.text("report")) / "index.html").string(), settings.flag("overwrite"));
   const Galaxies table = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
   std::string extra;

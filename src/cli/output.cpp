@@ -40,6 +40,8 @@ void write_text(const std::string& path, std::string_view text, bool overwrite) 
   file.commit();
 }
 
+void check_output(const std::string& path, bool overwrite) { const files::AtomicFile probe(path, overwrite); }
+
 std::string flag_counts(const std::vector<std::size_t>& counts) {
   std::string text;
   for (std::size_t k = 0; k < counts.size(); ++k)

@@ -16,6 +16,10 @@ void remember_command(int argc, char** argv);
 /// Writes a text file whole or not at all.
 void write_text(const std::string& path, std::string_view text, bool overwrite);
 
+/// Throws now what writing the file later would: it exists and may not be replaced, its folder is missing or closed,
+/// another process writes it. For verbs that work long before they write.
+void check_output(const std::string& path, bool overwrite);
+
 /// "3 BAND_MISSING, 1 Z_RANGE" from counts of flags; "" when there are none.
 std::string flag_counts(const std::vector<std::size_t>& counts);
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/error.hpp"
 #include "starglow/population.hpp"
@@ -59,6 +60,7 @@ int run(const Settings& settings, Console& console) {
                              input, settings.text("output")));
     return 0;
   }
+  check_output(settings.text("output"), settings.flag("overwrite"));
   if (settings.text("preset") == k_population_preset) {
     const Population population = fit_population(galaxies, {.seed = settings.seed()}, [&](const std::string& text) {
       check_interrupt();
@@ -75,9 +77,6 @@ int run(const Settings& settings, Console& console) {
   if (!(settings.number("checkpoint_every") >= 0))
     throw Error(ErrorKind::usage, "checkpoint_every out of range",
                 {settings.text("checkpoint_every"), "seconds, 0 or more", ""});
-  std::error_code ignored;
-  if (std::filesystem::exists(output, ignored) && !settings.flag("overwrite"))
-    throw Error(ErrorKind::usage, "output '" + output + "' exists", {"", "", "--overwrite replaces it."});
   TrainingCheckpoint checkpoint;
   checkpoint.state = starting_state(settings, file, console);
   checkpoint.interval = settings.number("checkpoint_every");
@@ -105,6 +104,7 @@ int run(const Settings& settings, Console& console) {
   if (const auto gates = model.parts().metadata.find("label_gates"); gates != model.parts().metadata.end())
     console.info(gates->second);
   model.save(output, settings.flag("overwrite"));
+  std::error_code ignored;
   std::filesystem::remove(file, ignored);
   console.info(fmt::format("{}: {} parameters, trained on {} galaxies, model {}", settings.text("output"),
                            model.n_params(), model.parts().metadata.at("n_galaxies"), model.hash().substr(0, 12)));

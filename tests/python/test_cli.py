@@ -224,6 +224,21 @@ def test_dry_run_and_json_log(starglow, mock, tmp_path):
     assert any("would predict 1000 rows" in json.loads(line)["message"] for line in run.stderr.splitlines())
 
 
+def test_long_work_refuses_an_old_output_before_it_begins(starglow, mock, tmp_path):
+    """A broken cross-validation, training or map would be said first if the work came first."""
+    old = tmp_path / "old"
+    for arguments in (("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--json", old),
+                      ("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--write-predictions", old),
+                      ("train", mock, "epochs=100000", "-o", old), ("train", mock, "--preset", "population", "-o", old),
+                      ("embed", mock, "--epochs", 100000, "--save-map", old), ("embed", mock, "--epochs", 100000, "-o", old)):
+        old.write_bytes(b"kept")
+        run = starglow(*arguments)
+        assert run.returncode == 2 and "exists" in run.stderr and "s left" not in run.stderr
+        assert old.read_bytes() == b"kept" and list(tmp_path.iterdir()) == [old]
+        run = starglow(*arguments[:-1], tmp_path / "nowhere" / "x")
+        assert run.returncode == 5, (arguments, run.stderr)
+
+
 def test_interrupt_leaves_nothing(binary, tmp_path):
     """Of work that cannot be resumed; test_interrupts.py has trainings, which can."""
     for sent, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
