@@ -177,9 +177,12 @@ const one = await open(browser, single);
 
   // the address holds the view
   await page.waitForTimeout(200);
-  const hash = await page.evaluate(() => location.hash), wanted = await page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high }));
+  await page.click('#rest');
+  await page.waitForTimeout(200);
+  const hash = await page.evaluate(() => location.hash), wanted = await page.evaluate(() => ({ rest: window.starglow.panel.spectrum.rest, box: document.getElementById('rest').checked, axis: document.getElementById('wave-label').textContent.slice(0, 8), count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high }));
   const again = await open(browser, single + hash);
-  same(await again.page.evaluate(() => ({ count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high })), wanted, 'the address brings it back');
+  same(wanted.axis, 'observed');
+  same(await again.page.evaluate(() => ({ rest: window.starglow.panel.spectrum.rest, box: document.getElementById('rest').checked, axis: document.getElementById('wave-label').textContent.slice(0, 8), count: window.starglow.selection.count, mode: window.starglow.state.mode, seed: window.starglow.state.seed, locked: window.starglow.map.locked, high: window.starglow.high })), wanted, 'the address brings it back');
   await again.page.evaluate(() => { window.before = true; location.hash = '#state=predicted&colour=OIII_5007'; });
   await again.page.waitForFunction(() => !window.before && document.documentElement.dataset.ready);
   same(await again.page.evaluate(() => [window.starglow.state.mode, window.starglow.quantity.key]), ['predicted', 'OIII_5007'], 'so does one that is pasted over it');

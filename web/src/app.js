@@ -70,6 +70,7 @@ class App {
     this.givenLimits = wanted.low !== undefined;
     if (k > 0 && Number.isFinite(x) && Number.isFinite(y)) this.map.camera = { x, y, k };
     this.stacking = wanted.stack === 'true';
+    if (wanted.frame === 'observed') { $('rest').checked = false; this.panel.setRest(false); }
     $('stack').setAttribute('aria-pressed', String(this.stacking));
     if (wanted.select) await this.selection.restore(wanted.select).catch((e) => this.say(e.message));
     await this.changed();
@@ -123,6 +124,7 @@ class App {
     if (q.classes || (q.diverging && this.state.scale === 'log')) this.state.scale = q.scale;
     for (const id of ['low', 'high', 'scale']) $(id).disabled = q.classes !== undefined;
     $('scale').options[2].disabled = q.diverging ?? false;
+    if (!Number.isFinite(this.low)) this.low = 0; // a column without a number
     if (!(this.high > this.low)) this.high = this.low + 1;
     if (this.state.scale === 'log' && !(this.low > 0)) this.low = this.high / 1000;
     this.values = values;
@@ -235,7 +237,7 @@ class App {
     const hash = toHash({
       state: this.state.mode, seed: this.state.seed > 1 ? this.state.seed : null, colour: this.quantity.key, scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
       low: limits ? this.low : null, high: limits ? this.high : null, palette: this.state.palette === 'viridis' ? null : this.state.palette, second: this.second.quantity.key === 'Z' ? null : this.second.quantity.key,
-      x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, stack: this.stacking, select: this.selection.text(),
+      x: moved ? c.x : null, y: moved ? c.y : null, k: moved ? c.k : null, id: locked >= 0 ? this.galaxies.id(locked) : null, stack: this.stacking, frame: this.panel.spectrum.rest ? null : 'observed', select: this.selection.text(),
     });
     try { history.replaceState(null, '', `#${hash}`); } catch { location.replace(`#${hash}`); }
     this.written = location.hash;
@@ -261,6 +263,7 @@ class App {
   newNoise() { this.state.seed += 1; return this.setMode('noisy'); }
   async setColour(key) {
     this.quantity = this.quantities.find((q) => q.key === key) ?? this.quantity;
+    $('colour').value = this.quantity.key;
     this.state.scale = this.quantity.scale;
     this.givenLimits = false;
     await this.recolour();

@@ -16,12 +16,17 @@ export class GalaxyPanel {
     this.app = app;
     this.spectrum = new SpectrumPanel($('spectrum'), $('zooms'), app.colours);
     this.play = new Play($('spectrum'), () => this.spectrum.plots[0], () => this.playChanged());
-    $('rest').addEventListener('change', (e) => { this.spectrum.setRest(e.target.checked); this.label(); this.play.place(); });
+    $('rest').addEventListener('change', (e) => { this.setRest(e.target.checked); app.remember(); });
     $('tilt').addEventListener('input', (e) => { this.play.tilt(Number(e.target.value)); this.play.place(); });
     $('redshift').addEventListener('input', (e) => { this.play.z = Number(e.target.value); this.playChanged(); });
     $('play-reset').addEventListener('click', () => { $('tilt').value = 0; $('redshift').value = this.row.z; this.frame(); this.play.reset(this.row.z); });
     $('try-z').addEventListener('input', () => this.tryRedshift());
     $('note').addEventListener('input', (e) => { keepNote(this.row.id, e.target.value); });
+  }
+  setRest(rest) {
+    this.spectrum.setRest(rest);
+    this.label();
+    this.play.place();
   }
   /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. */
   async show(i) {
@@ -67,7 +72,7 @@ export class GalaxyPanel {
     this.captions(stack.prediction);
     drawLines($('lines'), { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction }, app.colours);
     app.ratios.draw({ observed: pointOf(stack.ew), predicted: pointOf(stack.prediction.ew) });
-    const noisy = app.state.mode === 'noisy', of = stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : `${stack.n} galaxies`, [z0, z1] = stack.z;
+    const noisy = app.state.mode === 'noisy', of = stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : stack.n === 1 ? '1 galaxy' : `${stack.n} galaxies`, [z0, z1] = stack.z;
     $('name').textContent = `Median of ${of}`;
     $('facts').textContent = [z1 >= z0 ? `z = ${z0.toFixed(3)} to ${z1.toFixed(3)}` : '', 'each divided by the mean of its bands', stack.spectrum ? `spectra of ${stack.spectrum.n}` : ''].filter(Boolean).join('  ·  ');
     $('live').textContent = `${of} as one. ${[6, 4].map((line) => `${line === 6 ? 'H alpha' : 'O III 5008'}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? ' with noise' : ''} ${short(stack.prediction.ew[line])} Å`).join('. ')}.`;
