@@ -52,6 +52,11 @@ def test_what_is_drawn_is_what_the_file_holds(report):
     assert draw(figure).get_size_inches()[0] == 7.0 and draw(minimal()).get_size_inches()[0] == 3.3
 
 
+def test_a_series_that_the_title_names_is_not_in_the_legend(report):
+    (legend,) = draw(read(report / "figures/bpt.json")).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["Kauffmann et al. 2003", "Kewley et al. 2001"]
+
+
 def test_gaps_bands_and_colours():
     panel = {"title": "", "series": [{"label": "b", "style": "band", "x": [1, 2], "y_low": [0, 0], "y_high": [1, 2]},
                                      {"label": "m", "style": "points", "x": [1, 2], "y": [3, 4], "c": [0, 1]},

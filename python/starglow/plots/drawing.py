@@ -159,7 +159,8 @@ def draw(figure: dict[str, Any]) -> Figure:
                 if limits and None not in limits:
                     setter(*limits)
             for handle, label in zip(*ax.get_legend_handles_labels()):
-                named.setdefault(label, handle)
+                if label != panel.get("title"):  # the title says it
+                    named.setdefault(label, handle)
         for ax in axes[len(panels):]:
             ax.set_visible(False)
         if figure["x"]["label"]:
