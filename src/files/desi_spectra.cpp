@@ -33,7 +33,7 @@ class Desi final : public SpectraSource {
   Desi(const std::filesystem::path& coadd, const std::filesystem::path& redrock, const SpectraReaderOptions& options,
        bool check)
       : file_(coadd), options_(options) {
-    rows = file_.shape("FIBERMAP").at(0);
+    rows = file_.table_rows("FIBERMAP");
     ids_ = file_.integers("FIBERMAP", "TARGETID", 0, rows);
     if (check) file_.verify("FIBERMAP");
     for (const char* name : {"B_", "R_", "Z_"}) add_camera(name, check);
@@ -69,7 +69,10 @@ class Desi final : public SpectraSource {
       notes.push_back("'" + file_.name() + "' has no camera " + prefix.substr(0, 1) + "; its pixels are no data");
       return;
     }
-    const std::size_t n = file_.shape(prefix + "WAVELENGTH").back();
+    const auto grid = file_.shape(prefix + "WAVELENGTH");
+    if (grid.size() != 1)
+      file_.fail("HDU " + prefix + "WAVELENGTH is no grid", std::to_string(grid.size()) + " axes", "one");
+    const std::size_t n = grid[0];
     c.wave.resize(n);
     file_.read_image(prefix + "WAVELENGTH", 0, std::span<double>(c.wave));
     c.offset = desi_offset(c.wave, "'" + file_.name() + "': " + prefix + "WAVELENGTH");
@@ -107,7 +110,7 @@ class Desi final : public SpectraSource {
     FitsInput file(path);
     const char* hdu = file.has("REDSHIFTS") ? "REDSHIFTS" : "ZBEST";
     if (check) file.verify(hdu);
-    const std::size_t n = file.shape(hdu).at(0);
+    const std::size_t n = file.table_rows(hdu);
     const auto ids = file.integers(hdu, "TARGETID", 0, n);
     const auto z = file.doubles(hdu, "Z", 0, n);
     const auto zwarn =

@@ -17,15 +17,15 @@ using Version = std::array<int, 3>;
 class Fastspec final : public SpectraSource {
  public:
   Fastspec(const std::filesystem::path& path, bool check) : file_(path) {
-    rows = file_.shape("FASTSPEC").at(0);
+    rows = file_.table_rows("FASTSPEC");
     has_flux = file_.has("MODELS");
     has_models = true;
     has_catalogue_ew = true;
     meta_ = file_.has("METADATA") ? "METADATA" : "FASTSPEC";
     z_in_ = file_.has_column(meta_, "Z") ? meta_ : "FASTSPEC";
     if (check) {
-      if (file_.shape(meta_).at(0) != rows)
-        file_.fail("METADATA and FASTSPEC have different rows", std::to_string(file_.shape(meta_).at(0)),
+      if (file_.table_rows(meta_) != rows)
+        file_.fail("METADATA and FASTSPEC have different rows", std::to_string(file_.table_rows(meta_)),
                    std::to_string(rows));
       for (const char* name : {"METADATA", "FASTSPEC", "MODELS"})
         if (file_.has(name)) file_.verify(name);

@@ -54,6 +54,17 @@ std::vector<std::uint64_t> FitsInput::shape(std::string_view extname) {
   return out;
 }
 
+std::uint64_t FitsInput::table_rows(std::string_view extname) {
+  move(extname);
+  int status = 0, type = 0;
+  fits_get_hdu_type(file_.get(), &type, &status);
+  if (type == IMAGE_HDU) fail("HDU " + std::string(extname) + " is no table", "an image", "a table");
+  LONGLONG rows = 0;
+  fits_get_num_rowsll(file_.get(), &rows, &status);
+  check_fits(status, ErrorKind::input, "'" + name_ + "': HDU " + std::string(extname) + " has no rows");
+  return static_cast<std::uint64_t>(rows);
+}
+
 void FitsInput::verify(std::string_view extname) {
   move(extname);
   int data = 0, whole = 0, status = 0;

@@ -22,6 +22,8 @@ class FitsInput {
   bool has(std::string_view extname) const noexcept;
   /// Axes of an image HDU, slowest first ("C order"); of a table: rows.
   std::vector<std::uint64_t> shape(std::string_view extname);
+  /// Rows of a table. Error(input): the HDU is an image.
+  std::uint64_t table_rows(std::string_view extname);
   /// Error(input) when CHECKSUM or DATASUM of this HDU are there and do not match.
   void verify(std::string_view extname);
   std::string card(std::string_view extname, const std::string& key);

@@ -24,9 +24,9 @@ class Sdss final : public SpectraSource {
     object_ = file_.has("SPECOBJ") ? "SPECOBJ" : "SPALL";
     rows = 1;
     has_catalogue_ew = file_.has("SPZLINE");
-    if (file_.shape(object_).at(0) != 1)
+    if (file_.table_rows(object_) != 1)
       file_.fail("HDU " + std::string(object_) + " is not of one spectrum",
-                 std::to_string(file_.shape(object_).at(0)) + " rows", "1");
+                 std::to_string(file_.table_rows(object_)) + " rows", "1");
     if (check) {
       file_.verify("COADD");
       const std::string vacuum = file_.card("PRIMARY", "VACUUM"), air = file_.card("PRIMARY", "AIRORVAC");
@@ -44,7 +44,7 @@ class Sdss final : public SpectraSource {
   }
 
   Spectra read(std::size_t, std::size_t) override {
-    const std::size_t n = file_.shape("COADD").at(0);
+    const std::size_t n = file_.table_rows("COADD");
     Spectra s = empty_batch(1, n);
     const auto log_wave = file_.doubles("COADD", "loglam", 0, n), flux = file_.doubles("COADD", "flux", 0, n),
                ivar = file_.doubles("COADD", "ivar", 0, n);
@@ -86,7 +86,7 @@ class Sdss final : public SpectraSource {
 
   // EWs of SPZLINE are in the observed frame.
   void lines(Spectra& s) {
-    const std::size_t n = file_.shape("SPZLINE").at(0);
+    const std::size_t n = file_.table_rows("SPZLINE");
     const auto names = file_.texts("SPZLINE", "LINENAME", 0, n);
     const auto ew = file_.doubles("SPZLINE", "LINEEW", 0, n), error = file_.doubles("SPZLINE", "LINEEW_ERR", 0, n);
     s.catalogue_ew = Matrix<float>(1, k_n_lines, std::nanf(""));

@@ -197,13 +197,19 @@ def change(name):
         del h["FIBERMAP"]
     def double_ids(h, keep):
         h["FIBERMAP"] = fits.BinTableHDU.from_columns([fits.Column("TARGETID", "D", array=IDS.astype(float))], name="FIBERMAP")
+    def image_fibermap(h, keep):
+        h["FIBERMAP"] = fits.ImageHDU(name="FIBERMAP")
+    def no_axes(h, keep):
+        h["B_WAVELENGTH"] = fits.ImageHDU(name="B_WAVELENGTH")
+    def grids(h, keep):
+        h["B_WAVELENGTH"].data = np.stack([h["B_WAVELENGTH"].data] * 2)
     return locals()[name]
 
 
 @pytest.mark.parametrize("name, says", [
     ("unit", "no BUNIT"), ("wrong_unit", "10**-16"), ("f_nu", "nanomaggy"), ("air", "vacuum"), ("grid", "3600 + 0.8 i"), ("zero", "pixel 7"),
     ("descending", "pixel 1"), ("duplicate", "pixel 7"), ("nanometre", "grid"), ("rows", "3 x 2326"), ("no_ivar", "R_IVAR"), ("no_ids", "TARGETID"),
-    ("no_fibermap", "FIBERMAP"), ("double_ids", "2^53")])
+    ("no_fibermap", "FIBERMAP"), ("double_ids", "2^53"), ("image_fibermap", "no table"), ("no_axes", "0 axes"), ("grids", "2 axes")])
 def test_files_that_cannot_be_understood_are_refused(starglow, coadd, z, tmp_path, name, says):
     change(name)(coadd, z)
     run = starglow("prep", *write(tmp_path, coadd, z), "-o", tmp_path / "t.fits")
