@@ -27,6 +27,7 @@ struct FigurePanel {
   std::pair<double, double> x_range = {}, y_range = {};  ///< equal: the range of the series
   std::pair<double, double> c_range = {};                ///< ends of the colour scale; equal: those of the series
   std::string row = {}, column = {};  ///< in a grid of panels (Figure::columns): what its row and column show
+  std::string note = {};              ///< a number or two of the panel, for a corner of it
 };
 
 struct FigureAxis {

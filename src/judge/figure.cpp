@@ -46,6 +46,7 @@ std::string figure_json(const Figure& f, const std::vector<std::pair<std::string
     if (p.c_range.first != p.c_range.second) panel["c_range"] = numbers({p.c_range.first, p.c_range.second});
     if (!p.row.empty()) panel["row"] = p.row;
     if (!p.column.empty()) panel["column"] = p.column;
+    if (!p.note.empty()) panel["note"] = p.note;
     if (!p.matrix.values.empty()) {
       json values = json::array();
       for (const auto& row : p.matrix.values) values.push_back(numbers(row));

@@ -213,7 +213,8 @@ std::string figure_svg(const Figure& f, std::size_t columns) {
     const double left = k_width * static_cast<double>(k % columns),
                  top = k_legend + k_height * static_cast<double>(k / columns);
     out += fmt::format("<text class=\"panel\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
-                       left + (k_left + k_width - k_right) / 2, top + 14, html_escape(f.panels[k].title));
+                       left + (k_left + k_width - k_right) / 2, top + 14,
+                       html_escape(f.panels[k].title + (f.panels[k].note.empty() ? "" : ": " + f.panels[k].note)));
     out +=
         f.panels[k].matrix.values.empty() ? curves(f, f.panels[k], left, top) : matrix(f.panels[k].matrix, left, top);
   }

@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "starglow/map_panels.hpp"
 
@@ -48,9 +51,12 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
   figure.name = "map";
   figure.kind = "map";
   figure.title = "The lines over the map of continua";
-  figure.caption =
+  figure.caption = fmt::format(
       "Each point is a galaxy at its place in the map; the colour is its EW, on one scale for the states of a line "
-      "(5th to 95th percentile of the measured EWs that are positive).";
+      "(5th "
+      "to 95th percentile of the measured EWs that are positive). Numbers: the scatter of asinh(EW / A) among the {} "
+      "nearest in the map, and that of a state over the observed one.",
+      k);
   figure.x = {"UMAP 1", ""};
   figure.y = {"UMAP 2", ""};
   figure.n = table.n;
@@ -63,12 +69,13 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
     scores.line = line;
     scores.observed = map_scatter(position, observed, k, pool);
     const auto range = middle_range(observed);
-    const auto panel = [&](const std::string& state, const std::vector<double>& t) {
+    const auto panel = [&](const std::string& state, const std::vector<double>& t, const char* what, double number) {
       FigurePanel p;
       p.row = std::string(k_lines[line].label);
       p.column = state;
       p.title = p.row + ", " + state;
       p.c_range = range;
+      if (std::isfinite(number)) p.note = fmt::format("{} {:.2f}", what, number);
       FigureSeries s;
       s.label = std::string(k_lines[line].name);
       s.style = "points";
@@ -81,12 +88,12 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
       p.series.push_back(std::move(s));
       figure.panels.push_back(std::move(p));
     };
-    panel("observed", observed);
+    panel("observed", observed, "scatter", scores.observed.scatter);
     for (const MapState& state : states) {
       // The galaxies whose line was detected, in both: the same question to both.
       const auto t = detected(state.ew, line, observed);
       scores.states.push_back(map_scatter(position, t, k, pool));
-      panel(state.name, t);
+      panel(state.name, t, "ratio", scores.states.back().scatter / scores.observed.scatter);
     }
     out.lines.push_back(std::move(scores));
   }

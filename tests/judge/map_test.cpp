@@ -357,6 +357,9 @@ TEST(MapPanels, CountTheSameGalaxiesForEveryState) {
   EXPECT_EQ(panels.lines[3].states[0].scatter, 0.0);
   EXPECT_EQ(panels.figure.panels[6].series[0].c.size(), 199U);
   EXPECT_NEAR(panels.figure.panels[6].series[0].c[0], static_cast<double>(g.ew(0, 6)), 1e-4);
+  EXPECT_EQ(panels.figure.panels[7].note, "ratio 0.00");
+  EXPECT_EQ(std::stod(panels.figure.panels[6].note.substr(8)),
+            std::round(100 * panels.lines[3].observed.scatter) / 100);
   // A grid of lines by states; the states of a line share the scale of its measured EWs, and no two lines' agree by
   // chance.
   ASSERT_EQ(panels.figure.columns, 2U);

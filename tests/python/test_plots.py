@@ -87,10 +87,20 @@ def test_the_maps_of_a_line_share_one_colour_scale_that_is_of_the_measured(panel
         (series,) = panel["series"]
         np.testing.assert_array_equal(points.get_offsets(), np.array([series["x"], series["y"]]).T)
         np.testing.assert_array_equal(points.get_array(), series["c"])
+        assert [t.get_text() for t in ax.texts] == [panel["note"]] and panel["note"].startswith("scatter" if k % columns == 0 else "ratio")
         measured = panels["panels"][k - k % columns]
         np.testing.assert_allclose([points.norm.vmin, points.norm.vmax], np.percentile(measured["series"][0]["c"], [5, 95]), rtol=1e-9)
     assert len({tuple(p["c_range"]) for p in panels["panels"]}) == 6  # each line has its own
     assert all(b.get_ylabel() == "EW / Å" for b in bars)
+
+
+def test_notes_stand_where_the_fewest_points_are(panels):
+    bent = json.loads(json.dumps(panels))
+    u = np.linspace(0, 1, 50)
+    for panel in bent["panels"]:
+        panel["series"][0] |= {"x": [*u, *u], "y": [*u**4, *(0 * u)], "c": [1.0] * 100}  # a bow below the diagonal, and the bottom
+    text = draw(bent).axes[0].texts[0]
+    assert (text.get_ha(), text.get_va()) == ("left", "top") and text.get_position()[0] < 0.1 and text.get_position()[1] > 0.9
 
 
 def test_a_grid_of_maps_without_colours_is_refused(panels):

@@ -68,6 +68,20 @@ def _matrix(ax: Axes, panel: dict[str, Any]) -> ScalarMappable:
     return image
 
 
+def _note(ax: Axes, panel: dict[str, Any], corner: tuple[int, int] = (1, 0)) -> None:
+    """Writes a panel's note into a corner: (0 left or 1 right, 0 bottom or 1 top)."""
+    if panel.get("note"):
+        right, top = corner
+        ax.text((0.015, 0.985)[right], (0.04, 0.95)[top], panel["note"], transform=ax.transAxes, ha=("left", "right")[right], va=("bottom", "top")[top],
+                fontsize=5.5, bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3})
+
+
+def _emptiest(x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+    """The corner of the points' frame with the fewest of them."""
+    u, v = ((a - a.min(initial=np.inf)) / max(float(np.ptp(a)), 1e-9) if len(a) else a for a in (x, y))
+    return min(((1, 0), (0, 0), (1, 1), (0, 1)), key=lambda c: int(np.sum((np.abs(u - c[0]) < 0.35) & (np.abs(v - c[1]) < 0.25))))
+
+
 def _grid(figure: dict[str, Any]) -> Figure:
     """Panels of points in rows that share one colour scale (asinh), triangles at the ends of its bar where values lie beyond."""
     panels, columns = figure["panels"], figure["columns"]
@@ -77,6 +91,7 @@ def _grid(figure: dict[str, Any]) -> Figure:
     width = (PAGE - 0.9) / columns
     drawn = Figure(figsize=(PAGE, rows * (width * min(max(spans[1] / spans[0], 0.3), 1.5) + 0.08) + 0.6), layout="constrained")
     axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    corner = _emptiest(*points[0][:2])
     for row in range(rows):
         shown: Any = None
         beyond = (False, False)
@@ -93,6 +108,7 @@ def _grid(figure: dict[str, Any]) -> Figure:
             low, high = panel.get("c_range", (np.nanmin(c, initial=0), np.nanmax(c, initial=1)))
             beyond = beyond[0] or bool(np.any(c < low)), beyond[1] or bool(np.any(c > high))
             shown = ax.scatter(x, y, s=1.2, c=c, norm=mpl.colors.AsinhNorm(1.0, low, high), linewidths=0, rasterized=len(x) > MANY)
+            _note(ax, panel, corner)
             if row == 0:
                 ax.set_title(panel.get("column", panel.get("title", "")))
             if column == 0:
@@ -158,6 +174,7 @@ def draw(figure: dict[str, Any]) -> Figure:
             for limits, setter in ((panel.get("x_range"), ax.set_xlim), (panel.get("y_range"), ax.set_ylim)):
                 if limits and None not in limits:
                     setter(*limits)
+            _note(ax, panel)
             for handle, label in zip(*ax.get_legend_handles_labels()):
                 if label != panel.get("title"):  # the title says it
                     named.setdefault(label, handle)
