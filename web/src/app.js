@@ -313,7 +313,7 @@ class App {
     on('new-noise', 'click', () => this.newNoise());
     on('colour', 'change', (e) => this.setColour(e.target.value));
     on('scale', 'change', (e) => { this.state.scale = e.target.value; this.recolour(this.keptLimits()); });
-    on('palette', 'change', (e) => { this.setPalette(e.target.value === 'own' ? ownPalette(this.stored('palette')) ?? '0b3c5d-d9b310-f5f1e3' : e.target.value); this.recolour(this.keptLimits()); });
+    on('palette', 'change', (e) => { this.setPalette(e.target.value === 'own' ? ownPalette(this.stored('palette')) ?? '2b1b5a-1f7a8c-e0a030' : e.target.value); this.recolour(this.keptLimits()); });
     on('own', 'change', (e) => {
       const own = ownPalette(e.target.value);
       e.target.setAttribute('aria-invalid', String(own === null));

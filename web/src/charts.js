@@ -263,8 +263,8 @@ export class RatioDiagram {
     g.fillStyle = colours.soft;
     g.textBaseline = 'top';
     g.textAlign = 'center';
-    for (const v of [-1.5, -1, -0.5, 0, 0.5]) g.fillText(short(v), f.px(v), height - f.bottom + 4);
-    g.fillText('log EW([NII] 6585) / EW(Hα)', f.left + w / 2, height - 15);
+    for (const v of w < 170 ? [-1.5, -0.5, 0.5] : [-1.5, -1, -0.5, 0, 0.5]) g.fillText(short(v), f.px(v), height - f.bottom + 4);
+    g.fillText('log EW([NII] 6585) / EW(Hα)', width / 2, height - 15, width - 4);
     g.textAlign = 'right';
     g.textBaseline = 'middle';
     for (const v of [-1, -0.5, 0, 0.5, 1]) g.fillText(short(v), f.left - 5, f.py(v));
