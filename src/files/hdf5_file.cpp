@@ -76,11 +76,10 @@ std::uint64_t end_by_superblock(std::ifstream& in, std::uint64_t size, std::stri
 
 }  // namespace
 
-void Hdf5File::refuse(const std::string& what, const std::string& seen, const std::string& wanted) const {
-  throw Error(ErrorKind::input, "'" + path_.string() + "' " + what, {seen, wanted, ""});
-}
-
-Hdf5File::Hdf5File(const fs::path& path) : path_(path) {
+void check_hdf5(const fs::path& path) {
+  const auto refuse = [&](const char* problem, const std::string& seen, const std::string& wanted) {
+    throw Error(ErrorKind::input, "'" + path.string() + "' " + problem, {seen, wanted, ""});
+  };
   std::error_code failed;
   const auto status = fs::status(path, failed);
   if (!fs::exists(status)) refuse("cannot be opened", "no such file", "an HDF5 file");
@@ -93,6 +92,14 @@ Hdf5File::Hdf5File(const fs::path& path) : path_(path) {
   const std::uint64_t end = end_by_superblock(in, size, what);
   if (end == 0) refuse("is no HDF5 file", what, "HDF5, superblock version 0 to 3");
   if (end > size) refuse("is cut short", std::to_string(size) + " bytes", std::to_string(end) + " bytes");
+}
+
+void Hdf5File::refuse(const std::string& what, const std::string& seen, const std::string& wanted) const {
+  throw Error(ErrorKind::input, "'" + path_.string() + "' " + what, {seen, wanted, ""});
+}
+
+Hdf5File::Hdf5File(const fs::path& path) : path_(path) {
+  check_hdf5(path);
   const std::lock_guard lock(library());
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are told by exceptions, not printed
   file_ = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);

@@ -6,6 +6,10 @@
 
 namespace starglow::files {
 
+/// Refuses, before the library sees it, what is no regular file or has a superblock that does not fit the file:
+/// Error(input). What lies behind the superblock is the library's to check.
+void check_hdf5(const std::filesystem::path& path);
+
 /// A read-only HDF5 file whose superblock was checked against the file's size before the library saw it. One object of
 /// it is used by one thread at a time; the library itself is locked.
 class Hdf5File {
