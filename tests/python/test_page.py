@@ -1,11 +1,14 @@
 """The page: what explore writes and serves, and the page itself in a browser (tests/web)."""
 import contextlib
+import functools
 import http.client
+import http.server
 import json
 import re
 import shutil
 import signal
 import subprocess
+import threading
 
 import numpy as np
 import pytest
@@ -221,6 +224,21 @@ def test_a_taken_port_is_named(binary, table, server):
 
 browser = pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
                              reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
+
+
+@browser
+def test_a_folder_works_on_a_server_without_ranges(starglow, table, spectra, tmp_path):
+    assert starglow("explore", table, "--spectra", spectra, "-o", tmp_path / "site").returncode == 0
+    (file,) = (tmp_path / "site/data").glob("*/spectra.bin")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):  # Python's own answers every request with the whole file
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "site")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        in_browser("static_test.mjs", f"http://127.0.0.1:{server.server_port}/", HOSTILE[0], str(file.stat().st_size), least=7)
+        server.shutdown()
 
 
 def stacked(t, p):

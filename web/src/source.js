@@ -45,7 +45,7 @@ class Embedded {
 }
 
 class Folder {
-  constructor(folder) { this.folder = folder; this.transferred = 0; }
+  constructor(folder) { Object.assign(this, { folder, transferred: 0, kept: new Map(), asked: new Map() }); }
   async fetch(path, options) {
     const response = await fetch(path, options);
     if (response.status === 404) return null;
@@ -55,17 +55,24 @@ class Folder {
     return { bytes, partial: response.status === 206 };
   }
   path(name) { return name === 'kernel.wasm' ? name : this.folder + name; }
-  async whole(name) { return this.kept?.get(name) ?? (await this.fetch(this.path(name)))?.bytes ?? null; }
+  async whole(name) { return this.kept.get(name) ?? (await this.fetch(this.path(name)))?.bytes ?? null; }
   /** Bytes [from, to) of a file; a server without ranges sends all of it, which is then kept. */
   async range(name, from, to) {
-    this.kept ??= new Map();
-    if (!this.kept.has(name)) {
+    const { kept, asked } = this, ask = async () => {
       const answer = await this.fetch(this.path(name), { headers: { Range: `bytes=${from}-${to - 1}` } });
       if (!answer) throw new Error(`${name} is not there`);
-      if (answer.partial) return answer.bytes;
-      this.kept.set(name, answer.bytes);
+      if (!answer.partial) kept.set(name, answer.bytes);
+      return answer.bytes;
+    };
+    let bytes;
+    if (asked.has(name)) {
+      await asked.get(name).catch(() => {}); // the first request tells whether there is need for more
+      if (!kept.has(name)) bytes = await ask();
+    } else {
+      asked.set(name, ask());
+      bytes = await asked.get(name);
     }
-    return this.kept.get(name).slice(from, to);
+    return kept.has(name) ? kept.get(name).slice(from, to) : bytes;
   }
 }
 
