@@ -23,8 +23,11 @@ class TemplateSet {
   TemplateSet(MatrixView<const double> rows, double log_first, double log_step,
               std::map<std::string, std::string> about = {});
 
-  static TemplateSet shipped();                                ///< those of models/templates.safetensors
-  static TemplateSet load(const std::filesystem::path& path);  ///< a file of the same layout; Error(input or model)
+  static TemplateSet shipped();  ///< those of models/templates.safetensors
+  /// A file of the same layout, or stellar populations in the HDF5 layout of DSPS (ssp.hpp), of which sixteen are
+  /// chosen (choose_templates); these are taken as sharp as they come. Error(input or model); populations with nebular
+  /// lines, or without 3390 to 7060 A in steps of 5 A or less, are refused.
+  static TemplateSet load(const std::filesystem::path& path);
 
   std::size_t count() const noexcept { return count_; }
   std::size_t stride() const noexcept { return stride_; }  ///< count, padded
@@ -41,5 +44,9 @@ class TemplateSet {
   std::vector<AlignedVector<float>> broadened_;
   std::map<std::string, std::string> about_;
 };
+
+/// Indices of the populations (rows; equal norm, common pixels) that fit all others best: the bluest, then, again and
+/// again, the one that the chosen ones fit worst, relative to its light, by sums that are not negative.
+std::vector<std::size_t> choose_templates(MatrixView<const double> rows, std::size_t wanted);
 
 }  // namespace starglow

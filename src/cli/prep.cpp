@@ -39,7 +39,9 @@ void declare(OptionSet& set) {
            "Options",
            {"fit", "side-bands", "none"}});
   set.add({"deredden", OptionType::flag, "remove the Milky Way's dust (needs EBV in the file)", "false"});
-  set.add({"templates", OptionType::text, "templates of starlight; without it, the shipped ones", "", "FILE"});
+  set.add({"templates", OptionType::text,
+           "templates of starlight, or stellar populations in HDF5 as DSPS has them; without it, the shipped ones", "",
+           "FILE"});
   set.add({"spectra", OptionType::text, "also a spectra file: flux, ivar, fitted continuum, fitted lines", "", "FILE"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});

@@ -348,3 +348,16 @@ def test_real_galaxy_without_photometry_at_low_redshift(starglow, shared, tmp_pa
     assert run.returncode == 0 and "BAND_MISSING" in run.stderr
     row = read(tmp_path / "t.fits")[0]
     assert row["TARGETID"] == 39089837499744649 and np.isnan(row["BAND_FLUX"][0]) and np.isfinite(row["BAND_FLUX"][11])
+
+
+def test_templates_from_a_grid_of_populations(starglow, shared, tmp_path):
+    spectrum = shared / "sdss_spec/spec-0295-51585-0596.fits"
+    ews = []
+    for name, options in (("shipped", []), ("emiles", ["--templates", shared / "ssp/ssp_emiles.h5"])):
+        assert starglow("prep", spectrum, "-o", tmp_path / f"{name}.fits", *options).returncode == 0
+        ews.append(fits.getdata(tmp_path / f"{name}.fits", "GALAXIES")[0])
+    for line in ("HBETA", "OIII_5007", "HALPHA", "NII_6584", "SII_6716"):  # strong ones: another library changes little, but something
+        a, b = (row[line + "_EW"] for row in ews)
+        assert a != b and abs(a / b - 1) < 0.1, (line, a, b)
+    run = starglow("prep", spectrum, "-o", tmp_path / "no.fits", "--templates", shared / "ssp/ssp_plaw_small.h5")
+    assert run.returncode == 3 and "coarse" in run.stderr and not (tmp_path / "no.fits").exists()

@@ -1,6 +1,7 @@
 // The fit of starlight: what it can make it finds, and where it stops nothing leads further down.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "starglow/continuum_fit.hpp"
@@ -144,6 +145,31 @@ TEST(Continuum, WithoutPixelsOrLightThereIsNoAnswer) {
   const ContinuumFit dark = fit_continuum(c.view(), t, c.use);
   EXPECT_FALSE(dark.good);
   EXPECT_TRUE(std::isnan(dark.model[k_pixels / 2]));
+}
+
+TEST(ChooseTemplates, TheEdgesOfAConeAreChosenAndNoMixture) {
+  // Three rows that no sum of others makes, and six sums of them.
+  constexpr std::size_t k_n = 400;
+  Matrix<double> rows(9, k_n);
+  const double shares[6][3] = {{0.5, 0.3, 0.2}, {0.1, 0.8, 0.1}, {0.3, 0.3, 0.4},
+                               {0.7, 0.3, 0},   {0, 0.5, 0.5},   {0.4, 0, 0.6}};
+  for (std::size_t i = 0; i < k_n; ++i) {
+    const double x = static_cast<double>(i) / k_n;
+    rows(2, i) = 2 - 1.5 * x;
+    rows(5, i) = 0.3 + 2 * x * x;
+    rows(7, i) = 0.5 + std::sin(9 * x) * std::sin(9 * x);
+    for (std::size_t r = 0, at = 0; r < 9; ++r) {
+      if (r == 2 || r == 5 || r == 7) continue;
+      rows(r, i) = shares[at][0] * rows(2, i) + shares[at][1] * rows(5, i) + shares[at][2] * rows(7, i);
+      ++at;
+    }
+  }
+  auto chosen = choose_templates(rows, 3);
+  EXPECT_EQ(chosen.front(), 2U);  // the bluest
+  std::sort(chosen.begin(), chosen.end());
+  EXPECT_EQ(chosen, (std::vector<std::size_t>{2, 5, 7}));
+  EXPECT_EQ(choose_templates(rows, 99).size(), 9U);
+  EXPECT_TRUE(choose_templates(Matrix<double>(0, 5), 3).empty());
 }
 
 }  // namespace
