@@ -271,8 +271,20 @@ def in_browser(script, *arguments, least):
 
 
 @browser
-def test_the_page_in_a_browser(single, server, tmp_path):
-    in_browser("page_test.mjs", single[0].as_uri(), server, tmp_path / "expected.json", least=90)
+def test_the_page_in_a_browser(single, server, spectra, tmp_path):
+    in_browser("page_test.mjs", single[0].as_uri(), server, tmp_path / "expected.json", tmp_path, least=90)
+    # the files of spectra that it left: galaxy 5, at rest and as observed, and all fifty as one
+    with fits.open(spectra) as f:
+        wave, flux, mask, z = f["WAVE"].data, f["FLUX"].data[5], f["MASK"].data[5], f["GALAXIES"].data["Z"][5]
+    for frame, name, factor in (("rest", "WAVE_REST", 1 + z), ("observed", "WAVE_OBSERVED", 1)):
+        got = Table.read(tmp_path / f"{frame}.ecsv", format="ascii.ecsv")
+        np.testing.assert_allclose(got[name] * factor, wave, rtol=1e-6)
+        np.testing.assert_allclose(got["FLUX"], flux, atol=np.abs(flux).max() / 60000)
+        sigma = np.ma.filled(np.ma.array(got["SIGMA"], dtype=float), np.nan)
+        assert np.array_equal(np.isnan(sigma), mask != 0) and abs(np.nanmedian(sigma) / 0.2 - 1) < 0.03
+        assert str(got["FLUX"].unit) == "1e-17 erg / (Angstrom s cm2)" and "PREDICTED_P84" in got.colnames
+    got = Table.read(tmp_path / "stack.ecsv", format="ascii.ecsv")
+    assert abs(got["WAVE_REST"][np.argmax(got["FLUX"])] - 6564.6) < 1 and np.all(got["FLUX_P16"] <= got["FLUX_P84"])
 
 
 @browser

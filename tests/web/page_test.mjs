@@ -1,10 +1,10 @@
-// The page in Chromium: node page_test.mjs SINGLE_FILE_URL SITE_URL EXPECTED.json
+// The page in Chromium: node page_test.mjs SINGLE_FILE_URL SITE_URL EXPECTED.json DOWNLOADS
 // EXPECTED: {ids: [...], twins: [row, row], hostile: [...], noisy: {seed, halpha: [...]}}; every check counts, the first failure ends it.
 import fs from 'node:fs';
 import { launch, open } from './browser.mjs';
 import { accessible, check, checks, lonely, quiet, same, settle, spot, text } from './page_tools.mjs';
 
-const [, , single, site, expectedPath] = process.argv;
+const [, , single, site, expectedPath, downloads] = process.argv;
 const expected = JSON.parse(fs.readFileSync(expectedPath));
 const browser = await launch(), n = expected.ids.length;
 
@@ -249,10 +249,31 @@ const one = await open(browser, single);
   await page.evaluate(() => window.starglow.panel.show(7).then(() => window.starglow.panel.show(5)));
   await settle(page);
   same(await marked(), [1, before], 'the next galaxy has its own');
+  // the spectrum as a file, for the caller to read: in the frame that is shown
+  await page.evaluate(() => window.starglow.lock(5));
+  await settle(page);
+  for (const [frame, press] of [['rest', false], ['observed', true]]) {
+    if (press) await page.click('#rest');
+    await page.click('#export-open');
+    const [file] = await Promise.all([page.waitForEvent('download'), page.click('[data-export=spectrum]')]);
+    same(file.suggestedFilename(), `starglow-spectrum-${expected.ids[5]}.ecsv`);
+    await file.saveAs(`${downloads}/${frame}.ecsv`);
+    await page.keyboard.press('Escape');
+  }
+  await page.click('#rest');
+  await page.evaluate(() => window.starglow.lock(-1));
+  await page.click('#export-open');
+  same(await page.isDisabled('[data-export=spectrum]'), true, 'no spectrum, no file');
+  await page.keyboard.press('Escape');
+
   // a stack of measured spectra: lines meet at rest
   await page.click('#stack');
   await page.waitForSelector('#galaxy.stack:not([hidden])');
   same(await page.evaluate(() => { const { spectrum: s } = window.starglow.panel.stack; return [s.n, Math.abs(s.wave[s.flux.indexOf(Math.max(...s.flux))] - 6564.6) < 1]; }), [50, true], 'fifty spectra, one line');
+  await page.click('#export-open');
+  const [file] = await Promise.all([page.waitForEvent('download'), page.click('[data-export=spectrum]')]);
+  await file.saveAs(`${downloads}/stack.ecsv`);
+  await page.keyboard.press('Escape');
   await page.click('#stack');
   await page.click('[data-state=predicted]');
   await settle(page);

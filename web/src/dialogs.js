@@ -39,6 +39,10 @@ export function openExport(app) {
   app.rememberNow(); // the address that the export names is that of now
   const n = app.selection.marks ? app.selection.count : app.galaxies.n;
   $('export-what').textContent = `${n} galaxies: identifiers, measured and predicted EWs${app.state.mode === 'noisy' ? `, the realisation with noise of seed ${app.state.seed}` : ''}.`;
+  const { row, stack, play } = app.panel, shown = row ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? 'flux, ' : ''}continuum with painted lines` : app.stacking && stack ? `the stack of ${stack.n} galaxies: ${stack.spectrum ? 'flux, ' : ''}continuum with painted lines` : null;
+  $('export-spectrum').textContent = shown ?? 'a spectrum, when a galaxy or a stack is shown';
+  document.querySelector('[data-export=spectrum]').disabled = shown === null;
+  openExport.what = [shown, ...(row && play.active ? [`bands as dragged: ${Array.from(play.bands, (f) => f.toPrecision(5)).join(' ')}, z ${play.z}`] : []), 'wavelengths in vacuum'];
   $('command').textContent = `${commandOf(app)}\n\nthen, behind its address: ${location.hash}`;
   if (!openExport.ready) {
     openExport.ready = true;
@@ -50,6 +54,10 @@ export function openExport(app) {
 async function save(app, kind) {
   if (kind === 'png') return app.figure('png').toBlob((blob) => download('starglow-map.png', [blob], 'image/png'));
   if (kind === 'svg') return download('starglow-map.svg', [app.figure('svg')], 'image/svg+xml');
+  if (kind === 'spectrum') {
+    const { row, spectrum } = app.panel, name = row ? `spectrum-${row.id.replace(/\W+/g, '-')}` : 'stack';
+    return download(`starglow-${name}.ecsv`, [ecsv(spectrum.columns(!row), [...exportComments(app), ...openExport.what])], 'text/plain');
+  }
   const columns = await exportColumns(app), comments = exportComments(app);
   const parts = kind === 'csv' ? [csv(columns, comments)] : kind === 'ecsv' ? [ecsv(columns, comments)] : fits(columns, comments);
   return download(`starglow-selection.${kind}`, parts, kind === 'fits' ? 'application/fits' : 'text/plain');

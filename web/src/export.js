@@ -13,7 +13,7 @@ export function download(name, parts, type) {
 const text = (v) => (typeof v === 'bigint' ? v.toString() : typeof v === 'string' ? quoted(v.replace(/\s+/g, ' ')) : Number.isNaN(v) ? '' : String(v));
 const quoted = (name) => (/[",\n\r#]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
-/** columns: [{name, unit, values (BigInt64Array, Float32Array or an array of strings)}]; comments: lines. */
+/** columns: [{name, unit, values (BigInt64Array, Float32Array, Float64Array but for FITS, or an array of strings)}]; comments: lines. */
 export function csv(columns, comments) {
   const lines = comments.map((c) => `# ${c.replace(/[\r\n]+/g, ' ')}`);
   lines.push(columns.map((c) => quoted(c.name)).join(','));
@@ -25,7 +25,7 @@ export function csv(columns, comments) {
 export function ecsv(columns, comments) {
   const yaml = (s) => JSON.stringify(s); // a JSON string is a YAML string
   const head = ['%ECSV 1.0', '---', 'delimiter: \',\'', 'datatype:'];
-  for (const c of columns) head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ''}datatype: ${c.values instanceof BigInt64Array ? 'int64' : Array.isArray(c.values) ? 'string' : 'float32'}}`);
+  for (const c of columns) head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ''}datatype: ${c.values instanceof BigInt64Array ? 'int64' : Array.isArray(c.values) ? 'string' : c.values instanceof Float64Array ? 'float64' : 'float32'}}`);
   head.push('meta: !!omap', '- comments:', ...comments.map((c) => `  - ${yaml(c)}`), 'schema: astropy-2.0');
   const rows = [columns.map((c) => quoted(c.name)).join(',')];
   for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => text(c.values[i])).join(','));

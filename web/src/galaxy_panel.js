@@ -32,7 +32,7 @@ export class GalaxyPanel {
   async show(i) {
     if (this.play.active && this.row && this.row.i !== i) this.stopPlay();
     this.wanted = i;
-    if (i < 0) { this.row = null; this.app.ratios.draw({}); this.app.mark(); }
+    if (i < 0) { this.row = this.stack = null; this.app.ratios.draw({}); this.app.mark(); }
     if (i < 0 && this.app.stacking) return this.showStack();
     $('empty').hidden = i >= 0;
     $('galaxy').hidden = i < 0;

@@ -286,6 +286,7 @@ export class SpectrumPanel {
       measured = spectrum;
     }
     const all = columns(wave, base, l, measured), range = spectrum ? [wave[0], wave.at(-1)] : [3400, 7000];
+    this.shown = { wave, stretch, measured, all };
     const data = reduce(wave, all, Math.max(200, Math.min(this.width - 52, 900)));
     this.plots[0].many = extra.many ?? null;
     this.push(0, data, stretch, fixed ?? this.limits([spectrum ? robust(spectrum.flux) : l.observed, spectrum && (spectrum.peaks ??= peaks(spectrum)), l.predicted], bands), range, spectrum);
@@ -297,6 +298,18 @@ export class SpectrumPanel {
       const z = levels(grid, part), flux = here ? { flux: cut(spectrum.flux), high: cut(spectrum.high), low: cut(spectrum.low) } : null;
       this.push(k + 1, [grid, ...columns(grid, part, z, flux)], stretch, this.limits([flux?.flux ?? z.observed, extra.many && flux?.high, z.predicted, z.high, part]), [low, high], here ? spectrum : null);
     });
+  }
+  /** What the whole spectrum shows, pixel by pixel, for a file; `many`: a stack, which has the galaxies' spread in place of noise. */
+  columns(many) {
+    const { wave, stretch, measured, all: [flux, high, low, continuum, predicted, p84, p16, was, painted] } = this.shown, unit = many ? undefined : '1e-17 erg / (Angstrom s cm2)';
+    const out = [{ name: this.rest ? 'WAVE_REST' : 'WAVE_OBSERVED', unit: 'Angstrom', values: wave.map((w) => w * stretch) }];
+    const add = (name, values) => { if (values) out.push({ name, unit, values }); };
+    add('FLUX', flux);
+    add(many ? 'FLUX_P16' : 'SIGMA', many ? low : measured?.sigma);
+    if (many) add('FLUX_P84', high);
+    add('CONTINUUM', continuum);
+    for (const [name, values] of [['PREDICTED', predicted], ['PREDICTED_P16', p16], ['PREDICTED_P84', p84], ['PREDICTED_BEFORE', was], ['MEASURED_LINES', painted]]) add(name, values);
+    return out;
   }
   limits(series, bands) {
     let low = Infinity, high = -Infinity;
