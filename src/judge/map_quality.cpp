@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -14,13 +15,14 @@ namespace {
 constexpr std::size_t k_most_sampled = 5000;
 constexpr std::size_t k_shard_rows = 32;
 
-double distance2(MatrixView<const float> points, std::size_t i, std::size_t j) {
-  double sum = 0;
-  for (std::size_t c = 0; c < points.cols(); ++c) {
-    const double d = static_cast<double>(points(i, c)) - static_cast<double>(points(j, c));
-    sum += d * d;
+// Squared distances of all points from one of them; by columns, so that the loop is one over registers.
+void squared_distances(const Matrix<float>& columns, std::size_t self, std::vector<float>& out) {
+  std::fill(out.begin(), out.end(), 0.0F);
+  for (std::size_t c = 0; c < columns.rows(); ++c) {
+    const auto column = columns.row(c);
+    const float here = column[self];
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] += (column[j] - here) * (column[j] - here);
   }
-  return sum;
 }
 
 }  // namespace
@@ -46,10 +48,13 @@ MapQuality map_quality(MatrixView<const float> points, MatrixView<const float> p
   }
   const auto true_near = umap::NeighbourSearch(points, MapMetric::euclidean).find(queries, k + 1, false, pool);
   const auto map_near = umap::NeighbourSearch(position, MapMetric::euclidean).find(placed, k + 1, false, pool);
+  Matrix<float> columns(points.cols(), n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t c = 0; c < points.cols(); ++c) columns(c, i) = points(i, c);
   std::vector<double> penalty(asked.size(), 0), kept(asked.size(), 0);
   pool.for_shards(shard_count(asked.size(), k_shard_rows), [&](std::size_t s) {
     const Shard range = shard(s, asked.size(), k_shard_rows);
-    std::vector<double> far(n);
+    std::vector<float> far(n), nearer;
     for (std::size_t i = range.first; i < range.last; ++i) {
       const std::size_t self = asked[i];
       // The k neighbours: without the galaxy itself, or, among copies of it, without the last.
@@ -66,10 +71,15 @@ MapQuality map_quality(MatrixView<const float> points, MatrixView<const float> p
         if (std::find(true_rows.begin(), true_rows.end(), row) == true_rows.end()) intruders.push_back(row);
       kept[i] = static_cast<double>(k - intruders.size()) / static_cast<double>(k);
       if (intruders.empty()) continue;
-      for (std::size_t j = 0; j < n; ++j) far[j] = distance2(points, self, j);
+      squared_distances(columns, self, far);
+      far[self] = std::numeric_limits<float>::infinity();
+      float farthest = 0;
+      for (const auto row : intruders) farthest = std::max(farthest, far[row]);
+      nearer.clear();  // few: no other can be nearer than an intruder
+      std::copy_if(far.begin(), far.end(), std::back_inserter(nearer), [&](float d) { return d < farthest; });
       for (const auto row : intruders) {
-        std::size_t rank = 1;
-        for (std::size_t j = 0; j < n; ++j) rank += j != self && far[j] < far[row] ? 1U : 0U;
+        const auto rank = 1 + static_cast<std::size_t>(
+                                  std::count_if(nearer.begin(), nearer.end(), [&](float d) { return d < far[row]; }));
         penalty[i] += rank > k ? static_cast<double>(rank - k) : 0.0;
       }
     }

@@ -2,77 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nanoflann.hpp>
 
 namespace starglow::umap {
 namespace {
 
-constexpr std::size_t k_leaf = 16;
 constexpr std::size_t k_shard_rows = 256;
 constexpr int k_bisections = 64;
 constexpr double k_least_sigma = 1e-3;  // in units of the mean distance
 
-// The matrix as nanoflann asks for it; the names are its own.
-struct Points {
-  MatrixView<const float> matrix;
-  std::size_t kdtree_get_point_count() const { return matrix.rows(); }
-  float kdtree_get_pt(std::size_t row, std::size_t column) const { return matrix(row, column); }
-  template <class Box>
-  bool kdtree_get_bbox(Box&) const {
-    return false;
-  }
-};
-template <class Distance>
-using Index = nanoflann::KDTreeSingleIndexAdaptor<Distance, Points, -1, std::uint32_t>;
-using Euclidean = Index<nanoflann::L2_Simple_Adaptor<float, Points>>;
-using Manhattan = Index<nanoflann::L1_Adaptor<float, Points>>;
-
 }  // namespace
-
-struct NeighbourSearch::Tree {
-  Points points;
-  std::unique_ptr<Euclidean> euclidean;
-  std::unique_ptr<Manhattan> manhattan;
-};
-
-NeighbourSearch::NeighbourSearch(MatrixView<const float> points, MapMetric metric) : tree_(std::make_unique<Tree>()) {
-  tree_->points.matrix = points;
-  const auto dimension = static_cast<int>(points.cols());
-  const nanoflann::KDTreeSingleIndexAdaptorParams leaf(k_leaf);
-  if (metric == MapMetric::manhattan)
-    tree_->manhattan = std::make_unique<Manhattan>(dimension, tree_->points, leaf);
-  else
-    tree_->euclidean = std::make_unique<Euclidean>(dimension, tree_->points, leaf);
-}
-NeighbourSearch::~NeighbourSearch() = default;
-
-Neighbours NeighbourSearch::find(MatrixView<const float> queries, std::size_t k, bool self, WorkerPool& pool) const {
-  Neighbours out;
-  out.k = k;
-  out.row.resize(queries.rows() * k);
-  out.distance.resize(queries.rows() * k);
-  pool.for_shards(shard_count(queries.rows(), k_shard_rows), [&](std::size_t s) {
-    const std::size_t asked = k + (self ? 1U : 0U);
-    std::vector<std::uint32_t> row(asked);
-    std::vector<float> distance(asked);
-    const Shard range = shard(s, queries.rows(), k_shard_rows);
-    for (std::size_t i = range.first; i < range.last; ++i) {
-      if (tree_->manhattan)
-        tree_->manhattan->knnSearch(queries.row(i).data(), asked, row.data(), distance.data());
-      else
-        tree_->euclidean->knnSearch(queries.row(i).data(), asked, row.data(), distance.data());
-      // Among more than k copies of a galaxy it may not find itself: then the last goes.
-      const auto at = self ? std::find(row.begin(), row.end(), static_cast<std::uint32_t>(i)) : row.end();
-      std::size_t left_out = self ? (at == row.end() ? k : static_cast<std::size_t>(at - row.begin())) : asked;
-      for (std::size_t j = 0, to = i * k; j < asked; ++j) {
-        if (j == left_out) continue;
-        out.row[to] = row[j];
-        out.distance[to++] = tree_->manhattan ? distance[j] : std::sqrt(distance[j]);
-      }
-    }
-  });
-  return out;
-}
 
 Matrix<float> as_metric_space(MatrixView<const float> points, MapMetric metric) {
   Matrix<float> out(points.rows(), points.cols());

@@ -34,18 +34,24 @@ class Hash {
 
 // An edge of relative weight w is due w times an epoch.
 bool is_due(float weight, std::size_t epoch) {
-  const auto w = static_cast<double>(weight);
-  return std::floor(static_cast<double>(epoch + 1) * w) > std::floor(static_cast<double>(epoch) * w);
+  const auto w = static_cast<double>(weight), e = static_cast<double>(epoch);
+  return static_cast<std::int64_t>((e + 1) * w) > static_cast<std::int64_t>(e * w);
 }
 
 // Displacements of pairs, of one kind, in the order of their galaxies.
 struct Pairs {
-  std::vector<float> dx, dy;
+  std::vector<float> dx, dy;     // room; the first `n` count
   std::vector<std::size_t> end;  // of each galaxy
-  void clear() { dx.clear(), dy.clear(), end.clear(); }
-  void add(std::span<const float> here, std::span<const float> there) {
-    dx.push_back(here[0] - there[0]);
-    dy.push_back(here[1] - there[1]);
+  std::size_t n = 0;
+  void begin(std::size_t most) {
+    if (dx.size() < most) dx.resize(most), dy.resize(most);
+    n = 0;
+    end.clear();
+  }
+  void add(const float* here, const float* there) {
+    dx[n] = here[0] - there[0];
+    dy[n] = here[1] - there[1];
+    ++n;
   }
   void add_to(std::size_t galaxy, float factor, float& gx, float& gy) const {
     float sx = 0, sy = 0;
@@ -104,21 +110,23 @@ void lay_out(const Graph& graph, MapCurve curve, std::size_t epochs, std::uint64
     decay2 *= k_beta2;
     pool.for_shards(shard_count(n, k_shard_rows), [&](std::size_t s) {
       thread_local Pairs pulls, pushes;
-      pulls.clear();
-      pushes.clear();
       const Shard range = shard(s, n, k_shard_rows);
+      const std::size_t edges = graph.start[range.last] - graph.start[range.first];
+      pulls.begin(edges);
+      pushes.begin(k_pushes * edges);
+      const float* all = position.data();
       for (std::size_t i = range.first; i < range.last; ++i) {
         Hash random(seed, epoch, i);
         for (std::size_t e = graph.start[i]; e < graph.start[i + 1]; ++e) {
           if (!is_due(weight[e], epoch)) continue;
-          pulls.add(position.row(i), position.row(graph.row[e]));
-          for (std::size_t p = 0; p < k_pushes; ++p) pushes.add(position.row(i), position.row(random.below(n)));
+          pulls.add(all + 2 * i, all + 2 * std::size_t{graph.row[e]});
+          for (std::size_t p = 0; p < k_pushes; ++p) pushes.add(all + 2 * i, all + 2 * random.below(n));
         }
-        pulls.end.push_back(pulls.dx.size());
-        pushes.end.push_back(pushes.dx.size());
+        pulls.end.push_back(pulls.n);
+        pushes.end.push_back(pushes.n);
       }
-      table.map_forces(pulls.dx.data(), pulls.dy.data(), pulls.dx.size(), a, b, 0);
-      table.map_forces(pushes.dx.data(), pushes.dy.data(), pushes.dx.size(), a, b, 1);
+      table.map_forces(pulls.dx.data(), pulls.dy.data(), pulls.n, a, b, 0);
+      table.map_forces(pushes.dx.data(), pushes.dy.data(), pushes.n, a, b, 1);
       for (std::size_t i = range.first; i < range.last; ++i) {
         std::array<float, 2> gradient{};
         // Each pair of the graph stands in it twice and pulls both ends each time.
@@ -161,20 +169,21 @@ Matrix<float> place(const Neighbours& near, std::span<const float> weights, Matr
     }
     for (std::size_t epoch = 0; epoch < k_place_epochs; ++epoch) {
       const float rate = k_place_rate * (1.0F - static_cast<float>(epoch) / static_cast<float>(k_place_epochs));
-      pulls.clear();
-      pushes.clear();
+      pulls.begin(k * range.count());
+      pushes.begin(k_pushes * k * range.count());
       for (std::size_t i = range.first; i < range.last; ++i) {
         Hash random(seed, epoch, static_cast<std::uint64_t>(ids[i]));
         for (std::size_t j = 0; j < k; ++j) {
           if (!is_due(relative[(i - range.first) * k + j], epoch)) continue;
-          pulls.add(out.row(i), fixed.row(near.row[i * k + j]));
-          for (std::size_t p = 0; p < k_pushes; ++p) pushes.add(out.row(i), fixed.row(random.below(fixed.rows())));
+          pulls.add(out.row(i).data(), fixed.row(near.row[i * k + j]).data());
+          for (std::size_t p = 0; p < k_pushes; ++p)
+            pushes.add(out.row(i).data(), fixed.row(random.below(fixed.rows())).data());
         }
-        pulls.end.push_back(pulls.dx.size());
-        pushes.end.push_back(pushes.dx.size());
+        pulls.end.push_back(pulls.n);
+        pushes.end.push_back(pushes.n);
       }
-      table.map_forces(pulls.dx.data(), pulls.dy.data(), pulls.dx.size(), a, b, 0);
-      table.map_forces(pushes.dx.data(), pushes.dy.data(), pushes.dx.size(), a, b, 1);
+      table.map_forces(pulls.dx.data(), pulls.dy.data(), pulls.n, a, b, 0);
+      table.map_forces(pushes.dx.data(), pushes.dy.data(), pushes.n, a, b, 1);
       for (std::size_t i = range.first; i < range.last; ++i) {
         float gx = 0, gy = 0;
         pulls.add_to(i - range.first, 1.0F, gx, gy);

@@ -445,6 +445,7 @@ constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>
 }  // namespace
 
 extern const KernelTable STARGLOW_TABLE;
-const KernelTable STARGLOW_TABLE{STARGLOW_ISA_NAME, k_ops<float>, k_ops<double>, k_mixture_ops, map_forces};
+const KernelTable STARGLOW_TABLE{STARGLOW_ISA_NAME, k_ops<float>, k_ops<double>,
+                                 k_mixture_ops,     map_forces,   map_distances};
 
 }  // namespace starglow::kernels

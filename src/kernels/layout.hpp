@@ -1,5 +1,5 @@
 #pragma once
-// Pulls and pushes between points of a map. Compiled once per instruction set.
+// Distances between galaxies; pulls and pushes between their places in a map. Compiled once per instruction set.
 #include "kernels/mixture.hpp"
 
 namespace starglow::kernels {
@@ -41,6 +41,39 @@ void map_forces(float* dx, float* dy, Size n, float a, float b, int push) {
   store<float>(rest_x, x);
   store<float>(rest_y, y);
   for (Size k = i; k < n; ++k) dx[k] = rest_x[k - i], dy[k] = rest_y[k - i];
+}
+
+template <bool manhattan>
+inline Vec<float> map_distances_of(const float* columns, Size n, const float* here, Size coordinates, float* out) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<float>);
+  constexpr int together = 4;  // sums that run side by side
+  Vec<float> least = splat(3.0e38F);
+  for (Size i = 0; i < n; i += together * lanes) {
+    Vec<float> sum[together] = {};
+    for (Size c = 0; c < coordinates; ++c) {
+      const Vec<float> at = splat(here[c]);
+#pragma GCC unroll 4
+      for (int v = 0; v < together; ++v) {
+        const Vec<float> d = load<float>(columns + c * n + i + static_cast<Size>(v) * lanes) - at;
+        sum[v] += manhattan ? greater<float>(d, -d) : d * d;
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < together; ++v) {
+      least = lesser<float>(sum[v], least);
+      store<float>(out + i + static_cast<Size>(v) * lanes, sum[v]);
+    }
+  }
+  return least;
+}
+
+float map_distances(const float* columns, Size n, const float* here, Size coordinates, int manhattan, float* out) {
+  static_assert(k_distance_group % (4 * static_cast<Size>(k_lanes<float>)) == 0);
+  const Vec<float> least = manhattan != 0 ? map_distances_of<true>(columns, n, here, coordinates, out)
+                                          : map_distances_of<false>(columns, n, here, coordinates, out);
+  float one = least[0];
+  for (int lane = 1; lane < k_lanes<float>; ++lane) one = least[lane] < one ? least[lane] : one;
+  return one;
 }
 
 }  // namespace

@@ -89,6 +89,10 @@ struct KernelTable {
   /// Displacements (dx, dy) (n) of pairs of points of a map become the gradients of the log of the curve
   /// 1 / (1 + a d^2b), or, push = 1, of the log of 1 less the curve; each within +-4, 0 for points that coincide.
   void (*map_forces)(float* dx, float* dy, Size n, float a, float b, int push);
+  /// From a point to n others: out (n) = sum_c (x_c - here_c)^2, or sum_c |x_c - here_c|; coordinate c of the others at
+  /// [c n, (c + 1) n). n is a multiple of k_distance_group. Returns the smallest.
+  float (*map_distances)(const float* columns, Size n, const float* here, Size coordinates, int manhattan, float* out);
 };
+inline constexpr Size k_distance_group = 64;
 
 }  // namespace starglow::kernels

@@ -111,16 +111,35 @@ TEST(MapForces, AreTheGradientsOfTheirDefinition) {
 
 TEST(MapGraph, NeighboursAreThoseOfAllDistances) {
   WorkerPool pool(2);
-  for (const MapMetric metric : {MapMetric::euclidean, MapMetric::manhattan, MapMetric::cosine}) {
-    const Matrix<float> points = umap::as_metric_space(random_points(300, 5), metric);
-    const auto near = umap::NeighbourSearch(points, metric).find(points, 7, true, pool);
-    for (std::size_t i = 0; i < points.rows(); ++i) {
-      const auto order = by_distance(points, i, metric);
-      for (std::size_t j = 0; j < 7; ++j) {
-        EXPECT_EQ(near.row[i * 7 + j], order[j]) << i << " " << j;
-        EXPECT_NEAR(static_cast<double>(near.distance[i * 7 + j]), distance(points, i, order[j], metric), 1e-5);
+  test::for_each_isa([&] {
+    for (const auto& [n, dimensions] :
+         {std::pair<std::size_t, std::size_t>{300, 5}, {2500, 12}, {1000, 2}, {129, 1}, {8, 3}})
+      for (const MapMetric metric : {MapMetric::euclidean, MapMetric::manhattan, MapMetric::cosine}) {
+        if (metric == MapMetric::cosine && dimensions < 3) continue;  // on a line or a circle: ties
+        const Matrix<float> points = umap::as_metric_space(random_points(n, dimensions), metric);
+        const auto near = umap::NeighbourSearch(points, metric).find(points, 7, true, pool);
+        for (std::size_t i = 0; i < n; i += 1 + n / 60) {
+          const auto order = by_distance(points, i, metric);
+          for (std::size_t j = 0; j < 7; ++j) {
+            const double expected = distance(points, i, order[j], metric);
+            EXPECT_NEAR(distance(points, i, near.row[i * 7 + j], metric), expected, 2e-6 * (1 + expected)) << i << j;
+            EXPECT_NEAR(static_cast<double>(near.distance[i * 7 + j]), expected, 1e-5);
+          }
+        }
       }
-    }
+  });
+}
+
+TEST(MapGraph, CopiesOfAGalaxyAreNeighboursInTheOrderOfTheirRows) {
+  WorkerPool pool(1);
+  Matrix<float> points = random_points(400, 4);
+  for (std::size_t i = 100; i < 120; ++i) std::copy_n(points.row(7).data(), 4, points.row(i).data());
+  const auto near = umap::NeighbourSearch(points, MapMetric::euclidean).find(points, 5, true, pool);
+  for (std::size_t j = 0; j < 5; ++j) {
+    EXPECT_EQ(near.row[7 * 5 + j], 100 + j);
+    EXPECT_EQ(near.distance[7 * 5 + j], 0.0F);
+    EXPECT_NE(near.row[110 * 5 + j], 110U);
+    EXPECT_EQ(near.distance[110 * 5 + j], 0.0F);
   }
 }
 
