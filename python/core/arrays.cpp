@@ -73,6 +73,10 @@ Columns Columns::from(const nb::dict& arguments) {
     const nb::object given = get(key);
     if (given.is_none()) return;
     auto array = nb::cast<AnyArray>(given);
+    if (dimensions == 2 && array.ndim() != 2)
+      throw Error(ErrorKind::input, std::string(name) + " has a wrong number of dimensions",
+                  {"shape " + shape_of(array), "(galaxies, " + std::to_string(cols) + ")",
+                   array.ndim() == 1 ? "One galaxy is a row of one: array[None]." : ""});
     if (dimensions == 2 && array.ndim() == 2 && array.shape(1) != cols)
       throw Error(ErrorKind::input,
                   std::string(name) + " has a wrong number of " + (cols == k_n_bands ? "bands" : "lines"),

@@ -1,6 +1,7 @@
 """What users give as an array, made ready for the C++ library: in place where its type is float32 or float64."""
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,9 @@ import numpy as np
 from .errors import error
 
 T = TypeVar("T")
+CONVENTIONS = ("APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "LABELVER", "FLUXSCAL", "VACUUM")
+MOST_DRAWS = 100_000  # as the command line
+MOST_THREADS = 2**31 - 1
 
 FLUX_UNIT = "1e-17 erg s^-1 cm^-2 Angstrom^-1"
 _ASTROPY_FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
@@ -62,6 +66,30 @@ def ids(name: str, given: Any) -> np.ndarray:
         raise error("input", f"{name} is not a column of 64-bit integers", f"type {array.dtype}", "int64",
                     "A TARGETID exceeds 2^53: as a float it is already damaged.")
     return array.astype(np.int64, copy=False)
+
+
+def whole(name: str, given: Any, high: int = 2**64 - 1, low: int = 0) -> int:
+    """A whole number of a range; 1e6 is one too. Raises InputError for anything else."""
+    if isinstance(given, (float, np.floating)) and float(given).is_integer():
+        given = int(given)
+    wanted = f"{low} to {'2^64 - 1' if high == 2**64 - 1 else high}"
+    try:
+        value = operator.index(given)
+    except TypeError:
+        raise error("usage", f"{name} is not a whole number", repr(given), wanted) from None
+    if not low <= value <= high:
+        raise error("usage", f"{name} out of range", str(value), wanted)
+    return value
+
+
+def conventions(given: Any) -> dict[str, str]:
+    """What a caller says of the numbers: known names, in capitals, and T or F for True or False. Values are the library's to judge."""
+    said: dict[str, str] = {}
+    for key, value in dict(given or {}).items():
+        if str(key).upper() not in CONVENTIONS:
+            raise error("usage", "unknown convention", f"'{key}'", ", ".join(CONVENTIONS))
+        said[str(key).upper()] = ("T" if value else "F") if isinstance(value, (bool, np.bool_)) else str(value)
+    return said
 
 
 def words(name: str, given: Any) -> list[str]:

@@ -8,10 +8,8 @@ import numpy as np
 
 from . import _arrays, _core
 from ._arrays import optional, real
-from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
-_CONVENTIONS = ("APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "LABELVER", "FLUXSCAL", "VACUUM")
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,7 @@ class Galaxies:
         put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar))
         put(self, "survey", optional(_arrays.words, "SURVEY", self.survey))
         put(self, "program", optional(_arrays.words, "PROGRAM", self.program))
-        conventions = dict(self.conventions or {})
-        for key, value in conventions.items():
-            if key not in _CONVENTIONS:
-                raise error("usage", "unknown convention", f"'{key}'", ", ".join(_CONVENTIONS))
-            conventions[key] = {True: "T", False: "F"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-        put(self, "conventions", conventions)
+        put(self, "conventions", _arrays.conventions(self.conventions))
         _core.check(self._columns())
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import parquet
+from . import _arrays, parquet
 from .errors import error
 from .galaxies import LINES, Galaxies
 from .model import Model
@@ -130,7 +130,8 @@ def add_lines(catalog: Any, model: Model | None = None, *, draws: int = 0, noise
     if draws and not model.has_distribution:
         raise error("model", "a point model has no draws", f"kind {model.kind}", "kind joint")
     _galaxies(meta.iloc[:0], names, conventions)  # columns and types, before anything runs
-    model._core.notes(conventions or {})
+    conventions = _arrays.conventions(conventions)
+    model._core.notes(conventions)
     arguments = (model, draws, noise, seed, conventions, out_of_domain, names, threads)
     return catalog.map_partitions(_add, *arguments, meta=_add(meta.iloc[:0], *arguments))
 

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import _core
+from ._arrays import MOST_DRAWS, MOST_THREADS, real, whole
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
 
@@ -50,7 +52,7 @@ def _galaxies(first: Any, z: Any, more: dict[str, Any]) -> Galaxies:
         if z is not None or any(v is not None for v in more.values()):
             raise TypeError("a Galaxies holds its columns: give no others beside it")
         return first
-    if isinstance(first, (str, os.PathLike)) or hasattr(first, "colnames") or hasattr(first, "columns"):
+    if isinstance(first, (str, os.PathLike, Mapping)) or hasattr(first, "colnames") or hasattr(first, "columns"):
         from .tables import galaxies
         return galaxies(first)
     if first is None:
@@ -104,7 +106,7 @@ class Model:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of networks, scalers and metadata: the model's name in every provenance."""
+        """SHA-256 of networks, scalers and metadata, the model's name in every provenance."""
         return self._core.hash
 
     @property
@@ -124,7 +126,7 @@ class Model:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Everything else of the model file: conventions, training, learning curve."""
+        """Everything else of the model file - conventions, training, learning curve."""
         return self._core.metadata
 
     def __repr__(self) -> str:
@@ -196,7 +198,8 @@ class Model:
         """
         more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, ew_ivar=ew_ivar, conventions=conventions)
         g = _galaxies(band_flux, z, more)
-        out = self._core.predict(g._columns(), int(draws), bool(noise), int(seed), out_of_domain, bool(float64), int(first_row), int(threads))
+        out = self._core.predict(g._columns(), whole("draws", draws, MOST_DRAWS), bool(noise), whole("seed", seed), out_of_domain, bool(float64),
+                                 whole("first_row", first_row), whole("threads", threads, MOST_THREADS))
         return Prediction(out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"))
 
     def sample(self, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int, seed: int = 1, band_flux_ivar: Any = None, survey: Any = None,
@@ -206,7 +209,8 @@ class Model:
         A draw depends on (seed, TARGETID, draw) alone: equal for any order, chunk, thread or machine.
         """
         more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, conventions=conventions)
-        return self._core.sample(_galaxies(band_flux, z, more)._columns(), int(draws), int(seed), int(first_row), int(threads))
+        return self._core.sample(_galaxies(band_flux, z, more)._columns(), whole("draws", draws, MOST_DRAWS), whole("seed", seed),
+                                 whole("first_row", first_row), whole("threads", threads, MOST_THREADS))
 
     def jacobian(self, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
                  threads: int = 0) -> np.ndarray:
@@ -218,7 +222,8 @@ class Model:
         InputError
             As `predict`; kinds "knn" and "llr", whose answers jump.
         """
-        return self._core.jacobian(_galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(), int(threads))
+        return self._core.jacobian(_galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(),
+                                   whole("threads", threads, MOST_THREADS))
 
     def jvp(self, band_flux: Any, z: Any = None, *, d_flux: Any, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
             threads: int = 0) -> np.ndarray:
@@ -231,9 +236,8 @@ class Model:
         return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, conventions, threads)
 
     def _along(self, band_flux: Any, z: Any, name: str, d: Any, forward: bool, ivar: Any, conventions: Any, threads: int) -> np.ndarray:
-        from ._arrays import real
         g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, conventions=conventions))
-        return self._core.along(g._columns(), real(name, d), forward, int(threads))
+        return self._core.along(g._columns(), real(name, d), forward, whole("threads", threads, MOST_THREADS))
 
 
 def _packed(model: Model) -> bytes:

@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import _core
+from . import _arrays, _core
+from ._arrays import CONVENTIONS
 from .errors import Error, FileError, MissingFileError, error
-from .galaxies import LINES, _CONVENTIONS, Galaxies
+from .galaxies import LINES, Galaxies
 from .model import Model, Prediction
 
 _EW_UNIT = "Angstrom"
@@ -56,7 +57,7 @@ def provenance_of(model: Model) -> dict[str, str]:
 def conventions_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
     """APERTURE, MWCORR, ... among the key-value metadata of a Parquet schema."""
     said = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
-    return {key: said[key] for key in _CONVENTIONS if key in said}
+    return {key: said[key] for key in CONVENTIONS if key in said}
 
 
 def _vector(table: pa.Table, name: str) -> np.ndarray | None:
@@ -169,7 +170,7 @@ def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str],
     model = model or Model.shipped()
     reader = _open(source)
     names = reader.schema_arrow.names
-    said = conventions_of(reader.schema_arrow.metadata) | (conventions or {})
+    said = conventions_of(reader.schema_arrow.metadata) | _arrays.conventions(conventions)
     wanted = [n for n in ("TARGETID", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "SURVEY", "PROGRAM") if n in names]
     if noise:
         wanted += [n for n in names if n.endswith("_EW_IVAR")]

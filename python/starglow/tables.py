@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
+from ._arrays import CONVENTIONS, MOST_THREADS, whole
 from .errors import error, reading
-from .galaxies import LINES, Galaxies, _CONVENTIONS
+from .galaxies import LINES, Galaxies
 
 if TYPE_CHECKING:
     import astropy.table
@@ -88,7 +89,7 @@ def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
     if vector("BAND_FLUX") is None:
         raise error("input", "the table has no column BAND_FLUX", "columns " + ", ".join(map(str, names[:20])), "12 band fluxes a galaxy")
     meta = getattr(given, "meta", None) or getattr(given, "attrs", None) or {}
-    said = {key: meta[key] for key in _CONVENTIONS if key in meta}
+    said = {key: meta[key] for key in CONVENTIONS if key in meta}
     return Galaxies(band_flux=vector("BAND_FLUX"), band_flux_ivar=vector("BAND_FLUX_IVAR"), z=column("Z"), targetid=column("TARGETID"),
                     survey=column("SURVEY"), program=column("PROGRAM"), flags=column("FLAGS"), ew=lines("_EW"), ew_ivar=lines("_EW_IVAR"),
                     conventions=said | (conventions or {}))
@@ -197,6 +198,5 @@ def mock(n: int, seed: int = 1, first_id: int = 1, threads: int = 0) -> Galaxies
     ----------
     docs/mock.md: a mixture of normals fitted to DESI BGS galaxies.
     """
-    if n < 0:
-        raise error("usage", "n out of range", str(n), "n >= 0")
-    return Galaxies(**_core.mock(int(n), int(seed), int(first_id), int(threads)))
+    return Galaxies(**_core.mock(whole("n", n, 2**40),
+                                 whole("seed", seed), whole("first_id", first_id, 2**62, -(2**62)), whole("threads", threads, MOST_THREADS)))

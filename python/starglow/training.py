@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from ._arrays import MOST_THREADS, whole
 from .galaxies import Galaxies
 from .model import Model, Prediction
 
@@ -45,7 +46,7 @@ def train(table: Any, preset: str = "joint", *, seed: int = 1, threads: int = 0,
     """
     from .tables import galaxies
     chosen = {key: _text(value) for key, value in settings.items()} | {"seed": _text(seed)}
-    return Model(_core.train(galaxies(table)._columns(), preset, chosen, int(threads), progress))
+    return Model(_core.train(galaxies(table)._columns(), preset, chosen, whole("threads", threads, MOST_THREADS), progress))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def evaluate(table: Any, predictions: Mapping[str, Any] | Prediction | Model, *,
             given.append((name, p.ew, None if p.draws is None else p.draws.reshape(len(p), -1)))
         else:
             given.append((name, np.asarray(p, dtype=np.float64), None))
-    points, distributions, text = _core.evaluate(g._columns(), given, int(bootstrap), int(seed), int(threads))
+    points, distributions, text = _core.evaluate(g._columns(), given, whole("bootstrap", bootstrap, 10**6), whole("seed", seed), whole("threads", threads, MOST_THREADS))
     return Evaluation(json.loads(points), json.loads(distributions) if distributions else None, text)
 
 

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <tuple>
 
 #include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
@@ -105,43 +104,6 @@ std::size_t Model::n_params() const noexcept {
     if (*bank) n += (*bank)->params.size();
   if (const auto& near = parts().neighbours) n += near->points.rows() * (near->points.cols() + near->t.cols());
   return n;
-}
-
-ConventionReport Model::compare(const Conventions& table) const {
-  ConventionReport report;
-  const auto trained = [&](const char* key) {
-    const auto found = parts().metadata.find(key);
-    return found == parts().metadata.end() ? std::string("unknown") : found->second;
-  };
-  const auto differ = [](const std::string& a, const std::string& b) {
-    return a != "unknown" && b != "unknown" && a != b;
-  };
-  if (table.vacuum == "F")
-    throw Error(ErrorKind::model, "the table's bands are in air wavelengths",
-                {"VACUUM = F", "vacuum", "Measure them again in vacuum."});
-  if (differ(table.mwcorr, trained("mwcorr")))
-    throw Error(ErrorKind::model, "Galactic dust was treated otherwise in the model's training",
-                {"MWCORR = " + table.mwcorr, "MWCORR = " + trained("mwcorr"),
-                 "Use band fluxes with the model's convention, or a model trained with yours."});
-  if (differ(table.aperture, trained("aperture"))) {
-    report.luminosity_usable = report.redshift_usable = false;
-    report.notes.push_back("APERTURE is " + table.aperture + ", the model's is " + trained("aperture") +
-                           ": the networks without luminosity are used");
-  }
-  if (table.fluxscal == "relative") {
-    report.luminosity_usable = false;
-    report.notes.push_back("FLUXSCAL is relative: the networks without luminosity are used");
-  }
-  for (const auto& [name, ours, theirs] : {std::tuple{"MASKRULE", table.maskrule, trained("maskrule")},
-                                           std::tuple{"CONTSRC", table.contsrc, trained("contsrc")}})
-    if (differ(ours, theirs) && ours != "synthetic")
-      report.notes.push_back(std::string(name) + " is " + ours + ", the model was trained with " + theirs);
-  std::string unknown;
-  for (const auto& [name, value] : {std::pair{"APERTURE", table.aperture}, std::pair{"MWCORR", table.mwcorr},
-                                    std::pair{"MASKRULE", table.maskrule}, std::pair{"VACUUM", table.vacuum}})
-    if (value == "unknown") unknown += (unknown.empty() ? "" : ", ") + std::string(name);
-  if (!unknown.empty()) report.notes.push_back("the table does not say: " + unknown + "; taken as the model's");
-  return report;
 }
 
 /// Where the answers of a shard go.

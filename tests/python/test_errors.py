@@ -1,4 +1,5 @@
 """One table of odd inputs through every interface: the command line, NumPy, the kernel inside JAX, the twin."""
+import re
 import subprocess
 import sys
 
@@ -176,3 +177,56 @@ def test_interrupts_end_a_long_call():
             "try:\n    [m.predict(g, draws=8) for _ in range(100)]\n"
             "except KeyboardInterrupt:\n    print('interrupted')\n")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100).stdout == "interrupted\n"
+
+
+def samplers():
+    sgj = pytest.importorskip("starglow.jax")
+    weights = sgj.load()
+    return [sg.Model.shipped().sample, lambda *a, **k: sgj.kernel.sample(None, *a, **k), lambda *a, **k: sgj.sample(weights, *a, **k)]
+
+
+@pytest.mark.parametrize("wrong", [{"draws": -1}, {"draws": 2.5}, {"draws": "3"}, {"draws": 10**6}, {"draws": 1, "seed": -1}, {"draws": 1, "seed": 2**64}], ids=str)
+def test_numbers_of_draws_and_seeds_are_checked_alike(wrong, good):
+    for sample in samplers():
+        with pytest.raises(sg.InputError, match="(not a whole number|out of range); found .*; expected 0 to"):
+            sample(good["BAND_FLUX"], good["Z"], **wrong)
+    for sample in samplers():
+        assert sample(good["BAND_FLUX"], good["Z"], draws=2.0, seed=2**64 - 1).shape == (N, 10, 2)
+
+
+CLASHES = {"APERTURE": "fiber", "MWCORR": "yes", "FLUXSCAL": "mJy", "VACUUM": "vacuum"}
+
+
+@pytest.mark.parametrize("name", CLASHES)
+def test_words_of_the_conventions_are_checked_alike(name, good, starglow, tmp_path):
+    """A misspelt word would count as another aperture, another treatment of dust."""
+    says = f"{name} has an unknown value; found '{CLASHES[name]}'; expected .* or unknown"
+    t = Table()
+    for column, values in good.items():
+        t[column] = values
+    t.meta |= {"EXTNAME": "GALAXIES", name: CLASHES[name]}
+    t.write(tmp_path / "t.fits")
+    run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits")
+    assert run.returncode == 3 and re.search(says, run.stderr), run.stderr
+    sgj = pytest.importorskip("starglow.jax")
+    for predict in (sg.Model.shipped().predict, lambda *a, **k: sgj.kernel.predict(None, *a, **k), lambda *a, **k: sgj.predict(sgj.load(), *a, **k)):
+        with pytest.raises(sg.InputError, match=says):
+            predict(good["BAND_FLUX"], good["Z"], conventions={name: CLASHES[name]})
+        small = predict(good["BAND_FLUX"], good["Z"], conventions={"aperture": "total", "VACUUM": True})  # names in any letters, T or F as True or False
+        np.testing.assert_array_equal(small.flags & 8, 8)
+
+
+def test_dictionaries_are_tables_and_one_galaxy_is_a_row(good):
+    model = sg.Model.shipped()
+    np.testing.assert_array_equal(model.predict(good).ew, model.predict(good["BAND_FLUX"], good["Z"]).ew)
+    with pytest.raises(sg.InputError, match=r"found shape \(12,\); expected \(galaxies, 12\). One galaxy is a row of one"):
+        model.predict(good["BAND_FLUX"][0], 0.1)
+
+
+def test_the_twin_says_what_it_needs(good):
+    sgj = pytest.importorskip("starglow.jax")
+    for weights in ("model.safetensors", sg.Model.shipped(), None):
+        with pytest.raises(sg.InputError, match="the twin needs weights; found .*; expected what starglow.jax.load gives"):
+            sgj.predict(weights, good["BAND_FLUX"], good["Z"])
+    with pytest.raises(sg.InputError, match="p is no probability; found 1.5"):
+        sgj.quantile(sgj.distribution(sgj.load(), good["BAND_FLUX"], good["Z"]), 1.5)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
+from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
 from .weights import MIN_SD, Bank, _pytree
 
@@ -123,6 +124,8 @@ def quantile(distribution: Distribution, p: float) -> jax.Array:
     """
     from statistics import NormalDist
 
+    if not 0 < p < 1:
+        raise error("usage", "p is no probability", str(p), "0 < p < 1")
     return _quantile(distribution, NormalDist().inv_cdf(p))
 
 

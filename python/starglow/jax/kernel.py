@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import _core
+from .. import _arrays, _core
+from .._arrays import MOST_DRAWS, MOST_THREADS, whole
 from ..errors import error
-from ..galaxies import _CONVENTIONS
 from ..model import Model
 from .predict import Prediction
 from .random import split_ids
@@ -177,11 +177,7 @@ def _arguments(weights: Any, band_flux: Any, z: Any, band_flux_ivar: Any) -> tup
 
 
 def _conventions(given: dict[str, str] | None) -> str:
-    said = dict(given or {})
-    for key in said:
-        if key not in _CONVENTIONS:
-            raise error("usage", "unknown convention", f"'{key}'", ", ".join(_CONVENTIONS))
-    return "".join(f"{key}={value};" for key, value in sorted(said.items()))
+    return "".join(f"{key}={value};" for key, value in sorted(_arrays.conventions(given).items()))
 
 
 def predict(weights: Any, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
@@ -216,11 +212,11 @@ def predict(weights: Any, band_flux: Any, z: Any = None, *, band_flux_ivar: Any 
     if out_of_domain not in _POLICIES:
         raise error("usage", "unknown out_of_domain", f"'{out_of_domain}'", "warn, nan, clip or prior")
     said = _conventions(conventions)
-    model._core.notes({k: str(v) for k, v in (conventions or {}).items()})  # raises where they clash
+    model._core.notes(_arrays.conventions(conventions))  # raises where they clash
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
     if hasattr(weights, "source"):
         flux = _fixed(flux, jax.tree_util.tree_leaves(weights))
-    static = _Static(model.hash, model.has_distribution, said, _POLICIES.index(out_of_domain), int(threads), targetid is not None,
+    static = _Static(model.hash, model.has_distribution, said, _POLICIES.index(out_of_domain), whole("threads", threads, MOST_THREADS), targetid is not None,
                      band_flux_ivar is not None, flux.dtype == jnp.float64)
     ew, p16, p84, flags = _predict(static)(flux, ivar, redshift)
     return Prediction(ew, p16 if static.joint else None, p84 if static.joint else None, flags)
@@ -245,9 +241,10 @@ def sample(weights: Any, band_flux: Any, z: Any = None, targetid: Any = None, *,
     if not model.has_distribution:
         raise error("model", "a point model has no distribution", f"kind {model.kind}", "kind joint")
     said = _conventions(conventions)
-    model._core.notes({k: str(v) for k, v in (conventions or {}).items()})
+    model._core.notes(_arrays.conventions(conventions))
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
     words = _words(targetid, flux.shape[:-1])
+    draws, seed, threads = whole("draws", draws, MOST_DRAWS), whole("seed", seed), whole("threads", threads, MOST_THREADS)
     double = flux.dtype == jnp.float64
     call = jax.ffi.ffi_call(f"starglow_sample_{'f64' if double else 'f32'}", jax.ShapeDtypeStruct((*flux.shape[:-1], 10 * draws), jnp.float32),
                             vmap_method="broadcast_all")

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import names
-from .._arrays import FLUX, optional, real
+from .._arrays import FLUX, MOST_DRAWS, optional, real, whole
+from .._arrays import conventions as said
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
@@ -22,10 +23,7 @@ from .weights import Weights
 _BAND_OF_LINE = tuple(int((wave - 3400) // 300) for wave in names.LINE_WAVE)
 
 
-_CONVENTIONS: dict[str, tuple[str, ...]] = {
-    "APERTURE": ("fibre", "total", "unknown"), "MWCORR": ("T", "F", "unknown"), "FLUXSCAL": ("absolute", "relative", "unknown"),
-    "VACUUM": ("T", "F", "unknown"), "MASKRULE": (), "CONTSRC": (), "LABELVER": (),
-}
+_VALUES = {"APERTURE": ("fibre", "total"), "MWCORR": ("T", "F"), "FLUXSCAL": ("absolute", "relative"), "VACUUM": ("T", "F")}
 
 
 class Prediction(NamedTuple):
@@ -50,12 +48,10 @@ def usable_conventions(weights: Weights, conventions: dict[str, str] | None = No
     another part of the galaxy: the networks without them answer. ValueError where Galactic dust was treated otherwise,
     which cannot be repaired here.
     """
-    seen = {str(k).upper(): str(v) for k, v in (conventions or {}).items()}
-    for name, value in seen.items():
-        if name not in _CONVENTIONS:
-            raise error("usage", "unknown convention", f"'{name}'", f"one of {', '.join(_CONVENTIONS)}")
-        if _CONVENTIONS[name] and value not in _CONVENTIONS[name]:
-            raise error("usage", f"{name} has an unknown value", f"'{value}'", f"one of {', '.join(_CONVENTIONS[name])}")
+    seen = said(conventions)
+    for name, known in _VALUES.items():
+        if seen.get(name, "unknown") not in (*known, "unknown"):
+            raise error("input", f"{name} has an unknown value", f"'{seen[name]}'", f"{', '.join(known)} or unknown")
     trained = dict(weights.conventions)
 
     def differ(name: str) -> bool:
@@ -98,6 +94,7 @@ class _Rows(NamedTuple):
 
 def _checked(weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type of the weights."""
+    _check_weights(weights)
     band_flux, z, band_flux_ivar = _real("band_flux", band_flux), optional(_real, "z", z), optional(_real, "band_flux_ivar", band_flux_ivar)
     if np.ndim(band_flux) == 0 or band_flux.shape[-1] != features.N_BANDS:
         raise error("input", "band_flux has a wrong shape", f"{np.shape(band_flux)}", "(..., 12)")
@@ -293,7 +290,13 @@ def _distribution(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Arr
     return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions), policy)[0]
 
 
+def _check_weights(weights: Any) -> None:
+    if not isinstance(weights, Weights):
+        raise error("usage", "the twin needs weights", type(weights).__name__, "what starglow.jax.load gives", "starglow.jax.load(path) reads a model file.")
+
+
 def _need_distribution(weights: Weights) -> None:
+    _check_weights(weights)
     if not weights.has_distribution:
         raise error("model", "a point model has no distribution", f"kind {weights.kind}", "kind joint", "Noise can be added to its points (add_noise).")
 
@@ -317,7 +320,7 @@ def draw(distribution: Distribution, targetid: Any = None, *, draws: int = 1, se
     its normals. The ratio of the [SII] lines stays between 0.44 and 1.45. Differentiable with respect to the distribution at a fixed choice of components.
     """
     ids = random.id_words(targetid, distribution.known.shape, first_row)
-    drawn: jax.Array = _draw(distribution, ids, random.seed_words(seed), draws)
+    drawn: jax.Array = _draw(distribution, ids, random.seed_words(seed), whole("draws", draws, MOST_DRAWS))
     return drawn
 
 

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import ids
+from .._arrays import ids, whole
 from ..errors import error
 
 Pair = tuple[jax.Array, jax.Array]
@@ -78,10 +78,9 @@ def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
 
 def seed_words(seed: Any) -> Pair:
     """(low, high) words of a seed: a Python integer below 2^64, or a pair of uint32 (which may be traced)."""
-    if isinstance(seed, (int, np.integer)):
-        if not 0 <= int(seed) < 1 << 64:
-            raise error("usage", "the seed is out of range", str(seed), "0 to 2^64 - 1")
-        return jnp.uint32(int(seed) & 0xFFFFFFFF), jnp.uint32(int(seed) >> 32)
+    if isinstance(seed, (int, float, np.integer, np.floating)):
+        number = whole("seed", seed)
+        return jnp.uint32(number & 0xFFFFFFFF), jnp.uint32(number >> 32)
     low, high = seed
     return jnp.uint32(low), jnp.uint32(high)
 

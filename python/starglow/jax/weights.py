@@ -95,7 +95,7 @@ class Weights:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 or float64: what every answer is computed in."""
+        """What every answer is computed in, float32 or float64."""
         return self.z_range.dtype
 
     @property
