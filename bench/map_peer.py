@@ -42,10 +42,10 @@ def starglow(*arguments):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def features(flux):
-    x = np.log10(np.asarray(flux, dtype=np.float64))
-    x -= x.mean(axis=1, keepdims=True)
-    return (x - x.mean(axis=0)) / x.std(axis=0)
+def features(flux, of=None):
+    """Standardised by their own means and standard deviations, or by those of another table."""
+    x, other = (y - y.mean(axis=1, keepdims=True) for y in (np.log10(np.asarray(f, dtype=np.float64)) for f in (flux, flux if of is None else of)))
+    return (x - other.mean(axis=0)) / other.std(axis=0)
 
 
 def peer(x, seed=1):
@@ -85,6 +85,13 @@ def compare(name, path):
         placed = first.transform(x[n:])
         others = [made, time.process_time() - before]
         far.append((moved(ours["first"], ours["all"], ours["rest"], n), moved(first.embedding_, fitted.embedding_, placed, n)))
+        if seed == 1 and len(x) <= 10000:
+            many = Table.read(folder / "many.fits", hdu=1)["BAND_FLUX"]
+            fresh = features(many, table["BAND_FLUX"][:n])
+            mass = [starglow("embed", folder / "many.fits", "--map", folder / "map.safetensors", "-o", folder / "many_out.fits", *options)]
+            before = time.process_time()
+            first.transform(fresh)
+            mass.append(time.process_time() - before)
         if seed == 1:
             seconds, peer_seconds, maps = own, others, (ours["all"], fitted.embedding_)
     some = np.random.default_rng(1).choice(len(x), min(len(x), 5000), replace=False)
@@ -93,6 +100,8 @@ def compare(name, path):
     row = lambda what, a, b, ratio: print(f"{what:24}{a:12.4g}{b:12.4g}{ratio:9.3g}", flush=True)
     row("make the map (s)", seconds[0], peer_seconds[0], peer_seconds[0] / seconds[0])
     row("place new ones (1/s)", rest / seconds[1], rest / peer_seconds[1], peer_seconds[1] / seconds[1])
+    if len(x) <= 10000:
+        row(f"place {len(many)} (1/s)", len(many) / mass[0], len(many) / mass[1], mass[1] / mass[0])
     trust = [trustworthiness(x[some], y[some], n_neighbors=15) for y in maps]
     row("trustworthiness(15)", *trust, trust[0] / trust[1])
     far = np.mean(far, axis=0)
@@ -101,6 +110,7 @@ def compare(name, path):
 
 umap.UMAP(n_epochs=20, random_state=1).fit(np.random.default_rng(0).normal(size=(500, 12)))  # compile
 umap.UMAP(n_epochs=20, random_state=1).fit(np.random.default_rng(0).normal(size=(500, 12))).transform(np.zeros((3, 12)))
+starglow("mock", "-n", 20000, "--first-id", 1000001, "--seed", 9, "-o", folder / "many.fits")
 if given.table:
     compare(Path(given.table).name, given.table)
 else:
