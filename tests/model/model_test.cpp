@@ -263,6 +263,22 @@ TEST(Model, ConventionsThatClashAreRefused) {
   EXPECT_EQ(model.compare(c).notes.size(), 1U);
 }
 
+TEST(Model, WordsOfConventionsAreKnown) {
+  const Model model = Model::shipped();
+  for (const auto member :
+       {&Conventions::aperture, &Conventions::mwcorr, &Conventions::fluxscal, &Conventions::vacuum}) {
+    Conventions c;
+    c.*member = "fiber";
+    try {
+      (void)model.compare(c);
+      ADD_FAILURE() << "taken";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::input);
+      EXPECT_NE(std::string(e.what()).find("has an unknown value; found 'fiber'"), std::string::npos) << e.what();
+    }
+  }
+}
+
 TEST(Model, DoubletsAreExact) {
   const Model model = Model::shipped();
   WorkerPool pool(1);
