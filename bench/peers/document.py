@@ -99,8 +99,9 @@ Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that
 
     print(f"## What the verbs do: galaxies per second, one thread, `starglow bench`, {first['isa']}\n")
     says = {"predict": "medians, intervals, flags of the shipped model", "sample": "the same and 64 joint draws", "jacobian": "and the Jacobian of the medians",
-            "train": "samples in training, the point recipe", "llr": "local linear regression", "knn": "k-nearest neighbours", "mock": "a population of bands with lines",
-            "sed": "rest SED of a star-formation history", "bands": "twelve bands of it, with burst and dust", "star-jacobian": "Jacobian of the bands by six parameters", "paint": "ten lines on a spectrum"}
+            "train": "samples in training, the point recipe", "llr": "local linear regression", "knn": "k-nearest neighbours", "mock": "a galaxy of `mock --population stars`: history to bands, lines with noise, luminosities",
+            "sed": "rest SED of a star-formation history", "bands": "twelve bands of it, with burst and dust", "star-jacobian": "Jacobian of the bands by six parameters", "paint": "ten lines on a spectrum",
+            "prep": "a spectrum of DESI, three cameras, 7781 pixels: starlight, lines, bands", "side-bands": "EWs of its ten lines against side bands"}
     print(table(["part", "what", "rate"], [[f"`{name}`", says.get(name, ""), number(rate)] for name, rate in first["verbs"].items()]))
 
     sample = 1e6 / first["verbs"]["sample"]
