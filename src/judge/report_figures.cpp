@@ -1,9 +1,13 @@
 // What the report draws, as numbers.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "judge/contours.hpp"
 #include "judge/noisy.hpp"
+#include "starglow/metrics.hpp"
 #include "starglow/report.hpp"
 
 namespace starglow {
@@ -91,14 +95,17 @@ Figure ew_distributions(const std::string& name, const std::string& which, const
         return v;
       };
       const double top = std::asinh(quantile_of_sorted(sorted, 0.995));
+      std::vector<double> faint;
+      for (std::size_t i = 0; i < s.observed.size(); ++i)
+        if (s.snr[i] < 3) faint.push_back(s.observed[i]);
       if (as_histogram)
         panel.series = {histogram("observed", compressed(s.observed), 0, top),
                         histogram("predicted", compressed(s.predicted), 0, top),
                         histogram("predicted + noise", compressed(s.noisy), 0, top)};
       else
-        panel.series = {cumulative("observed", "dash", s.observed, end),
-                        cumulative("predicted", "line", s.predicted, end),
-                        cumulative("predicted + noise", "line", s.noisy, end)};
+        panel.series = {
+            cumulative("observed", "dash", s.observed, end), cumulative("predicted", "line", s.predicted, end),
+            cumulative("predicted + noise", "line", s.noisy, end), cumulative("observed, S/N < 3", "line", faint, end)};
       if (!as_histogram) panel.y_range = {0, 1};
     }
     f.panels.push_back(std::move(panel));
@@ -133,14 +140,16 @@ Figure detected_fractions(const std::vector<LineSample>& samples, std::size_t n)
 }
 
 Figure observed_against_predicted(const std::vector<LineSample>& samples, std::size_t n) {
-  Figure f{"observed_predicted",
-           "points",
-           "Observed against predicted",
-           "Points are thinned; the band holds the central 68 % of the observed EWs around their running median.",
-           {"predicted asinh(EW / A)", ""},
-           {"observed asinh(EW / A)", ""},
-           {},
-           n};
+  Figure f{
+      "observed_predicted",
+      "points",
+      "Observed against predicted",
+      "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. rho: rank "
+      "correlation; NMAD: K24's, not centred; outside: galaxies beyond the axes.",
+      {"predicted asinh(EW / A)", ""},
+      {"observed asinh(EW / A)", ""},
+      {},
+      n};
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
     const LineSample& s = samples[j];
     FigurePanel panel{std::string(k_lines[k_independent_lines[j]].name), {}};
@@ -178,6 +187,11 @@ Figure observed_against_predicted(const std::vector<LineSample>& samples, std::s
                                                           }(),
                                                           0.995));
       panel.x_range = panel.y_range = {0, top};
+      const auto outside = std::count_if(pairs.begin(), pairs.end(), [top](const auto& p) {
+        return p.first < 0 || p.first > top || p.second < 0 || p.second > top;
+      });
+      panel.note = fmt::format("N {}\nrho {:.3f}\nNMAD {:.2f} A\n{} outside", pairs.size(),
+                               spearman(s.observed, s.predicted), nmad_k24(s.observed, s.predicted), outside);
       panel.series = {points, band, median, {"one to one", "dash", {0, top}, {0, top}}};
     }
     f.panels.push_back(std::move(panel));
@@ -263,14 +277,23 @@ Figure bpt_figure(const Galaxies& g, const Noisy& noisy) {
   Figure f{"bpt",
            "points",
            "Diagnostic diagram",
-           "EW ratios of the galaxies with all four lines measured, and one noisy draw of each in which all four are "
-           "positive.",
-           {"log [NII]6584 / Halpha", ""},
-           {"log [OIII]5007 / Hbeta", ""},
+           "Ratios of EWs (not of fluxes) of the galaxies with all four lines measured, and one noisy draw of each in "
+           "which all four are positive; outlines hold 68 and 95 % of the points.",
+           {"log EW [NII]6584 / Halpha", ""},
+           {"log EW [OIII]5007 / Hbeta", ""},
            {},
            n};
-  for (auto* s : {&observed, &drawn})
-    f.panels.push_back({s->label, {*s, kauffmann, kewley}, {}, {-1.8, 0.8}, {-1.4, 1.4}});
+  constexpr std::pair<double, double> x_range{-1.8, 0.8}, y_range{-1.4, 1.4};
+  constexpr std::array<double, 2> fractions{0.68, 0.95};
+  for (auto* s : {&observed, &drawn}) {
+    FigurePanel panel{s->label, {*s, kauffmann, kewley}, {}, x_range, y_range};
+    const auto contours = density_contours(s->x, s->y, fractions, x_range, y_range);
+    for (std::size_t k = 0; k < fractions.size(); ++k)
+      if (!contours[k].x.empty())
+        panel.series.push_back({fmt::format("{:.0f} %", 100 * fractions[k]), "line", contours[k].x, contours[k].y});
+    panel.note = fmt::format("N {}", s->x.size());
+    f.panels.push_back(std::move(panel));
+  }
   return f;
 }
 

@@ -1,12 +1,15 @@
 #include "starglow/report.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "judge/contours.hpp"
 #include "starglow/model.hpp"
 #include "support/example_galaxies.hpp"
 
@@ -67,6 +70,38 @@ TEST(Report, FiguresHoldTheNumbersOfTheJudgement) {
   const auto& detected = figure("detected_fractions").panels[4].series[0];
   EXPECT_TRUE(std::is_sorted(detected.y.rbegin(), detected.y.rend()));
   EXPECT_EQ(figure("bpt").panels[0].series[0].x.size(), figure("bpt").n);
+  EXPECT_EQ(figure("bpt").panels[0].series.size(), 5U);  // points, two curves, two outlines
+  // The note of a panel says what evaluate says of the line.
+  const LineScores& ha = points.lines[0][6];
+  const std::string expected = fmt::format("N {}\nrho {:.3f}\nNMAD {:.2f} A\n", ha.n, ha.all[0].value, ha.all[1].value);
+  EXPECT_EQ(figure("observed_predicted").panels[4].note.substr(0, expected.size()), expected);
+}
+
+// Of a normal distribution the region of a fraction p is an ellipse of radius sqrt(-2 ln(1 - p)) sd, here widened by
+// the kernel: sd sqrt(1 + n^(-1/3)).
+TEST(Contours, OfANormalDistributionAreItsEllipses) {
+  std::vector<double> x, y;
+  const RandomObject random(3, Stream::training, 1);
+  constexpr std::size_t n = 20000;
+  for (std::uint32_t i = 0; i < n; ++i) {
+    x.push_back(0.2 * random.normal(0, i));
+    y.push_back(0.5 + 0.1 * random.normal(1, i));
+  }
+  const auto contours = density_contours(x, y, std::array{0.68, 0.95}, {-1, 1}, {0, 1});
+  const double kernel = std::sqrt(1 + std::pow(n, -1.0 / 3));
+  for (std::size_t k = 0; k < 2; ++k) {
+    ASSERT_GT(contours[k].x.size(), 50U);
+    const double radius = std::sqrt(-2 * std::log(k == 0 ? 0.32 : 0.05)) * kernel;
+    for (std::size_t i = 0; i < contours[k].x.size(); ++i) {
+      EXPECT_EQ(i % 3 == 2, std::isnan(contours[k].x[i]));
+      if (i % 3 == 2) continue;
+      EXPECT_NEAR(std::hypot(contours[k].x[i] / 0.2, (contours[k].y[i] - 0.5) / 0.1), radius, 0.15 * radius);
+    }
+  }
+  // Where a fraction would need points beyond the ranges there is none; few points have no density.
+  EXPECT_TRUE(density_contours(x, y, std::array{0.68}, {0, 1}, {0, 1})[0].x.empty());
+  EXPECT_TRUE(
+      density_contours(std::span(x).first(19), std::span(y).first(19), std::array{0.68}, {-1, 1}, {0, 1})[0].x.empty());
 }
 
 TEST(Report, PointPredictionsHaveNoDistributionFigures) {

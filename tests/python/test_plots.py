@@ -44,8 +44,9 @@ def test_what_is_drawn_is_what_the_file_holds(report):
     for ax, panel in zip(axes, figure["panels"]):
         for line, series in zip(ax.get_lines(), panel["series"]):
             np.testing.assert_array_equal(line.get_xydata(), np.array([series["x"], series["y"]], float).T)
-    observed, predicted, noisy = axes[0].get_lines()
-    assert observed.get_linestyle() == "--" and observed.get_color() == "#000000" and predicted.get_color() != noisy.get_color()
+    observed, predicted, noisy, faint = axes[0].get_lines()
+    assert observed.get_linestyle() == "--" and observed.get_color() == "#000000"
+    assert len({line.get_color() for line in (observed, predicted, noisy, faint)}) == 4 and faint.get_color() == "#8C8C8C"
     matrix = read(report / "figures/residual_correlations.json")
     image = draw(matrix).axes[0].get_images()[0].get_array()
     np.testing.assert_allclose(np.ma.filled(image, np.nan), np.array([[np.nan if v is None else v for v in row] for row in np.reshape(matrix["panels"][0]["matrix"]["values"], (8, 8))], float))
@@ -54,7 +55,7 @@ def test_what_is_drawn_is_what_the_file_holds(report):
 
 def test_a_series_that_the_title_names_is_not_in_the_legend(report):
     (legend,) = draw(read(report / "figures/bpt.json")).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["Kauffmann et al. 2003", "Kewley et al. 2001"]
+    assert [text.get_text() for text in legend.get_texts()] == ["Kauffmann et al. 2003", "Kewley et al. 2001", "68 %", "95 %"]
 
 
 def test_gaps_bands_and_colours():

@@ -19,7 +19,7 @@ from ..errors import error
 STYLE = Path(__file__).with_name("starglow.mplstyle")
 COLUMN, PAGE = 3.3, 7.0  # inches: one column and the full width of a journal page
 BLACK = "#000000"
-MEANING = {"observed": BLACK, "predicted": "#E69F00", "predicted + noise": "#009E73"}  # the same in every figure
+MEANING = {"observed": BLACK, "predicted": "#E69F00", "predicted + noise": "#009E73", "observed, S/N < 3": "#8C8C8C"}  # the same in every figure
 MANY = 300  # more points than this are pixels inside a vector file
 
 
