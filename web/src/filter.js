@@ -13,8 +13,8 @@ export function parseFilter(text) {
   const word = (w) => tokens[at]?.toLowerCase() === w && (++at, true);
   const chain = (next, operators) => () => {
     let left = next();
-    while (operators[tokens[at]?.toLowerCase()]) {
-      const apply = operators[tokens[at++].toLowerCase()], a = left, b = next();
+    while (at < tokens.length && Object.hasOwn(operators, tokens[at])) {
+      const apply = operators[tokens[at++]], a = left, b = next();
       left = (get) => apply(a(get), b(get));
     }
     return left;
