@@ -2,7 +2,7 @@
 // Registers of numbers and the exponential, for the files that are compiled once per instruction set. The including
 // file defines STARGLOW_VECTOR_BYTES, the width of a register.
 #if defined(__AVX512F__)
-#include <immintrin.h>
+#include <immintrin.h>  // of the compiler, not of the standard library: its functions are inlined always
 #endif
 
 #include "kernels/table.hpp"
