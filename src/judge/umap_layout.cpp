@@ -1,9 +1,9 @@
 #include "judge/umap_layout.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
+#include "judge/principal_axes.hpp"
 #include "kernels/dispatch.hpp"
 #include "starglow/random.hpp"
 
@@ -64,19 +64,9 @@ struct Pairs {
 }  // namespace
 
 Matrix<float> principal_start(MatrixView<const float> points) {
-  const auto f = static_cast<Eigen::Index>(points.cols());
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(f);
-  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(f, f);
-  const auto n = static_cast<double>(points.rows());
-  const auto row = [&](std::size_t i) {
-    return Eigen::Map<const Eigen::VectorXf>(points.row(i).data(), f).cast<double>();
-  };
-  for (std::size_t i = 0; i < points.rows(); ++i) mean += row(i) / n;
-  for (std::size_t i = 0; i < points.rows(); ++i)
-    covariance.noalias() += (row(i) - mean) * (row(i) - mean).transpose() / n;
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
-  Eigen::MatrixXd axes = solver.eigenvectors().rightCols(2);  // ascending eigenvalues
-  for (Eigen::Index j = 0; j < 2; ++j) {                      // the sign that an eigenvector leaves open
+  const PrincipalAxes principal(points);
+  Eigen::MatrixXd axes = principal.axes.rightCols(2);  // ascending variance
+  for (Eigen::Index j = 0; j < 2; ++j) {               // the sign that an eigenvector leaves open
     Eigen::Index largest = 0;
     axes.col(j).cwiseAbs().maxCoeff(&largest);
     if (axes(largest, j) < 0) axes.col(j) *= -1;
@@ -84,7 +74,7 @@ Matrix<float> principal_start(MatrixView<const float> points) {
   Matrix<float> out(points.rows(), 2);
   float size = 0;
   for (std::size_t i = 0; i < points.rows(); ++i) {
-    const Eigen::Vector2d at = axes.transpose() * (row(i) - mean);
+    const Eigen::Vector2d at = axes.transpose() * (PrincipalAxes::row(points, i) - principal.mean);
     out(i, 0) = static_cast<float>(at(1));
     out(i, 1) = static_cast<float>(at(0));
     size = std::max({size, std::fabs(out(i, 0)), std::fabs(out(i, 1))});

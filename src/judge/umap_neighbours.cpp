@@ -1,9 +1,9 @@
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
+#include "judge/principal_axes.hpp"
 #include "judge/umap_graph.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -13,22 +13,6 @@ namespace {
 constexpr std::size_t k_leaf = 128;  // points, padded to whole groups of the kernel
 constexpr std::size_t k_shard_rows = 256;
 constexpr float k_nowhere = std::numeric_limits<float>::infinity();
-
-// Along their principal axes, the widest first, the boxes of the tree tell far from near sooner: twelve bands are as
-// good as a few numbers and noise. Euclidean distances stay what they are.
-Eigen::MatrixXf principal_axes(MatrixView<const float> points) {
-  const auto f = static_cast<Eigen::Index>(points.cols());
-  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(f, f);
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(f);
-  const auto n = static_cast<double>(points.rows());
-  const auto row = [&](std::size_t i) {
-    return Eigen::Map<const Eigen::VectorXf>(points.row(i).data(), f).cast<double>();
-  };
-  for (std::size_t i = 0; i < points.rows(); ++i) mean += row(i) / n;
-  for (std::size_t i = 0; i < points.rows(); ++i)
-    covariance.noalias() += (row(i) - mean) * (row(i) - mean).transpose() / n;
-  return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvectors().rowwise().reverse().cast<float>();
-}
 
 Matrix<float> turned(MatrixView<const float> points, const Eigen::MatrixXf& axes) {
   Matrix<float> out(points.rows(), points.cols());
@@ -164,7 +148,9 @@ NeighbourSearch::NeighbourSearch(MatrixView<const float> points, MapMetric metri
   tree_->metric = metric;
   Matrix<float> own;
   if (metric != MapMetric::manhattan && points.rows() > 0 && points.cols() > 2) {
-    tree_->axes = principal_axes(points);
+    // Along the principal axes, the widest first, the boxes of the tree tell far from near sooner: twelve bands are as
+    // good as a few numbers and noise. Euclidean distances stay what they are.
+    tree_->axes = PrincipalAxes(points).axes.rowwise().reverse().cast<float>();
     own = turned(points, tree_->axes);
     points = own.view();
   }
