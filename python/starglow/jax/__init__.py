@@ -20,9 +20,10 @@ except ImportError as error:
     raise ImportError(f"starglow.jax needs jax and safetensors ({error}): pip install 'starglow[jax]'") from error
 
 from .bands import band_luminosities, bands, flux_of, line_continua, line_luminosities
+from .conventions import usable_conventions
 from .joint import Distribution, log_density, quantile
 from .paint import paint, paint_flux
-from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew, usable_conventions
+from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew
 from .random import split_ids
 from .weights import Weights, load
 

@@ -11,19 +11,16 @@ import numpy as np
 
 from .. import names
 from .._arrays import FLUX, MOST_DRAWS, optional, real, whole
-from .._arrays import conventions as said
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
+from .conventions import usable_conventions
 from .domain import outside
 from .joint import Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
 from .weights import Weights
 
 _BAND_OF_LINE = tuple(int((wave - 3400) // 300) for wave in names.LINE_WAVE)
-
-
-_VALUES = {"APERTURE": ("fibre", "total"), "MWCORR": ("T", "F"), "FLUXSCAL": ("absolute", "relative"), "VACUUM": ("T", "F")}
 
 
 class Prediction(NamedTuple):
@@ -38,33 +35,6 @@ class Prediction(NamedTuple):
     def lines(self) -> tuple[str, ...]:
         """Names of the ten lines."""
         return LINES
-
-
-def usable_conventions(weights: Weights, conventions: dict[str, str] | None = None) -> tuple[bool, bool]:
-    """(luminosity, redshift) usable? What the fluxes mean against what the model was trained on.
-
-    `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
-    unknown, which is no clash. Light of another aperture keeps its colours, but its luminosity and redshift stand for
-    another part of the galaxy: the networks without them answer. ValueError where Galactic dust was treated otherwise,
-    which cannot be repaired here.
-    """
-    seen = said(conventions)
-    for name, known in _VALUES.items():
-        if seen.get(name, "unknown") not in (*known, "unknown"):
-            raise error("input", f"{name} has an unknown value", f"'{seen[name]}'", f"{', '.join(known)} or unknown")
-    trained = dict(weights.conventions)
-
-    def differ(name: str) -> bool:
-        pair = seen.get(name, "unknown"), trained[name.lower()]
-        return "unknown" not in pair and pair[0] != pair[1]
-
-    if seen.get("VACUUM") == "F":
-        raise error("model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum.")
-    if differ("MWCORR"):
-        raise error("model", "Galactic dust was treated otherwise in the model's training", f"MWCORR = {seen['MWCORR']}", f"MWCORR = {trained['mwcorr']}",
-                    "Use band fluxes with the model's convention, or a model trained with yours.")
-    same = not differ("APERTURE")
-    return same and seen.get("FLUXSCAL") != "relative", same
 
 
 def _real(name: str, given: Any) -> Any:

@@ -1,0 +1,36 @@
+"""What a table's numbers mean, against what a model was trained on; the twin of ``src/model/conventions.cpp``."""
+
+from __future__ import annotations
+
+from .._arrays import conventions as said
+from ..errors import error
+from .weights import Weights
+
+_VALUES = {"APERTURE": ("fibre", "total"), "MWCORR": ("T", "F"), "FLUXSCAL": ("absolute", "relative"), "VACUUM": ("T", "F")}
+
+
+def usable_conventions(weights: Weights, conventions: dict[str, str] | None = None) -> tuple[bool, bool]:
+    """(luminosity, redshift) usable? What the fluxes mean against what the model was trained on.
+
+    `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
+    unknown, which is no clash. Light of another aperture keeps its colours, but its luminosity and redshift stand for
+    another part of the galaxy: the networks without them answer. ValueError where Galactic dust was treated otherwise,
+    which cannot be repaired here.
+    """
+    seen = said(conventions)
+    for name, known in _VALUES.items():
+        if seen.get(name, "unknown") not in (*known, "unknown"):
+            raise error("input", f"{name} has an unknown value", f"'{seen[name]}'", f"{', '.join(known)} or unknown")
+    trained = dict(weights.conventions)
+
+    def differ(name: str) -> bool:
+        pair = seen.get(name, "unknown"), trained[name.lower()]
+        return "unknown" not in pair and pair[0] != pair[1]
+
+    if seen.get("VACUUM") == "F":
+        raise error("model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum.")
+    if differ("MWCORR"):
+        raise error("model", "Galactic dust was treated otherwise in the model's training", f"MWCORR = {seen['MWCORR']}", f"MWCORR = {trained['mwcorr']}",
+                    "Use band fluxes with the model's convention, or a model trained with yours.")
+    same = not differ("APERTURE")
+    return same and seen.get("FLUXSCAL") != "relative", same
