@@ -36,8 +36,6 @@ def figure(mock, colour, fsps, ours, age):
             return np.log10(np.asarray(ew[a]) / np.asarray(ew[b]))
 
     drawn = {line: np.asarray(mock[line + "_EW_DRAW"]) for line in LINES}
-    if drawn["HALPHA"].ndim == 2:
-        drawn = {line: ew[:, 0] for line, ew in drawn.items()}
     flux = np.asarray(mock["BAND_FLUX"])
     mock_colour = -2.5 * np.log10(flux[:, 4] / flux[:, 9] * (4750 / 6250) ** 2)
     known = age > -0.6  # younger continua are beyond the training galaxies
