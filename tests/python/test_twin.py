@@ -222,6 +222,17 @@ def test_a_bad_row_does_not_spoil_gradients(galaxies):
     assert np.isfinite(gradient).all() and np.any(gradient != 0)
 
 
+def test_a_gradient_needs_little_more_memory_than_its_value(galaxies):
+    flux, z = (jnp.asarray(a[:256], jnp.float32) for a in galaxies[:2])
+    weights = sgj.load(dtype="float32")
+
+    def value(w, f):
+        return jnp.nansum(sgj.predict(w, f, z).ew)
+
+    plain, gradient = (jax.jit(run).lower(weights, flux).compile().memory_analysis().temp_size_in_bytes for run in (value, jax.grad(value, (0, 1))))
+    assert gradient < 3 * plain  # the layers of every network kept: 20 times
+
+
 def test_batches_of_any_shape_and_vmap_agree(galaxies):
     flux, z, ids, _ = galaxies
     weights = sgj.load()
