@@ -233,6 +233,39 @@ def test_a_gradient_needs_little_more_memory_than_its_value(galaxies):
     assert gradient < 3 * plain  # the layers of every network kept: 20 times
 
 
+def products(jaxpr):
+    """The matrix products of a program, those of its loops and branches among them."""
+    for step in jaxpr.eqns:
+        if step.primitive.name == "dot_general":
+            yield step
+        for inner in jax.tree_util.tree_leaves(list(step.params.values()), is_leaf=lambda a: hasattr(a, "eqns") or hasattr(a, "jaxpr")):
+            inner = getattr(inner, "jaxpr", inner)
+            if hasattr(inner, "eqns"):
+                yield from products(inner)
+
+
+PRODUCTS = {
+    "values": lambda w, f, z: sgj.predict(w, f, z),
+    "moved into the domain": lambda w, f, z: sgj.predict(w, f, z, out_of_domain="clip"),
+    "draws": lambda w, f, z: sgj.sample(w, f, z, draws=2),
+    "density": lambda w, f, z: sgj.log_density(sgj.distribution(w, f, z), f[:, :10]),
+    "bands": lambda w, f, z: sgj.bands(np.linspace(3000.0, 8000.0, 50), f.repeat(5, 1)[:, :50], z),
+    "line luminosities": lambda w, f, z: sgj.line_luminosities(np.linspace(3000.0, 8000.0, 50), f.repeat(5, 1)[:, :50], f[:, :10]),
+}
+
+
+@pytest.mark.parametrize("what", PRODUCTS)
+def test_products_ask_for_every_digit(what):
+    """GPUs and TPUs round the factors of float32 products to 10 or 7 bits where nothing else is asked for."""
+    def total(f):
+        numbers = jax.tree_util.tree_leaves(PRODUCTS[what](sgj.load(dtype="float32"), f, jnp.full(4, 0.1, jnp.float32)))
+        return sum(jnp.nansum(a) for a in numbers if jnp.issubdtype(a.dtype, jnp.floating))
+
+    for program in (total, jax.grad(total), jax.jacfwd(jax.grad(total))):
+        found = list(products(jax.make_jaxpr(program)(jnp.ones((4, 12), jnp.float32)).jaxpr))
+        assert found and all(step.params["precision"] == (jax.lax.Precision.HIGHEST,) * 2 for step in found)
+
+
 def test_batches_of_any_shape_and_vmap_agree(galaxies):
     flux, z, ids, _ = galaxies
     weights = sgj.load()
