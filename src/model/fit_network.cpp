@@ -172,7 +172,7 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
           for (float& g : gradient) g *= static_cast<float>(config.gradient_clip / norm);
       }
       const double rate = plan.rate * schedule(step++, steps, plan.warmup, plan.final_rate);
-      optimiser.step(net.params(), gradient, decayed, rate, config.weight_decay);
+      optimiser.step(net.params(), gradient, decayed, rate, config.weight_decay, plan.scales);
       batch_loss.update(rate);
       if (hooks.batch_done) hooks.batch_done();
     }

@@ -50,6 +50,7 @@ class PointLoss : public BatchLoss {
 struct FitPlan {
   std::int64_t epochs;
   double rate, warmup, final_rate;
+  std::vector<float> scales{};  ///< of the rate, one a parameter; empty: 1. 0 leaves a parameter as it starts
 };
 
 struct FitResult {

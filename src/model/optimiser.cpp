@@ -8,7 +8,8 @@ namespace starglow {
 AdamW::AdamW(std::size_t n_params, Options options) : options_(options), m_(n_params, 0.0F), v_(n_params, 0.0F) {}
 
 void AdamW::step(std::span<float> params, std::span<const float> gradient, std::span<const std::uint8_t> decayed,
-                 double rate, double weight_decay) {
+                 double rate, double weight_decay, std::span<const float> scales) {
+  if (!scales.empty()) before_.assign(params.begin(), params.end());
   ++steps_;
   const auto t = static_cast<double>(steps_);
   const auto scale = static_cast<float>(rate / (1.0 - std::pow(static_cast<double>(options_.beta1), t)));
@@ -28,6 +29,7 @@ void AdamW::step(std::span<float> params, std::span<const float> gradient, std::
     const float decay = shrinks[k] != 0 ? shrink * p[k] : 0.0F;
     p[k] -= scale * m[k] / (std::sqrt(v[k] * v_scale) + eps) + decay;
   }
+  for (std::size_t k = 0; k < scales.size(); ++k) p[k] = before_[k] + scales[k] * (p[k] - before_[k]);
 }
 
 double schedule(std::int64_t step, std::int64_t steps, double warmup, double last) {

@@ -15,9 +15,10 @@ class AdamW {
   AdamW(std::size_t n_params, Options options);
   explicit AdamW(std::size_t n_params) : AdamW(n_params, Options{}) {}
 
-  /// params -= rate (m / (sqrt(v) + eps) + decay_k params), decay_k = weight_decay where decayed[k], else 0.
+  /// params -= rate_k (m / (sqrt(v) + eps) + decay_k params), decay_k = weight_decay where decayed[k], else 0;
+  /// rate_k = rate, times scales[k] where scales are given: 0 leaves a parameter as it is.
   void step(std::span<float> params, std::span<const float> gradient, std::span<const std::uint8_t> decayed,
-            double rate, double weight_decay);
+            double rate, double weight_decay, std::span<const float> scales = {});
 
   /// For checkpoints: the moments and the number of steps.
   std::span<float> m() noexcept { return m_; }
@@ -26,7 +27,7 @@ class AdamW {
 
  private:
   Options options_;
-  std::vector<float> m_, v_;
+  std::vector<float> m_, v_, before_;
   std::int64_t steps_ = 0;
 };
 
