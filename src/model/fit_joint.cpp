@@ -15,7 +15,7 @@ constexpr auto k_i = static_cast<Eigen::Index>(k_n);
 
 // How far a calibration goes. Further would flatten the PIT of the noisiest lines ([OII], Hgamma), at a cost in their
 // CRPS and in the correlations of the residuals (cross-validated; docs/decisions/0007).
-constexpr double k_min_slope = 0.78, k_max_slope = 1.2, k_max_shift = 0.04;
+constexpr double k_min_slope = 0.75, k_max_slope = 1.2, k_max_shift = 0.04;
 
 }  // namespace
 
@@ -31,6 +31,27 @@ JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<do
       correlation_(components),
       optimiser_(raw_.size()) {
   refresh();
+}
+
+void JointLoss::hold_means(const Matrix<double>& points, double weight) noexcept {
+  points_ = &points;
+  hold_weight_ = weight;
+}
+
+double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<const double> w,
+                       std::span<double> d_o) const {
+  double sum = 0;
+  for (std::size_t j = 0; j < k_n; ++j) {
+    double mean = 0;
+    for (std::size_t c = 0; c < components_; ++c) mean += w[c] * o[c * k_n + j];
+    const double apart = mean - (*points_)(row, j), d_mean = hold_weight_ * apart;
+    sum += 0.5 * hold_weight_ * apart * apart;
+    for (std::size_t c = 0; c < components_; ++c) {
+      d_o[c * k_n + j] += d_mean * w[c];
+      if (c > 0) d_o[components_ * 2 * k_n + c - 1] += d_mean * w[c] * (o[c * k_n + j] - mean);
+    }
+  }
+  return sum;
 }
 
 void JointLoss::refresh() {
@@ -101,7 +122,11 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
     }
     if (c > 0) d_o[at_logit + c - 1] += std::exp(log_w[c]) - share;
   }
-  return -(best + std::log(total));
+  const double loss = -(best + std::log(total));
+  if (points_ == nullptr) return loss;
+  std::array<double, max> w{};
+  for (std::size_t c = 0; c < n_c; ++c) w[c] = std::exp(log_w[c]);
+  return loss + hold(row, o, w, d_o);
 }
 
 std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correlation) const {
@@ -136,7 +161,10 @@ double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, 
       o[k] = static_cast<double>(y(r, k));
       d_o[k] = 0;
     }
+    if (fixed_ != nullptr)
+      for (std::size_t k = 0; k < components_ * k_n; ++k) o[k] = static_cast<double>((*fixed_)(rows[r], k));
     sum += row(rows[r], o, d_o, d_correlation);
+    if (fixed_ != nullptr) std::fill_n(d_o.begin(), components_ * k_n, 0.0);
     for (std::size_t k = 0; k < o.size(); ++k) dy(r, k) = static_cast<float>(scale * d_o[k]);
   }
   for (auto& d : d_correlation) d *= scale;
@@ -172,26 +200,67 @@ void JointLoss::restore(const NetworkState& from) {
   refresh();
 }
 
+namespace {
+
+// The posterior residual of one row's lines about `mean`: its mean, and its covariance added to `sum` with the square
+// of the mean.
+Vector8 posterior_residual(const Sites& sites, const Matrix<double>& mean, std::size_t row, const Matrix8& precision,
+                           Matrix8& sum) {
+  Matrix8 own = precision;
+  Vector8 pull;
+  for (Eigen::Index j = 0; j < k_i; ++j) {
+    const auto k = static_cast<std::size_t>(j);
+    own(j, j) += 1.0 / sites.variance(row, k);
+    pull[j] = (sites.centre(row, k) - mean(row, k)) / sites.variance(row, k);
+  }
+  const Matrix8 posterior = own.llt().solve(Matrix8::Identity());
+  Vector8 residual = posterior * pull;
+  sum += posterior + residual * residual.transpose();
+  return residual;
+}
+
+}  // namespace
+
 Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps) {
   Matrix8 covariance = 0.5 * Matrix8::Identity();
   for (int step = 0; step < steps; ++step) {
     const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
     Matrix8 sum = Matrix8::Zero();
-    for (std::size_t r = 0; r < mean.rows(); ++r) {
-      Matrix8 own = precision;
-      Vector8 pull;
-      for (Eigen::Index j = 0; j < k_i; ++j) {
-        const auto k = static_cast<std::size_t>(j);
-        own(j, j) += 1.0 / sites.variance(r, k);
-        pull[j] = (sites.centre(r, k) - mean(r, k)) / sites.variance(r, k);
-      }
-      const Matrix8 posterior = own.llt().solve(Matrix8::Identity());
-      const Vector8 residual = posterior * pull;
-      sum += posterior + residual * residual.transpose();
-    }
+    for (std::size_t r = 0; r < mean.rows(); ++r) posterior_residual(sites, mean, r, precision, sum);
     covariance = sum / static_cast<double>(mean.rows());
   }
   return covariance;
+}
+
+MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covariance, int steps) {
+  const Matrix<double> points = mean;
+  const auto n = static_cast<double>(mean.rows());
+  MeanLine line;
+  for (int step = 0; step < steps; ++step) {
+    const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
+    Matrix8 sum = Matrix8::Zero();
+    Vector8 x = Vector8::Zero(), y = x, xx = x, xy = x;
+    for (std::size_t r = 0; r < mean.rows(); ++r) {
+      const Vector8 residual = posterior_residual(sites, mean, r, precision, sum);
+      for (Eigen::Index j = 0; j < k_i; ++j) {
+        const auto k = static_cast<std::size_t>(j);
+        const double point = points(r, k), expected = mean(r, k) + residual[j];
+        x[j] += point;
+        y[j] += expected;
+        xx[j] += point * point;
+        xy[j] += point * expected;
+      }
+    }
+    covariance = sum / n;
+    for (Eigen::Index j = 0; j < k_i; ++j) {
+      const double variance = xx[j] - x[j] * x[j] / n;
+      line.slope[j] = variance > 1e-9 * n ? (xy[j] - x[j] * y[j] / n) / variance : 1.0;  // equal points: no slope
+      line.offset[j] = (y[j] - line.slope[j] * x[j]) / n;
+      const auto k = static_cast<std::size_t>(j);
+      for (std::size_t r = 0; r < mean.rows(); ++r) mean(r, k) = line.offset[j] + line.slope[j] * points(r, k);
+    }
+  }
+  return line;
 }
 
 double positive_pit(const LineDistribution& d, std::size_t line, double y, double sigma) {

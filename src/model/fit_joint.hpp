@@ -14,11 +14,18 @@ namespace starglow {
 /// -log of the mixture of normals of a JointHead, widened by the sites' variances, at the sites' centres:
 ///   p = sum_c w_c N(centre; mean_c, D_c R_c D_c + diag(variance)),  R_c = U_c U_c^T.
 /// The outputs of the network are its parameters; the factors U_c are the loss's own and are stepped by update().
+/// Neither `hold_means` nor `fix_means` copies what it is given.
 class JointLoss : public BatchLoss {
  public:
   /// factor: (components, 64) start. correlate = false keeps it.
   JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
             double factor_rate);
+
+  /// Adds weight / 2 x (sum_c w_c mean_c - points)^2 of each line to the loss of a row: labels that are mostly noise
+  /// then do not pull the means of one network away from the points (rows, 8) of an ensemble.
+  void hold_means(const Matrix<double>& points, double weight) noexcept;
+  /// These means (rows, components x 8) take the place of the network's own, whose gradients vanish.
+  void fix_means(const Matrix<float>& means) noexcept { fixed_ = &means; }
 
   double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
                     MatrixView<float> dy) override;
@@ -37,7 +44,13 @@ class JointLoss : public BatchLoss {
   void refresh();  ///< after a change of raw_factor()
 
  private:
+  double hold(std::size_t row, std::span<const double> outputs, std::span<const double> weight,
+              std::span<double> d_outputs) const;
+
   const Sites& sites_;
+  const Matrix<double>* points_ = nullptr;
+  const Matrix<float>* fixed_ = nullptr;
+  double hold_weight_ = 0;
   std::size_t components_;
   bool correlate_;
   double factor_rate_;
@@ -49,6 +62,15 @@ class JointLoss : public BatchLoss {
 /// Covariance of the intrinsic residuals (site centre - mean), given the sites' variances, by expectation and
 /// maximisation. mean (rows, 8), all in standardised t.
 Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps);
+
+/// The intrinsic mean of each line as offset + slope x point. Points are fitted to measured EWs, which are > 0 by
+/// selection, and weigh them unequally: those of noisy lines lie beside the intrinsic means.
+struct MeanLine {
+  Vector8 offset = Vector8::Zero(), slope = Vector8::Ones();
+};
+/// residual_covariance with these lines fitted too: `mean`, points at first, becomes the means on the lines, and
+/// `covariance`, a start at first, that about them.
+MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covariance, int steps);
 
 /// Calibration of independent line j: shift and slope that make the probability integral transform of measured EWs
 /// flat, given that they are positive (the table's selection). The distributions must be of models that have not seen

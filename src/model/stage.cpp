@@ -17,7 +17,7 @@ Stage make_point_stage(const std::string& name, const Galaxies& g, std::span<con
   } else {
     stage.sets.push_back(
         make_training_set(g, rows, recipe, {k_independent_lines.begin(), k_independent_lines.end()}, config, true));
-    n_nets = static_cast<std::size_t>(config.members);
+    n_nets = static_cast<std::size_t>(config.joint ? std::max(config.members, config.point_members) : config.members);
   }
   stage.shape.activation = config.activation;
   stage.shape.sizes = {static_cast<std::int32_t>(recipe.size())};

@@ -81,17 +81,24 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
   if (config.sibling && (config.log_lum || config.z || config.masks)) {
     TrainConfig partial = config;
     partial.members = config.sibling_members;
+    partial.point_members = config.sibling_point_members;
     partial.epochs = config.sibling_epochs;
     partial.joint_epochs = config.sibling_joint_epochs;
     if (!config.masks) partial.log_lum = partial.z = false;
     banks.emplace_back("partial", partial);
   }
-  const auto members = [&](const TrainConfig& c) { return c.per_line ? std::int64_t{k_n_lines} : c.members; };
-  const std::int64_t rounds = config.joint ? 1 + config.calibration_folds : 1;
   std::int64_t networks = 0, epochs = 0;
   for (const auto& [name, c] : banks) {
-    networks += members(c) * rounds * (c.joint ? 2 : 1);
-    epochs += members(c) * rounds * (c.epochs + (c.joint ? c.joint_epochs : 0));
+    if (!c.joint) {
+      const std::int64_t n = c.per_line ? std::int64_t{k_n_lines} : c.members;
+      networks += n;
+      epochs += n * c.epochs;
+      continue;
+    }
+    const std::int64_t rounds = 1 + c.calibration_folds, points = std::max(c.members, c.point_members),
+                       widths = c.calibration_folds > 0 && c.width_epochs > 0 ? c.members : 0;
+    networks += rounds * (points + c.members) + widths;
+    epochs += rounds * (points * c.epochs + c.members * c.joint_epochs) + widths * c.width_epochs;
   }
   Tally tally(networks, static_cast<double>(epochs), progress, checkpoint);
   std::size_t labels = 0;
@@ -106,7 +113,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
       JointFit fit = fit_joint(g, rows, recipe, c, first_network, parts.noise, teacher, pool, tally);
       if (full) teachers.push_back(std::move(fit.points));
       if (c.calibration_folds > 0)
-        calibrate_by_folds(g, rows, recipe, c, first_network, parts.noise, teachers, pool, tally, *fit.bank.joint);
+        calibrate_by_folds(g, rows, recipe, c, first_network, parts.noise, teachers, pool, tally, fit.bank);
       into = std::move(fit.bank);
       if (full) labels = fit.n_labels;
       m["learning_curve." + name + ".points"] = fit.point_curve;

@@ -113,10 +113,17 @@ const ConfigField k_fields[]{
     STARGLOW_NUMBER(input_noise, "sd of noise on the standardised features", 0.0, 10.0),
     STARGLOW_NUMBER(gradient_clip, "largest gradient norm; 0: none", 0.0, 1e6),
     STARGLOW_NUMBER(components, "normal distributions of the joint mixture", 1, 4),
+    STARGLOW_NUMBER(point_members, "networks of points that a joint model learns from", 1, 64),
+    STARGLOW_NUMBER(sibling_point_members, "networks of points that the sibling's joint distribution learns from", 1,
+                    64),
+    STARGLOW_NUMBER(anchor, "how strongly the joint means are held to those points; 0: not", 0.0, 1e6),
     STARGLOW_NUMBER(joint_epochs, "passes for the joint distribution, after those for the points", 1, 100000),
     STARGLOW_NUMBER(sibling_joint_epochs, "passes for the sibling's joint distribution", 1, 100000),
     STARGLOW_NUMBER(joint_rate, "peak rate of AdamW for the joint distribution", 0.0, 1.0),
     STARGLOW_NUMBER(factor_rate, "rate of the correlations, in units of joint_rate", 0.0, 1000.0),
+    STARGLOW_NUMBER(width_epochs, "passes for the widths, about means that have not seen the galaxy; 0: none", 0,
+                    100000),
+    STARGLOW_NUMBER(width_rate, "rate of widths and weights, in units of joint_rate", 0.0, 1000.0),
     STARGLOW_SWITCH(deconvolve, "take the labels' known noise out of the distribution"),
     STARGLOW_NUMBER(site_passes, "further steps of expectation propagation for the labels' noise", 0, 20),
     STARGLOW_SWITCH(censor, "a line without a number was not found, rather than is missing"),
@@ -142,6 +149,10 @@ TrainConfig train_preset(std::string_view name) {
   if (name == "point" || name == "k24") {
     c.preset = "point";
     c.joint = false;
+    c.members = c.sibling_members = 7;
+    c.sibling_epochs = 350;
+    c.distil = 0.5;
+    c.mask_rate = 0.8;
   }
   if (name == "point") return c;
   if (name == "knn" || name == "llr") {

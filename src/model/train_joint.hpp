@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "model/fit_joint.hpp"
 #include "model/stage.hpp"
 #include "starglow/joint.hpp"
 
@@ -15,18 +16,43 @@ struct JointFit {
   Matrix<double> points;  ///< of the first step, (galaxies with a label, 8), standardised t, everything known
 };
 
-/// `teacher`, where given: `points` of networks that see more, for the same galaxies. The first step learns from both,
-/// from the teacher with the weight config.distil (Lopez-Paz et al. 2016, arXiv:1511.03643).
-/// Two steps: networks of points; then, started from them, the joint distribution with the labels' noise taken out.
+/// `teacher`, where given: `points` of networks that see more, for the same galaxies. The first step and the held means
+/// learn from both, from the teacher with the weight config.distil (Lopez-Paz et al. 2016, arXiv:1511.03643). Two
+/// steps: networks of points; then, started from some of them and held to the mean of all, the joint distribution with
+/// the labels' noise taken out.
 JointFit fit_joint(const Galaxies& galaxies, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
                    const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
                    const Matrix<double>* teacher, WorkerPool& pool, Tally& tally);
 
-/// Shift and slope of each line from models that have not seen the galaxies that they are judged on: parts by
-/// a hash of TARGETID that is independent of fold_of(). `teachers`: the first is not used, then one a part;
-/// networks that see everything append theirs, those with masks learn from them.
+/// What only galaxies that a model has not seen can tell: the widths, weights and correlations about means of other
+/// galaxies' models (config.width_epochs), then shift and slope of each line. The bank's means stay as they are. Parts
+/// by a hash of TARGETID that is independent of fold_of(). `teachers`: the first is not used, then one a part; networks
+/// that see everything append theirs, those with masks learn from them.
 void calibrate_by_folds(const Galaxies& galaxies, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
                         const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
-                        std::vector<Matrix<double>>& teachers, WorkerPool& pool, Tally& tally, JointHead& head);
+                        std::vector<Matrix<double>>& teachers, WorkerPool& pool, Tally& tally, NetworkBank& bank);
+
+// ---- steps that both share
+
+inline constexpr int k_em_steps = 25;
+inline constexpr double k_joint_warmup = 0.05;
+
+/// Parameters before those of the last layer.
+std::size_t first_of_last_layer(const NetworkShape& shape);
+/// Scales of the learning rate of the networks of a joint distribution: layers before the last; of the last, the
+/// outputs that are means, and those that are widths and weights.
+std::vector<float> rates_of_last_layer(const NetworkShape& shape, float before, float means, float widths);
+/// Mean over the networks of a stage's outputs, features as in its set.
+Matrix<double> mean_outputs(const Stage& stage);
+/// The networks' factors averaged, as their outputs are, rows brought back to length 1, and no line left without a
+/// variance of its own. For stages of JointLoss.
+Matrix<double> mean_factor(const Stage& stage, std::size_t components);
+/// Sites of a set's labels, and the covariance of the intrinsic residuals, given means (rows, 8) in standardised t.
+struct SitesAbout {
+  Sites sites;
+  Matrix8 covariance;
+};
+SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& galaxies, const TrainingSet& set,
+                       const TrainConfig& config, const std::optional<NoiseModel>& noise, WorkerPool& pool);
 
 }  // namespace starglow

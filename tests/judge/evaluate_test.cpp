@@ -141,9 +141,10 @@ TEST(CrossValidate, EveryRowIsPredictedByAModelThatHasNotSeenIt) {
   Galaxies g = test::example_galaxies(300);
   TrainConfig c;
   c.hidden = {8};
-  c.members = 1;
+  c.members = c.point_members = 1;
   c.epochs = 3;
   c.sibling = false;
+  c.joint_epochs = c.width_epochs = 5;
   WorkerPool pool(2);
   const auto p = cross_validate(g, c, {}, pool).at(0);
   // The rows of one fold are predicted by the model trained on the other four.

@@ -80,8 +80,10 @@ Sites some_sites() {
 
 TEST(JointLoss, GradientOfTheOutputsByTheHarness) {
   const Sites sites = some_sites();
-  for (const std::size_t components : {1U, 2U, 3U}) {
-    const JointLoss loss(sites, components, some_factor(components), true, 1);
+  Matrix<double> points(1, k_n, 0.3);
+  for (const auto& [components, held] : {std::pair{1U, 0.0}, {2U, 0.0}, {3U, 0.0}, {1U, 3.0}, {3U, 3.0}}) {
+    JointLoss loss(sites, components, some_factor(components), true, 1);
+    if (held > 0) loss.hold_means(points, held);
     std::vector<Matrix8> unused(components, Matrix8::Zero());
     test::Operation op;
     op.value = [&](const test::Vector& o) {
@@ -97,6 +99,40 @@ TEST(JointLoss, GradientOfTheOutputsByTheHarness) {
       test::expect_derivative(op, some_outputs(JointHead::n_outputs(components), id),
                               {.difference_tolerance = 2e-6, .check_nan = false});
   }
+}
+
+TEST(JointLoss, HeldMeansCostTheirSquaredDistance) {
+  const Sites sites = some_sites();
+  const auto o = some_outputs(JointHead::n_outputs(2), 5);
+  const double logit = o[4 * k_n], w = 1 / (1 + std::exp(-logit));  // of the second component
+  Matrix<double> points(1, k_n, -0.2);
+  double distance = 0;
+  for (std::size_t j = 0; j < k_n; ++j) distance += std::pow((1 - w) * o[j] + w * o[k_n + j] - points(0, j), 2);
+  JointLoss loss(sites, 2, some_factor(2), true, 1);
+  std::vector<Matrix8> unused(2, Matrix8::Zero());
+  test::Vector d(o.size(), 0.0);
+  const double free = loss.row(0, o, d, unused);
+  loss.hold_means(points, 4.0);
+  EXPECT_NEAR(loss.row(0, o, d, unused), free + 2.0 * distance, 1e-12);
+}
+
+TEST(JointLoss, FixedMeansReplaceTheNetworksAndGetNoGradient) {
+  const Sites sites = some_sites();
+  const std::size_t n = JointHead::n_outputs(2);
+  auto o = some_outputs(n, 6);
+  JointLoss loss(sites, 2, some_factor(2), true, 1);
+  Matrix<float> y(1, n), dy(1, n), means(1, 2 * k_n);
+  const auto run = [&] {
+    std::transform(o.begin(), o.end(), y.data(), [](double v) { return static_cast<float>(v); });
+    return loss(FitData{}, std::vector<std::size_t>{0}, y.view(), dy.view());
+  };
+  for (std::size_t k = 0; k < 2 * k_n; ++k) means(0, k) = static_cast<float>(o[k]);
+  const double own = run();
+  const Matrix<float> own_dy = dy;
+  loss.fix_means(means);
+  for (std::size_t k = 0; k < 2 * k_n; ++k) o[k] += 1;  // nobody sees these
+  EXPECT_EQ(run(), own);
+  for (std::size_t k = 0; k < n; ++k) EXPECT_EQ(dy(0, k), k < 2 * k_n ? 0.0F : own_dy(0, k)) << k;
 }
 
 TEST(JointLoss, GradientOfTheFactorsByTheHarness) {
@@ -262,6 +298,34 @@ TEST(ResidualCovariance, TakesTheNoiseOut) {
   EXPECT_NEAR(c(0, 1), 0.16, 0.02);
 }
 
+TEST(MeanLines, FindOffsetAndSlopeOfThePoints) {
+  const std::size_t n = 4000;
+  Sites s{Matrix<double>(n, k_n), Matrix<double>(n, k_n)};
+  Matrix<double> mean(n, k_n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const RandomObject random(2, Stream::training, static_cast<std::int64_t>(i));
+    for (std::size_t j = 0; j < k_n; ++j) {
+      const auto lane = static_cast<std::uint32_t>(j);
+      const double noise = j == 0 ? 0.9 : 0.3, point = random.normal(0, lane);
+      mean(i, j) = point;
+      s.variance(i, j) = noise * noise;
+      s.centre(i, j) = -0.3 + 1.25 * point + 0.3 * random.normal(0, 100) + 0.4 * random.normal(3, lane) +
+                       noise * random.normal(2, lane);
+    }
+  }
+  const Matrix<double> points = mean;
+  Matrix8 covariance = 0.5 * Matrix8::Identity();
+  const MeanLine line = fit_mean_lines(s, mean, covariance, 100);
+  for (Eigen::Index j = 0; j < static_cast<Eigen::Index>(k_n); ++j) {
+    EXPECT_NEAR(line.offset[j], -0.3, 0.05);
+    EXPECT_NEAR(line.slope[j], 1.25, 0.05);
+    EXPECT_NEAR(covariance(j, j), 0.25, 0.05);
+    EXPECT_NEAR(mean(7, static_cast<std::size_t>(j)),
+                line.offset[j] + line.slope[j] * points(7, static_cast<std::size_t>(j)), 1e-12);
+  }
+  EXPECT_NEAR(covariance(0, 5), 0.09, 0.03);
+}
+
 TEST(Masking, EqualsFeaturesOfAGalaxyThatLacksThem) {
   const Galaxies g = test::example_galaxies(1);
   const FeatureRecipe recipe{true, true, true};
@@ -372,9 +436,9 @@ TEST(JointModel, TrainsDeterministicallyAndDeconvolvesNoise) {
     }
   TrainConfig c;
   c.hidden = {16, 16};
-  c.members = c.sibling_members = 2;
+  c.members = c.sibling_members = c.point_members = c.sibling_point_members = 2;
   c.epochs = c.sibling_epochs = 30;
-  c.joint_epochs = 20;
+  c.joint_epochs = c.sibling_joint_epochs = 20;
   c.joint_rate = 1e-3;
   c.calibration_folds = 0;
   WorkerPool one(1), three(3);
@@ -388,6 +452,63 @@ TEST(JointModel, TrainsDeterministicallyAndDeconvolvesNoise) {
   EXPECT_LT(width(a), 0.40);
   c.deconvolve = false;
   EXPECT_GT(width(train(g, c, three)), 0.45);
+}
+
+TEST(JointModel, WidthsAreThoseOfGalaxiesNotSeen) {
+  // A law with a scatter of 0.3, and networks that learn the labels of few galaxies by heart.
+  Galaxies g = test::example_galaxies(300);
+  for (std::size_t i = 0; i < g.n; ++i)
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      const double scatter =
+          0.3 * RandomObject(9, Stream::label_noise, g.targetid[i]).normal(0, static_cast<std::uint32_t>(line));
+      g.ew(i, line) = static_cast<float>(std::sinh(std::asinh(static_cast<double>(g.ew(i, line))) + scatter));
+      g.ew_ivar(i, line) = 1e4F;
+    }
+  TrainConfig c;
+  c.hidden = {32, 32};
+  c.members = c.point_members = 2;
+  c.sibling = false;
+  c.epochs = 200;
+  c.calibration_folds = 3;
+  c.width_epochs = 0;
+  WorkerPool pool(2);
+  const NetworkBank without = *train(g, c, pool).parts().full;
+  c.width_epochs = 60;
+  const NetworkBank with = *train(g, c, pool).parts().full;
+  // The last layer: 2 x 8 rows of means, 2 x 8 of widths, 1 of weights; then as many biases.
+  const std::size_t n = with.shape.n_params(), last = n - 33 * 33;
+  double narrow = 0, wide = 0;
+  for (std::size_t k = 0; k < with.n_nets; ++k) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool row = i >= last && i < last + 33 * 32;
+      const std::size_t output = i < last ? 0 : row ? (i - last) / 32 : i - last - 33 * 32;
+      if (i < last || output < 16) {
+        EXPECT_EQ(with.params[k * n + i], without.params[k * n + i]) << i;
+      }
+    }
+  }
+  Model::Parts a, b;
+  a.full = without;
+  b.full = with;
+  for (auto* parts : {&a, &b}) {  // widths before the calibration
+    parts->kind = "joint";
+    parts->full->joint->slope.assign(k_n, 1.0);
+    parts->full->joint->shift.assign(k_n, 0.0);
+  }
+  for (const auto& d : Model(a).distributions(g, pool)) narrow += d.p84[4] - d.p16[4];
+  for (const auto& d : Model(b).distributions(g, pool)) wide += d.p84[4] - d.p16[4];
+  EXPECT_GT(wide / static_cast<double>(g.n) / 2, 0.27);
+  EXPECT_LT(narrow, 0.9 * wide);
+}
+
+TEST(JointModel, NoLineIsKnownFromTheOthersExactly) {
+  // (1 - s) R + s I: the rest of a line's variance, the others given, is at least s = 0.01 of it.
+  const Model model = Model::shipped();
+  for (const auto* bank : {&model.parts().full, &model.parts().partial}) {
+    const JointHead& head = *(*bank)->joint;
+    for (std::size_t c = 0; c < head.components; ++c)
+      for (std::size_t i = 0; i < k_n; ++i) EXPECT_GT(head.factor(c, i * k_n + i), 0.0999) << c << ' ' << i;
+  }
 }
 
 TEST(PointModel, HasNoDistribution) {

@@ -160,7 +160,8 @@ TEST(Train, AnInterruptedTrainingEndsWithTheSameBits) {
   joint.hidden = {8};
   joint.members = joint.sibling_members = 2;
   joint.epochs = joint.sibling_epochs = 3;
-  joint.joint_epochs = joint.sibling_joint_epochs = 3;
+  joint.point_members = joint.sibling_point_members = 3;
+  joint.joint_epochs = joint.sibling_joint_epochs = joint.width_epochs = 3;
   joint.calibration_folds = 2;
   const Galaxies g = test::example_galaxies(120);
   for (const TrainConfig& c : {point, stopped_early, joint}) {
@@ -256,6 +257,20 @@ TEST(AdamW, FirstStepsByHand) {
   EXPECT_NEAR(static_cast<double>(p[0]), 0.899 - 0.1, 1e-6);
   // m = 0.9 (-0.2) / (1 - 0.81), v = 0.999 0.004 / (1 - 0.998001)
   EXPECT_NEAR(static_cast<double>(p[1]), 1.1 + 0.1 * (0.18 / 0.19) / std::sqrt(0.003996 / 0.001999), 1e-5);
+}
+
+TEST(AdamW, ScalesOfTheRate) {
+  AdamW plain(3), scaled(3);
+  std::vector<float> p{1.0F, 1.0F, 1.0F}, q = p;
+  const std::vector<std::uint8_t> decayed{1, 1, 1};
+  const std::vector<float> gradient{0.5F, -2.0F, 3.0F}, scales{0.0F, 1.0F, 2.0F};
+  for (int step = 0; step < 3; ++step) {
+    plain.step(p, gradient, decayed, 0.1, 0.0);
+    scaled.step(q, gradient, decayed, 0.1, 0.0, scales);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(q[k] - 1, scales[k] * (p[k] - 1), 1e-6F);
+  }
+  scaled.step(q, gradient, decayed, 0.1, 0.5, scales);
+  EXPECT_EQ(q[0], 1.0F);  // nor is it decayed
 }
 
 TEST(Schedule, RisesThenFallsAlongACosine) {

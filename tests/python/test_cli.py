@@ -250,8 +250,9 @@ def test_interrupt_leaves_nothing(binary, tmp_path):
 
 
 def test_training_repeats_bit_for_bit(starglow, mock, tmp_path):
+    short = [f"{name}=3" for name in ("epochs", "joint_epochs", "width_epochs", "sibling_epochs", "sibling_joint_epochs", "members", "point_members", "sibling_point_members", "calibration_folds")]
     for k, threads in enumerate((1, 2, 3)):
-        assert starglow("train", mock, "-o", tmp_path / f"{k}.safetensors", "epochs=3", "members=3", "--threads", threads).returncode == 0
+        assert starglow("train", mock, "-o", tmp_path / f"{k}.safetensors", *short, "--threads", threads).returncode == 0
     files = [(tmp_path / f"{k}.safetensors").read_bytes() for k in range(3)]
     assert files[0] == files[1] == files[2]
 
