@@ -63,6 +63,8 @@ def infer(ssp, n_data=1500, n_model=600, seed=1):
         return whiten @ (statistics(survey(ssp, lines, p, normals, ids, 12)) - observed)
 
     best, covariance, cost = descent.minimise(residuals, START)
+    sign = np.where(["scatter" in name for name in NAMES], np.sign(best), 1.0)  # a scatter and its negative are one
+    best, covariance = best * sign, covariance * np.outer(sign, sign)
     return best, covariance, cost / (len(observed) - len(best))
 
 
