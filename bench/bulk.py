@@ -47,12 +47,24 @@ def columns(file):
 result = {"threads": len(os.sched_getaffinity(0)), "runs": []}
 with tempfile.TemporaryDirectory(dir=given.folder) as folder:
     table, lines = Path(folder) / "mock.fits", Path(folder) / "lines.fits"
-    print(f"{result['threads']} threads\n{'verb':30s} {'rows':>10s} {'CPU us/row':>11s} {'rows/s':>9s} {'memory MB':>10s}")
+    print(
+        f"{result['threads']} threads\n{'verb':30s} {'rows':>10s} {'CPU us/row':>11s} {'rows/s':>9s} {'memory MB':>10s}"
+    )
 
     def report(verb, n, *arguments):
         run = measured(*arguments, "--overwrite")
-        result["runs"].append({"verb": verb, "rows": n, "cpu_us": 1e6 * run["cpu"] / n, "rows_per_s": n / run["wall"], "memory_mb": run["memory"]})
-        print(f"{verb:30s} {n:10d} {1e6 * run['cpu'] / n:11.2f} {n / run['wall']:9.0f} {run['memory']:10.0f}", flush=True)
+        result["runs"].append(
+            {
+                "verb": verb,
+                "rows": n,
+                "cpu_us": 1e6 * run["cpu"] / n,
+                "rows_per_s": n / run["wall"],
+                "memory_mb": run["memory"],
+            }
+        )
+        print(
+            f"{verb:30s} {n:10d} {1e6 * run['cpu'] / n:11.2f} {n / run['wall']:9.0f} {run['memory']:10.0f}", flush=True
+        )
 
     for n in sizes:
         report("mock, bands", n, "mock", "-n", n, "-o", table)

@@ -7,6 +7,7 @@ DSPS in two ways: as shipped, its functions under jit(vmap), and in careful form
 product over the batch. Float64, 22 metallicities x 94 ages x 1963 wavelengths, histories of 100 points, burst, dust.
 Rounds are interleaved and the best rate of each is taken, since other work on the machine only slows.
 """
+
 import json
 import os
 import subprocess
@@ -32,7 +33,11 @@ N, ROUNDS, SECONDS = 256, 3, 1.0
 T = jnp.linspace(0.1, 13.8, 100)
 LGMET, LG_AGE = jnp.array(-3.7 + 0.108 * np.arange(22)), jnp.array(-3.5 + 0.05 * np.arange(94))
 WAVE = jnp.array(np.exp(np.linspace(np.log(1000), np.log(20000), 1963)))
-FLUX = 1e-14 * (WAVE / 5000)[None, None] ** (2 - 0.02 * jnp.arange(94))[None, :, None] * 10 ** (-0.7 * LG_AGE)[None, :, None]
+FLUX = (
+    1e-14
+    * (WAVE / 5000)[None, None] ** (2 - 0.02 * jnp.arange(94))[None, :, None]
+    * 10 ** (-0.7 * LG_AGE)[None, :, None]
+)
 FLUX = jnp.array(jnp.broadcast_to(FLUX, (22, 94, 1963)))
 FLAT = FLUX.reshape(-1, 1963)
 SAMPLES = jnp.arange(3400.0, 7000.0)
@@ -53,13 +58,23 @@ def inputs(seed=1):
     rng = np.random.default_rng(seed)
     t = np.array(T)
     sfr = t * np.exp(-t / 10 ** rng.uniform(0, 0.8, (N, 1))) * rng.uniform(0.5, 5, (N, 1))
-    p = np.column_stack([rng.uniform(-2.4, -1.4, N), np.full(N, 0.15), rng.uniform(0, 1.5, N), rng.uniform(-0.5, 0.2, N),
-                         rng.uniform(-4, -1, N), rng.uniform(6, 7.8, N)])
+    p = np.column_stack(
+        [
+            rng.uniform(-2.4, -1.4, N),
+            np.full(N, 0.15),
+            rng.uniform(0, 1.5, N),
+            rng.uniform(-0.5, 0.2, N),
+            rng.uniform(-4, -1, N),
+            rng.uniform(6, 7.8, N),
+        ]
+    )
     return jnp.array(sfr), jnp.array(p), jnp.array(rng.uniform(9, 13, N)), jnp.array(rng.uniform(0.06, 0.3, N))
 
 
 def age_weights(sfr, p, t_obs):
-    return calc_bursty_age_weights((p[4], p[5], p[5] + 1), calc_age_weights_from_sfh_table(T, sfr, LG_AGE, t_obs), LG_AGE)
+    return calc_bursty_age_weights(
+        (p[4], p[5], p[5] + 1), calc_age_weights_from_sfh_table(T, sfr, LG_AGE, t_obs), LG_AGE
+    )
 
 
 def mass(sfr, t_obs):
@@ -126,16 +141,32 @@ def jacobian_careful(sfr, p, t_obs):
 def main():
     sfr, p, t_obs, z = inputs()
     keys = jax.random.split(jax.random.PRNGKey(0), N)
-    shipped_sed = jax.jit(jax.vmap(lambda s, q, t: calc_rest_sed_sfh_table_lognormal_mdf(T, s, q[0], q[1], LGMET, LG_AGE, FLUX, t).rest_sed))
+    shipped_sed = jax.jit(
+        jax.vmap(
+            lambda s, q, t: calc_rest_sed_sfh_table_lognormal_mdf(T, s, q[0], q[1], LGMET, LG_AGE, FLUX, t).rest_sed
+        )
+    )
     few = 32  # galaxies a call of what is slow
-    all_of, some, eight = (sfr, p, t_obs, z, keys), (sfr[:few], p[:few], t_obs[:few], z[:few], keys[:few]), (sfr[:8], p[:8], t_obs[:8])
+    all_of, some, eight = (
+        (sfr, p, t_obs, z, keys),
+        (sfr[:few], p[:few], t_obs[:few], z[:few], keys[:few]),
+        (sfr[:8], p[:8], t_obs[:8]),
+    )
     # Functions of their inputs, so that the compiler folds nothing.
     paths = {
         ("sed", "as shipped"): (few, shipped_sed, some[:3]),
-        ("sed", "careful"): (N, jax.jit(lambda s, q, t: jax.vmap(lambda *a: weights(*a, burst=False))(s, q, t) @ FLAT), all_of[:3]),
+        ("sed", "careful"): (
+            N,
+            jax.jit(lambda s, q, t: jax.vmap(lambda *a: weights(*a, burst=False))(s, q, t) @ FLAT),
+            all_of[:3],
+        ),
         ("bands", "as shipped"): (few, jax.jit(jax.vmap(lambda *a: means(dusty_sed(*a)))), some[:3]),
         ("bands", "careful"): (N, jax.jit(lambda *a: careful_sed(*a) @ TO_BANDS.T), all_of[:3]),
-        ("star-jacobian", "as shipped"): (8, jax.jit(jax.vmap(jax.jacfwd(lambda s, q, t: means(dusty_sed(s, q, t)), argnums=1))), eight),
+        ("star-jacobian", "as shipped"): (
+            8,
+            jax.jit(jax.vmap(jax.jacfwd(lambda s, q, t: means(dusty_sed(s, q, t)), argnums=1))),
+            eight,
+        ),
         ("star-jacobian", "careful"): (N, jax.jit(jacobian_careful), all_of[:3]),
         ("mock", "as shipped"): (few, jax.jit(jax.vmap(mock_one)), some),
         ("mock", "careful"): (N, jax.jit(mock_careful), all_of),
@@ -152,12 +183,30 @@ def main():
                 best[path] = max(best.get(path, 0), n / (time.perf_counter() - start))
                 if time.perf_counter() > end:
                     break
-        run = subprocess.run([sys.argv[1], "bench", "--json", "--threads", "1", "-n", "4096", "--seconds", str(SECONDS), "--only",
-                              "mock,sed,bands,star-jacobian"], capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [
+                sys.argv[1],
+                "bench",
+                "--json",
+                "--threads",
+                "1",
+                "-n",
+                "4096",
+                "--seconds",
+                str(SECONDS),
+                "--only",
+                "mock,sed,bands,star-jacobian",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         for line in run.stdout.splitlines():
             row = json.loads(line)
             best[row["name"], "starglow"] = max(best.get((row["name"], "starglow"), 0), row["value"])
-    print(f"{'path':<14}{'starglow':>12}{'as shipped':>12}{'careful':>12}{'ratio':>9}{'ratio':>9}   galaxies/s, one thread")
+    print(
+        f"{'path':<14}{'starglow':>12}{'as shipped':>12}{'careful':>12}{'ratio':>9}{'ratio':>9}   galaxies/s, one thread"
+    )
     for name in ("sed", "bands", "star-jacobian", "mock"):
         own, shipped, careful = (best[name, k] for k in ("starglow", "as shipped", "careful"))
         print(f"{name:<14}{own:>12.4g}{shipped:>12.4g}{careful:>12.4g}{own / shipped:>9.1f}{own / careful:>9.1f}")

@@ -4,6 +4,7 @@
 
 One thread, one batch, interleaved; the smallest time of each counts. Prints JSON lines {name, value, unit} and ratios.
 """
+
 import argparse
 import json
 import os
@@ -30,7 +31,11 @@ def main():
     on_device = jax.device_put(flux), jax.device_put(z)
     whole = jax.jit(lambda f, zz: sgj.predict(weights, f, zz).ew)
     size = next(k for k in range(min(512, given.n), 0, -1) if given.n % k == 0)
-    parts = jax.jit(lambda f, zz: jax.lax.map(lambda a: sgj.predict(weights, *a).ew, (f.reshape(-1, size, 12), zz.reshape(-1, size))).reshape(-1, 10))
+    parts = jax.jit(
+        lambda f, zz: jax.lax.map(
+            lambda a: sgj.predict(weights, *a).ew, (f.reshape(-1, size, 12), zz.reshape(-1, size))
+        ).reshape(-1, 10)
+    )
     ways = {
         "numpy": lambda: model.predict(flux, z, threads=1).ew,
         "twin": lambda: whole(*on_device).block_until_ready(),
@@ -52,13 +57,21 @@ def main():
             run()
             best[name] = min(best[name], time.perf_counter() - start)
     for name, seconds in best.items():
-        print(json.dumps({"name": name, "value": given.n / seconds, "unit": "galaxies/s", "threads": 1, "batch": given.n}))
+        print(
+            json.dumps({"name": name, "value": given.n / seconds, "unit": "galaxies/s", "threads": 1, "batch": given.n})
+        )
     for twin in (name for name in best if name.startswith("twin")):
         for name in ("numpy", "kernel"):
             if name in best:
-                print(json.dumps({"name": f"{name} against {twin}", "value": best[twin] / best[name], "unit": "times as fast"}))
+                print(
+                    json.dumps(
+                        {"name": f"{name} against {twin}", "value": best[twin] / best[name], "unit": "times as fast"}
+                    )
+                )
     if "kernel" in best:
-        print(json.dumps({"name": "kernel against numpy", "value": best["kernel"] / best["numpy"], "unit": "of its time"}))
+        print(
+            json.dumps({"name": "kernel against numpy", "value": best["kernel"] / best["numpy"], "unit": "of its time"})
+        )
 
 
 if __name__ == "__main__":

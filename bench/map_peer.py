@@ -44,7 +44,10 @@ def starglow(*arguments):
 
 def features(flux, of=None):
     """Standardised by their own means and standard deviations, or by those of another table."""
-    x, other = (y - y.mean(axis=1, keepdims=True) for y in (np.log10(np.asarray(f, dtype=np.float64)) for f in (flux, flux if of is None else of)))
+    x, other = (
+        y - y.mean(axis=1, keepdims=True)
+        for y in (np.log10(np.asarray(f, dtype=np.float64)) for f in (flux, flux if of is None else of))
+    )
     return (x - other.mean(axis=0)) / other.std(axis=0)
 
 
@@ -76,19 +79,51 @@ def compare(name, path):
     for seed in (1, 2, 3) if len(x) <= 10000 else (1,):
         options = ("--overwrite", "--seed", seed)
         own = [starglow("embed", path, "-o", folder / "all_out.fits", *options)]
-        starglow("embed", folder / "first.fits", "-o", folder / "first_out.fits", "--save-map", folder / "map.safetensors", *options)
-        own.append(starglow("embed", folder / "rest.fits", "--map", folder / "map.safetensors", "-o", folder / "rest_out.fits", *options))
-        ours = {key: np.asarray(fits.getdata(folder / f"{key}_out.fits", 1)["UMAP"]) for key in ("all", "first", "rest")}
+        starglow(
+            "embed",
+            folder / "first.fits",
+            "-o",
+            folder / "first_out.fits",
+            "--save-map",
+            folder / "map.safetensors",
+            *options,
+        )
+        own.append(
+            starglow(
+                "embed",
+                folder / "rest.fits",
+                "--map",
+                folder / "map.safetensors",
+                "-o",
+                folder / "rest_out.fits",
+                *options,
+            )
+        )
+        ours = {
+            key: np.asarray(fits.getdata(folder / f"{key}_out.fits", 1)["UMAP"]) for key in ("all", "first", "rest")
+        }
         fitted, made = peer(x, seed)
         first, _ = peer(x[:n], seed)
         before = time.process_time()
         placed = first.transform(x[n:])
         others = [made, time.process_time() - before]
-        far.append((moved(ours["first"], ours["all"], ours["rest"], n), moved(first.embedding_, fitted.embedding_, placed, n)))
+        far.append(
+            (moved(ours["first"], ours["all"], ours["rest"], n), moved(first.embedding_, fitted.embedding_, placed, n))
+        )
         if seed == 1 and len(x) <= 10000:
             many = Table.read(folder / "many.fits", hdu=1)["BAND_FLUX"]
             fresh = features(many, table["BAND_FLUX"][:n])
-            mass = [starglow("embed", folder / "many.fits", "--map", folder / "map.safetensors", "-o", folder / "many_out.fits", *options)]
+            mass = [
+                starglow(
+                    "embed",
+                    folder / "many.fits",
+                    "--map",
+                    folder / "map.safetensors",
+                    "-o",
+                    folder / "many_out.fits",
+                    *options,
+                )
+            ]
             before = time.process_time()
             first.transform(fresh)
             mass.append(time.process_time() - before)

@@ -11,6 +11,7 @@ painting    ten lines (eleven Gaussians), against NumPy restricted to +-6 sigma 
 
 Rounds are interleaved, all by the processor's clock; of each the fastest counts. Prints JSON lines.
 """
+
 import json
 import os
 import subprocess
@@ -29,12 +30,39 @@ from specutils.analysis import equivalent_width  # noqa: E402
 from specutils.manipulation import extract_region  # noqa: E402
 
 WAVE = 3600 + 0.8 * np.arange(7781)
-REST = np.array([3727.10, 3729.86, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674])
+REST = np.array(
+    [3727.10, 3729.86, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674]
+)
 # Side bands and integration windows of docs/spectra.md (side_bands.hpp, line_fit.hpp), rest frame.
-BANDS = np.array([(3685, 3711, 3745, 3771), (4296, 4318, 4372, 4394), (4805, 4835, 4890, 4920), (4900, 4930, 5036, 5066), (4900, 4930, 5036, 5066),
-                  (6470, 6510, 6622, 6662), (6470, 6510, 6622, 6662), (6470, 6510, 6622, 6662), (6640, 6680, 6772, 6812), (6640, 6680, 6772, 6812)], float)
-WINDOWS = np.array([(3717, 3740), (4331, 4352), (4850, 4875), (4950, 4970), (4997, 5019), (6542, 6556), (6556, 6574), (6574, 6597), (6706, 6725.5),
-                    (6725.5, 6745)])
+BANDS = np.array(
+    [
+        (3685, 3711, 3745, 3771),
+        (4296, 4318, 4372, 4394),
+        (4805, 4835, 4890, 4920),
+        (4900, 4930, 5036, 5066),
+        (4900, 4930, 5036, 5066),
+        (6470, 6510, 6622, 6662),
+        (6470, 6510, 6622, 6662),
+        (6470, 6510, 6622, 6662),
+        (6640, 6680, 6772, 6812),
+        (6640, 6680, 6772, 6812),
+    ],
+    float,
+)
+WINDOWS = np.array(
+    [
+        (3717, 3740),
+        (4331, 4352),
+        (4850, 4875),
+        (4950, 4970),
+        (4997, 5019),
+        (6542, 6556),
+        (6556, 6574),
+        (6574, 6597),
+        (6706, 6725.5),
+        (6725.5, 6745),
+    ]
+)
 
 
 def lines(z):
@@ -57,10 +85,10 @@ def ew_numpy(z, flux):
     out = []
     for bands, window in zip(BANDS * (1 + z), WINDOWS * (1 + z)):
         at = np.searchsorted(WAVE, np.concatenate((bands, window)))
-        blue, red = flux[at[0]:at[1]].mean(), flux[at[2]:at[3]].mean()
-        x = WAVE[at[4]:at[5]]
+        blue, red = flux[at[0] : at[1]].mean(), flux[at[2] : at[3]].mean()
+        x = WAVE[at[4] : at[5]]
         t = (x - bands[:2].mean()) / (bands[2:].mean() - bands[:2].mean())
-        out.append(np.trapezoid(flux[at[4]:at[5]] / ((1 - t) * blue + t * red) - 1, x) / (1 + z))
+        out.append(np.trapezoid(flux[at[4] : at[5]] / ((1 - t) * blue + t * red) - 1, x) / (1 + z))
     return np.array(out)
 
 
@@ -89,21 +117,50 @@ def main():
     binary = sys.argv[1] if len(sys.argv) > 1 else "build/release/starglow"
     spectrum = np.ones(WAVE.size)
     paint_numpy(0.2, spectrum)
-    np.testing.assert_allclose(ew_numpy(0.2, spectrum), ew_specutils(0.2, spectrum), rtol=0.05, atol=0.05)  # the same quantity
+    np.testing.assert_allclose(
+        ew_numpy(0.2, spectrum), ew_specutils(0.2, spectrum), rtol=0.05, atol=0.05
+    )  # the same quantity
     best = {}
     for _ in range(5):
-        run = subprocess.run([binary, "bench", "--json", "--only", "prep,side-bands,paint", "--threads", "1", "--seconds", "0.7"],
-                             capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [binary, "bench", "--json", "--only", "prep,side-bands,paint", "--threads", "1", "--seconds", "0.7"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         now = {("starglow", line["name"]): 1 / line["value"] for line in map(json.loads, run.stdout.splitlines())}
-        now |= {("numpy", "paint"): seconds(paint_numpy, 200, 0.0), ("astropy", "paint"): seconds(paint_astropy, 20, 0.0),
-                ("numpy", "side-bands"): seconds(ew_numpy, 200, 1.0), ("specutils", "side-bands"): seconds(ew_specutils, 3, 1.0)}
+        now |= {
+            ("numpy", "paint"): seconds(paint_numpy, 200, 0.0),
+            ("astropy", "paint"): seconds(paint_astropy, 20, 0.0),
+            ("numpy", "side-bands"): seconds(ew_numpy, 200, 1.0),
+            ("specutils", "side-bands"): seconds(ew_specutils, 3, 1.0),
+        }
         best = {key: min(value, best.get(key, np.inf)) for key, value in now.items()}
-    print(json.dumps({"name": "prep, with template and Gaussian fits", "value": round(1e3 * best["starglow", "prep"], 2), "unit": "ms/spectrum", "threads": 1}))
+    print(
+        json.dumps(
+            {
+                "name": "prep, with template and Gaussian fits",
+                "value": round(1e3 * best["starglow", "prep"], 2),
+                "unit": "ms/spectrum",
+                "threads": 1,
+            }
+        )
+    )
     for (who, what), value in sorted(best.items()):
-        print(json.dumps({"name": f"{what} with {who}", "value": round(1 / value, 1), "unit": "spectra/s", "threads": 1}))
+        print(
+            json.dumps({"name": f"{what} with {who}", "value": round(1 / value, 1), "unit": "spectra/s", "threads": 1})
+        )
     for (who, what), value in sorted(best.items()):
         if who != "starglow":
-            print(json.dumps({"name": f"{what}, starglow over {who}", "value": round(value / best["starglow", what], 1), "unit": "ratio"}))
+            print(
+                json.dumps(
+                    {
+                        "name": f"{what}, starglow over {who}",
+                        "value": round(value / best["starglow", what], 1),
+                        "unit": "ratio",
+                    }
+                )
+            )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 Prints the peak of resident memory of each process. Needs 62 kB of disk a spectrum, in FOLDER (default: the system's
 temporary one), and removes them.
 """
+
 import argparse
 import os
 import subprocess
@@ -33,19 +34,28 @@ def write(path, n):
     """A spectra file (docs/spectra.md) of n rows, written in pieces."""
     flux, ivar, z = some_spectra()
     at = np.arange(n) % len(z)
-    galaxies = fits.BinTableHDU.from_columns([fits.Column("TARGETID", "K", array=1 + np.arange(n)), fits.Column("Z", "D", array=z[at]),
-                                              fits.Column("FLAGS", "J", array=np.zeros(n, int))], name="GALAXIES")
+    galaxies = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("TARGETID", "K", array=1 + np.arange(n)),
+            fits.Column("Z", "D", array=z[at]),
+            fits.Column("FLAGS", "J", array=np.zeros(n, int)),
+        ],
+        name="GALAXIES",
+    )
     grid = fits.ImageHDU(3600 + 0.8 * np.arange(PIXELS), name="WAVE")
     grid.header["BUNIT"] = "Angstrom"
     fits.HDUList([fits.PrimaryHDU(), galaxies, grid]).writeto(path)
     with open(path, "ab") as out:
-        for name, plane, unit in (("FLUX", flux, "10**-17 erg s-1 cm-2 Angstrom-1"), ("IVAR", ivar, "10**34 s2 cm4 Angstrom2 erg-2")):
+        for name, plane, unit in (
+            ("FLUX", flux, "10**-17 erg s-1 cm-2 Angstrom-1"),
+            ("IVAR", ivar, "10**34 s2 cm4 Angstrom2 erg-2"),
+        ):
             header = fits.ImageHDU(np.zeros((1, 1), "f4"), name=name).header
             header["NAXIS1"], header["NAXIS2"], header["BUNIT"] = PIXELS, n, unit
             out.write(header.tostring().encode())
             rows = plane.astype(">f4")
             for first in range(0, n, len(rows)):
-                out.write(rows[:min(len(rows), n - first)].tobytes())
+                out.write(rows[: min(len(rows), n - first)].tobytes())
             out.write(bytes(-(4 * n * PIXELS) % 2880))
 
 
@@ -71,8 +81,20 @@ def main():
         folder = Path(name)
         for verb, n in (("prep", args.n // 10), ("prep", args.n), ("paint", args.n // 100), ("paint", args.n // 10)):
             write(folder / "spectra.fits", n)
-            megabytes, seconds = peak(args.binary, verb, folder / "spectra.fits", "-o", folder / "out.fits", "--threads", args.threads, "--allow-partial")
-            print(f"{verb:6s} {n:7d} spectra: {megabytes:6.1f} MB, {1e3 * seconds / n:6.2f} ms of processor a spectrum", flush=True)
+            megabytes, seconds = peak(
+                args.binary,
+                verb,
+                folder / "spectra.fits",
+                "-o",
+                folder / "out.fits",
+                "--threads",
+                args.threads,
+                "--allow-partial",
+            )
+            print(
+                f"{verb:6s} {n:7d} spectra: {megabytes:6.1f} MB, {1e3 * seconds / n:6.2f} ms of processor a spectrum",
+                flush=True,
+            )
             for path in folder.iterdir():
                 path.unlink()
 

@@ -2,6 +2,7 @@
 
 Used by synthetic_truth.py and leakage.py; needs the shared data folder (ssp/emiles..., desi_files/).
 """
+
 import os
 from pathlib import Path
 
@@ -15,9 +16,21 @@ SHARED = Path(os.environ.get("STARGLOW_SHARED", ROOT / ".." / "shared")) / "data
 C = 299792.458
 LINES = "OII_DOUBLET HGAMMA HBETA OIII_4959 OIII_5007 NII_6548 HALPHA NII_6584 SII_6716 SII_6731".split()
 WAVES = np.array([3728.48, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674])
-BANDS = np.array([(3685, 3711, 3745, 3771), (4296, 4318, 4372, 4394), (4805, 4835, 4890, 4920), (4900, 4930, 5036, 5066),
-                  (4900, 4930, 5036, 5066), (6470, 6510, 6622, 6662), (6470, 6510, 6622, 6662), (6470, 6510, 6622, 6662),
-                  (6640, 6680, 6772, 6812), (6640, 6680, 6772, 6812)], float)
+BANDS = np.array(
+    [
+        (3685, 3711, 3745, 3771),
+        (4296, 4318, 4372, 4394),
+        (4805, 4835, 4890, 4920),
+        (4900, 4930, 5036, 5066),
+        (4900, 4930, 5036, 5066),
+        (6470, 6510, 6622, 6662),
+        (6470, 6510, 6622, 6662),
+        (6470, 6510, 6622, 6662),
+        (6640, 6680, 6772, 6812),
+        (6640, 6680, 6772, 6812),
+    ],
+    float,
+)
 GRID = 3600 + 0.8 * np.arange(7781)
 CAMERAS = {"B": (0, 2751), "R": (2700, 2326), "Z": (4900, 2881)}
 
@@ -39,7 +52,11 @@ class Continua:
 
     def draw(self, rng):
         total = np.zeros(len(self.wave))
-        for low, high, share in ((0.06, 0.6, rng.uniform(0, 1) ** 2), (0.6, 4, rng.uniform(0, 1)), (4, 14, rng.uniform(0.2, 1))):
+        for low, high, share in (
+            (0.06, 0.6, rng.uniform(0, 1) ** 2),
+            (0.6, 4, rng.uniform(0, 1)),
+            (4, 14, rng.uniform(0.2, 1)),
+        ):
             ages = np.flatnonzero((self.age >= low) & (self.age <= high))
             one = self.flux[rng.integers(2, 7), rng.choice(ages)]
             total += share * one / one[(self.wave > 5400) & (self.wave < 5600)].mean()
@@ -53,7 +70,7 @@ def desi_ivar():
     ivar = np.zeros(7781)
     with fits.open(SHARED / "desi_files/coadd-4-80613-thru20210324.fits") as hdus:
         for name, (first, n) in CAMERAS.items():
-            ivar[first:first + n] += hdus[f"{name}_IVAR"].data[0]
+            ivar[first : first + n] += hdus[f"{name}_IVAR"].data[0]
     return ivar / np.median(ivar[ivar > 0])
 
 
@@ -66,8 +83,11 @@ def gaussian(wave, centre, sigma):
 def lines_of(fluxes, oii_ratio, z, sigma_v, v):
     """Spectrum of the ten lines on GRID; the instrument adds 0.75 A."""
     out = np.zeros(len(GRID))
-    parts = [(3727.10, fluxes[0] / (1 + oii_ratio)), (3729.86, fluxes[0] * oii_ratio / (1 + oii_ratio)),
-             *zip(WAVES[1:], fluxes[1:])]
+    parts = [
+        (3727.10, fluxes[0] / (1 + oii_ratio)),
+        (3729.86, fluxes[0] * oii_ratio / (1 + oii_ratio)),
+        *zip(WAVES[1:], fluxes[1:]),
+    ]
     for wave, flux in parts:
         if flux == 0:
             continue
@@ -80,8 +100,13 @@ def write_coadd(folder, flux, ivar, z):
     """coadd.fits and redrock.fits in `folder`, rows in order, TARGETID from 1."""
     n = len(z)
     ids = np.arange(1, n + 1)
-    hdus = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("TARGETID", "K", array=ids),
-            fits.Column("EBV", "E", array=np.full(n, 0.03), unit="mag")], name="FIBERMAP")]
+    hdus = [
+        fits.PrimaryHDU(),
+        fits.BinTableHDU.from_columns(
+            [fits.Column("TARGETID", "K", array=ids), fits.Column("EBV", "E", array=np.full(n, 0.03), unit="mag")],
+            name="FIBERMAP",
+        ),
+    ]
     for name, (first, pixels) in CAMERAS.items():
         part = slice(first, first + pixels)
         hdus.append(fits.ImageHDU(GRID[part], name=f"{name}_WAVELENGTH"))
@@ -93,6 +118,12 @@ def write_coadd(folder, flux, ivar, z):
         share[2700:2751] = share[4900:5026] = 0.5
         hdus.append(fits.ImageHDU((ivar * share)[:, part].astype("f4"), name=f"{name}_IVAR"))
     fits.HDUList(hdus).writeto(folder / "coadd.fits", overwrite=True)
-    table = [fits.Column("TARGETID", "K", array=ids), fits.Column("Z", "D", array=z), fits.Column("ZWARN", "K", array=np.zeros(n, int)),
-             fits.Column("SPECTYPE", "6A", array=["GALAXY"] * n)]
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(table, name="REDSHIFTS")]).writeto(folder / "redrock.fits", overwrite=True)
+    table = [
+        fits.Column("TARGETID", "K", array=ids),
+        fits.Column("Z", "D", array=z),
+        fits.Column("ZWARN", "K", array=np.zeros(n, int)),
+        fits.Column("SPECTYPE", "6A", array=["GALAXY"] * n),
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(table, name="REDSHIFTS")]).writeto(
+        folder / "redrock.fits", overwrite=True
+    )

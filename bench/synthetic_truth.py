@@ -4,6 +4,7 @@ usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/rel
 
 EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and CKC14z).
 """
+
 import argparse
 import subprocess
 import tempfile
@@ -26,7 +27,9 @@ def draw(n, seed):
         wave, light = continua.draw(rng)
         level = side_band_means(wave, light)
         ew[i, 3], ew[i, 5] = ew[i, 4] / 2.993, ew[i, 7] / 3.049 * level[7] / level[5]
-        model = np.interp(GRID / (1 + z[i]), wave, light) + lines_of(ew[i] * level * (1 + z[i]), rng.uniform(0.7, 1.45), z[i], sigma[i], shift[i])
+        model = np.interp(GRID / (1 + z[i]), wave, light) + lines_of(
+            ew[i] * level * (1 + z[i]), rng.uniform(0.7, 1.45), z[i], sigma[i], shift[i]
+        )
         ivar[i] = shape * snr[i] ** 2
         noise = np.where(ivar[i] > 0, rng.normal(size=len(GRID)) / np.sqrt(np.maximum(ivar[i], 1e-30)), 0)
         flux[i] = model + noise
@@ -40,8 +43,10 @@ def summary(name, pull, relative, sn, truth):
         if k.sum() < 30:
             continue
         width = 0.5 * np.diff(np.percentile(pull[k], [15.865, 84.135]))[0]
-        rows.append(f"{name:12s} S/N {low:>3}-{high if high < 1e9 else '':<3} {k.sum():6d} {np.median(pull[k]):8.3f} {pull[k].clip(-10, 10).mean():8.3f} {width:8.3f} "
-                    f"{100 * np.median(relative[k]):8.2f} %")
+        rows.append(
+            f"{name:12s} S/N {low:>3}-{high if high < 1e9 else '':<3} {k.sum():6d} {np.median(pull[k]):8.3f} {pull[k].clip(-10, 10).mean():8.3f} {width:8.3f} "
+            f"{100 * np.median(relative[k]):8.2f} %"
+        )
     return rows
 
 
@@ -58,11 +63,26 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_coadd(folder, flux, ivar, z)
-        subprocess.run([args.binary, "prep", folder / "coadd.fits", folder / "redrock.fits", "-o", folder / "t.fits", "--ew", args.method],
-                       check=True)
+        subprocess.run(
+            [
+                args.binary,
+                "prep",
+                folder / "coadd.fits",
+                folder / "redrock.fits",
+                "-o",
+                folder / "t.fits",
+                "--ew",
+                args.method,
+            ],
+            check=True,
+        )
         table = Table.read(folder / "t.fits", hdu="GALAXIES")
-    print("S/N of a line: true EW over its stated error. Bias in units of the error (median, mean), half width of the central 68 % of")
-    print("the pulls, median relative bias; limits: share of lines with true EW 0 whose 95 % upper limit is not below 0.\n")
+    print(
+        "S/N of a line: true EW over its stated error. Bias in units of the error (median, mean), half width of the central 68 % of"
+    )
+    print(
+        "the pulls, median relative bias; limits: share of lines with true EW 0 whose 95 % upper limit is not below 0.\n"
+    )
     print(f"{'line':12s} {'':10s} {'N':>6s} {'median':>8s} {'mean':>8s} {'width':>8s} {'relative':>8s}")
     pulls, relatives, sns, truths, limits = [], [], [], [], []
     for k, line in enumerate(LINES):
@@ -76,15 +96,23 @@ def main():
         for row in summary(line, pull, relatives[-1], sns[-1], true):
             print(row)
         if len(limits[-1]):
-            print(f"{line:12s} EW 0       {len(limits[-1]):6d} {np.median(pull[true == 0]):8.3f} {'':8s} "
-                  f"{0.5 * np.diff(np.percentile(pull[true == 0], [15.865, 84.135]))[0]:8.3f}          limits {100 * limits[-1].mean():.1f} %")
+            print(
+                f"{line:12s} EW 0       {len(limits[-1]):6d} {np.median(pull[true == 0]):8.3f} {'':8s} "
+                f"{0.5 * np.diff(np.percentile(pull[true == 0], [15.865, 84.135]))[0]:8.3f}          limits {100 * limits[-1].mean():.1f} %"
+            )
     print()
-    for row in summary("all", np.concatenate(pulls), np.concatenate(relatives), np.concatenate(sns), np.concatenate(truths)):
+    for row in summary(
+        "all", np.concatenate(pulls), np.concatenate(relatives), np.concatenate(sns), np.concatenate(truths)
+    ):
         print(row)
     p, s, t = np.concatenate(pulls), np.concatenate(sns), np.concatenate(truths)
     k = (t > 0) & (s >= 1) & (s < 10)
-    print(f"all          S/N   1-10  {k.sum():6d} {np.median(p[k]):8.3f} {p[k].clip(-10, 10).mean():8.3f} {0.5 * np.diff(np.percentile(p[k], [15.865, 84.135]))[0]:8.3f}")
-    print(f"all          EW 0: limits hold for {100 * np.concatenate(limits).mean():.2f} % of {sum(map(len, limits))} lines (nominal 95)")
+    print(
+        f"all          S/N   1-10  {k.sum():6d} {np.median(p[k]):8.3f} {p[k].clip(-10, 10).mean():8.3f} {0.5 * np.diff(np.percentile(p[k], [15.865, 84.135]))[0]:8.3f}"
+    )
+    print(
+        f"all          EW 0: limits hold for {100 * np.concatenate(limits).mean():.2f} % of {sum(map(len, limits))} lines (nominal 95)"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ float64. "C++": the kernel inside JAX on all processors, whose gradient is made 
 Memory: arguments, answers and temporaries, as the compiler plans them.
 dsps: gradient of EWs by five parameters of star-formation histories, through DSPS and the twin (needs dsps).
 """
+
 import argparse
 import os
 import sys
@@ -27,7 +28,14 @@ from starglow.jax import random as words
 
 DEVICE, CPU = jax.devices()[0], jax.devices("cpu")[0]
 #: the table of docs/jax.md: (float32, float64); None: nothing is promised
-PROMISED = {"EW": (1e-3, 1e-9), "p16, p84": (1e-3, 1e-9), "draws": (1e-3, 1e-3), "noisy EW": (2e-4, 1e-9), "dEW/dF": (None, 1e-8), "d2EW/dF2": (None, 1e-5)}
+PROMISED = {
+    "EW": (1e-3, 1e-9),
+    "p16, p84": (1e-3, 1e-9),
+    "draws": (1e-3, 1e-3),
+    "noisy EW": (2e-4, 1e-9),
+    "dEW/dF": (None, 1e-8),
+    "d2EW/dF2": (None, 1e-5),
+}
 
 
 def every_kind(n=2000):
@@ -59,7 +67,10 @@ def agree():
         promise = PROMISED[what][bits == 64]
         fine = promise is None or differences.max() < promise
         kept = kept and fine
-        print(f"| {what}{note} | float{bits} | {np.median(differences):.1e} | {differences.max():.1e} | {promise or ''}{'' if fine else ', broken'} |", flush=True)
+        print(
+            f"| {what}{note} | float{bits} | {np.median(differences):.1e} | {differences.max():.1e} | {promise or ''}{'' if fine else ', broken'} |",
+            flush=True,
+        )
 
     print("\n| quantity | type | median | worst | promised |\n|---|---|---|---|---|")
     for bits in (32, 64):
@@ -71,7 +82,9 @@ def agree():
         np.testing.assert_array_equal(p.flags, reference.flags)
         say("EW", bits, off(p.ew, reference.ew))
         say("p16, p84", bits, np.concatenate([off(p.p16, reference.p16), off(p.p84, reference.p84)]))
-        drawn = off(sgj.sample(weights, flux, z, pairs, draws=64, seed=seed), model.sample(flux, z, ids, draws=64, seed=seed))
+        drawn = off(
+            sgj.sample(weights, flux, z, pairs, draws=64, seed=seed), model.sample(flux, z, ids, draws=64, seed=seed)
+        )
         # A choice of component hangs on the last bit of a weight once in 10^5 draws; all lines of that draw are others then.
         others = drawn > PROMISED["draws"][0]
         assert others.sum() <= 50
@@ -84,18 +97,37 @@ def agree():
         say("dEW/dF", bits, np.abs(slopes - wanted) / np.abs(wanted).max(axis=(1, 2), keepdims=True))
         if bits == 64:
             whole = np.flatnonzero((reference.flags & ~names.Z_RANGE) == 0)[:4]
-            second = jax.jit(jax.vmap(jax.jacfwd(jax.jacrev(lambda f, zz: sgj.predict(weights, f, zz).ew))))(flux[whole], z[whole])
+            second = jax.jit(jax.vmap(jax.jacfwd(jax.jacrev(lambda f, zz: sgj.predict(weights, f, zz).ew))))(
+                flux[whole], z[whole]
+            )
             step = 1e-4 * flux[whole][:, None, :] * np.eye(12)
-            up, down = (model.jacobian((flux[whole][:, None] + s).reshape(-1, 12), np.repeat(z[whole], 12)).reshape(-1, 12, 10, 12) for s in (step, -step))
+            up, down = (
+                model.jacobian((flux[whole][:, None] + s).reshape(-1, 12), np.repeat(z[whole], 12)).reshape(
+                    -1, 12, 10, 12
+                )
+                for s in (step, -step)
+            )
             central = np.moveaxis((up - down) / (2 * np.diagonal(step, axis1=1, axis2=2)[..., None, None]), 1, -1)
             say("d2EW/dF2", bits, np.abs(second - central) / np.abs(second).max(axis=(1, 2), keepdims=True))
         # The same program on the processor.
-        drawn_words = [words.words(seed, words.INTRINSIC, (there[:, 0], there[:, 1]), np.arange(64), np.arange(9)) for there in (jax.device_put(pairs, d) for d in (DEVICE, CPU))]
+        drawn_words = [
+            words.words(seed, words.INTRINSIC, (there[:, 0], there[:, 1]), np.arange(64), np.arange(9))
+            for there in (jax.device_put(pairs, d) for d in (DEVICE, CPU))
+        ]
         np.testing.assert_array_equal(*map(np.asarray, drawn_words))
         by_weights = jax.jit(jax.grad(lambda w, f, zz: jnp.nansum(jnp.arcsinh(sgj.predict(w, f, zz).ew))))
-        tree = [jax.tree_util.tree_leaves(by_weights(*jax.device_put((weights, flux, z), d)).full) for d in (DEVICE, CPU)]
-        worst = max(float(np.abs(np.asarray(a) - np.asarray(b)).max() / np.abs(np.asarray(b)).max()) for a, b in zip(*tree) if np.any(np.asarray(b)))
-        print(f"float{bits}: flags and random words are equal; gradient by the weights, device against processor: {worst:.1e} of each tensor's largest", flush=True)
+        tree = [
+            jax.tree_util.tree_leaves(by_weights(*jax.device_put((weights, flux, z), d)).full) for d in (DEVICE, CPU)
+        ]
+        worst = max(
+            float(np.abs(np.asarray(a) - np.asarray(b)).max() / np.abs(np.asarray(b)).max())
+            for a, b in zip(*tree)
+            if np.any(np.asarray(b))
+        )
+        print(
+            f"float{bits}: flags and random words are equal; gradient by the weights, device against processor: {worst:.1e} of each tensor's largest",
+            flush=True,
+        )
     return kept
 
 
@@ -135,10 +167,16 @@ def gradient(module):
 
 def ways_of(module):
     """What is timed, by the twin or by the kernel."""
+
     def both(w, f, z, ids):
         return module.predict(w, f, z), module.sample(w, f, z, ids, draws=64, seed=1)
-    return {"medians": lambda w, f, z, ids: module.predict(w, f, z).ew, "medians, quantiles, flags": lambda w, f, z, ids: module.predict(w, f, z),
-            "the same and 64 draws": both, "gradient, reverse mode": gradient(module)}
+
+    return {
+        "medians": lambda w, f, z, ids: module.predict(w, f, z).ew,
+        "medians, quantiles, flags": lambda w, f, z, ids: module.predict(w, f, z),
+        "the same and 64 draws": both,
+        "gradient, reverse mode": gradient(module),
+    }
 
 
 def speed(sizes, seconds, bits):
@@ -157,16 +195,25 @@ def speed(sizes, seconds, bits):
             jobs.append((lambda f, z, ids, run=kernel[what]: run(model, f, z, ids), jax.device_put(inputs[n], CPU)))
             labels.append((n, what, "C++"))
     programs = compiled(jobs)
-    print(f"\n| float{bits} | galaxies | {DEVICE.device_kind}, galaxies/s | GB | CPU, twin, galaxies/s | GB | CPU, C++, galaxies/s | over twin | over C++ |\n" + "|---" * 9 + "|")
+    print(
+        f"\n| float{bits} | galaxies | {DEVICE.device_kind}, galaxies/s | GB | CPU, twin, galaxies/s | GB | CPU, C++, galaxies/s | over twin | over C++ |\n"
+        + "|---" * 9
+        + "|"
+    )
     done = {label: (program, arguments) for label, program, (_, arguments) in zip(labels, programs, jobs)}
     for what in twin:
         for n in sizes:
             device, cpu, cpp = (n / fastest(*done[n, what, where], seconds) for where in ("device", "CPU", "C++"))
             gb, gb_cpu = (number(gigabytes(done[n, what, where][0])) for where in devices)
-            print(f"| {what} | {number(n)} | {number(device)} | {gb} | {number(cpu)} | {gb_cpu} | {number(cpp)} | {number(device / cpu)} | {number(device / cpp)} |", flush=True)
+            print(
+                f"| {what} | {number(n)} | {number(device)} | {gb} | {number(cpu)} | {gb_cpu} | {number(cpp)} | {number(device / cpu)} | {number(device / cpp)} |",
+                flush=True,
+            )
     used = DEVICE.memory_stats()
     if used:
-        print(f"\npeak of all on the device: {used['peak_bytes_in_use'] / 1e9:.1f} GB of {used['bytes_limit'] / 1e9:.1f}")
+        print(
+            f"\npeak of all on the device: {used['peak_bytes_in_use'] / 1e9:.1f} GB of {used['bytes_limit'] / 1e9:.1f}"
+        )
 
 
 def dsps(seconds, n=4096):
@@ -182,19 +229,27 @@ def dsps(seconds, n=4096):
     import starglow.dsps as sgd
 
     rng = np.random.default_rng(1)
-    p = np.column_stack([rng.uniform(*ends, n) for ends in ((0.3, 1.0), (-2, 0.3), (-2.4, -1.6), (0.15, 0.3), (0.1, 0.8))])
+    p = np.column_stack(
+        [rng.uniform(*ends, n) for ends in ((0.3, 1.0), (-2, 0.3), (-2.4, -1.6), (0.15, 0.3), (0.1, 0.8))]
+    )
     jobs = []
     for bits, device in ((32, DEVICE), (32, CPU), (64, CPU)):
         jax.config.update("jax_enable_x64", bits == 64)
         ssp, t = stand_in.grid(), np.linspace(0.1, 13.8, 40)
-        given = p, sgd.Lines(ssp), (ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, t, sbl18_k_lambda(ssp.ssp_wave / 1e4, 1.0, -0.2) / 4.05)
+        given = (
+            p,
+            sgd.Lines(ssp),
+            (ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, t, sbl18_k_lambda(ssp.ssp_wave / 1e4, 1.0, -0.2) / 4.05),
+        )
 
         def loss(p, lines, arrays):
             lgmet, lg_age, flux, t, law = arrays
 
             def sed(p):  # log10 tau, log10 of a late burst's SFR, lgmet, scatter, Av
                 sfr = t * jnp.exp(-t / 10 ** p[0]) + 10 ** p[1] * (t > 11)
-                return starlight.calc_rest_sed_sfh_table_lognormal_mdf(t, sfr, p[2], p[3], lgmet, lg_age, flux, 12.0).rest_sed * 10 ** (-0.4 * p[4] * law)
+                return starlight.calc_rest_sed_sfh_table_lognormal_mdf(
+                    t, sfr, p[2], p[3], lgmet, lg_age, flux, 12.0
+                ).rest_sed * 10 ** (-0.4 * p[4] * law)
 
             seds = jax.vmap(sed)(p)
             return jnp.log(lines.predict(seds).ew).sum()
@@ -204,16 +259,22 @@ def dsps(seconds, n=4096):
         jobs.append((np.asarray(program(*arguments), float), n / fastest(program, arguments, seconds)))
     (one, device), (other, cpu), (exact, _) = jobs
     errors = [np.abs(a - exact).max(1) / np.abs(exact).max(1) for a in (one, other)]
-    print(f"\nDSPS to EWs, gradient by five parameters, {n} galaxies, {len(ssp.ssp_wave)} wavelengths, float32: {number(device)} galaxies/s, CPU {number(cpu)}, "
-          f"ratio {number(device / cpu)}; error against float64, of a galaxy's largest: "
-          + ", ".join(f"{where} median {np.median(e):.1e}, worst {e.max():.1e}" for where, e in zip(("device", "CPU"), errors)))
+    print(
+        f"\nDSPS to EWs, gradient by five parameters, {n} galaxies, {len(ssp.ssp_wave)} wavelengths, float32: {number(device)} galaxies/s, CPU {number(cpu)}, "
+        f"ratio {number(device / cpu)}; error against float64, of a galaxy's largest: "
+        + ", ".join(
+            f"{where} median {np.median(e):.1e}, worst {e.max():.1e}" for where, e in zip(("device", "CPU"), errors)
+        )
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--n", type=int, nargs="+", default=[1000, 100_000, 1_000_000])
     parser.add_argument("--seconds", type=float, default=3, help="a measurement takes these, and at least two calls")
-    parser.add_argument("--parts", nargs="+", default=["agree", "speed", "double", "dsps"], choices=["agree", "speed", "double", "dsps"])
+    parser.add_argument(
+        "--parts", nargs="+", default=["agree", "speed", "double", "dsps"], choices=["agree", "speed", "double", "dsps"]
+    )
     given = parser.parse_args()
     print(f"JAX {jax.__version__}, {DEVICE.device_kind}, {len(os.sched_getaffinity(0))} processors")
     kept = True

@@ -1,11 +1,14 @@
 """The documentation as pages: `.venv/bin/python -m sphinx -W -b html docs build/docs`."""
+
 import re
 from pathlib import Path
 
 project = "starglow"
 author = "the starglow developers"
 copyright = author
-version = release = re.search(r"project\(starglow VERSION ([\d.]+)", (Path(__file__).parents[1] / "CMakeLists.txt").read_text())[1]
+version = release = re.search(
+    r"project\(starglow VERSION ([\d.]+)", (Path(__file__).parents[1] / "CMakeLists.txt").read_text()
+)[1]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"starglow {version}"
@@ -28,7 +31,9 @@ def _headers(app, name, source):
     if name != "cpp":
         return
     headers = sorted((Path(__file__).parents[1] / "include/starglow").glob("*.hpp"))
-    parts = [f"## {h.name}\n\n```{{literalinclude}} ../include/starglow/{h.name}\n:language: cpp\n```\n" for h in headers]
+    parts = [
+        f"## {h.name}\n\n```{{literalinclude}} ../include/starglow/{h.name}\n:language: cpp\n```\n" for h in headers
+    ]
     source[0] = source[0].replace("HEADERS", "\n".join(parts))
 
 

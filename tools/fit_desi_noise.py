@@ -6,6 +6,7 @@ For each spectrum the median of log sigma in windows of 200 A, less log sqrt(1 +
 6500 A; the nodes are the medians over the spectra. F_s, the flux of the sky in a fibre, is not fitted: three spectra do not fix it
 (the best value runs to its bound). It is that of 21 mag per square arcsecond (AB, 6500 A) in a fibre of 1.5 arcsec.
 """
+
 import sys
 
 import numpy as np
@@ -49,5 +50,7 @@ def shapes(flux_s):
 
 FLUX_S = 3.631e-20 * 10 ** (-0.4 * 21) * np.pi * 0.75**2 * 2.998e18 / 6500**2 / 1e-17
 nodes = np.median(shapes(FLUX_S), axis=0)
-print(f"{len(spectra)} spectra; F_s = {FLUX_S:.3g}; rms of log sigma about the nodes {np.sqrt(np.mean((shapes(FLUX_S) - nodes) ** 2)):.3f}")
+print(
+    f"{len(spectra)} spectra; F_s = {FLUX_S:.3g}; rms of log sigma about the nodes {np.sqrt(np.mean((shapes(FLUX_S) - nodes) ** 2)):.3f}"
+)
 print(", ".join(f"{x:.3f}" for x in nodes))

@@ -7,6 +7,7 @@ DSPS whose metallicities hold 0.02. log10 L_nu(wavelength; age, Z) = mean + sum 
 times a coefficient, tabulated every 0.05 dex of age (linear between) and a cubic polynomial (Chebyshev) in log Z. Ages and wavelengths come from FSPS; the change with metallicity is
 BC03's ratio to its solar population at the same age, held constant beyond BC03's ages and wavelengths.
 """
+
 import argparse
 import hashlib
 import json
@@ -38,7 +39,9 @@ def metallicity_ratios(path, wave, lg_age):
         flux = grid["ssp_flux"][:].astype(float)
     solar = int(np.argmin(abs(lgmet - np.log10(0.02))))
     edges = np.concatenate([[wave[0]], 0.5 * (wave[1:] + wave[:-1]), [wave[-1]]])
-    total = np.concatenate([np.zeros(flux.shape[:2] + (1,)), np.cumsum(0.5 * (flux[..., 1:] + flux[..., :-1]) * np.diff(fine), -1)], -1)
+    total = np.concatenate(
+        [np.zeros(flux.shape[:2] + (1,)), np.cumsum(0.5 * (flux[..., 1:] + flux[..., :-1]) * np.diff(fine), -1)], -1
+    )
     at_edge = np.stack([[np.interp(edges, fine, total[m, a]) for a in range(len(ages))] for m in range(len(lgmet))])
     covered = (edges[:-1] >= fine[0]) & (edges[1:] <= fine[-1])
     mean = np.full(flux.shape[:2] + wave.shape, np.nan)
@@ -47,7 +50,9 @@ def metallicity_ratios(path, wave, lg_age):
     blue, red = (covered & (wave < fine[0] + TAPER)), (covered & (wave > fine[-1] - TAPER))
     ratio[..., wave < wave[covered][0]] = ratio[..., blue].mean(-1, keepdims=True)
     ratio[..., wave > wave[covered][-1]] = ratio[..., red].mean(-1, keepdims=True)
-    return lgmet, np.stack([[np.interp(lg_age, ages, ratio[m, :, i]) for i in range(len(wave))] for m in range(len(lgmet))]).transpose(0, 2, 1)
+    return lgmet, np.stack(
+        [[np.interp(lg_age, ages, ratio[m, :, i]) for i in range(len(wave))] for m in range(len(lgmet))]
+    ).transpose(0, 2, 1)
 
 
 def scaled(x, lo, hi):
@@ -78,7 +83,7 @@ def main():
     o = parser.parse_args()
     wave, lg_age, solar = read_fsps(o.fsps)
     lgmet, ratio = metallicity_ratios(o.bc03, wave, lg_age)
-    cube = solar[None] + ratio                                   # (n_met, n_age, n_wave)
+    cube = solar[None] + ratio  # (n_met, n_age, n_wave)
     n_met, n_age, n_wave = cube.shape
     flat = cube.reshape(-1, n_wave)
     mean = flat.mean(0)
@@ -87,26 +92,47 @@ def main():
     scores = (flat - mean) * weight @ basis[:N_COMPONENTS].T
     basis = basis[:N_COMPONENTS] / weight
     design = chebyshev.chebvander(scaled(lgmet, lgmet[0], lgmet[-1]), DEGREE_MET)
-    at_knots = np.stack([[np.interp(LG_AGES, lg_age, scores.reshape(n_met, n_age, -1)[m, :, c]) for c in range(N_COMPONENTS)]
-                         for m in range(n_met)])                 # (n_met, component, knot)
-    coefficients = np.linalg.lstsq(design, at_knots.reshape(n_met, -1), rcond=None)[0].reshape(DEGREE_MET + 1, N_COMPONENTS, -1)
+    at_knots = np.stack(
+        [
+            [np.interp(LG_AGES, lg_age, scores.reshape(n_met, n_age, -1)[m, :, c]) for c in range(N_COMPONENTS)]
+            for m in range(n_met)
+        ]
+    )  # (n_met, component, knot)
+    coefficients = np.linalg.lstsq(design, at_knots.reshape(n_met, -1), rcond=None)[0].reshape(
+        DEGREE_MET + 1, N_COMPONENTS, -1
+    )
     smooth = np.einsum("mp,pck->mck", design, coefficients)
     ages = np.stack([[np.interp(lg_age, LG_AGES, smooth[m, c]) for c in range(N_COMPONENTS)] for m in range(n_met)])
     error = (mean + np.einsum("mca,cw->maw", ages, basis) - cube) / np.log10(np.e)
     inside = (lg_age >= LG_AGES[0] - 1e-9) & (lg_age <= LG_AGES[-1] + 1e-9)
     error, lg_age = error[:, inside], lg_age[inside]
     optical, young = (wave > 3400) & (wave < 7000), lg_age < -2
-    report = {"rms_optical": error[..., optical].std(), "max_optical": abs(error[..., optical]).max(),
-              "rms_all": error.std(), "rms_young": error[:, young][..., optical].std(),
-              "max_bands": max(abs(error[..., (wave >= lo) & (wave < lo + 300)].mean(-1)).max() for lo in range(3400, 7000, 300))}
+    report = {
+        "rms_optical": error[..., optical].std(),
+        "max_optical": abs(error[..., optical]).max(),
+        "rms_all": error.std(),
+        "rms_young": error[:, young][..., optical].std(),
+        "max_bands": max(
+            abs(error[..., (wave >= lo) & (wave < lo + 300)].mean(-1)).max() for lo in range(3400, 7000, 300)
+        ),
+    }
     names = {p: hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in (o.fsps, o.bc03)}
-    metadata = {"kind": "ssp", "format_version": "1", "form": "emulator",
-                "source": "FSPS v2.4 solar (BaSeL, Padova, Chabrier); metallicity ratios of BC03",
-                "inputs": "; ".join(f"{Path(p).name} {h}" for p, h in names.items()),
-                **{f"error.{k}": f"{v:.5f}" for k, v in report.items()}}
-    tensors = {"ssp.wave": wave, "ssp.mean": mean, "ssp.basis": basis,
-               "ssp.coefficients": coefficients.transpose(1, 0, 2),
-               "ssp.lgmet_range": np.array([lgmet[0], lgmet[-1]]), "ssp.lg_age_gyr": LG_AGES}
+    metadata = {
+        "kind": "ssp",
+        "format_version": "1",
+        "form": "emulator",
+        "source": "FSPS v2.4 solar (BaSeL, Padova, Chabrier); metallicity ratios of BC03",
+        "inputs": "; ".join(f"{Path(p).name} {h}" for p, h in names.items()),
+        **{f"error.{k}": f"{v:.5f}" for k, v in report.items()},
+    }
+    tensors = {
+        "ssp.wave": wave,
+        "ssp.mean": mean,
+        "ssp.basis": basis,
+        "ssp.coefficients": coefficients.transpose(1, 0, 2),
+        "ssp.lgmet_range": np.array([lgmet[0], lgmet[-1]]),
+        "ssp.lg_age_gyr": LG_AGES,
+    }
     save(o.output, tensors, metadata)
     print(f"{o.output}: {sum(t.size for t in tensors.values())} numbers, {Path(o.output).stat().st_size} bytes")
     for key, value in report.items():

@@ -8,6 +8,7 @@ linear function of those before it. The light is that of the embedded emulator (
 program, or of a grid in the layout of DSPS. What was chosen and not fitted stands in upper case below, and in
 docs/mock.md. Needs jax and dsps.
 """
+
 import argparse
 from pathlib import Path
 
@@ -35,7 +36,9 @@ PRIOR_SD = jnp.array([2.0, 0.35, 0.7, 0.2, 0.4])
 LO = jnp.array([6.0, -0.5, -4.0, -2.38, 0.0])
 HI = jnp.array([13.0, 1.3, -1.0, -1.32, 3.0])
 BAND_ERROR = 0.009  # dex
-REDSHIFT_WIDENING = 1.5  # redshifts are nearly flat between their ends: a cut normal of their own sd would be too narrow
+REDSHIFT_WIDENING = (
+    1.5  # redshifts are nearly flat between their ends: a cut normal of their own sd would be too narrow
+)
 PLAIN_SHARE = 0.5  # of the plain standard deviation in band_scatter, the rest is the robust one: between tails and core
 
 
@@ -46,7 +49,12 @@ def emulated():
     lo, hi = t["ssp.lgmet_range"].astype(float)
     polynomials = chebyshev.chebvander(u, t["ssp.coefficients"].shape[1] - 1)
     scores = np.einsum("mp,cpa->mac", polynomials, t["ssp.coefficients"].astype(float))
-    return lo + 0.5 * (u + 1) * (hi - lo), t["ssp.lg_age_gyr"].astype(float), t["ssp.wave"].astype(float), 10 ** (t["ssp.mean"] + scores @ t["ssp.basis"])
+    return (
+        lo + 0.5 * (u + 1) * (hi - lo),
+        t["ssp.lg_age_gyr"].astype(float),
+        t["ssp.wave"].astype(float),
+        10 ** (t["ssp.mean"] + scores @ t["ssp.basis"]),
+    )
 
 
 def tabulated(path):
@@ -61,8 +69,18 @@ def main():
     o = parser.parse_args()
     lgmet, lg_age, wave, flux = tabulated(o.grid) if o.grid else emulated()
     f_lambda = flux * 2.99792458e18 / wave**2
-    bands = np.stack([np.stack([[np.interp(np.arange(lo, lo + 300), wave, f_lambda[m, a]).mean() for a in range(len(lg_age))]
-                                for m in range(len(lgmet))]) for lo in range(3400, 7000, 300)], -1)
+    bands = np.stack(
+        [
+            np.stack(
+                [
+                    [np.interp(np.arange(lo, lo + 300), wave, f_lambda[m, a]).mean() for a in range(len(lg_age))]
+                    for m in range(len(lgmet))
+                ]
+            )
+            for lo in range(3400, 7000, 300)
+        ],
+        -1,
+    )
     centre = jnp.array([(lo + 150) * 1e-4 for lo in range(3400, 7000, 300)])
     table = Table.read(o.table)
     z, data = np.array(table["Z"], float), np.array(table["BAND_FLUX"], float)
@@ -89,7 +107,7 @@ def main():
         a = j.T @ j
         new = u - jnp.clip(jnp.linalg.solve(a + damping * jnp.diag(jnp.diag(a) + 1e-6), j.T @ r), -1.0, 1.0)
         new = jnp.clip(new, -7, 7)
-        better = (residual(new, lum, t_now)**2).sum() < (r**2).sum()
+        better = (residual(new, lum, t_now) ** 2).sum() < (r**2).sum()
         return jnp.where(better, new, u), jnp.where(better, damping / 4, damping * 4)
 
     u = jnp.zeros((len(z), 5)).at[:, 0].set(0.2).at[:, 4].set(-1.5)

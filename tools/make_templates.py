@@ -8,6 +8,7 @@ which begin at 3622 A: bluewards they are continued by the sum of BC03 populatio
 brought to vacuum, to one resolution and to one logarithmic grid, and scaled to a mean of 1 between 5400 and 5600 A. Then the population
 that the chosen ones fit worst (non-negative least squares) is added to them, again and again.
 """
+
 import glob
 import hashlib
 import json
@@ -28,7 +29,9 @@ GRID = np.exp(np.arange(np.log(FIRST), np.log(LAST), STEP))
 def vacuum(air):
     """Wavelengths in vacuum, A, of wavelengths in air: Ciddor (1996), as fitted by Morton (2000) for the inverse."""
     s2 = (1e4 / air) ** 2
-    return air * (1 + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) + 1.599740894897e-4 / (38.92568793293 - s2))
+    return air * (
+        1 + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) + 1.599740894897e-4 / (38.92568793293 - s2)
+    )
 
 
 def smooth(wave, flux, fwhm_from):
@@ -43,7 +46,9 @@ def populations(folder, ckc, mastar):
     for path in sorted(glob.glob(folder + "/*.fits")):
         with fits.open(path) as hdus:
             header, flux = hdus[0].header, hdus[0].data.astype(float).ravel()
-        air = header["CRVAL1"] + (np.arange(len(flux)) + 1 - header.get("CRPIX1", 1)) * header.get("CDELT1", header.get("CD1_1", 1))
+        air = header["CRVAL1"] + (np.arange(len(flux)) + 1 - header.get("CRPIX1", 1)) * header.get(
+            "CDELT1", header.get("CD1_1", 1)
+        )
         rows.append(smooth(vacuum(air), flux, 2.3))
         names.append(f"BC03 Z {header['Z']} age {header['AGE']} Gyr")
     with fits.open(ckc) as hdus:
@@ -85,7 +90,11 @@ def write(path, tensors, metadata):
     kinds = {"float32": "F32", "float64": "F64"}
     header, at = {}, 0
     for name, value in tensors.items():
-        header[name] = {"data_offsets": [at, at + value.nbytes], "dtype": kinds[str(value.dtype)], "shape": list(value.shape)}
+        header[name] = {
+            "data_offsets": [at, at + value.nbytes],
+            "dtype": kinds[str(value.dtype)],
+            "shape": list(value.shape),
+        }
         at += value.nbytes
     header["__metadata__"] = dict(sorted(metadata.items()))
     text = json.dumps(dict(sorted(header.items())), separators=(",", ":")).encode()
@@ -97,13 +106,25 @@ def write(path, tensors, metadata):
 def main(folder, ckc, mastar, path):
     names, rows = populations(folder, ckc, mastar)
     chosen, error = choose(rows)
-    print(f"{len(rows)} populations, {len(chosen)} chosen; the others are fitted to {np.median(error):.4f} (median), {error.max():.4f} (worst)")
+    print(
+        f"{len(rows)} populations, {len(chosen)} chosen; the others are fitted to {np.median(error):.4f} (median), {error.max():.4f} (worst)"
+    )
     for i in chosen:
         print("  " + names[i])
-    write(path, {"templates.flux": rows[chosen].astype("f4"), "templates.grid": np.array([np.log(FIRST), STEP])},
-          {"kind": "templates", "format_version": "1", "names": "; ".join(names[i] for i in chosen), "fwhm": str(FWHM), "vacuum": "T",
-           "source": "Bruzual & Charlot 2003, MNRAS 344, 1000; Conroy et al. 2009, ApJ 699, 486 (CKC14z); Maraston et al. 2020, MNRAS 496, 2962 (MaStar); see templates.md",
-           "worst_fit": f"{error.max():.4f}", "median_fit": f"{np.median(error):.4f}"})
+    write(
+        path,
+        {"templates.flux": rows[chosen].astype("f4"), "templates.grid": np.array([np.log(FIRST), STEP])},
+        {
+            "kind": "templates",
+            "format_version": "1",
+            "names": "; ".join(names[i] for i in chosen),
+            "fwhm": str(FWHM),
+            "vacuum": "T",
+            "source": "Bruzual & Charlot 2003, MNRAS 344, 1000; Conroy et al. 2009, ApJ 699, 486 (CKC14z); Maraston et al. 2020, MNRAS 496, 2962 (MaStar); see templates.md",
+            "worst_fit": f"{error.max():.4f}",
+            "median_fit": f"{np.median(error):.4f}",
+        },
+    )
     print(hashlib.sha256(open(path, "rb").read()).hexdigest(), path)
 
 

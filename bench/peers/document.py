@@ -1,10 +1,11 @@
 """Writes docs/performance.md from what peers.py measured under each instruction set and bulk.py measured:
 
-    python bench/peers/peers.py --json v4.json
-    python bench/peers/peers.py --isa x86-64-v3 --json v3.json
-    python bench/bulk.py build/release/starglow --json bulk.json
-    python bench/peers/document.py v4.json v3.json bulk.json > docs/performance.md
+python bench/peers/peers.py --json v4.json
+python bench/peers/peers.py --isa x86-64-v3 --json v3.json
+python bench/bulk.py build/release/starglow --json bulk.json
+python bench/peers/document.py v4.json v3.json bulk.json > docs/performance.md
 """
+
 import json
 import sys
 
@@ -42,9 +43,9 @@ def main():
     print(f"""# Performance
 
 Times on other machines differ, and on a shared one they differ from minute to minute: the ratios are the result. Written by `bench/peers/document.py` from
-`bench/peers/peers.py`, which runs every way in turn in one process on one core, {first['rounds']} rounds, and keeps the smallest time of each, and from `bench/bulk.py`.
+`bench/peers/peers.py`, which runs every way in turn in one process on one core, {first["rounds"]} rounds, and keeps the smallest time of each, and from `bench/bulk.py`.
 
-{first['cpu']}; one thread; {first['dtype']}; batches of {first['batch']} galaxies for the peers, 1024 for the kernels. {', '.join(first['versions'])}.
+{first["cpu"]}; one thread; {first["dtype"]}; batches of {first["batch"]} galaxies for the peers, 1024 for the kernels. {", ".join(first["versions"])}.
 PyTorch is the first one that a Python of this machine has: a distribution's build, without a fast matrix product, says little about PyTorch.
 """)
     if len(runs) > 1:
@@ -56,32 +57,64 @@ choose their own instructions at run time and keep AVX-512: those ratios are low
     for name, says in ways.items():
         if all(name in run["peers"] for run in runs):
             ns = [1e9 * run["peers"][name] for run in runs]
-            rows.append([says] + [number(v) for v in ns] + [f"{v / run['kernel']['k24 network forward']:.2f}" for v, run in zip(ns, runs)])
+            rows.append(
+                [says]
+                + [number(v) for v in ns]
+                + [f"{v / run['kernel']['k24 network forward']:.2f}" for v, run in zip(ns, runs)]
+            )
     print(table(["way", *isas, *[f"over starglow, {isa}" for isa in isas]], rows))
     print("""All ways give the same numbers to 2e-5 (scikit-learn has no SELU: its relu is cheaper). A forward pass is 17 216 multiply-adds and 256 exponentials.
 The *bound* of this machine is those multiply-adds at the peak rate that the same program measures on registers, and the exponentials at the speed of
 Highway's `Exp`:
 """)
-    kernel = [("multiply-add at the peak, ns", "multiply-add at the peak"), ("exponential, Highway, ns", "exp of Highway"), ("exponential, starglow, ns", "exp of the kernel"),
-              ("forward: bound over time", "k24 network forward, fraction of the bound"), ("forward: multiply-adds at the peak over time", "k24 network forward, fraction of the peak"),
-              ("training: multiply-adds at the peak over time", "k24 training, one network, fraction of the peak"), ("Jacobian over forward", "k24 jacobian over forward"),
-              ("network of the shipped model, ns per galaxy", "shipped network forward")]
+    kernel = [
+        ("multiply-add at the peak, ns", "multiply-add at the peak"),
+        ("exponential, Highway, ns", "exp of Highway"),
+        ("exponential, starglow, ns", "exp of the kernel"),
+        ("forward: bound over time", "k24 network forward, fraction of the bound"),
+        ("forward: multiply-adds at the peak over time", "k24 network forward, fraction of the peak"),
+        ("training: multiply-adds at the peak over time", "k24 training, one network, fraction of the peak"),
+        ("Jacobian over forward", "k24 jacobian over forward"),
+        ("network of the shipped model, ns per galaxy", "shipped network forward"),
+    ]
     print(table(["", *isas], [[says] + [f"{run['kernel'][key]:.3g}" for run in runs] for says, key in kernel]))
-    print("A bound above 1 is passed because SELU needs its exponential only below zero, which costs less than a full one.\n")
+    print(
+        "A bound above 1 is passed because SELU needs its exponential only below zero, which costs less than a full one.\n"
+    )
 
     print("## Jacobian of ten lines by twelve inputs: galaxies per second\n")
     ours = [1e9 / (10 * run["kernel"]["k24 jacobian"]) for run in runs]
     best = [1 / min(run["peers"][name] for name in jacobians) for run in runs]
-    print(table(["way", *isas], [["**starglow**", *map(number, ours)], ["JAX, the fastest of three forms", *map(number, best)],
-                                 ["starglow over JAX", *[f"{a / b:.2f}" for a, b in zip(ours, best)]]]))
+    print(
+        table(
+            ["way", *isas],
+            [
+                ["**starglow**", *map(number, ours)],
+                ["JAX, the fastest of three forms", *map(number, best)],
+                ["starglow over JAX", *[f"{a / b:.2f}" for a, b in zip(ours, best)]],
+            ],
+        )
+    )
     print(f"## Training, batch 1024, AdamW: samples per second\n")
     rows = []
-    for says, key, peers in (("one network", "k24 training, one network", ["jax.lax.scan"]),
-                             ("ten networks", "k24 training, ten networks", ["ten: jax.lax.scan, one after the other", "ten: jax.vmap of lax.scan"])):
+    for says, key, peers in (
+        ("one network", "k24 training, one network", ["jax.lax.scan"]),
+        (
+            "ten networks",
+            "k24 training, ten networks",
+            ["ten: jax.lax.scan, one after the other", "ten: jax.vmap of lax.scan"],
+        ),
+    ):
         a = [run["kernel"][key] for run in runs]
         b = [1 / min(run["peers"][name] for name in peers) for run in runs]
-        rows += [[f"**starglow**, {says}", *map(number, a)], [f"JAX `lax.scan`, {says}" + (", the faster of one after the other and vmap" if len(peers) > 1 else ""), *map(number, b)],
-                 ["starglow over JAX", *[f"{x / y:.2f}" for x, y in zip(a, b)]]]
+        rows += [
+            [f"**starglow**, {says}", *map(number, a)],
+            [
+                f"JAX `lax.scan`, {says}" + (", the faster of one after the other and vmap" if len(peers) > 1 else ""),
+                *map(number, b),
+            ],
+            ["starglow over JAX", *[f"{x / y:.2f}" for x, y in zip(a, b)]],
+        ]
     print(table(["way", *isas], rows))
     print("""## A network against local regression: microseconds per galaxy and line
 
@@ -89,20 +122,52 @@ Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that
 """)
     run = first
     network = run["kernel"]["k24 network forward"] / 1e3
-    regressions = [("authors' local regression: k = 1000, least squares for each galaxy", 1e6 * run["peers"]["llr 1000"]),
-                   ("a lean one in NumPy: k = 30, five components, normal equations in a batch", 1e6 * run["peers"]["llr lean"]),
-                   ("k-d tree and 30 neighbours on five components, SciPy", 1e6 * run["peers"]["knn tree"]),
-                   ("`starglow bench`: local regression, k = 30, of 4096 galaxies, all lines at once, per line", 1e5 / run["verbs"]["llr"]),
-                   ("`starglow bench`: k-nearest neighbours, of 4096 galaxies, all lines at once, per line", 1e5 / run["verbs"]["knn"])]
-    print(table(["way", "time", "over the network"], [[f"**one network, {run['isa']}**", f"{network:.3g}", "1"]] + [[says, f"{us:.3g}", number(us / network)] for says, us in regressions]))
-    print("The last two find the neighbours once for all ten lines. Accuracy beside speed: `starglow evaluate table.fits --cv --baseline knn,llr`; the model card holds the result.\n")
+    regressions = [
+        ("authors' local regression: k = 1000, least squares for each galaxy", 1e6 * run["peers"]["llr 1000"]),
+        ("a lean one in NumPy: k = 30, five components, normal equations in a batch", 1e6 * run["peers"]["llr lean"]),
+        ("k-d tree and 30 neighbours on five components, SciPy", 1e6 * run["peers"]["knn tree"]),
+        (
+            "`starglow bench`: local regression, k = 30, of 4096 galaxies, all lines at once, per line",
+            1e5 / run["verbs"]["llr"],
+        ),
+        (
+            "`starglow bench`: k-nearest neighbours, of 4096 galaxies, all lines at once, per line",
+            1e5 / run["verbs"]["knn"],
+        ),
+    ]
+    print(
+        table(
+            ["way", "time", "over the network"],
+            [[f"**one network, {run['isa']}**", f"{network:.3g}", "1"]]
+            + [[says, f"{us:.3g}", number(us / network)] for says, us in regressions],
+        )
+    )
+    print(
+        "The last two find the neighbours once for all ten lines. Accuracy beside speed: `starglow evaluate table.fits --cv --baseline knn,llr`; the model card holds the result.\n"
+    )
 
     print(f"## What the verbs do: galaxies per second, one thread, `starglow bench`, {first['isa']}\n")
-    says = {"predict": "medians, intervals, flags of the shipped model", "sample": "the same and 64 joint draws", "jacobian": "and the Jacobian of the medians",
-            "train": "samples in training, the point recipe", "llr": "local linear regression", "knn": "k-nearest neighbours", "mock": "a galaxy of `mock --population stars`: history to bands, lines with noise, luminosities",
-            "sed": "rest SED of a star-formation history", "bands": "twelve bands of it, with burst and dust", "star-jacobian": "Jacobian of the bands by six parameters", "paint": "ten lines on a spectrum",
-            "prep": "a spectrum of DESI, three cameras, 7781 pixels: starlight, lines, bands", "side-bands": "EWs of its ten lines against side bands"}
-    print(table(["part", "what", "rate"], [[f"`{name}`", says.get(name, ""), number(rate)] for name, rate in first["verbs"].items()]))
+    says = {
+        "predict": "medians, intervals, flags of the shipped model",
+        "sample": "the same and 64 joint draws",
+        "jacobian": "and the Jacobian of the medians",
+        "train": "samples in training, the point recipe",
+        "llr": "local linear regression",
+        "knn": "k-nearest neighbours",
+        "mock": "a galaxy of `mock --population stars`: history to bands, lines with noise, luminosities",
+        "sed": "rest SED of a star-formation history",
+        "bands": "twelve bands of it, with burst and dust",
+        "star-jacobian": "Jacobian of the bands by six parameters",
+        "paint": "ten lines on a spectrum",
+        "prep": "a spectrum of DESI, three cameras, 7781 pixels: starlight, lines, bands",
+        "side-bands": "EWs of its ten lines against side bands",
+    }
+    print(
+        table(
+            ["part", "what", "rate"],
+            [[f"`{name}`", says.get(name, ""), number(rate)] for name, rate in first["verbs"].items()],
+        )
+    )
 
     sample = 1e6 / first["verbs"]["sample"]
     fastest, published = (10 * 1e6 * first["peers"][name] for name in ("jax.lax.map, one network a line", "published"))
@@ -110,7 +175,12 @@ Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that
 published shape {fastest:.3g} in JAX's compiled form with `jax.nn.selu`, {published:.3g} in the published class's form.
 """)
     print(f"## Tables of any length, {bulk['threads']} threads\n")
-    print(table(["verb", "rows", "CPU, microseconds per row", "peak memory, MB"], [[r["verb"], number(r["rows"]), f"{r['cpu_us']:.3g}", f"{r['memory_mb']:.0f}"] for r in bulk["runs"]]))
+    print(
+        table(
+            ["verb", "rows", "CPU, microseconds per row", "peak memory, MB"],
+            [[r["verb"], number(r["rows"]), f"{r['cpu_us']:.3g}", f"{r['memory_mb']:.0f}"] for r in bulk["runs"]],
+        )
+    )
     print("""The bytes of the columns are the same for 1, 2 and 7 threads and chunks of 1, 7 and 4096 rows; `bulk.py` stops if they are not.
 
 Against DSPS: [Stars](stars.md), `bench/dsps_speed.py`. In JAX and NumPy: [JAX](jax.md), `bench/ffi_twin.py`, `bench/python_speed.py`. The map against umap-learn:

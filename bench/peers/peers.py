@@ -13,6 +13,7 @@ The ways:
   knn tree     k-d tree, k = 30, weights 1/d, five components
 The networks have the shape of K24 (12-64-128-64-1, SELU) and random weights, which change no time. All outputs are compared first.
 """
+
 import argparse
 import json
 import os
@@ -37,7 +38,13 @@ SCALE, ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def weights(rng):
-    return [[(rng.normal(0, 0.1, (i, o)).astype("f4"), rng.normal(0, 0.1, o).astype("f4")) for i, o in zip(SIZES, SIZES[1:])] for _ in range(LINES)]
+    return [
+        [
+            (rng.normal(0, 0.1, (i, o)).astype("f4"), rng.normal(0, 0.1, o).astype("f4"))
+            for i, o in zip(SIZES, SIZES[1:])
+        ]
+        for _ in range(LINES)
+    ]
 
 
 def reference(net, x):
@@ -81,22 +88,36 @@ def jax_ways(nets, x):
         return (jnp.dot(x, net[-1][0]) + net[-1][1])[..., 0]
 
     one_line = jax.jit(forward)
-    in_chunks = jax.jit(lambda nets, x: jax.lax.map(lambda c: jax.vmap(forward, (0, None))(nets, c), x.reshape(-1, 512, SIZES[0])))
-    in_chunks_by_line = jax.jit(lambda nets, x: [jax.lax.map(lambda c, n=n: forward(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets])
-    by_hand = jax.jit(lambda nets, x: [jax.lax.map(lambda c, n=n: forward_by_hand(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets])
+    in_chunks = jax.jit(
+        lambda nets, x: jax.lax.map(lambda c: jax.vmap(forward, (0, None))(nets, c), x.reshape(-1, 512, SIZES[0]))
+    )
+    in_chunks_by_line = jax.jit(
+        lambda nets, x: [
+            jax.lax.map(lambda c, n=n: forward(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets
+        ]
+    )
+    by_hand = jax.jit(
+        lambda nets, x: [
+            jax.lax.map(lambda c, n=n: forward_by_hand(n, c), x.reshape(-1, 512, SIZES[0])).reshape(-1) for n in nets
+        ]
+    )
     ways = {
         "published": un_jitted(jax.nn.selu),
         "published, SELU by hand": un_jitted(selu_by_hand),
         "jax.jit": lambda: np.stack([np.asarray(one_line(net, xj)) for net in nets]),
         "jax.lax.map, one network a line": lambda: np.stack([np.asarray(y) for y in in_chunks_by_line(nets, xj)]),
         "jax.lax.map, one network a line, SELU by hand": lambda: np.stack([np.asarray(y) for y in by_hand(nets, xj)]),
-        "jax.lax.map, networks stacked": lambda: np.asarray(in_chunks(stacked, xj)).transpose(1, 0, 2).reshape(LINES, -1),
+        "jax.lax.map, networks stacked": lambda: (
+            np.asarray(in_chunks(stacked, xj)).transpose(1, 0, 2).reshape(LINES, -1)
+        ),
     }
     gradient = jax.grad(lambda x, net: forward(net, x))
     one_gradient = jax.jit(jax.vmap(gradient, (0, None)))
     chunks = xj[:20000].reshape(-1, 1000, SIZES[0])
     by_chunk = jax.jit(lambda net, x: jax.lax.map(lambda c: jax.vmap(gradient, (0, None))(c, net), x))
-    all_at_once = jax.jit(lambda nets, x: jax.lax.map(lambda c: jax.vmap(lambda n: jax.vmap(gradient, (0, None))(c, n))(nets), x))
+    all_at_once = jax.jit(
+        lambda nets, x: jax.lax.map(lambda c: jax.vmap(lambda n: jax.vmap(gradient, (0, None))(c, n))(nets), x)
+    )
     jacobians = {
         "jax.grad, jit, a line": (lambda: [np.asarray(one_gradient(xj, net)) for net in nets], len(x)),
         "jax.grad, lax.map of 1000, a line": (lambda: [np.asarray(by_chunk(net, chunks)) for net in nets], 20000),
@@ -115,7 +136,9 @@ def jax_ways(nets, x):
         t = t + 1
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-        net = jax.tree.map(lambda p, m, v: p - 1e-4 * (m / (1 - 0.9 ** t) / (jnp.sqrt(v / (1 - 0.999 ** t)) + 1e-8) + 1e-3 * p), net, m, v)
+        net = jax.tree.map(
+            lambda p, m, v: p - 1e-4 * (m / (1 - 0.9**t) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8) + 1e-3 * p), net, m, v
+        )
         return (net, m, v, t), None
 
     def begin(net):
@@ -127,7 +150,10 @@ def jax_ways(nets, x):
     one, ten = begin(nets[0]), jax.vmap(begin)(stacked)
     training = {
         "jax.lax.scan": (lambda: jax.block_until_ready(scan(one)), steps * TRAIN_BATCH),
-        "ten: jax.lax.scan, one after the other": (lambda: [jax.block_until_ready(scan(begin(net))) for net in nets], steps * TRAIN_BATCH),
+        "ten: jax.lax.scan, one after the other": (
+            lambda: [jax.block_until_ready(scan(begin(net))) for net in nets],
+            steps * TRAIN_BATCH,
+        ),
         "ten: jax.vmap of lax.scan": (lambda: jax.block_until_ready(scan_ten(ten)), steps * TRAIN_BATCH),
     }
     return ways, jacobians, training, f"JAX {jax.__version__}"
@@ -148,14 +174,21 @@ def onnx_way(nets, x):
             if k + 1 < len(net):
                 nodes.append(helper.make_node("Selu", [name], [f"s{k}"]))
                 name = f"s{k}"
-        graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, SIZES[0]])],
-                                  [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])], constants)
+        graph = helper.make_graph(
+            nodes,
+            "net",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, SIZES[0]])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])],
+            constants,
+        )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         sessions.append(ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]))
-    chunks = [x[i:i + 512] for i in range(0, len(x), 512)]
-    return lambda: np.stack([np.concatenate([s.run(None, {"x": c})[0][:, 0] for c in chunks]) for s in sessions]), f"ONNX Runtime {ort.__version__}"
+    chunks = [x[i : i + 512] for i in range(0, len(x), 512)]
+    return lambda: np.stack(
+        [np.concatenate([s.run(None, {"x": c})[0][:, 0] for c in chunks]) for s in sessions]
+    ), f"ONNX Runtime {ort.__version__}"
 
 
 def sklearn_way(nets, x):
@@ -167,7 +200,12 @@ def sklearn_way(nets, x):
         model = MLPRegressor(SIZES[1:-1], max_iter=1)
         model._validate_params = lambda: None
         model.coefs_, model.intercepts_ = [w for w, _ in net], [b for _, b in net]
-        model.n_layers_, model.out_activation_, model.n_outputs_, model.n_features_in_ = len(SIZES), "identity", 1, SIZES[0]
+        model.n_layers_, model.out_activation_, model.n_outputs_, model.n_features_in_ = (
+            len(SIZES),
+            "identity",
+            1,
+            SIZES[0],
+        )
         models.append(model)
     return lambda: np.stack([m.predict(x) for m in models]), f"scikit-learn {sklearn.__version__}"
 
@@ -233,8 +271,11 @@ print(json.dumps({"seconds": best, "version": torch.__version__, "sum": float(np
 
 def torch_way(nets, x, expected, seconds, folder):
     """In the first Python that has torch: this one, else the system's (Debian: python3-torch)."""
-    arrays = {"x": x, "y": expected} | {f"w{n}_{k}": w for n, net in enumerate(nets) for k, (w, _) in enumerate(net)} | {
-        f"b{n}_{k}": b for n, net in enumerate(nets) for k, (_, b) in enumerate(net)}
+    arrays = (
+        {"x": x, "y": expected}
+        | {f"w{n}_{k}": w for n, net in enumerate(nets) for k, (w, _) in enumerate(net)}
+        | {f"b{n}_{k}": b for n, net in enumerate(nets) for k, (_, b) in enumerate(net)}
+    )
     file = Path(folder) / "torch.npz"
     np.savez(file, **arrays)
     for python in (sys.executable, "/usr/bin/python3"):
@@ -245,7 +286,9 @@ def torch_way(nets, x, expected, seconds, folder):
 
 
 def kernels(binary, isa, seconds):
-    run = subprocess.run([binary, str(seconds)], env=os.environ | {"STARGLOW_ISA": isa}, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [binary, str(seconds)], env=os.environ | {"STARGLOW_ISA": isa}, capture_output=True, text=True, check=True
+    )
     return {r["name"]: r["value"] for r in map(json.loads, run.stdout.splitlines())}
 
 
@@ -261,7 +304,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--kernels", default=str(ROOT / "build/release/bench/bench_kernels"))
     parser.add_argument("--starglow", default=str(ROOT / "build/release/starglow"))
-    parser.add_argument("--isa", default="", help="x86-64-v3 restricts the peers to AVX2 likewise (XLA_FLAGS, ONNX and BLAS where they can be)")
+    parser.add_argument(
+        "--isa",
+        default="",
+        help="x86-64-v3 restricts the peers to AVX2 likewise (XLA_FLAGS, ONNX and BLAS where they can be)",
+    )
     parser.add_argument("--json", help="also write all numbers here")
     args = parser.parse_args()
     if args.isa == "x86-64-v3":
@@ -283,6 +330,7 @@ def main():
     ways["scikit-learn"], version = sklearn_way(nets, x)
     versions.append(version)
     import scipy
+
     versions += [f"NumPy {np.__version__}", f"SciPy {scipy.__version__}"]
     units = {name: (work, BATCH * LINES) for name, work in ways.items()}
     units |= {name: (work, n) for name, (work, n) in jacobians.items()}
@@ -304,10 +352,26 @@ def main():
         assert torch["sum"] < 2e-5
         best["torch"] = torch["seconds"] / (BATCH * LINES)
         versions.append(f"PyTorch {torch['version']}")
-    program = subprocess.run([args.starglow, "bench", "--json", "--threads", "1", "--isa", isa, "--seconds", "1"], capture_output=True, text=True, check=True)
+    program = subprocess.run(
+        [args.starglow, "bench", "--json", "--threads", "1", "--isa", isa, "--seconds", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     verbs = {r["name"]: r["value"] for r in map(json.loads, program.stdout.splitlines())}
-    result = {"cpu": cpu(), "isa": isa, "threads": 1, "dtype": "float32", "batch": BATCH, "rounds": args.rounds, "versions": versions, "peers": best, "kernel": own, "verbs": verbs,
-              "torch": bool(torch)}
+    result = {
+        "cpu": cpu(),
+        "isa": isa,
+        "threads": 1,
+        "dtype": "float32",
+        "batch": BATCH,
+        "rounds": args.rounds,
+        "versions": versions,
+        "peers": best,
+        "kernel": own,
+        "verbs": verbs,
+        "torch": bool(torch),
+    }
     print(json.dumps(result, indent=1))
     if args.json:
         Path(args.json).write_text(json.dumps(result, indent=1) + "\n")

@@ -1,4 +1,5 @@
 """Descent on a sum of squares, each step scaled by the Fisher matrix (Gauss, Newton; damped as by Levenberg)."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +13,9 @@ def minimise(residuals, start, steps=12):
     for _ in range(steps):
         fisher, gradient = slopes.T @ slopes, slopes.T @ r
         step = jnp.linalg.solve(fisher + damping * jnp.diag(jnp.diag(fisher)), -gradient)
-        step = step * jnp.minimum(1.0, 0.7 / jnp.max(jnp.abs(step)))  # no parameter of these problems moves by more at once
+        step = step * jnp.minimum(
+            1.0, 0.7 / jnp.max(jnp.abs(step))
+        )  # no parameter of these problems moves by more at once
         tried = both(p + step)
         if float(jnp.sum(tried[0] ** 2)) < float(jnp.sum(r**2)):
             p, (r, slopes), damping = p + step, tried, damping / 5

@@ -2,6 +2,7 @@
 
 Usage: python one_galaxy.py [grid.h5]
 """
+
 import sys
 
 import descent
@@ -29,7 +30,9 @@ def answers(ssp, lines, parameters):
     time = np.unique(np.concatenate([T_OBS - EDGES, T_OBS - EDGES[1:-1] + 1e-3, np.linspace(0.1, 11.9, 40), [12.0]]))
     which = np.clip(np.searchsorted(EDGES, T_OBS - time, side="right") - 1, 0, 3)
     sfr = 10 ** parameters[:4][which]
-    sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(jnp.asarray(time), sfr, parameters[4], 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, T_OBS).rest_sed
+    sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(
+        jnp.asarray(time), sfr, parameters[4], 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, T_OBS
+    ).rest_sed
     sed = sed * 10 ** (-0.4 * parameters[5] * jnp.asarray(sbl18_k_lambda(ssp.ssp_wave / 1e4, 1.0, -0.2)) / 4.05)
     light = lines.predict(sed)
     t16, t, t84 = (jnp.arcsinh(ew[jnp.asarray(USED)]) for ew in (light.p16, light.ew, light.p84))

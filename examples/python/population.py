@@ -3,6 +3,7 @@
 Colours and lines of a mock survey are reduced to means and scatters; the population's parameters are found by descent
 through DSPS and starglow, draws of the lines included. Usage: python population.py [grid.h5]
 """
+
 import sys
 
 import descent
@@ -33,7 +34,9 @@ def survey(ssp, lines, parameters, normals, ids, seed):
         lgmet = parameters[2] + parameters[3] * normal[1]
         av = parameters[4] * jnp.exp(0.3 * normal[2])
         sfr = TIME * jnp.exp(-TIME / tau)
-        sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(TIME, sfr, lgmet, 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, T_OBS).rest_sed
+        sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(
+            TIME, sfr, lgmet, 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, T_OBS
+        ).rest_sed
         return sed * 10 ** (-0.4 * av * attenuation)
 
     seds = jax.vmap(galaxy)(normals)
@@ -51,7 +54,11 @@ def infer(ssp, n_data=1500, n_model=600, seed=1):
     """(best, covariance, cost per degree of freedom) for a mock survey of known truth."""
     lines = sgd.Lines(ssp)
     random = np.random.default_rng(seed)
-    data = np.asarray(jax.jit(lambda p: survey(ssp, lines, p, random.standard_normal((n_data, 3)), np.arange(n_data), 11))(jnp.asarray(TRUTH)))
+    data = np.asarray(
+        jax.jit(lambda p: survey(ssp, lines, p, random.standard_normal((n_data, 3)), np.arange(n_data), 11))(
+            jnp.asarray(TRUTH)
+        )
+    )
     again = [np.asarray(statistics(data[random.integers(0, n_data, n_data)])) for _ in range(300)]
     # The model's galaxies scatter as the data's do: both errors count.
     covariance = np.cov(np.array(again), rowvar=False) * (1 + n_data / n_model)

@@ -2,6 +2,7 @@
 
 With a break at 4000 A that grows with age and metals. Colours move as those of galaxies do; do no science with it. `load(path)` takes a real grid instead.
 """
+
 import numpy as np
 
 
@@ -22,7 +23,12 @@ def grid(n_wave=500):
     # Metals of old stars take light below 4000 A.
     blue = 0.5 * (1 - np.tanh((wave - 3950.0) / 60.0))
     depth = 0.5 / (1 + np.exp(-3.0 * (met - 0.2))) / (1 + np.exp(-2.0 * (age + 0.5)))
-    return SSPData(lgmet, lg_age, wave, light[..., None] * planck(wave) / planck(np.array([5500.0])) * (1 - depth[..., None] * blue))
+    return SSPData(
+        lgmet,
+        lg_age,
+        wave,
+        light[..., None] * planck(wave) / planck(np.array([5500.0])) * (1 - depth[..., None] * blue),
+    )
 
 
 def load(path=None):

@@ -14,6 +14,7 @@ package.
 Parts that need more than NumPy are imported on demand: `starglow.jax` (JAX), `starglow.dsps` (DSPS), `starglow.lsdb`
 (LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib).
 """
+
 from __future__ import annotations
 
 from . import _core
@@ -29,8 +30,34 @@ __version__: str = _core.version
 #: (name, bit, meaning) of each bit of FLAGS
 FLAGS: tuple[tuple[str, int, str], ...] = _core.flags
 
-__all__ = ["Error", "Evaluation", "FLAGS", "FileError", "Filter", "Galaxies", "InputError", "LINES", "MissingFileError", "Model", "Prediction", "bands", "evaluate", "flag_names", "galaxies",
-           "import_k24", "line_luminosities", "magnitudes", "measure", "mock", "paint", "read_table", "to_astropy", "to_pandas", "train", "write_table"]
+__all__ = [
+    "Error",
+    "Evaluation",
+    "FLAGS",
+    "FileError",
+    "Filter",
+    "Galaxies",
+    "InputError",
+    "LINES",
+    "MissingFileError",
+    "Model",
+    "Prediction",
+    "bands",
+    "evaluate",
+    "flag_names",
+    "galaxies",
+    "import_k24",
+    "line_luminosities",
+    "magnitudes",
+    "measure",
+    "mock",
+    "paint",
+    "read_table",
+    "to_astropy",
+    "to_pandas",
+    "train",
+    "write_table",
+]
 
 
 def flag_names(flags: int) -> list[str]:

@@ -1,4 +1,5 @@
 """What users give as an array, made ready for the C++ library: in place where its type is float32 or float64."""
+
 from __future__ import annotations
 
 import operator
@@ -23,12 +24,15 @@ def _check_unit(name: str, given: Any, wanted: str | None) -> None:
     if unit is None or wanted is None:
         return
     from astropy import units  # whoever has a unit has astropy
+
     try:
         same = units.Unit(unit) == units.Unit(wanted) or bool(abs(units.Unit(unit).to(units.Unit(wanted)) - 1) < 1e-9)
     except (units.UnitConversionError, ValueError, TypeError):
         same = False
     if not same:
-        raise error("input", f"{name} has another unit", f"'{unit}'", FLUX_UNIT if "erg" in wanted else wanted, "Convert it.")
+        raise error(
+            "input", f"{name} has another unit", f"'{unit}'", FLUX_UNIT if "erg" in wanted else wanted, "Convert it."
+        )
 
 
 def optional(make: Callable[..., T], name: str, given: Any, *more: Any) -> T | None:
@@ -62,9 +66,16 @@ def ids(name: str, given: Any) -> np.ndarray:
     array = np.asarray(given)
     if array.size == 0 and array.dtype.kind == "f":
         array = array.astype(np.int64)
-    if array.dtype.kind not in "iu" or (array.dtype == np.uint64 and array.size > 0 and array.max() > np.iinfo(np.int64).max):
-        raise error("input", f"{name} is not a column of 64-bit integers", f"type {array.dtype}", "int64",
-                    "A TARGETID exceeds 2^53: as a float it is already damaged.")
+    if array.dtype.kind not in "iu" or (
+        array.dtype == np.uint64 and array.size > 0 and array.max() > np.iinfo(np.int64).max
+    ):
+        raise error(
+            "input",
+            f"{name} is not a column of 64-bit integers",
+            f"type {array.dtype}",
+            "int64",
+            "A TARGETID exceeds 2^53: as a float it is already damaged.",
+        )
     return array.astype(np.int64, copy=False)
 
 

@@ -1,4 +1,5 @@
 """Errors of the package: what is wrong, the value seen, the value wanted, the remedy - the words of the command line."""
+
 from __future__ import annotations
 
 import os
@@ -52,7 +53,12 @@ def from_core(kind: str, message: str, seen: str, wanted: str, remedy: str, exit
 
 def error(kind: str, what: str, seen: str = "", wanted: str = "", remedy: str = "") -> Error:
     """An error made in Python, composed as the C++ library composes its own."""
-    message = what + (f"; found {seen}" if seen else "") + (f"; expected {wanted}" if wanted else "") + (f". {remedy}" if remedy else "")
+    message = (
+        what
+        + (f"; found {seen}" if seen else "")
+        + (f"; expected {wanted}" if wanted else "")
+        + (f". {remedy}" if remedy else "")
+    )
     return from_core(kind, message, seen, wanted, remedy, _EXIT_CODES[kind])
 
 

@@ -1,4 +1,5 @@
 """A table of galaxies in memory."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
@@ -78,7 +79,11 @@ class Galaxies:
 
     def _columns(self) -> dict[str, Any]:
         """The dictionary that the compiled half takes."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "flags" and getattr(self, f.name) is not None}
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name != "flags" and getattr(self, f.name) is not None
+        }
 
     def __getitem__(self, rows: Any) -> "Galaxies":
         """Some rows, by slice, mask or index array."""
@@ -93,4 +98,7 @@ class Galaxies:
                 return [column[i] for i in take]
             return column[rows] if isinstance(rows, slice) else column[take]
 
-        return Galaxies(**{f.name: of(getattr(self, f.name)) for f in fields(self) if f.name != "conventions"}, conventions=self.conventions)
+        return Galaxies(
+            **{f.name: of(getattr(self, f.name)) for f in fields(self) if f.name != "conventions"},
+            conventions=self.conventions,
+        )

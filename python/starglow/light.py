@@ -1,4 +1,5 @@
 """Light around the lines: bands, measuring, painting, magnitudes. The C++ library's numbers, on NumPy arrays."""
+
 from __future__ import annotations
 
 import os
@@ -29,7 +30,12 @@ def _spectra(name: str, values: Any, wave: Any, z: Any) -> tuple[np.ndarray, np.
     one = flux.ndim == 1
     flux = flux[None] if one else flux
     if flux.ndim != 2 or grid.ndim not in (1, 2) or grid.shape[-1] != flux.shape[1]:
-        raise error("input", f"{name} does not fit wave", f"shapes {flux.shape} and {grid.shape}", "(galaxies, pixels) and (pixels,)")
+        raise error(
+            "input",
+            f"{name} does not fit wave",
+            f"shapes {flux.shape} and {grid.shape}",
+            "(galaxies, pixels) and (pixels,)",
+        )
     if redshift.ndim > 1 or redshift.shape not in ((), (1,), flux.shape[:1]):
         raise error("input", f"Z and {name} differ in length", str(redshift.shape), str(flux.shape[:1]))
     return flux, grid, np.ascontiguousarray(np.broadcast_to(redshift, flux.shape[:1])), one
@@ -91,7 +97,9 @@ class Filter:
             return Filter(*_core.load_filter(os.fspath(path), unit))
 
 
-def magnitudes(filters: Any, wave: Any, lum_nu: Any, z: Any, ew: Any = 0.0, threads: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def magnitudes(
+    filters: Any, wave: Any, lum_nu: Any, z: Any, ew: Any = 0.0, threads: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """AB magnitudes of rest-frame SEDs without and with lines.
 
     Parameters
@@ -115,13 +123,25 @@ def magnitudes(filters: Any, wave: Any, lum_nu: Any, z: Any, ew: Any = 0.0, thre
         Shapes that do not fit.
     """
     sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z)
-    given = [(f.name, real("wave of a filter", f.wave), real("transmission of a filter", f.transmission)) for f in filters]
+    given = [
+        (f.name, real("wave of a filter", f.wave), real("transmission of a filter", f.transmission)) for f in filters
+    ]
     out = _core.magnitudes(given, grid, sed, redshift, _rows("EW", ew, len(sed), len(LINES), EW), threads)
     return (out[0][0], out[1][0]) if one else out
 
 
-def measure(wave: Any, flux: Any, z: Any, ivar: Any = None, *, recipe: str = "k24", lines: bool = True, side_bands: bool = False,
-            sigma_instrument: Any = None, threads: int = 0) -> dict[str, np.ndarray]:
+def measure(
+    wave: Any,
+    flux: Any,
+    z: Any,
+    ivar: Any = None,
+    *,
+    recipe: str = "k24",
+    lines: bool = True,
+    side_bands: bool = False,
+    sigma_instrument: Any = None,
+    threads: int = 0,
+) -> dict[str, np.ndarray]:
     """Bands and lines of observed spectra (docs/spectra.md).
 
     Parameters
@@ -159,8 +179,17 @@ def measure(wave: Any, flux: Any, z: Any, ivar: Any = None, *, recipe: str = "k2
     return _core.measure(np.atleast_2d(grid), planes, redshift, recipe, lines, side_bands, threads)
 
 
-def paint(wave: Any, continuum: Any, z: Any, ew: Any, *, sigma_v: Any = 100.0, resolving_power: float = 0.0, targetid: Any = None,
-          threads: int = 0) -> dict[str, np.ndarray]:
+def paint(
+    wave: Any,
+    continuum: Any,
+    z: Any,
+    ew: Any,
+    *,
+    sigma_v: Any = 100.0,
+    resolving_power: float = 0.0,
+    targetid: Any = None,
+    threads: int = 0,
+) -> dict[str, np.ndarray]:
     """Lines painted on continua: Gaussians integrated over pixels.
 
     Parameters
@@ -189,5 +218,12 @@ def paint(wave: Any, continuum: Any, z: Any, ew: Any, *, sigma_v: Any = 100.0, r
     """
     spectra, grid, redshift, _ = _spectra("continuum", continuum, wave, z)
     n = len(spectra)
-    return _core.paint(np.atleast_2d(grid), {"continuum": spectra, "targetid": optional(ids, "TARGETID", targetid)}, redshift, _rows("EW", ew, n, len(LINES), EW),
-                       _rows("sigma_v", sigma_v, n, len(LINES)), float(resolving_power), threads)
+    return _core.paint(
+        np.atleast_2d(grid),
+        {"continuum": spectra, "targetid": optional(ids, "TARGETID", targetid)},
+        redshift,
+        _rows("EW", ew, n, len(LINES), EW),
+        _rows("sigma_v", sigma_v, n, len(LINES)),
+        float(resolving_power),
+        threads,
+    )

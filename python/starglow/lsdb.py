@@ -5,6 +5,7 @@
 >>> with_lines = starglow.lsdb.add_lines(catalog)         # doctest: +SKIP
 >>> starglow.lsdb.write(with_lines, "lines")              # doctest: +SKIP
 """
+
 from __future__ import annotations
 
 import json
@@ -55,43 +56,98 @@ def _galaxies(frame: pd.DataFrame, names: dict[str, str], conventions: dict[str,
 
     flux = _bands(frame, names.get("BAND_FLUX", "BAND_FLUX"))
     if flux is None:
-        raise error("input", "the table has no column BAND_FLUX", "columns " + ", ".join(map(str, frame.columns[:20])), "12 band fluxes a galaxy",
-                    "names={'BAND_FLUX': 'your_column'} gives another name.")
+        raise error(
+            "input",
+            "the table has no column BAND_FLUX",
+            "columns " + ", ".join(map(str, frame.columns[:20])),
+            "12 band fluxes a galaxy",
+            "names={'BAND_FLUX': 'your_column'} gives another name.",
+        )
     identity = names.get("TARGETID", "TARGETID")
     ids = None
     if identity in frame.columns:
         if frame[identity].dtype.kind not in "iu":
-            raise error("input", "TARGETID is not a column of 64-bit integers", f"type {frame[identity].dtype}", "int64",
-                        "A TARGETID exceeds 2^53: as a float it is already damaged.")
+            raise error(
+                "input",
+                "TARGETID is not a column of 64-bit integers",
+                f"type {frame[identity].dtype}",
+                "int64",
+                "A TARGETID exceeds 2^53: as a float it is already damaged.",
+            )
         ids = frame[identity].to_numpy(dtype=np.int64)
     text = {key: frame[key].astype(str).tolist() if key in frame.columns else None for key in ("SURVEY", "PROGRAM")}
-    return Galaxies(flux, number("Z"), _bands(frame, names.get("BAND_FLUX_IVAR", "BAND_FLUX_IVAR")), ids, survey=text["SURVEY"], program=text["PROGRAM"],
-                    conventions=conventions or {})
+    return Galaxies(
+        flux,
+        number("Z"),
+        _bands(frame, names.get("BAND_FLUX_IVAR", "BAND_FLUX_IVAR")),
+        ids,
+        survey=text["SURVEY"],
+        program=text["PROGRAM"],
+        conventions=conventions or {},
+    )
 
 
-def _add(frame: pd.DataFrame, model: Model, draws: int, noise: bool, seed: int, conventions: dict[str, str] | None, out_of_domain: str,
-         names: dict[str, str], threads: int) -> pd.DataFrame:
+def _add(
+    frame: pd.DataFrame,
+    model: Model,
+    draws: int,
+    noise: bool,
+    seed: int,
+    conventions: dict[str, str] | None,
+    out_of_domain: str,
+    names: dict[str, str],
+    threads: int,
+) -> pd.DataFrame:
     """The work on one partition; zero rows give the same columns and types."""
     wanted = columns_of(model, draws, noise)
     if len(frame) == 0:
-        columns = {name: pd.Series(pd.array([], dtype=kind), index=frame.index, name=name) for name, kind in wanted.items()}
+        columns = {
+            name: pd.Series(pd.array([], dtype=kind), index=frame.index, name=name) for name, kind in wanted.items()
+        }
     else:
-        p = model.predict(_galaxies(frame, names, conventions), draws=draws, noise=noise, seed=seed, out_of_domain=out_of_domain, threads=threads)
-        values: dict[str, Any] = {"_EW": p.ew, "_EW_P16": p.p16, "_EW_P84": p.p84, "_EW_NOISY": p.noisy, "_EW_DRAW": p.draws}
+        p = model.predict(
+            _galaxies(frame, names, conventions),
+            draws=draws,
+            noise=noise,
+            seed=seed,
+            out_of_domain=out_of_domain,
+            threads=threads,
+        )
+        values: dict[str, Any] = {
+            "_EW": p.ew,
+            "_EW_P16": p.p16,
+            "_EW_P84": p.p84,
+            "_EW_NOISY": p.noisy,
+            "_EW_DRAW": p.draws,
+        }
         columns = {}
         for name, kind in wanted.items():
             if name == "FLAGS":
                 array = pa.array(p.flags)
             else:
                 line = next(one for one in LINES if name.startswith(one + "_EW"))
-                column = np.ascontiguousarray(values[name[len(line):]][:, LINES.index(line)], dtype=np.float32)
-                array = pa.array(column) if column.ndim == 1 else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), draws)
+                column = np.ascontiguousarray(values[name[len(line) :]][:, LINES.index(line)], dtype=np.float32)
+                array = (
+                    pa.array(column)
+                    if column.ndim == 1
+                    else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), draws)
+                )
             columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(array), index=frame.index, name=name)
     return frame.assign(**columns)
 
 
-def add_lines(catalog: Any, model: Model | None = None, *, draws: int = 0, noise: bool = False, seed: int = 1,
-              conventions: dict[str, str] | None = None, out_of_domain: str = "warn", names: dict[str, str] | None = None, threads: int = 1) -> Any:
+def add_lines(
+    catalog: Any,
+    model: Model | None = None,
+    *,
+    draws: int = 0,
+    noise: bool = False,
+    seed: int = 1,
+    conventions: dict[str, str] | None = None,
+    out_of_domain: str = "warn",
+    names: dict[str, str] | None = None,
+    threads: int = 1,
+) -> Any:
     """A catalogue with the columns `{LINE}_EW`, ..., `FLAGS` of docs/tables.md beside its own. Lazy.
 
     Parameters
@@ -123,10 +179,21 @@ def add_lines(catalog: Any, model: Model | None = None, *, draws: int = 0, noise
     meta = catalog.meta
     there = [name for name in columns_of(model, draws, noise) if name in meta.columns]
     if there:
-        raise error("usage", "the catalogue has columns of these names", ", ".join(there[:5]), "other names", "Drop or rename them first.")
+        raise error(
+            "usage",
+            "the catalogue has columns of these names",
+            ", ".join(there[:5]),
+            "other names",
+            "Drop or rename them first.",
+        )
     if names["TARGETID"] not in meta.columns and (draws or noise):
-        raise error("input", "draws need ids: the catalogue has no column TARGETID", "", "int64",
-                    "names={'TARGETID': 'your_column'}; a row number would depend on the partition.")
+        raise error(
+            "input",
+            "draws need ids: the catalogue has no column TARGETID",
+            "",
+            "int64",
+            "names={'TARGETID': 'your_column'}; a row number would depend on the partition.",
+        )
     if draws and not model.has_distribution:
         raise error("model", "a point model has no draws", f"kind {model.kind}", "kind joint")
     _galaxies(meta.iloc[:0], names, conventions)  # columns and types, before anything runs
@@ -141,7 +208,14 @@ def provenance(model: Model | None = None, **more: Any) -> dict[str, str]:
     return parquet.provenance_of(model or Model.shipped()) | {key: str(value) for key, value in more.items()}
 
 
-def write(catalog: Any, folder: str | os.PathLike[str], model: Model | None = None, *, provenance: dict[str, str] | None = None, **options: Any) -> None:
+def write(
+    catalog: Any,
+    folder: str | os.PathLike[str],
+    model: Model | None = None,
+    *,
+    provenance: dict[str, str] | None = None,
+    **options: Any,
+) -> None:
     """Writes a catalogue with lines as HATS, with units and provenance in the metadata of every Parquet file.
 
     Parameters
@@ -167,10 +241,15 @@ def write(catalog: Any, folder: str | os.PathLike[str], model: Model | None = No
 def _describe(path: Path, said: str) -> None:
     """Rewrites one Parquet file, row group by row group, with units of the EWs and provenance."""
     import pyarrow.parquet as pq
+
     reader = pq.ParquetFile(path, pre_buffer=False)
     old = reader.schema_arrow
-    fields = [f.with_metadata((f.metadata or {}) | {"unit": "Angstrom"}) if any(f.name.startswith(line + "_EW") for line in LINES)
-              and not f.name.endswith("_IVAR") else f for f in old]
+    fields = [
+        f.with_metadata((f.metadata or {}) | {"unit": "Angstrom"})
+        if any(f.name.startswith(line + "_EW") for line in LINES) and not f.name.endswith("_IVAR")
+        else f
+        for f in old
+    ]
     new = pa.schema(fields, metadata=(old.metadata or {}) | {b"starglow": said.encode()})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -1,4 +1,5 @@
 """Models: the ten lines of galaxies from the light of their stars."""
+
 from __future__ import annotations
 
 import os
@@ -54,6 +55,7 @@ def _galaxies(first: Any, z: Any, more: dict[str, Any]) -> Galaxies:
         return first
     if isinstance(first, (str, os.PathLike, Mapping)) or hasattr(first, "colnames") or hasattr(first, "columns"):
         from .tables import galaxies
+
         return galaxies(first)
     if first is None:
         raise error("input", "BAND_FLUX is absent", "None", "12 band fluxes a galaxy")
@@ -111,7 +113,7 @@ class Model:
 
     @property
     def kind(self) -> str:
-        """"joint", "mlp", "k24", "knn" or "llr"."""
+        """ "joint", "mlp", "k24", "knn" or "llr"."""
         return self._core.kind
 
     @property
@@ -145,9 +147,25 @@ class Model:
         """
         return self._core.notes(galaxies.conventions)
 
-    def predict(self, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None, survey: Any = None, program: Any = None,
-                ew_ivar: Any = None, conventions: dict[str, str] | None = None, draws: int = 0, noise: bool = False, seed: int = 1,
-                out_of_domain: str = "warn", float64: bool = False, first_row: int = 0, threads: int = 0) -> Prediction:
+    def predict(
+        self,
+        band_flux: Any,
+        z: Any = None,
+        *,
+        band_flux_ivar: Any = None,
+        targetid: Any = None,
+        survey: Any = None,
+        program: Any = None,
+        ew_ivar: Any = None,
+        conventions: dict[str, str] | None = None,
+        draws: int = 0,
+        noise: bool = False,
+        seed: int = 1,
+        out_of_domain: str = "warn",
+        float64: bool = False,
+        first_row: int = 0,
+        threads: int = 0,
+    ) -> Prediction:
         """Lines of galaxies; bit-equal to `starglow predict`, for any number of threads.
 
         The arrays are read where they lie (float32 or float64, any strides) and the GIL is released.
@@ -196,24 +214,66 @@ class Model:
         ----------
         Khederlarian et al. 2024, MNRAS 531, 1454.
         """
-        more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, ew_ivar=ew_ivar, conventions=conventions)
+        more = dict(
+            band_flux_ivar=band_flux_ivar,
+            targetid=targetid,
+            survey=survey,
+            program=program,
+            ew_ivar=ew_ivar,
+            conventions=conventions,
+        )
         g = _galaxies(band_flux, z, more)
-        out = self._core.predict(g._columns(), whole("draws", draws, MOST_DRAWS), bool(noise), whole("seed", seed), out_of_domain, bool(float64),
-                                 whole("first_row", first_row), whole("threads", threads, MOST_THREADS))
+        out = self._core.predict(
+            g._columns(),
+            whole("draws", draws, MOST_DRAWS),
+            bool(noise),
+            whole("seed", seed),
+            out_of_domain,
+            bool(float64),
+            whole("first_row", first_row),
+            whole("threads", threads, MOST_THREADS),
+        )
         return Prediction(out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"))
 
-    def sample(self, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int, seed: int = 1, band_flux_ivar: Any = None, survey: Any = None,
-               program: Any = None, conventions: dict[str, str] | None = None, first_row: int = 0, threads: int = 0) -> np.ndarray:
+    def sample(
+        self,
+        band_flux: Any,
+        z: Any = None,
+        targetid: Any = None,
+        *,
+        draws: int,
+        seed: int = 1,
+        band_flux_ivar: Any = None,
+        survey: Any = None,
+        program: Any = None,
+        conventions: dict[str, str] | None = None,
+        first_row: int = 0,
+        threads: int = 0,
+    ) -> np.ndarray:
         """Joint draws of the intrinsic EWs, A: (n, 10, draws) float32. Arguments and errors as in `predict`.
 
         A draw depends on (seed, TARGETID, draw) alone: equal for any order, chunk, thread or machine.
         """
-        more = dict(band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, conventions=conventions)
-        return self._core.sample(_galaxies(band_flux, z, more)._columns(), whole("draws", draws, MOST_DRAWS), whole("seed", seed),
-                                 whole("first_row", first_row), whole("threads", threads, MOST_THREADS))
+        more = dict(
+            band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, conventions=conventions
+        )
+        return self._core.sample(
+            _galaxies(band_flux, z, more)._columns(),
+            whole("draws", draws, MOST_DRAWS),
+            whole("seed", seed),
+            whole("first_row", first_row),
+            whole("threads", threads, MOST_THREADS),
+        )
 
-    def jacobian(self, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
-                 threads: int = 0) -> np.ndarray:
+    def jacobian(
+        self,
+        band_flux: Any,
+        z: Any = None,
+        *,
+        band_flux_ivar: Any = None,
+        conventions: dict[str, str] | None = None,
+        threads: int = 0,
+    ) -> np.ndarray:
         """dEW/dF at fixed z: (n, 10, 12) float64, A per 1e-17 erg s^-1 cm^-2 A^-1, by the kernel's reverse pass in
         double precision. For kind "joint": of the median. NaN where there is no answer, 0 for a missing band.
 
@@ -222,26 +282,47 @@ class Model:
         InputError
             As `predict`; kinds "knn" and "llr", whose answers jump.
         """
-        return self._core.jacobian(_galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(),
-                                   whole("threads", threads, MOST_THREADS))
+        return self._core.jacobian(
+            _galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(),
+            whole("threads", threads, MOST_THREADS),
+        )
 
-    def jvp(self, band_flux: Any, z: Any = None, *, d_flux: Any, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
-            threads: int = 0) -> np.ndarray:
+    def jvp(
+        self,
+        band_flux: Any,
+        z: Any = None,
+        *,
+        d_flux: Any,
+        band_flux_ivar: Any = None,
+        conventions: dict[str, str] | None = None,
+        threads: int = 0,
+    ) -> np.ndarray:
         """Change of the ten EWs (n, 10) along a change `d_flux` (n, 12) of the band fluxes; as `jacobian`."""
         return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, conventions, threads)
 
-    def vjp(self, band_flux: Any, z: Any = None, *, d_ew: Any, band_flux_ivar: Any = None, conventions: dict[str, str] | None = None,
-            threads: int = 0) -> np.ndarray:
+    def vjp(
+        self,
+        band_flux: Any,
+        z: Any = None,
+        *,
+        d_ew: Any,
+        band_flux_ivar: Any = None,
+        conventions: dict[str, str] | None = None,
+        threads: int = 0,
+    ) -> np.ndarray:
         """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`."""
         return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, conventions, threads)
 
-    def _along(self, band_flux: Any, z: Any, name: str, d: Any, forward: bool, ivar: Any, conventions: Any, threads: int) -> np.ndarray:
+    def _along(
+        self, band_flux: Any, z: Any, name: str, d: Any, forward: bool, ivar: Any, conventions: Any, threads: int
+    ) -> np.ndarray:
         g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, conventions=conventions))
         return self._core.along(g._columns(), real(name, d), forward, whole("threads", threads, MOST_THREADS))
 
 
 def _packed(model: Model) -> bytes:
     import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "m.safetensors")
         model.save(path)
@@ -256,6 +337,7 @@ def _unpickle(data: bytes, name: str) -> Model:
     """Workers that are sent a model often make it once."""
     if name not in _kept:
         import tempfile
+
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "m.safetensors")
             with open(path, "wb") as f:
@@ -264,7 +346,9 @@ def _unpickle(data: bytes, name: str) -> Model:
     return _kept[name]
 
 
-def import_k24(with_luminosity: str | os.PathLike[str] | None = None, without_luminosity: str | os.PathLike[str] | None = None) -> Model:
+def import_k24(
+    with_luminosity: str | os.PathLike[str] | None = None, without_luminosity: str | os.PathLike[str] | None = None
+) -> Model:
     """The published weights of Khederlarian et al. 2024 as a model of kind "k24"; nothing in the pickles is executed.
 
     Raises

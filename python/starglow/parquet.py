@@ -4,6 +4,7 @@
 ``python -m starglow.parquet FILES -o folder/ --njobs 20 --job $SLURM_ARRAY_TASK_ID`` the parts of one job, and
 ``python -m starglow.parquet FILES -o folder/ --merge lines.parquet`` puts them together.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -30,7 +31,13 @@ _EW_UNIT = "Angstrom"
 _ROWS = 65536
 
 
-def schema(model: Model, names: Sequence[str] = ("TARGETID", "Z"), draws: int = 0, noise: bool = False, provenance: dict[str, str] | None = None) -> pa.Schema:
+def schema(
+    model: Model,
+    names: Sequence[str] = ("TARGETID", "Z"),
+    draws: int = 0,
+    noise: bool = False,
+    provenance: dict[str, str] | None = None,
+) -> pa.Schema:
     """The columns of an output, with units and provenance as metadata."""
     fields = [pa.field("TARGETID", pa.int64())] + ([pa.field("Z", pa.float64())] if "Z" in names else [])
 
@@ -90,15 +97,26 @@ def galaxies_of(table: pa.Table, conventions: dict[str, str] | None = None) -> G
     InputError
         No BAND_FLUX, or a column of a wrong type, length or unit.
     """
+
     def number(name: str) -> np.ndarray | None:
         return table.column(name).to_numpy() if name in table.column_names else None
 
     flux = _vector(table, "BAND_FLUX")
     if flux is None:
-        raise error("input", "the table has no column BAND_FLUX", "columns " + ", ".join(table.column_names[:20]), "12 band fluxes a galaxy")
+        raise error(
+            "input",
+            "the table has no column BAND_FLUX",
+            "columns " + ", ".join(table.column_names[:20]),
+            "12 band fluxes a galaxy",
+        )
     if "TARGETID" in table.column_names and not pa.types.is_integer(table.schema.field("TARGETID").type):
-        raise error("input", "TARGETID is not a column of 64-bit integers", f"type {table.schema.field('TARGETID').type}", "int64",
-                    "A TARGETID exceeds 2^53: as a float it is already damaged.")
+        raise error(
+            "input",
+            "TARGETID is not a column of 64-bit integers",
+            f"type {table.schema.field('TARGETID').type}",
+            "int64",
+            "A TARGETID exceeds 2^53: as a float it is already damaged.",
+        )
     for name in ("BAND_FLUX", *(f"{line}_EW" for line in LINES)):
         if name in table.column_names:
             unit = ((table.schema.field(name).metadata or {}).get(b"unit") or b"").decode()
@@ -106,15 +124,34 @@ def galaxies_of(table: pa.Table, conventions: dict[str, str] | None = None) -> G
                 raise error("input", f"column {name} has another unit", f"'{unit}'", "Angstrom", "Convert the column.")
             if unit and name == "BAND_FLUX":
                 _check_flux_unit(unit)
-    text = {name: table.column(name).to_pylist() if name in table.column_names else None for name in ("SURVEY", "PROGRAM")}
+    text = {
+        name: table.column(name).to_pylist() if name in table.column_names else None for name in ("SURVEY", "PROGRAM")
+    }
     ivar = [f"{line}_EW_IVAR" for line in LINES]
-    ew_ivar = np.column_stack([table.column(name).to_numpy() for name in ivar]) if all(name in table.column_names for name in ivar) else None
-    return Galaxies(flux, number("Z"), _vector(table, "BAND_FLUX_IVAR"), number("TARGETID"), ew_ivar=ew_ivar, survey=text["SURVEY"],
-                    program=text["PROGRAM"], conventions=conventions_of(table.schema.metadata) | (conventions or {}))
+    ew_ivar = (
+        np.column_stack([table.column(name).to_numpy() for name in ivar])
+        if all(name in table.column_names for name in ivar)
+        else None
+    )
+    return Galaxies(
+        flux,
+        number("Z"),
+        _vector(table, "BAND_FLUX_IVAR"),
+        number("TARGETID"),
+        ew_ivar=ew_ivar,
+        survey=text["SURVEY"],
+        program=text["PROGRAM"],
+        conventions=conventions_of(table.schema.metadata) | (conventions or {}),
+    )
 
 
 def _check_flux_unit(unit: str) -> None:
-    if unit.replace(" ", "") not in ("10**-17erg/(scm2Angstrom)", "1e-17erg/(scm2Angstrom)", "1e-17erg/s/cm2/A", "1e-17erg/s/cm2/Angstrom"):
+    if unit.replace(" ", "") not in (
+        "10**-17erg/(scm2Angstrom)",
+        "1e-17erg/(scm2Angstrom)",
+        "1e-17erg/s/cm2/A",
+        "1e-17erg/s/cm2/Angstrom",
+    ):
         from ._arrays import FLUX, _check_unit
 
         _check_unit("column BAND_FLUX", SimpleNamespace(unit=unit), FLUX)
@@ -124,7 +161,13 @@ def lines_table(galaxies: Galaxies, prediction: Prediction, to: pa.Schema, first
     """Predicted lines as an Arrow table of the given schema."""
     n = len(prediction)
     columns: list[Any] = []
-    values: dict[str, Any] = {"_EW": prediction.ew, "_EW_P16": prediction.p16, "_EW_P84": prediction.p84, "_EW_NOISY": prediction.noisy, "_EW_DRAW": prediction.draws}
+    values: dict[str, Any] = {
+        "_EW": prediction.ew,
+        "_EW_P16": prediction.p16,
+        "_EW_P84": prediction.p84,
+        "_EW_NOISY": prediction.noisy,
+        "_EW_DRAW": prediction.draws,
+    }
     for field in to:
         if field.name == "TARGETID":
             ids = galaxies.targetid if galaxies.targetid is not None else np.arange(first_row, first_row + n)
@@ -135,13 +178,28 @@ def lines_table(galaxies: Galaxies, prediction: Prediction, to: pa.Schema, first
             columns.append(pa.array(prediction.flags, pa.int32()))
         else:
             name = next(line for line in LINES if field.name.startswith(line + "_EW"))
-            column = np.ascontiguousarray(values[field.name[len(name):]][:, LINES.index(name)], dtype=np.float32)
-            columns.append(pa.array(column) if column.ndim == 1 else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1]))
+            column = np.ascontiguousarray(values[field.name[len(name) :]][:, LINES.index(name)], dtype=np.float32)
+            columns.append(
+                pa.array(column)
+                if column.ndim == 1
+                else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
+            )
     return pa.Table.from_arrays(columns, schema=to)
 
 
-def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str], model: Model | None = None, *, draws: int = 0, noise: bool = False,
-                 seed: int = 1, conventions: dict[str, str] | None = None, threads: int = 0, overwrite: bool = False, rows: int = _ROWS) -> dict[str, Any]:
+def predict_file(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    model: Model | None = None,
+    *,
+    draws: int = 0,
+    noise: bool = False,
+    seed: int = 1,
+    conventions: dict[str, str] | None = None,
+    threads: int = 0,
+    overwrite: bool = False,
+    rows: int = _ROWS,
+) -> dict[str, Any]:
     """Lines of a Parquet file, in batches of at most `rows`: memory does not grow with the file.
 
     Parameters
@@ -202,7 +260,15 @@ def predict_file(source: str | os.PathLike[str], output: str | os.PathLike[str],
 
 def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
     """A writer that keeps no dictionaries of numbers that hardly repeat (ids, fluxes, lines): they cost time and space."""
-    repeating = [f.name for f in to if not (pa.types.is_floating(f.type) or pa.types.is_nested(f.type) or (pa.types.is_integer(f.type) and f.type.bit_width == 64))]
+    repeating = [
+        f.name
+        for f in to
+        if not (
+            pa.types.is_floating(f.type)
+            or pa.types.is_nested(f.type)
+            or (pa.types.is_integer(f.type) and f.type.bit_width == 64)
+        )
+    ]
     return pq.ParquetWriter(path, to, use_dictionary=repeating)
 
 
@@ -225,6 +291,7 @@ def _batches(reader: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[
 
 # Parts: one output a file, with a note of the bytes it was made from beside it.
 
+
 def sha256(path: str | os.PathLike[str]) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as f:
@@ -242,13 +309,25 @@ def _is_complete(source: Path, folder: Path, settings: dict[str, str]) -> bool:
     part, note = _part(source, folder)
     try:
         said = json.loads(note.read_text())
-        return bool(said["settings"] == settings) and said["input_sha256"] == sha256(source) and said["sha256"] == sha256(part)
+        return (
+            bool(said["settings"] == settings)
+            and said["input_sha256"] == sha256(source)
+            and said["sha256"] == sha256(part)
+        )
     except (OSError, ValueError, KeyError):
         return False
 
 
-def predict_job(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], njobs: int, job: int, model: Model | None = None, *,
-                say: Any = None, **options: Any) -> dict[str, Any]:
+def predict_job(
+    sources: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    njobs: int,
+    job: int,
+    model: Model | None = None,
+    *,
+    say: Any = None,
+    **options: Any,
+) -> dict[str, Any]:
     """Predicts the parts of job `job` (0 to njobs - 1) of `njobs`: the files number job, job + njobs, ...
 
     A part whose note fits - the same settings, checksums of input and output that match - is skipped, so a job that
@@ -276,8 +355,14 @@ def predict_job(sources: Sequence[str | os.PathLike[str]], folder: str | os.Path
             continue
         note.unlink(missing_ok=True)
         made = predict_file(source, part, model, **(options | {"overwrite": True}))
-        said = {"input": os.fspath(source), "input_sha256": sha256(source), "sha256": sha256(part), "rows": made["rows"], "fatal": made["fatal"],
-                "settings": settings}
+        said = {
+            "input": os.fspath(source),
+            "input_sha256": sha256(source),
+            "sha256": sha256(part),
+            "rows": made["rows"],
+            "fatal": made["fatal"],
+            "settings": settings,
+        }
         temporary = note.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(said, indent=1, sort_keys=True))
         os.replace(temporary, note)
@@ -294,8 +379,15 @@ def _settings(model: Model, options: dict[str, Any]) -> dict[str, str]:
     return {"seed": "1"} | kept | provenance_of(model)
 
 
-def merge(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], output: str | os.PathLike[str], model: Model | None = None, *,
-          overwrite: bool = False, **options: Any) -> dict[str, Any]:
+def merge(
+    sources: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    model: Model | None = None,
+    *,
+    overwrite: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
     """Puts the parts together, in the order of the sources' names, after checking that each is complete.
 
     Raises
@@ -310,8 +402,13 @@ def merge(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[s
     files = sorted(map(Path, sources))
     open_parts = [f for f in files if not _is_complete(f, folder, settings)]
     if open_parts:
-        raise error("input", f"{len(open_parts)} of {len(files)} parts are not complete", ", ".join(map(str, open_parts[:5])), "all parts",
-                    "Run their jobs again, with the same settings.")
+        raise error(
+            "input",
+            f"{len(open_parts)} of {len(files)} parts are not complete",
+            ", ".join(map(str, open_parts[:5])),
+            "all parts",
+            "Run their jobs again, with the same settings.",
+        )
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     rows = 0
     try:
@@ -336,10 +433,15 @@ def merge(sources: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[s
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m starglow.parquet", description="Predicted emission lines of Parquet catalogues.",
-                                     epilog="Exit codes are those of the program starglow (docs/tables.md).")
+    parser = argparse.ArgumentParser(
+        prog="python -m starglow.parquet",
+        description="Predicted emission lines of Parquet catalogues.",
+        epilog="Exit codes are those of the program starglow (docs/tables.md).",
+    )
     parser.add_argument("files", nargs="+", help="Parquet files with BAND_FLUX (12 numbers a row), Z, TARGETID")
-    parser.add_argument("-o", "--output", required=True, help="output file; with --njobs or --merge the folder of the parts")
+    parser.add_argument(
+        "-o", "--output", required=True, help="output file; with --njobs or --merge the folder of the parts"
+    )
     parser.add_argument("--model", help="model file; without it, the shipped model")
     parser.add_argument("--draws", type=int, default=0, help="joint draws a galaxy")
     parser.add_argument("--noise", action="store_true", help="also one realisation with measurement noise")
@@ -369,10 +471,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             made = predict_job(a.files, a.output, a.njobs, a.job, model, say=say, **options)
             say(f"{a.output}: {made['done']} parts made, {made['skipped']} were complete")
         elif len(a.files) > 1:
-            raise error("usage", "several files", str(len(a.files)), "one, or --njobs 1 --job 0", "Parts are then made in the folder of -o.")
+            raise error(
+                "usage",
+                "several files",
+                str(len(a.files)),
+                "one, or --njobs 1 --job 0",
+                "Parts are then made in the folder of -o.",
+            )
         else:
             made = predict_file(a.files[0], a.output, model, overwrite=a.overwrite, **options)
-            say(f"{a.output}: {made['rows']} galaxies; flags: " + (", ".join(f"{v} {k}" for k, v in made["flags"].items()) or "none"))
+            say(
+                f"{a.output}: {made['rows']} galaxies; flags: "
+                + (", ".join(f"{v} {k}" for k, v in made["flags"].items()) or "none")
+            )
         if made["fatal"] and not a.allow_partial:
             say(f"error: {made['fatal']} rows have no answer (NaN); --allow-partial accepts that")
             return 4

@@ -1,4 +1,5 @@
 """Tables of galaxies and lines: FITS files, astropy Tables, pandas DataFrames; the columns of docs/tables.md in all."""
+
 from __future__ import annotations
 
 import os
@@ -18,8 +19,15 @@ if TYPE_CHECKING:
     from .model import Model, Prediction
 
 _FLUX_UNIT = "10**-17 erg/(s cm2 Angstrom)"
-_PLAIN = {"targetid": "TARGETID", "z": "Z", "band_flux": "BAND_FLUX", "band_flux_ivar": "BAND_FLUX_IVAR", "survey": "SURVEY", "program": "PROGRAM",
-          "flags": "FLAGS"}
+_PLAIN = {
+    "targetid": "TARGETID",
+    "z": "Z",
+    "band_flux": "BAND_FLUX",
+    "band_flux_ivar": "BAND_FLUX_IVAR",
+    "survey": "SURVEY",
+    "program": "PROGRAM",
+    "flags": "FLAGS",
+}
 
 
 def read_table(path: str | os.PathLike[str], first: int = 0, count: int | None = None) -> Galaxies:
@@ -60,7 +68,9 @@ def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
         return given
     if isinstance(given, (str, os.PathLike)):
         return read_table(given)
-    names = list(given.colnames if hasattr(given, "colnames") else given.columns if hasattr(given, "columns") else given.keys())
+    names = list(
+        given.colnames if hasattr(given, "colnames") else given.columns if hasattr(given, "columns") else given.keys()
+    )
     by_upper = {str(name).upper(): name for name in names}
 
     def column(name: str) -> Any:
@@ -83,16 +93,35 @@ def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
         missing = np.nan if suffix == "_EW" else 0.0
         columns = [column(f"{line}{suffix}") if here else np.full(n, missing) for line, here in zip(LINES, have)]
         from ._arrays import EW, real
-        return np.column_stack([np.asarray(real(f"{line}{suffix}", c, EW if suffix == "_EW" else None), dtype=np.float32)
-                                for line, c in zip(LINES, columns)])
+
+        return np.column_stack(
+            [
+                np.asarray(real(f"{line}{suffix}", c, EW if suffix == "_EW" else None), dtype=np.float32)
+                for line, c in zip(LINES, columns)
+            ]
+        )
 
     if vector("BAND_FLUX") is None:
-        raise error("input", "the table has no column BAND_FLUX", "columns " + ", ".join(map(str, names[:20])), "12 band fluxes a galaxy")
+        raise error(
+            "input",
+            "the table has no column BAND_FLUX",
+            "columns " + ", ".join(map(str, names[:20])),
+            "12 band fluxes a galaxy",
+        )
     meta = getattr(given, "meta", None) or getattr(given, "attrs", None) or {}
     said = {key: meta[key] for key in CONVENTIONS if key in meta}
-    return Galaxies(band_flux=vector("BAND_FLUX"), band_flux_ivar=vector("BAND_FLUX_IVAR"), z=column("Z"), targetid=column("TARGETID"),
-                    survey=column("SURVEY"), program=column("PROGRAM"), flags=column("FLAGS"), ew=lines("_EW"), ew_ivar=lines("_EW_IVAR"),
-                    conventions=said | (conventions or {}))
+    return Galaxies(
+        band_flux=vector("BAND_FLUX"),
+        band_flux_ivar=vector("BAND_FLUX_IVAR"),
+        z=column("Z"),
+        targetid=column("TARGETID"),
+        survey=column("SURVEY"),
+        program=column("PROGRAM"),
+        flags=column("FLAGS"),
+        ew=lines("_EW"),
+        ew_ivar=lines("_EW_IVAR"),
+        conventions=said | (conventions or {}),
+    )
 
 
 def _stacked(name: str, series: Any) -> np.ndarray:
@@ -129,12 +158,21 @@ def columns(table: "Galaxies | None" = None, prediction: "Prediction | None" = N
         if prediction is None:
             for suffix, values, unit in (("_EW", table.ew, "Angstrom"), ("_EW_IVAR", table.ew_ivar, "Angstrom**-2")):
                 if values is not None:
-                    out += [(line + suffix, np.asarray(values[:, k], dtype=np.float32), unit) for k, line in enumerate(LINES)]
+                    out += [
+                        (line + suffix, np.asarray(values[:, k], dtype=np.float32), unit)
+                        for k, line in enumerate(LINES)
+                    ]
     if prediction is not None:
         for suffix in ("_EW", "_EW_P16", "_EW_P84", "_EW_DRAW", "_EW_NOISY"):
-            values = getattr(prediction, {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}[suffix])
+            values = getattr(
+                prediction,
+                {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}[suffix],
+            )
             if values is not None:
-                out += [(line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), "Angstrom") for k, line in enumerate(LINES)]
+                out += [
+                    (line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), "Angstrom")
+                    for k, line in enumerate(LINES)
+                ]
         out.append(("FLAGS", prediction.flags, ""))
     return out
 
@@ -142,11 +180,14 @@ def columns(table: "Galaxies | None" = None, prediction: "Prediction | None" = N
 def to_astropy(table: "Galaxies | None" = None, prediction: "Prediction | None" = None) -> "astropy.table.Table":
     """Galaxies, predicted lines, or lines with the ids of their galaxies, as an astropy Table with units."""
     from astropy.table import Table
+
     out = Table()
     for name, values, unit in columns(table, prediction):
         out[name] = values
         if unit:
-            out[name].unit = unit.replace("10**-17 erg/(s cm2 Angstrom)", "1e-17 erg / (s cm2 Angstrom)").replace("**-2", "-2")
+            out[name].unit = unit.replace("10**-17 erg/(s cm2 Angstrom)", "1e-17 erg / (s cm2 Angstrom)").replace(
+                "**-2", "-2"
+            )
     out.meta["EXTNAME"] = "GALAXIES"
     out.meta.update(table.conventions if table is not None else {})
     return out
@@ -155,13 +196,24 @@ def to_astropy(table: "Galaxies | None" = None, prediction: "Prediction | None" 
 def to_pandas(table: "Galaxies | None" = None, prediction: "Prediction | None" = None) -> "pandas.DataFrame":
     """The same as a pandas DataFrame; vectors are columns of arrays, conventions stand in `attrs`."""
     import pandas
-    out = pandas.DataFrame({name: values if values.ndim == 1 else list(values) for name, values, _ in columns(table, prediction)})
+
+    out = pandas.DataFrame(
+        {name: values if values.ndim == 1 else list(values) for name, values, _ in columns(table, prediction)}
+    )
     out.attrs.update(table.conventions if table is not None else {})
     return out
 
 
-def write_table(path: str | os.PathLike[str], table: "Galaxies | None" = None, prediction: "Prediction | None" = None, *, model: "Model | None" = None,
-                seed: int | None = None, inputs: tuple[str | os.PathLike[str], ...] = (), overwrite: bool = False) -> None:
+def write_table(
+    path: str | os.PathLike[str],
+    table: "Galaxies | None" = None,
+    prediction: "Prediction | None" = None,
+    *,
+    model: "Model | None" = None,
+    seed: int | None = None,
+    inputs: tuple[str | os.PathLike[str], ...] = (),
+    overwrite: bool = False,
+) -> None:
     """Writes a FITS table with units, checksums, conventions and provenance; whole or not at all.
 
     Parameters
@@ -187,8 +239,19 @@ def write_table(path: str | os.PathLike[str], table: "Galaxies | None" = None, p
         else:
             repeat = int(np.prod(values.shape[1:], dtype=int))
             made.append((name, letters[values.dtype.str[1:]], repeat, unit, np.ascontiguousarray(values)))
-    provenance = {"made_by": "starglow.write_table"} | ({"model": model.hash} if model else {}) | ({"seed": str(seed)} if seed is not None else {})
-    _core.write_table(os.fspath(path), made, table.conventions if table is not None else {}, provenance, [os.fspath(p) for p in inputs], overwrite)
+    provenance = (
+        {"made_by": "starglow.write_table"}
+        | ({"model": model.hash} if model else {})
+        | ({"seed": str(seed)} if seed is not None else {})
+    )
+    _core.write_table(
+        os.fspath(path),
+        made,
+        table.conventions if table is not None else {},
+        provenance,
+        [os.fspath(p) for p in inputs],
+        overwrite,
+    )
 
 
 def mock(n: int, seed: int = 1, first_id: int = 1, threads: int = 0) -> Galaxies:
@@ -198,5 +261,11 @@ def mock(n: int, seed: int = 1, first_id: int = 1, threads: int = 0) -> Galaxies
     ----------
     docs/mock.md: a mixture of normals fitted to DESI BGS galaxies.
     """
-    return Galaxies(**_core.mock(whole("n", n, 2**40),
-                                 whole("seed", seed), whole("first_id", first_id, 2**62, -(2**62)), whole("threads", threads, MOST_THREADS)))
+    return Galaxies(
+        **_core.mock(
+            whole("n", n, 2**40),
+            whole("seed", seed),
+            whole("first_id", first_id, 2**62, -(2**62)),
+            whole("threads", threads, MOST_THREADS),
+        )
+    )

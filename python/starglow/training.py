@@ -1,4 +1,5 @@
 """Models of your own, and judging predictions against measured lines."""
+
 from __future__ import annotations
 
 import json
@@ -22,8 +23,15 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def train(table: Any, preset: str = "joint", *, seed: int = 1, threads: int = 0, progress: Callable[[str, float, float, float], object] | None = None,
-          **settings: Any) -> Model:
+def train(
+    table: Any,
+    preset: str = "joint",
+    *,
+    seed: int = 1,
+    threads: int = 0,
+    progress: Callable[[str, float, float, float], object] | None = None,
+    **settings: Any,
+) -> Model:
     """A model trained on galaxies with measured lines; equal to `starglow train` with the same settings.
 
     Parameters
@@ -45,8 +53,11 @@ def train(table: Any, preset: str = "joint", *, seed: int = 1, threads: int = 0,
         No usable rows, an absent column, an unknown setting or a value out of its range.
     """
     from .tables import galaxies
+
     chosen = {key: _text(value) for key, value in settings.items()} | {"seed": _text(seed)}
-    return Model(_core.train(galaxies(table)._columns(), preset, chosen, whole("threads", threads, MOST_THREADS), progress))
+    return Model(
+        _core.train(galaxies(table)._columns(), preset, chosen, whole("threads", threads, MOST_THREADS), progress)
+    )
 
 
 @dataclass(frozen=True)
@@ -71,8 +82,15 @@ class Evaluation:
         return self.text
 
 
-def evaluate(table: Any, predictions: Mapping[str, Any] | Prediction | Model, *, bootstrap: int = 0, draws: int = 256, seed: int = 1,
-             threads: int = 0) -> Evaluation:
+def evaluate(
+    table: Any,
+    predictions: Mapping[str, Any] | Prediction | Model,
+    *,
+    bootstrap: int = 0,
+    draws: int = 256,
+    seed: int = 1,
+    threads: int = 0,
+) -> Evaluation:
     """Judges predictions against the measured EWs of a table.
 
     Parameters
@@ -91,6 +109,7 @@ def evaluate(table: Any, predictions: Mapping[str, Any] | Prediction | Model, *,
         Shapes that do not fit.
     """
     from .tables import galaxies
+
     g = galaxies(table)
     if not isinstance(predictions, Mapping):
         predictions = {"prediction": predictions}
@@ -102,9 +121,17 @@ def evaluate(table: Any, predictions: Mapping[str, Any] | Prediction | Model, *,
             given.append((name, p.ew, None if p.draws is None else p.draws.reshape(len(p), -1)))
         else:
             given.append((name, np.asarray(p, dtype=np.float64), None))
-    points, distributions, text = _core.evaluate(g._columns(), given, whole("bootstrap", bootstrap, 10**6), whole("seed", seed), whole("threads", threads, MOST_THREADS))
+    points, distributions, text = _core.evaluate(
+        g._columns(),
+        given,
+        whole("bootstrap", bootstrap, 10**6),
+        whole("seed", seed),
+        whole("threads", threads, MOST_THREADS),
+    )
     return Evaluation(json.loads(points), json.loads(distributions) if distributions else None, text)
 
 
 def _without_lines(g: Galaxies) -> Galaxies:
-    return Galaxies(g.band_flux, g.z, g.band_flux_ivar, g.targetid, survey=g.survey, program=g.program, conventions=g.conventions)
+    return Galaxies(
+        g.band_flux, g.z, g.band_flux_ivar, g.targetid, survey=g.survey, program=g.program, conventions=g.conventions
+    )

@@ -1,4 +1,5 @@
 """The rules of the house, read from the sources: layers, heavy headers, no talk in the library, sizes of files."""
+
 import re
 import subprocess
 from pathlib import Path
@@ -23,17 +24,19 @@ PUBLIC = {
     "base": "cosmology error flags galaxies lines parallel random sha256 version view",
     "kernels": "network",
     "spectra": "filter paint paint_spectra photometry pixel_grid side_bands spectrum"
-               " bands continuum_fit extinction line_fit measure merge templates",
+    " bands continuum_fit extinction line_fit measure merge templates",
     "stars": "dsps_cosmology dust sfh ssp star_bands star_photometry star_population stars",
     "model": "checkpoint domain features joint model neighbours noise noise_model population train",
     "judge": "calibration evaluate figure map map_panels metrics report spectrum_figure",
-    "files": "import_k24 star_lines page provenance spectra_file"
-               " table starglow spectra_reader",
+    "files": "import_k24 star_lines page provenance spectra_file table starglow spectra_reader",
 }
 LAYER_OF_HEADER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
 HEAVY = ("nanoflann", "nlohmann", "Eigen", "CLI/", "toml++", "fmt/", "fitsio", "hdf5", "httplib", "nanobind", "zlib")
-ONE_SOURCE_ONLY = {"CLI/CLI.hpp": "src/cli/parse.cpp", "toml++/toml.h": "src/cli/parse.cpp",
-                   "httplib.h": "src/cli/serve.cpp"}
+ONE_SOURCE_ONLY = {
+    "CLI/CLI.hpp": "src/cli/parse.cpp",
+    "toml++/toml.h": "src/cli/parse.cpp",
+    "httplib.h": "src/cli/serve.cpp",
+}
 SOURCES = sorted(p for d in ("src", "include") for p in (ROOT / d).rglob("*") if p.suffix in (".cpp", ".hpp"))
 
 
@@ -72,21 +75,41 @@ def test_an_upward_arrow_would_be_found(tmp_path):
 
 
 def test_heavy_headers_stay_out_of_public_headers_and_kernels():
-    wrong = [f"{p.relative_to(ROOT)}: {i}" for p in SOURCES for i in includes(p)
-             if i.startswith(HEAVY) and (p.is_relative_to(ROOT / "include") or p.parts[-2] in ("kernels", "base"))]
+    wrong = [
+        f"{p.relative_to(ROOT)}: {i}"
+        for p in SOURCES
+        for i in includes(p)
+        if i.startswith(HEAVY) and (p.is_relative_to(ROOT / "include") or p.parts[-2] in ("kernels", "base"))
+    ]
     assert wrong == []
     for header, only in ONE_SOURCE_ONLY.items():
         assert [str(p.relative_to(ROOT)) for p in SOURCES if header in includes(p)] == [only]
 
 
 def test_objects_of_one_instruction_set_include_no_standard_headers():
-    for name in ("body.hpp", "product.hpp", "layout.hpp", "mixture.hpp", "vector.hpp", "table.hpp", "isa_v2.cpp", "isa_v3.cpp", "isa_v4.cpp", "isa_portable.cpp", "wasm.cpp"):
-        own = {"immintrin.h"} if name == "vector.hpp" else set()  # the compiler's: each function of it is inlined always
+    for name in (
+        "body.hpp",
+        "product.hpp",
+        "layout.hpp",
+        "mixture.hpp",
+        "vector.hpp",
+        "table.hpp",
+        "isa_v2.cpp",
+        "isa_v3.cpp",
+        "isa_v4.cpp",
+        "isa_portable.cpp",
+        "wasm.cpp",
+    ):
+        own = (
+            {"immintrin.h"} if name == "vector.hpp" else set()
+        )  # the compiler's: each function of it is inlined always
         assert all(i.startswith("kernels/") or i in own for i in includes(ROOT / "src/kernels" / name)), name
 
 
 def test_the_library_never_prints_exits_or_aborts():
-    talk = re.compile(r"\bstd::(cout|cerr|clog|exit|abort|terminate|puts|printf)\b|\b(printf|puts|abort|exit)\s*\(|fmt::print")
+    talk = re.compile(
+        r"\bstd::(cout|cerr|clog|exit|abort|terminate|puts|printf)\b|\b(printf|puts|abort|exit)\s*\(|fmt::print"
+    )
     wrong = []
     for path in SOURCES:
         if layer_of(path) == "cli":
@@ -98,7 +121,11 @@ def test_the_library_never_prints_exits_or_aborts():
 
 
 def test_no_globs_in_the_build():
-    for path in list(ROOT.glob("CMakeLists.txt")) + list(ROOT.glob("src/**/CMakeLists.txt")) + list(ROOT.glob("tests/**/CMakeLists.txt")):
+    for path in (
+        list(ROOT.glob("CMakeLists.txt"))
+        + list(ROOT.glob("src/**/CMakeLists.txt"))
+        + list(ROOT.glob("tests/**/CMakeLists.txt"))
+    ):
         assert "GLOB" not in path.read_text().replace("PROPERTY GLOBAL", "").replace("GLOBAL", ""), path
 
 
@@ -111,7 +138,9 @@ def test_files_stay_small():
 def test_public_headers_stand_alone(header, tmp_path):
     source = tmp_path / "a.cpp"
     source.write_text(f'#include "starglow/{header}.hpp"\n')
-    subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-I", str(ROOT / "include"), str(source)], check=True)
+    subprocess.run(
+        ["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-I", str(ROOT / "include"), str(source)], check=True
+    )
 
 
 def test_no_absolute_paths_of_one_machine():
@@ -119,8 +148,14 @@ def test_no_absolute_paths_of_one_machine():
     if not any(tracked):
         pytest.skip("not a git checkout")
     home = str(ROOT)
-    wrong = [f for f in tracked if f and (ROOT / f).suffix not in (".safetensors", ".png") and (ROOT / f).is_file()
-             and home + "/" in (ROOT / f).read_text(errors="replace")]
+    wrong = [
+        f
+        for f in tracked
+        if f
+        and (ROOT / f).suffix not in (".safetensors", ".png")
+        and (ROOT / f).is_file()
+        and home + "/" in (ROOT / f).read_text(errors="replace")
+    ]
     assert wrong == []
 
 
@@ -130,6 +165,8 @@ def test_each_instruction_set_object_exports_one_symbol():
     if not objects:
         pytest.skip("no release build here")
     for path in objects:
-        out = subprocess.run(["nm", "-g", "--defined-only", str(path)], capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            ["nm", "-g", "--defined-only", str(path)], capture_output=True, text=True, check=True
+        ).stdout
         symbols = [line.split()[-1] for line in out.splitlines() if line.strip()]
         assert len(symbols) == 1 and "k_table_" in symbols[0], (path.name, symbols)

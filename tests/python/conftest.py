@@ -17,10 +17,19 @@ def binary():
 @pytest.fixture(scope="session")
 def starglow(binary):
     """Runs the program; returns the finished process."""
+
     def run(*arguments, cwd=None, env=None, **options):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("STARGLOW_")} | (env or {})
-        return subprocess.run([str(binary), *map(str, arguments)], capture_output=True, text=True, cwd=cwd, env=environment,
-                              timeout=300, **options)
+        return subprocess.run(
+            [str(binary), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=environment,
+            timeout=300,
+            **options,
+        )
+
     return run
 
 

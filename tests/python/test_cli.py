@@ -1,4 +1,5 @@
 """The command line as a user meets it: exit codes, messages, outputs that survive failures."""
+
 import json
 import os
 import re
@@ -27,18 +28,31 @@ def test_version_and_help(starglow):
 
 
 USAGE = [
-    ([], "no verb"), (["predcit"], "Did you mean 'predict'?"), (["predict"], "an argument is missing"),
-    (["predict", "a.fits", "b.fits", "-o", "x"], "too many arguments"), (["predict", "t.fits"], "no output given"),
-    (["predict", "t.fits", "-o", "x", "--nosie"], "Did you mean '--noise'?"), (["predict", "t.fits", "-o", "x", "sede=4"], "Did you mean 'seed'?"),
-    (["predict", "t.fits", "-o", "x", "--threads", "-2"], "whole number >= 0"), (["predict", "t.fits", "-o", "x", "--seed", "one"], "a whole number"),
-    (["predict", "t.fits", "-o", "x", "--chunk", "0"], "1 to 16777216"), (["predict", "t.fits", "-o", "x", "--isa", "x86-64-v9"], "one of"),
-    (["train", "t.fits", "-o", "x", "epochs=-1"], "'-1'"), (["train", "t.fits", "-o", "x", "activation=tanh"], "polyswish"),
-    (["train", "t.fits", "-o", "x", "--preset", "best"], "one of joint, point, k24"), (["train", "t.fits", "-o", "x", "learning_rate=nan"], "0 to 1"),
-    (["mock", "-n", "0", "-o", "x"], "1 to"), (["mock", "--population", "planets", "-o", "x"], "one of bands"),
-    (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "exclude each other"), (["evaluate", "t.fits", "--cv", "--folds", "1"], "2 to 1000"),
-    (["evaluate", "t.fits", "--missing"], "--cv"), (["evaluate", "t.fits", "--draws", "3"], "16 to 4096"),
-    (["evaluate", "t.fits", "--hide-blue", "13"], "0 to 12"), (["evaluate", "t.fits", "--control"], "cross-validated distribution"),
-    (["predict", "t.fits", "-o", "x", "--draws", "-1"], "0 to 100000"), (["train", "t.fits", "-o", "x", "per_line=true"], "joint and per_line"),
+    ([], "no verb"),
+    (["predcit"], "Did you mean 'predict'?"),
+    (["predict"], "an argument is missing"),
+    (["predict", "a.fits", "b.fits", "-o", "x"], "too many arguments"),
+    (["predict", "t.fits"], "no output given"),
+    (["predict", "t.fits", "-o", "x", "--nosie"], "Did you mean '--noise'?"),
+    (["predict", "t.fits", "-o", "x", "sede=4"], "Did you mean 'seed'?"),
+    (["predict", "t.fits", "-o", "x", "--threads", "-2"], "whole number >= 0"),
+    (["predict", "t.fits", "-o", "x", "--seed", "one"], "a whole number"),
+    (["predict", "t.fits", "-o", "x", "--chunk", "0"], "1 to 16777216"),
+    (["predict", "t.fits", "-o", "x", "--isa", "x86-64-v9"], "one of"),
+    (["train", "t.fits", "-o", "x", "epochs=-1"], "'-1'"),
+    (["train", "t.fits", "-o", "x", "activation=tanh"], "polyswish"),
+    (["train", "t.fits", "-o", "x", "--preset", "best"], "one of joint, point, k24"),
+    (["train", "t.fits", "-o", "x", "learning_rate=nan"], "0 to 1"),
+    (["mock", "-n", "0", "-o", "x"], "1 to"),
+    (["mock", "--population", "planets", "-o", "x"], "one of bands"),
+    (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "exclude each other"),
+    (["evaluate", "t.fits", "--cv", "--folds", "1"], "2 to 1000"),
+    (["evaluate", "t.fits", "--missing"], "--cv"),
+    (["evaluate", "t.fits", "--draws", "3"], "16 to 4096"),
+    (["evaluate", "t.fits", "--hide-blue", "13"], "0 to 12"),
+    (["evaluate", "t.fits", "--control"], "cross-validated distribution"),
+    (["predict", "t.fits", "-o", "x", "--draws", "-1"], "0 to 100000"),
+    (["train", "t.fits", "-o", "x", "per_line=true"], "joint and per_line"),
     (["import-k24", "-o", "x"], "no weight file"),
 ]
 
@@ -73,7 +87,14 @@ def test_bad_inputs_exit_3_and_leave_the_old_output(starglow, mock, tmp_path):
     (tmp_path / "empty.fits").write_bytes(b"")
     (tmp_path / "text.fits").write_text("hello " * 2000)
     (tmp_path / "cut.fits").write_bytes(whole[:20000])
-    (tmp_path / "rows.fits").write_bytes(re.sub(rb"NAXIS2  = +1000", b"NAXIS2  = 4611686018427387904".ljust(len(b"NAXIS2  =                 1000")), whole, count=1))
+    (tmp_path / "rows.fits").write_bytes(
+        re.sub(
+            rb"NAXIS2  = +1000",
+            b"NAXIS2  = 4611686018427387904".ljust(len(b"NAXIS2  =                 1000")),
+            whole,
+            count=1,
+        )
+    )
     spoil(mock, tmp_path / "nobands.fits", "BAND_FLUX")
     spoil(mock, tmp_path / "eleven.fits", BAND_FLUX=np.ones((1000, 11)))
     spoil(mock, tmp_path / "floatid.fits", TARGETID=np.arange(1000) * 1.0)
@@ -82,8 +103,18 @@ def test_bad_inputs_exit_3_and_leave_the_old_output(starglow, mock, tmp_path):
     t["BAND_FLUX"].unit = "Jy"
     forget_checksum(t)
     t.write(tmp_path / "jy.fits")
-    bad = {"empty": "2880 bytes", "text": "END card", "cut": "bytes by its headers", "rows": "", "nobands": "no column BAND_FLUX", "eleven": "expected 12",
-           "floatid": "2^53", "image": "no binary-table", "jy": "another unit", "absent": "no such file"}
+    bad = {
+        "empty": "2880 bytes",
+        "text": "END card",
+        "cut": "bytes by its headers",
+        "rows": "",
+        "nobands": "no column BAND_FLUX",
+        "eleven": "expected 12",
+        "floatid": "2^53",
+        "image": "no binary-table",
+        "jy": "another unit",
+        "absent": "no such file",
+    }
     output = tmp_path / "out.fits"
     output.write_text("old")
     before = sorted(p.name for p in tmp_path.iterdir())
@@ -108,7 +139,12 @@ def test_models_that_do_not_fit_exit_6_and_broken_ones_3(starglow, mock, tmp_pat
         run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--model", model)
         assert run.returncode == code, (model, run.stderr)
         assert not (tmp_path / "o.fits").exists()
-    assert starglow("train", mock, "-o", tmp_path / "point.safetensors", "--preset", "point", "epochs=1", "sibling=false").returncode == 0
+    assert (
+        starglow(
+            "train", mock, "-o", tmp_path / "point.safetensors", "--preset", "point", "epochs=1", "sibling=false"
+        ).returncode
+        == 0
+    )
     run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--draws", 4, "--model", tmp_path / "point.safetensors")
     assert run.returncode == 6 and "no draws" in run.stderr
     spoil(mock, tmp_path / "dust.fits")
@@ -124,11 +160,19 @@ def test_rows_without_answer_exit_4_and_stay(starglow, mock, tmp_path):
     flux[3, :7], flux[5, 2:11], flux[7, 1], flux[8, 0] = np.nan, -1, np.inf, np.nan
     spoil(mock, tmp_path / "t.fits", BAND_FLUX=flux)
     run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits")
-    assert run.returncode == 4 and "3 rows have no answer" in run.stderr and "1 NONFINITE, 3 BAND_MISSING, 1 NEGATIVE_BAND" in run.stderr and "2 NO_ANSWER" in run.stderr
+    assert (
+        run.returncode == 4
+        and "3 rows have no answer" in run.stderr
+        and "1 NONFINITE, 3 BAND_MISSING, 1 NEGATIVE_BAND" in run.stderr
+        and "2 NO_ANSWER" in run.stderr
+    )
     out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
     assert len(out) == 1000 and list(out["TARGETID"]) == list(t["TARGETID"])
     assert list(np.flatnonzero(np.isnan(np.ma.filled(out["HALPHA_EW"], np.nan)))) == [3, 5, 7]
-    assert starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits", "--overwrite", "--allow-partial").returncode == 0
+    assert (
+        starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits", "--overwrite", "--allow-partial").returncode
+        == 0
+    )
     run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "strict.fits", "--strict")
     assert run.returncode == 3 and not (tmp_path / "strict.fits").exists()
     spoil(mock, tmp_path / "all.fits", BAND_FLUX=np.full((1000, 12), np.nan))
@@ -156,11 +200,14 @@ def test_outputs_that_cannot_be_written_exit_5(starglow, mock, tmp_path):
     assert run.returncode == 5
     # a limit on file sizes stands in for a full disk
     import resource
+
     output = tmp_path / "o.fits"
     output.write_text("old")
+
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+
     run = starglow("predict", mock, "-o", output, "--overwrite", preexec_fn=limit)
     assert run.returncode == 5, run.stderr
     assert output.read_text() == "old" and sorted(p.name for p in tmp_path.iterdir()) == ["o.fits"]
@@ -181,14 +228,30 @@ def test_odd_file_names(starglow, mock, tmp_path):
 
 def numbers(path):
     data = Path(path).read_bytes()
-    return data[:data.rindex(b"XTENSION")]  # all but PROVENANCE, which holds the time
+    return data[: data.rindex(b"XTENSION")]  # all but PROVENANCE, which holds the time
 
 
 def test_equal_bytes_for_any_threads_chunks_and_instruction_sets(starglow, mock, tmp_path):
     reference = None
     for threads, chunk in [(1, 65536), (1, 1), (2, 7), (7, 4096), (16, 333)]:
         out = tmp_path / f"{threads}.fits"
-        assert starglow("predict", mock, "-o", out, "--noise", "--draws", 3, "--threads", threads, "--chunk", chunk, "--overwrite").returncode == 0
+        assert (
+            starglow(
+                "predict",
+                mock,
+                "-o",
+                out,
+                "--noise",
+                "--draws",
+                3,
+                "--threads",
+                threads,
+                "--chunk",
+                chunk,
+                "--overwrite",
+            ).returncode
+            == 0
+        )
         reference = reference or numbers(out)
         assert numbers(out) == reference
     for isa in ("x86-64-v2", "x86-64-v3"):
@@ -202,10 +265,24 @@ def test_equal_bytes_for_any_threads_chunks_and_instruction_sets(starglow, mock,
 def test_settings_have_an_order_and_an_origin(starglow, mock, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text("seed = 5\nthreads = 3\n[train]\nepochs = 7\nhidden = [8, 8]\n[predict]\nnoise = true\n")
-    run = starglow("train", mock, "-o", "x", "--config", config, "--seed", 6, "members=2", "--print-config", env={"STARGLOW_THREADS": "2", "STARGLOW_SEED": "9"})
+    run = starglow(
+        "train",
+        mock,
+        "-o",
+        "x",
+        "--config",
+        config,
+        "--seed",
+        6,
+        "members=2",
+        "--print-config",
+        env={"STARGLOW_THREADS": "2", "STARGLOW_SEED": "9"},
+    )
     assert run.returncode == 0, run.stderr
     lines = {line.split(" = ")[0]: line for line in run.stdout.splitlines()}
-    assert re.search(r"= 6 +# flag", lines["seed"]) and re.search(r"= 2 +# environment STARGLOW_THREADS", lines["threads"])
+    assert re.search(r"= 6 +# flag", lines["seed"]) and re.search(
+        r"= 2 +# environment STARGLOW_THREADS", lines["threads"]
+    )
     assert re.search(r'"7" +# .*c.toml:4', lines["epochs"]) and '"8,8"' in lines["hidden"]
     assert "# override" in lines["members"] and "# preset joint" in lines["batch"]
     config.write_text("sede = 5\n")
@@ -221,16 +298,21 @@ def test_dry_run_and_json_log(starglow, mock, tmp_path):
     run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--dry-run", "--json-log")
     assert run.returncode == 0 and not (tmp_path / "o.fits").exists()
     import json
+
     assert any("would predict 1000 rows" in json.loads(line)["message"] for line in run.stderr.splitlines())
 
 
 def test_long_work_refuses_an_old_output_before_it_begins(starglow, mock, tmp_path):
     """A broken cross-validation, training or map would be said first if the work came first."""
     old = tmp_path / "old"
-    for arguments in (("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--json", old),
-                      ("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--write-predictions", old),
-                      ("train", mock, "epochs=100000", "-o", old), ("train", mock, "--preset", "population", "-o", old),
-                      ("embed", mock, "--epochs", 100000, "--save-map", old), ("embed", mock, "--epochs", 100000, "-o", old)):
+    for arguments in (
+        ("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--json", old),
+        ("evaluate", mock, "--cv", "--preset", "point", "epochs=100000", "--write-predictions", old),
+        ("train", mock, "epochs=100000", "-o", old),
+        ("train", mock, "--preset", "population", "-o", old),
+        ("embed", mock, "--epochs", 100000, "--save-map", old),
+        ("embed", mock, "--epochs", 100000, "-o", old),
+    ):
         old.write_bytes(b"kept")
         run = starglow(*arguments)
         assert run.returncode == 2 and "exists" in run.stderr and "s left" not in run.stderr
@@ -242,7 +324,9 @@ def test_long_work_refuses_an_old_output_before_it_begins(starglow, mock, tmp_pa
 def test_interrupt_leaves_nothing(binary, tmp_path):
     """Of work that cannot be resumed; test_interrupts.py has trainings, which can."""
     for sent, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        process = subprocess.Popen([str(binary), "mock", "-n", "1000000000", "-o", str(tmp_path / "m.fits")], stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [str(binary), "mock", "-n", "1000000000", "-o", str(tmp_path / "m.fits")], stderr=subprocess.PIPE
+        )
         time.sleep(1.0)
         process.send_signal(sent)
         assert process.wait(timeout=10) == code
@@ -250,33 +334,67 @@ def test_interrupt_leaves_nothing(binary, tmp_path):
 
 
 def test_training_repeats_bit_for_bit(starglow, mock, tmp_path):
-    short = [f"{name}=3" for name in ("epochs", "joint_epochs", "width_epochs", "sibling_epochs", "sibling_joint_epochs", "members", "point_members", "sibling_point_members", "calibration_folds")]
+    short = [
+        f"{name}=3"
+        for name in (
+            "epochs",
+            "joint_epochs",
+            "width_epochs",
+            "sibling_epochs",
+            "sibling_joint_epochs",
+            "members",
+            "point_members",
+            "sibling_point_members",
+            "calibration_folds",
+        )
+    ]
     for k, threads in enumerate((1, 2, 3)):
-        assert starglow("train", mock, "-o", tmp_path / f"{k}.safetensors", *short, "--threads", threads).returncode == 0
+        assert (
+            starglow("train", mock, "-o", tmp_path / f"{k}.safetensors", *short, "--threads", threads).returncode == 0
+        )
     files = [(tmp_path / f"{k}.safetensors").read_bytes() for k in range(3)]
     assert files[0] == files[1] == files[2]
 
 
 def test_evaluate_by_file_columns_and_cv(starglow, mock, tmp_path):
     assert starglow("predict", mock, "-o", tmp_path / "o.fits").returncode == 0
-    run = starglow("evaluate", mock, "--predictions", tmp_path / "o.fits", "--bootstrap", 20, "--json", tmp_path / "a.json")
+    run = starglow(
+        "evaluate", mock, "--predictions", tmp_path / "o.fits", "--bootstrap", 20, "--json", tmp_path / "a.json"
+    )
     assert run.returncode == 0 and "HALPHA" in run.stdout
     run = starglow("evaluate", mock, "--bootstrap", 20, "--json", tmp_path / "b.json")
     assert run.returncode == 0
     import json
+
     points = [json.loads((tmp_path / f"{n}.json").read_text()) for n in "ab"]
     assert "distributions" in points[1]  # the shipped model has draws, a file of medians has not
     a, b = (p.get("points", p)["predictions"][0]["lines"]["HALPHA"]["rho"] for p in points)
     assert abs(a - b) < 1e-6  # through a file in float32
-    run = starglow("evaluate", mock, "--cv", "--preset", "point", "epochs=2", "members=1", "sibling=false", "--bootstrap", 0, "--write-predictions", tmp_path / "oof.fits")
+    run = starglow(
+        "evaluate",
+        mock,
+        "--cv",
+        "--preset",
+        "point",
+        "epochs=2",
+        "members=1",
+        "sibling=false",
+        "--bootstrap",
+        0,
+        "--write-predictions",
+        tmp_path / "oof.fits",
+    )
     assert run.returncode == 0, run.stderr
     assert np.isfinite(Table.read(tmp_path / "oof.fits", hdu=1)["HALPHA_EW"]).all()
-    run = starglow("evaluate", mock, "--predictions", tmp_path / "oof.fits", "--against", tmp_path / "o.fits", "--bootstrap", 0)
+    run = starglow(
+        "evaluate", mock, "--predictions", tmp_path / "oof.fits", "--against", tmp_path / "o.fits", "--bootstrap", 0
+    )
     assert run.returncode == 0 and "minus" in run.stdout
 
 
 def test_inspect_tables_and_models(starglow, mock, tmp_path):
     import json
+
     assert starglow("predict", mock, "-o", tmp_path / "o.fits").returncode == 0
     j = json.loads(starglow("inspect", tmp_path / "o.fits", "--json").stdout)
     assert [h["name"] for h in j["hdus"]] == ["", "GALAXIES", "PROVENANCE"] and j["hdus"][1]["checksum"] == "verified"
@@ -297,7 +415,9 @@ def test_draws_quantiles_and_noise_belong_together(starglow, mock, tmp_path):
     for line, d in draws.items():
         assert (t[line + "_EW_P16"] <= t[line + "_EW"]).all() and (t[line + "_EW"] <= t[line + "_EW_P84"]).all()
         low, high = (np.array(t[line + q])[:, None] for q in ("_EW_P16", "_EW_P84"))
-        assert abs((d < high).mean() - 0.841) < 0.02 and abs((d < low)[low[:, 0] > 0].mean() - 0.159) < 0.02, line  # P16 = 0: draws at 0 have no order
+        assert abs((d < high).mean() - 0.841) < 0.02 and abs((d < low)[low[:, 0] > 0].mean() - 0.159) < 0.02, (
+            line
+        )  # P16 = 0: draws at 0 have no order
     for weak, strong, ratio in (("OIII_4959", "OIII_5007", 3.161), ("NII_6548", "NII_6584", 2.978)):
         np.testing.assert_allclose(draws[strong], ratio * draws[weak], rtol=1e-6)
         np.testing.assert_allclose(t[strong + "_EW"], ratio * t[weak + "_EW"], rtol=1e-6)
@@ -331,10 +451,12 @@ def test_galaxies_out_of_domain(starglow, mock, tmp_path):
 def read_safetensors(path):
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + size])
+    header = json.loads(data[8 : 8 + size])
     kinds = {"F32": "<f4", "F64": "<f8"}
-    return header.pop("__metadata__"), {name: np.frombuffer(data[8 + size:][slice(*t["data_offsets"])], kinds[t["dtype"]])
-                                        for name, t in header.items()}
+    return header.pop("__metadata__"), {
+        name: np.frombuffer(data[8 + size :][slice(*t["data_offsets"])], kinds[t["dtype"]])
+        for name, t in header.items()
+    }
 
 
 def test_shipped_model_and_population_come_from_their_command(starglow, shared, tmp_path):
@@ -350,7 +472,9 @@ def test_shipped_model_and_population_come_from_their_command(starglow, shared, 
         np.testing.assert_allclose(values, shipped[1][key], rtol=1e-9, atol=1e-12, err_msg=key)
     ew = []
     for model in (tmp_path, root / "models"):
-        run = starglow("predict", table, "-o", tmp_path / "o.fits", "--overwrite", "--model", model / "starglow.safetensors")
+        run = starglow(
+            "predict", table, "-o", tmp_path / "o.fits", "--overwrite", "--model", model / "starglow.safetensors"
+        )
         assert run.returncode == 0, run.stderr
         out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
         ew.append(np.array([out[c] for c in out.colnames if "_EW" in c]))
@@ -360,8 +484,16 @@ def test_shipped_model_and_population_come_from_their_command(starglow, shared, 
 
 def test_cross_validated_points_beat_the_published_predictions(starglow, shared, tmp_path):
     """The point recipe on the same galaxies, with paired errors."""
-    run = starglow("evaluate", shared / "desi_bgs/desi_edr_bgs.fits", "--cv", "--preset", "point", "sibling=false",
-                   "--json", tmp_path / "e.json")
+    run = starglow(
+        "evaluate",
+        shared / "desi_bgs/desi_edr_bgs.fits",
+        "--cv",
+        "--preset",
+        "point",
+        "sibling=false",
+        "--json",
+        tmp_path / "e.json",
+    )
     assert run.returncode == 0, run.stderr
     d = json.loads((tmp_path / "e.json").read_text())["differences"][0]
     assert d["mean10"]["rho"] >= 0.010
@@ -373,8 +505,17 @@ def test_cross_validated_points_beat_the_published_predictions(starglow, shared,
 
 def test_cross_validated_distribution_beats_published_predictions_with_noise(starglow, shared, tmp_path):
     """The joint recipe, without its calibration (which costs five more trainings)."""
-    run = starglow("evaluate", shared / "desi_bgs/desi_edr_bgs.fits", "--cv", "sibling=false", "calibration_folds=0",
-                   "--bootstrap", 0, "--json", tmp_path / "e.json")
+    run = starglow(
+        "evaluate",
+        shared / "desi_bgs/desi_edr_bgs.fits",
+        "--cv",
+        "sibling=false",
+        "calibration_folds=0",
+        "--bootstrap",
+        0,
+        "--json",
+        tmp_path / "e.json",
+    )
     assert run.returncode == 0, run.stderr
     e = json.loads((tmp_path / "e.json").read_text())
     assert e["points"]["differences"][0]["mean10"]["rho"] >= 0.010
@@ -390,10 +531,23 @@ def test_cross_validated_distribution_beats_published_predictions_with_noise(sta
 
 def test_import_k24_of_the_published_files(starglow, shared, tmp_path):
     folder = shared / "k24_weights"
-    run = starglow("import-k24", folder / "params_of_model_with_luminosity.npy", "--without-luminosity",
-                   folder / "params_of_model_without_luminosity.npy", "-o", tmp_path / "k24.safetensors")
+    run = starglow(
+        "import-k24",
+        folder / "params_of_model_with_luminosity.npy",
+        "--without-luminosity",
+        folder / "params_of_model_without_luminosity.npy",
+        "-o",
+        tmp_path / "k24.safetensors",
+    )
     assert run.returncode == 0, run.stderr
-    run = starglow("predict", shared / "desi_bgs/desi_edr_bgs.fits", "-o", tmp_path / "o.fits", "--model", tmp_path / "k24.safetensors")
+    run = starglow(
+        "predict",
+        shared / "desi_bgs/desi_edr_bgs.fits",
+        "-o",
+        tmp_path / "o.fits",
+        "--model",
+        tmp_path / "k24.safetensors",
+    )
     assert run.returncode == 0, run.stderr
     out = Table.read(tmp_path / "o.fits", hdu="GALAXIES")
     assert abs(out["HALPHA_EW"][0] - 48.615248) < 1e-4
@@ -429,10 +583,33 @@ def test_bench_measures_what_it_is_asked(starglow, tmp_path):
     run = starglow("bench", "--json", "--n", 300, "--seconds", 0.01, "--threads", 1)
     assert run.returncode == 0, run.stderr
     lines = [json.loads(line) for line in run.stdout.splitlines()]
-    assert {"predict", "sample", "jacobian", "train", "llr", "knn", "mock", "sed", "bands", "star-jacobian", "prep", "side-bands", "paint"} == {line["name"] for line in lines}
+    assert {
+        "predict",
+        "sample",
+        "jacobian",
+        "train",
+        "llr",
+        "knn",
+        "mock",
+        "sed",
+        "bands",
+        "star-jacobian",
+        "prep",
+        "side-bands",
+        "paint",
+    } == {line["name"] for line in lines}
     for line in lines:
-        assert set(line) == {"name", "value", "unit", "threads", "isa", "batch"} and line["value"] > 0 and line["threads"] == 1
-        assert line["unit"] == {"train": "samples/s", "prep": "spectra/s", "side-bands": "spectra/s", "paint": "spectra/s"}.get(line["name"], "galaxies/s")
+        assert (
+            set(line) == {"name", "value", "unit", "threads", "isa", "batch"}
+            and line["value"] > 0
+            and line["threads"] == 1
+        )
+        assert line["unit"] == {
+            "train": "samples/s",
+            "prep": "spectra/s",
+            "side-bands": "spectra/s",
+            "paint": "spectra/s",
+        }.get(line["name"], "galaxies/s")
     only = starglow("bench", "--json", "--only", "jacobian,predict", "--n", 10, "--seconds", 0.01)
     assert [json.loads(line)["name"] for line in only.stdout.splitlines()] == ["predict", "jacobian"]
     run = starglow("bench", "--only", "predcit")
@@ -465,7 +642,19 @@ def test_embed_keeps_every_column_and_is_the_same_for_any_threads(starglow, mock
     table["UMAP"] = np.zeros((len(table), 2), ">f4")
     forget_checksum(table)
     table.write(tmp_path / "in.fits")
-    run = starglow("embed", "in.fits", "-o", "out.fits", "--save-map", "m.safetensors", "--epochs", 50, "--threads", 1, cwd=tmp_path)
+    run = starglow(
+        "embed",
+        "in.fits",
+        "-o",
+        "out.fits",
+        "--save-map",
+        "m.safetensors",
+        "--epochs",
+        50,
+        "--threads",
+        1,
+        cwd=tmp_path,
+    )
     assert run.returncode == 0 and re.search(r"trustworthiness\(15\) 0\.9\d+", run.stderr), run.stderr
     out = Table.read(tmp_path / "out.fits", hdu="GALAXIES")
     assert set(out.colnames) == set(table.colnames)

@@ -1,4 +1,5 @@
 """What the documents say is tried: marked commands run, links lead somewhere, tables equal what the program says."""
+
 import os
 import re
 import shutil
@@ -28,7 +29,9 @@ def test_marked_commands_run(path, binary, mock, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STARGLOW_")}
     environment["PATH"] = f"{binary.parent}:{environment['PATH']}"
     script = "set -e\n" + "\n".join(blocks(path, "sh"))
-    run = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
 
 
@@ -36,8 +39,18 @@ def test_marked_commands_run(path, binary, mock, tmp_path):
 def test_marked_python_runs(path, binary, mock, tmp_path):
     """As the commands; the blocks of a document are one program."""
     shutil.copy(mock, tmp_path / "measured.fits")
-    environment = os.environ | {"PATH": f"{binary.parent}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join([str(ROOT / "examples/python"), os.environ.get("PYTHONPATH", "")])}
-    run = subprocess.run([sys.executable, "-c", "\n".join(blocks(path, "py"))], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    environment = os.environ | {
+        "PATH": f"{binary.parent}:{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "examples/python"), os.environ.get("PYTHONPATH", "")]),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join(blocks(path, "py"))],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
 
 
@@ -47,7 +60,9 @@ def test_cpp_example_of_the_readme_is_the_one_that_is_built(binary, mock):
     assert example.split("// README begins\n")[1].split("// README ends")[0].strip() == readme.strip()
     run = subprocess.run([binary.parent / "examples/predict_table", mock], capture_output=True, text=True)
     assert run.returncode == 0 and len(re.findall(r"^\w+ +\d+\.\d+ A in the first of 1000", run.stdout, re.M)) == 10
-    assert subprocess.run([binary.parent / "examples/predict_table", "/nowhere.fits"], capture_output=True).returncode == 3
+    assert (
+        subprocess.run([binary.parent / "examples/predict_table", "/nowhere.fits"], capture_output=True).returncode == 3
+    )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
@@ -69,11 +84,14 @@ def test_the_table_of_training_settings_is_the_programs(starglow, mock):
 def test_the_table_of_flags_is_the_headers():
     header = re.findall(r"k_(\w+) = 1 << (\d+)", (ROOT / "include/starglow/flags.hpp").read_text())
     table = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", (ROOT / "docs/flags.md").read_text(), re.M)
-    assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [(name, bit, value) for bit, value, name in table]
+    assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [
+        (name, bit, value) for bit, value, name in table
+    ]
 
 
 def test_doctests_of_the_package_run():
     import doctest
     import starglow
+
     result = doctest.testmod(starglow)
     assert result.attempted > 0 and result.failed == 0

@@ -1,4 +1,5 @@
 """Bands, line luminosities and paint of the twin; DSPS galaxies with lines; grids that hold lines already; the examples."""
+
 import os
 import sys
 
@@ -19,7 +20,9 @@ from conftest import ROOT
 
 from importlib import import_module
 
-component_fluxes, pixel_edges = (getattr(import_module("starglow.jax.paint"), name) for name in ("component_fluxes", "pixel_edges"))
+component_fluxes, pixel_edges = (
+    getattr(import_module("starglow.jax.paint"), name) for name in ("component_fluxes", "pixel_edges")
+)
 sys.path.insert(0, str(ROOT / "examples/python"))
 import stand_in
 
@@ -48,19 +51,26 @@ TIME = np.linspace(0.1, 13.8, 30)
 def rest_sed(ssp, p):
     """p: log10 tau, log10 of a late burst's SFR, lgmet, scatter, Av, slope of the dust law."""
     sfr = TIME * jnp.exp(-TIME / 10 ** p[0]) + 10 ** p[1] * (TIME > 11)
-    sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(TIME, sfr, p[2], p[3], ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, 12.0).rest_sed
+    sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(
+        TIME, sfr, p[2], p[3], ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, 12.0
+    ).rest_sed
     return sed * 10 ** (-0.4 * p[4] * sbl18_k_lambda(ssp.ssp_wave / 1e4, 1.0, p[5]) / 4.05)
 
 
-POINTS = np.array([[0.4, -1.0, -2.0, 0.2, 0.4, -0.2], [0.7, 0.0, -2.3, 0.15, 0.2, 0.1], [1.0, 0.3, -1.8, 0.3, 0.8, -0.4]])
+POINTS = np.array(
+    [[0.4, -1.0, -2.0, 0.2, 0.4, -0.2], [0.7, 0.0, -2.3, 0.15, 0.2, 0.1], [1.0, 0.3, -1.8, 0.3, 0.8, -0.4]]
+)
 
 
 def test_bands_are_integrals():
     def f_lambda(w):
         return 1e-3 * (w / 5000) ** -1.3 * (1 + 0.2 * np.sin(w / 90))
+
     for wave in (np.linspace(3000, 7600, 6000), np.geomspace(3300, 7300, 8000)):
         means = sgj.band_luminosities(wave, f_lambda(wave) * wave**2 / C)
-        exact = [integrate.quad(f_lambda, lo, lo + 300, epsabs=1e-14, limit=200)[0] / 300 for lo in names.BAND_EDGES[:-1]]
+        exact = [
+            integrate.quad(f_lambda, lo, lo + 300, epsabs=1e-14, limit=200)[0] / 300 for lo in names.BAND_EDGES[:-1]
+        ]
         np.testing.assert_allclose(means, exact, rtol=3e-6)
         blue, red = np.asarray(names.SIDE_BANDS)[:, :2], np.asarray(names.SIDE_BANDS)[:, 2:]
         exact = [np.mean([integrate.quad(f_lambda, *w)[0] / (w[1] - w[0]) for w in pair]) for pair in zip(blue, red)]
@@ -68,7 +78,13 @@ def test_bands_are_integrals():
     # A coarse, irregular grid: exact for the broken line through its points.
     wave = np.array([3390.0, 3500, 3700.5, 5000, 5100, 7010])
     value = np.array([1.0, 3, 2, 5, 1, 2])
-    exact = [integrate.quad(lambda w: np.interp(w, wave, value), lo, lo + 300, points=[w for w in wave if lo < w < lo + 300] or None)[0] / 300 for lo in names.BAND_EDGES[:-1]]
+    exact = [
+        integrate.quad(
+            lambda w: np.interp(w, wave, value), lo, lo + 300, points=[w for w in wave if lo < w < lo + 300] or None
+        )[0]
+        / 300
+        for lo in names.BAND_EDGES[:-1]
+    ]
     np.testing.assert_allclose(sgj.band_luminosities(wave, value * wave**2 / C), exact, rtol=1e-12)
     np.testing.assert_allclose(jax.jit(sgj.band_luminosities)(wave, value * wave**2 / C), exact, rtol=1e-12)
 
@@ -76,6 +92,7 @@ def test_bands_are_integrals():
 def test_bands_at_a_distance_and_beyond_the_grid():
     from astropy import units as u
     from astropy.cosmology import FlatLambdaCDM
+
     wave = np.linspace(3000.0, 7600.0, 500)
     sed = np.full(500, 1e-5)
     z = np.array([0.01, 0.2, 1.5, 6.0])
@@ -109,7 +126,16 @@ def test_paint_keeps_flux_and_shape():
     painted = sgj.paint(wave, only, np.full(10, 2.0), 0.05, 100.0, resolving_power=3000)
     np.testing.assert_allclose(painted, pixels * 2 * 1.05, rtol=1e-12)
     from jax.test_util import check_grads
-    check_grads(jax.jit(lambda f, z, s: sgj.paint_flux(wave, f, z, s)), (only + 1.0, 0.05, 110.0), order=1, modes=("fwd", "rev"), rtol=1e-5, atol=1e-5, eps=1e-7)
+
+    check_grads(
+        jax.jit(lambda f, z, s: sgj.paint_flux(wave, f, z, s)),
+        (only + 1.0, 0.05, 110.0),
+        order=1,
+        modes=("fwd", "rev"),
+        rtol=1e-5,
+        atol=1e-5,
+        eps=1e-7,
+    )
 
 
 def test_three_lines_of_code(ssp, lines):
@@ -137,13 +163,16 @@ def test_the_aperture_rule(ssp, lines):
     light = fibre.predict(1e-1 * sed, 0.15)
     assert not int(light.flags) & names.NO_LUMINOSITY
     assert np.max(np.abs(light.ew / lines.predict(sed).ew - 1)) > 0.01
-    np.testing.assert_allclose(light.ew, sgj.predict(sgj.load(), sgj.bands(ssp.ssp_wave, 1e-1 * sed, 0.15), 0.15).ew, rtol=1e-9)
+    np.testing.assert_allclose(
+        light.ew, sgj.predict(sgj.load(), sgj.bands(ssp.ssp_wave, 1e-1 * sed, 0.15), 0.15).ew, rtol=1e-9
+    )
     with pytest.raises(ValueError, match="z is absent"):
         fibre.predict(sed)
 
 
 def test_names_are_those_of_dsps():
     from dsps.data_loaders.load_emline_info import read_emlines_info_fsps
+
     listed = read_emlines_info_fsps(os.path.join(os.path.dirname(dsps.__file__), "data/emlines_info.dat"))
     for name, (_, _, rest, _) in zip(sgd.COMPONENT_NAMES, names.COMPONENTS):
         assert abs(listed[name] - rest) < 0.3, name
@@ -159,12 +188,16 @@ def test_seds_and_magnitudes_with_lines(ssp, lines):
     np.testing.assert_array_equal(lines.sed_with_lines(sed, jnp.zeros(10)), sed)
     # A filter like LSST r; lines as pixels of a very fine grid are the check.
     from dsps.cosmology import DEFAULT_COSMOLOGY
+
     wave_filter = np.linspace(5200.0, 7400.0, 600)
     trans = np.exp(-(((wave_filter - 6300) / 900) ** 8))
     z = 0.05
     magnitude = lines.obs_mag(sed, light.ew, wave_filter, trans, z, DEFAULT_COSMOLOGY)
-    np.testing.assert_allclose(lines.obs_mag(sed, jnp.zeros(10), wave_filter, trans, z, DEFAULT_COSMOLOGY),
-                               dsps.calc_obs_mag(ssp.ssp_wave, sed, wave_filter, trans, z, *DEFAULT_COSMOLOGY), rtol=1e-12)
+    np.testing.assert_allclose(
+        lines.obs_mag(sed, jnp.zeros(10), wave_filter, trans, z, DEFAULT_COSMOLOGY),
+        dsps.calc_obs_mag(ssp.ssp_wave, sed, wave_filter, trans, z, *DEFAULT_COSMOLOGY),
+        rtol=1e-12,
+    )
     fine = np.arange(3000.0, 8900.0, 0.2)
     on_fine = np.interp(fine, ssp.ssp_wave, sed)
     lum = light.luminosity / L_SUN
@@ -185,9 +218,11 @@ def test_gradients_with_respect_to_every_parameter(ssp, lines):
     slopes = np.asarray(jax.jit(jax.vmap(jax.jacfwd(lambda p: lines.predict(rest_sed(ssp, p)).ew)))(POINTS))
     assert np.all(np.abs(slopes).max(axis=1) > 1e-3)  # every parameter moves some line
     for k in range(POINTS.shape[1]):
+
         def difference(h):
             step = h * np.eye(POINTS.shape[1])[k]
             return (np.asarray(ew(POINTS + step)) - np.asarray(ew(POINTS - step))) / (2 * h)
+
         h = 2e-4
         central = (4 * difference(h / 2) - difference(h)) / 3  # without the error of order h^2
         scale = np.abs(slopes).max(axis=2)
@@ -198,7 +233,9 @@ def test_gradients_with_respect_to_every_parameter(ssp, lines):
     sfr = np.full(30, 1.0)
 
     def total(table):
-        sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(TIME, table, -2.0, 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, 12.0).rest_sed
+        sed = dsps.calc_rest_sed_sfh_table_lognormal_mdf(
+            TIME, table, -2.0, 0.2, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, ssp.ssp_flux, 12.0
+        ).rest_sed
         return jnp.log(lines.predict(sed).luminosity).sum()
 
     gradient = jax.jit(jax.grad(total))(sfr)
@@ -253,12 +290,17 @@ def test_grids_with_nebular_lines_are_found_and_masked():
 
 
 def test_real_grids(shared):
-    for name, says in (("bc03_mpajhu", "no nebular lines"), ("emiles", "no SSP below 10 Myr"), ("plaw_small", "no nebular lines")):
+    for name, says in (
+        ("bc03_mpajhu", "no nebular lines"),
+        ("emiles", "no SSP below 10 Myr"),
+        ("plaw_small", "no nebular lines"),
+    ):
         ssp = dsps.load_ssp_templates(fn=str(shared / f"ssp/ssp_{name}.h5"))
         assert says in str(sgd.check_grid(ssp)[1])
     # FSPS with nebular lines, 20 A between points: each line is spread over seven of them.
     file = np.load(shared / "ssp/fsps_ref_decoded.npz")
     from dsps.data_loaders.defaults import SSPData
+
     grid = SSPData(np.array([-2.7]), file["csp_logage"] - 9, file["wave_vac_A"], file["csp_lnu"][None])
     with pytest.raises(ValueError, match="holds nebular lines"):
         sgd.check_grid(grid)
@@ -266,6 +308,7 @@ def test_real_grids(shared):
 
 def test_line_names_of_the_compatibility_table(shared):
     import json
+
     table = json.loads((shared / "dsps_compat_lines.json").read_text())
     listed = [(c["dsps"], c["wave_vac_fastspecfit_v3"]) for line in table["lines"] for c in line["components"]]
     assert listed == [(name, wave) for _, _, wave, name in names.COMPONENTS]
@@ -273,6 +316,7 @@ def test_line_names_of_the_compatibility_table(shared):
 
 def test_the_population_is_recovered():
     import population
+
     best, covariance, cost = population.infer(stand_in.grid(), n_data=1000, n_model=400)
     error = np.sqrt(np.diag(covariance))
     assert np.all(np.abs(best - population.TRUTH) < 3 * error) and np.all(error < [0.05, 0.05, 0.05, 0.06, 0.03])
@@ -281,6 +325,7 @@ def test_the_population_is_recovered():
 
 def test_the_history_of_one_galaxy_is_recovered():
     import one_galaxy
+
     best, covariance, cost = one_galaxy.infer(stand_in.grid())
     error = np.sqrt(np.diag(covariance))
     assert np.all(np.abs(best - one_galaxy.TRUTH) < 3 * error) and cost < 45

@@ -1,4 +1,5 @@
 """One table of odd inputs through every interface: the command line, NumPy, the kernel inside JAX, the twin."""
+
 import re
 import subprocess
 import sys
@@ -29,7 +30,9 @@ def command_line(columns, starglow, folder):
         raise ValueError(run.stderr)
     assert run.returncode == 0, run.stderr
     out = Table.read(folder / "o.fits", hdu="GALAXIES")
-    return np.stack([np.ma.filled(out[line + "_EW"].astype("f8"), np.nan) for line in sg.LINES], axis=1).reshape(len(out), 10), np.asarray(out["FLAGS"])
+    return np.stack([np.ma.filled(out[line + "_EW"].astype("f8"), np.nan) for line in sg.LINES], axis=1).reshape(
+        len(out), 10
+    ), np.asarray(out["FLAGS"])
 
 
 def numpy_call(columns, *_):
@@ -40,6 +43,7 @@ def numpy_call(columns, *_):
 def kernel(columns, *_):
     pytest.importorskip("jax")
     from starglow.jax import kernel as sgk
+
     p = sgk.predict(None, columns["BAND_FLUX"], columns["Z"], targetid=columns["TARGETID"])
     sgk.sample(None, columns["BAND_FLUX"], columns["Z"], columns["TARGETID"], draws=1)
     return np.asarray(p.ew), np.asarray(p.flags)
@@ -65,13 +69,20 @@ def put(row, value):
         out = array.copy()
         out[row] = value
         return out
+
     return f
 
 
 REFUSED = {
     "eleven bands": (lambda c: change(c, "BAND_FLUX", lambda f: f[:, :11]), "wrong (number of bands|shape).*11.*12"),
-    "bands of text": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("U8")), "wrong number of bands; found 96|not numeric|not an array of real numbers"),  # FITS: 96 letters
-    "complex bands": (lambda c: change(c, "BAND_FLUX", lambda f: f.astype("c16")), "not numeric|not an array of real numbers"),
+    "bands of text": (
+        lambda c: change(c, "BAND_FLUX", lambda f: f.astype("U8")),
+        "wrong number of bands; found 96|not numeric|not an array of real numbers",
+    ),  # FITS: 96 letters
+    "complex bands": (
+        lambda c: change(c, "BAND_FLUX", lambda f: f.astype("c16")),
+        "not numeric|not an array of real numbers",
+    ),
     "another unit": (lambda c: change(c, "BAND_FLUX", lambda f: Column(f, unit="Jy")), "another unit"),
     "ids as floats": (lambda c: change(c, "TARGETID", lambda i: i.astype("f8")), "2\\^53"),
 }
@@ -125,7 +136,10 @@ SAME = {
 @pytest.mark.parametrize("case", SAME)
 def test_taken_as_they_are(case, interface, good, starglow, tmp_path):
     columns = SAME[case](good)
-    plain = {k: np.ascontiguousarray(np.asarray(v), dtype=np.int64 if k == "TARGETID" else np.float64) for k, v in columns.items()}
+    plain = {
+        k: np.ascontiguousarray(np.asarray(v), dtype=np.int64 if k == "TARGETID" else np.float64)
+        for k, v in columns.items()
+    }
     ew, flags = interface(columns, starglow, tmp_path)
     want, want_flags = numpy_call(plain)
     assert ew.shape == want.shape
@@ -135,8 +149,12 @@ def test_taken_as_they_are(case, interface, good, starglow, tmp_path):
 
 @pytest.mark.parametrize("interface", [numpy_call, kernel, twin], ids=lambda f: f.__name__)
 def test_lengths_that_differ_and_absent_bands_are_refused(interface, good):
-    for columns in (change(good, "Z", lambda z: z[:3]), change(good, "BAND_FLUX", lambda f: f[0, 0]), change(good, "BAND_FLUX", lambda f: [[1, 2], [3]]),
-                    change(good, "BAND_FLUX", lambda f: None)):
+    for columns in (
+        change(good, "Z", lambda z: z[:3]),
+        change(good, "BAND_FLUX", lambda f: f[0, 0]),
+        change(good, "BAND_FLUX", lambda f: [[1, 2], [3]]),
+        change(good, "BAND_FLUX", lambda f: None),
+    ):
         with pytest.raises(ValueError, match="; (found|expected)"):
             interface(columns)
 
@@ -145,7 +163,12 @@ def test_errors_have_parts_and_kinds(tmp_path):
     model = sg.Model.shipped()
     with pytest.raises(sg.InputError) as caught:
         model.predict(np.ones((3, 11)))
-    assert caught.value.kind == "input" and caught.value.exit_code == 3 and "(3, 11)" in caught.value.seen and "12" in caught.value.wanted
+    assert (
+        caught.value.kind == "input"
+        and caught.value.exit_code == 3
+        and "(3, 11)" in caught.value.seen
+        and "12" in caught.value.wanted
+    )
     with pytest.raises(FileNotFoundError):
         sg.Model.load(tmp_path / "absent.safetensors")
     with pytest.raises(FileNotFoundError):
@@ -170,22 +193,42 @@ def test_errors_have_parts_and_kinds(tmp_path):
 
 
 def test_interrupts_end_a_long_call():
-    code = ("import os, signal, threading, starglow as sg\n"
-            "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests behind its back\n"
-            "m, g = sg.Model.shipped(), sg.mock(400000)\n"
-            "threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
-            "try:\n    [m.predict(g, draws=8) for _ in range(100)]\n"
-            "except KeyboardInterrupt:\n    print('interrupted')\n")
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100).stdout == "interrupted\n"
+    code = (
+        "import os, signal, threading, starglow as sg\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests behind its back\n"
+        "m, g = sg.Model.shipped(), sg.mock(400000)\n"
+        "threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "try:\n    [m.predict(g, draws=8) for _ in range(100)]\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100).stdout
+        == "interrupted\n"
+    )
 
 
 def samplers():
     sgj = pytest.importorskip("starglow.jax")
     weights = sgj.load()
-    return [sg.Model.shipped().sample, lambda *a, **k: sgj.kernel.sample(None, *a, **k), lambda *a, **k: sgj.sample(weights, *a, **k)]
+    return [
+        sg.Model.shipped().sample,
+        lambda *a, **k: sgj.kernel.sample(None, *a, **k),
+        lambda *a, **k: sgj.sample(weights, *a, **k),
+    ]
 
 
-@pytest.mark.parametrize("wrong", [{"draws": -1}, {"draws": 2.5}, {"draws": "3"}, {"draws": 10**6}, {"draws": 1, "seed": -1}, {"draws": 1, "seed": 2**64}], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"draws": -1},
+        {"draws": 2.5},
+        {"draws": "3"},
+        {"draws": 10**6},
+        {"draws": 1, "seed": -1},
+        {"draws": 1, "seed": 2**64},
+    ],
+    ids=str,
+)
 def test_numbers_of_draws_and_seeds_are_checked_alike(wrong, good):
     for sample in samplers():
         with pytest.raises(sg.InputError, match="(not a whole number|out of range); found .*; expected 0 to"):
@@ -209,24 +252,34 @@ def test_words_of_the_conventions_are_checked_alike(name, good, starglow, tmp_pa
     run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits")
     assert run.returncode == 3 and re.search(says, run.stderr), run.stderr
     sgj = pytest.importorskip("starglow.jax")
-    for predict in (sg.Model.shipped().predict, lambda *a, **k: sgj.kernel.predict(None, *a, **k), lambda *a, **k: sgj.predict(sgj.load(), *a, **k)):
+    for predict in (
+        sg.Model.shipped().predict,
+        lambda *a, **k: sgj.kernel.predict(None, *a, **k),
+        lambda *a, **k: sgj.predict(sgj.load(), *a, **k),
+    ):
         with pytest.raises(sg.InputError, match=says):
             predict(good["BAND_FLUX"], good["Z"], conventions={name: CLASHES[name]})
-        small = predict(good["BAND_FLUX"], good["Z"], conventions={"aperture": "total", "VACUUM": True})  # names in any letters, T or F as True or False
+        small = predict(
+            good["BAND_FLUX"], good["Z"], conventions={"aperture": "total", "VACUUM": True}
+        )  # names in any letters, T or F as True or False
         np.testing.assert_array_equal(small.flags & 8, 8)
 
 
 def test_dictionaries_are_tables_and_one_galaxy_is_a_row(good):
     model = sg.Model.shipped()
     np.testing.assert_array_equal(model.predict(good).ew, model.predict(good["BAND_FLUX"], good["Z"]).ew)
-    with pytest.raises(sg.InputError, match=r"found shape \(12,\); expected \(galaxies, 12\). One galaxy is a row of one"):
+    with pytest.raises(
+        sg.InputError, match=r"found shape \(12,\); expected \(galaxies, 12\). One galaxy is a row of one"
+    ):
         model.predict(good["BAND_FLUX"][0], 0.1)
 
 
 def test_the_twin_says_what_it_needs(good):
     sgj = pytest.importorskip("starglow.jax")
     for weights in ("model.safetensors", sg.Model.shipped(), None):
-        with pytest.raises(sg.InputError, match="the twin needs weights; found .*; expected what starglow.jax.load gives"):
+        with pytest.raises(
+            sg.InputError, match="the twin needs weights; found .*; expected what starglow.jax.load gives"
+        ):
             sgj.predict(weights, good["BAND_FLUX"], good["Z"])
     with pytest.raises(sg.InputError, match="p is no probability; found 1.5"):
         sgj.quantile(sgj.distribution(sgj.load(), good["BAND_FLUX"], good["Z"]), 1.5)

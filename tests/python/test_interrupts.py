@@ -1,4 +1,5 @@
 """Interrupted work: kill -9 and SIGTERM at random moments, and the state that is left behind."""
+
 import os
 import random
 import re
@@ -8,12 +9,24 @@ import time
 
 import pytest
 
-RECIPE = ["--preset", "point", "hidden=64,64", "members=3", "sibling_members=2", "sibling_epochs=60", "epochs=60", "--threads", "2"]
+RECIPE = [
+    "--preset",
+    "point",
+    "hidden=64,64",
+    "members=3",
+    "sibling_members=2",
+    "sibling_epochs=60",
+    "epochs=60",
+    "--threads",
+    "2",
+]
 
 
 def start(binary, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("STARGLOW_")}
-    return subprocess.Popen([str(binary), *map(str, arguments)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [str(binary), *map(str, arguments)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +83,11 @@ def test_a_signal_leaves_a_state_that_only_the_same_training_takes_up(binary, st
     run = starglow("train", mock, "-o", model, *RECIPE)
     assert run.returncode == 2 and "--resume" in run.stderr
     run = starglow("train", mock, "-o", model, *RECIPE, "epochs=7", "--seed", "3", "--resume")
-    assert run.returncode == 6 and "epochs: 100000 in the checkpoint, 7 here" in run.stderr and "seed: 1 in the checkpoint, 3 here" in run.stderr
+    assert (
+        run.returncode == 6
+        and "epochs: 100000 in the checkpoint, 7 here" in run.stderr
+        and "seed: 1 in the checkpoint, 3 here" in run.stderr
+    )
     other = tmp_path / "other.fits"
     assert starglow("mock", "-n", 300, "-o", other).returncode == 0
     assert starglow("train", other, "-o", model, *RECIPE, "epochs=100000", "--resume").returncode in (3, 6)
@@ -78,7 +95,7 @@ def test_a_signal_leaves_a_state_that_only_the_same_training_takes_up(binary, st
     assert run.returncode == 6 and "instruction set" in run.stderr
     assert state.read_bytes() == kept
     # damage is found before anything is used
-    for bytes_ in (kept[:-1], kept[:len(kept) // 2], kept[:-5] + bytes([kept[-5] ^ 4]) + kept[-4:], b"", b"{}"):
+    for bytes_ in (kept[:-1], kept[: len(kept) // 2], kept[:-5] + bytes([kept[-5] ^ 4]) + kept[-4:], b"", b"{}"):
         state.write_bytes(bytes_)
         run = starglow("train", mock, "-o", model, *RECIPE, "epochs=100000", "--resume")
         assert run.returncode == 3, run.stderr
@@ -97,7 +114,19 @@ def test_without_a_state_a_signal_ends_with_its_own_code(binary, mock, tmp_path)
 
 
 def test_the_inspected_state_says_what_it_is(binary, starglow, mock, tmp_path):
-    process = start(binary, "train", mock, "-o", tmp_path / "m", *RECIPE, "epochs=100000", "--checkpoint-every", "0", "--checkpoint", tmp_path / "c")
+    process = start(
+        binary,
+        "train",
+        mock,
+        "-o",
+        tmp_path / "m",
+        *RECIPE,
+        "epochs=100000",
+        "--checkpoint-every",
+        "0",
+        "--checkpoint",
+        tmp_path / "c",
+    )
     wait_for(tmp_path / "c")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

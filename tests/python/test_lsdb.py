@@ -1,4 +1,5 @@
 """LSDB catalogues: the same numbers for any partitioning, exact meta, empty partitions, ids as integers, metadata on disk."""
+
 import json
 
 import numpy as np
@@ -23,7 +24,14 @@ def galaxies():
 
 def frame(g, vectors=True):
     rng = np.random.default_rng(0)
-    out = pd.DataFrame({"ra": rng.uniform(0, 360, len(g)), "dec": np.degrees(np.arcsin(rng.uniform(-1, 1, len(g)))), "TARGETID": g.targetid, "Z": g.z})
+    out = pd.DataFrame(
+        {
+            "ra": rng.uniform(0, 360, len(g)),
+            "dec": np.degrees(np.arcsin(rng.uniform(-1, 1, len(g)))),
+            "TARGETID": g.targetid,
+            "Z": g.z,
+        }
+    )
     if vectors:
         flat = pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(g.band_flux)), 12)
         out["BAND_FLUX"] = pd.Series(pd.arrays.ArrowExtensionArray(flat))
@@ -75,7 +83,9 @@ def test_wrong_catalogues_are_refused_before_anything_runs(galaxies):
     renamed = c.rename({"Z": "redshift", "TARGETID": "id"})
     got = sl.add_lines(renamed, names={"Z": "redshift", "TARGETID": "id"}, draws=1).compute()
     want = sg.Model.shipped().sample(galaxies, draws=1)
-    np.testing.assert_array_equal(np.stack(got.set_index("id").loc[galaxies.targetid]["HALPHA_EW_DRAW"].to_list()), want[:, 6])
+    np.testing.assert_array_equal(
+        np.stack(got.set_index("id").loc[galaxies.targetid]["HALPHA_EW_DRAW"].to_list()), want[:, 6]
+    )
 
 
 def test_what_is_written_says_what_it_is(galaxies, tmp_path):
@@ -86,8 +96,14 @@ def test_what_is_written_says_what_it_is(galaxies, tmp_path):
     for path in files:
         stored = pq.read_schema(path)
         assert stored.field("HALPHA_EW").metadata[b"unit"] == b"Angstrom"
-        assert json.loads(stored.metadata[b"starglow"])["model"] == model.hash and json.loads(stored.metadata[b"starglow"])["seed"] == "1"
+        assert (
+            json.loads(stored.metadata[b"starglow"])["model"] == model.hash
+            and json.loads(stored.metadata[b"starglow"])["seed"] == "1"
+        )
         assert stored.field("TARGETID").type == pa.int64()
     again = lsdb.open_catalog(tmp_path / "lines").compute()
     assert len(again) == N
-    np.testing.assert_array_equal(again.set_index("TARGETID").loc[galaxies.targetid]["HALPHA_EW"].to_numpy("f4"), model.predict(galaxies).ew[:, 6].astype("f4"))
+    np.testing.assert_array_equal(
+        again.set_index("TARGETID").loc[galaxies.targetid]["HALPHA_EW"].to_numpy("f4"),
+        model.predict(galaxies).ew[:, 6].astype("f4"),
+    )

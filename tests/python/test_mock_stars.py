@@ -1,4 +1,5 @@
 """mock --population stars from the command line: seeds by id, magnitudes, grids, bad input with its exit code."""
+
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -12,17 +13,49 @@ def read(path):
 def stars(starglow, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stars")
     wave = np.linspace(5000, 7000, 201)
-    np.savetxt(folder / "r.txt", np.column_stack([wave, 0.6 * np.exp(-(((wave - 6000) / 500) ** 6))]), header="wavelength [Angstrom]")
-    run = starglow("mock", "--population", "stars", "-n", 600, "--filters", folder / "r.txt", "--spectra", folder / "s.fits",
-                   "--save-ssp", folder / "c.safetensors", "-o", folder / "m.fits")
+    np.savetxt(
+        folder / "r.txt",
+        np.column_stack([wave, 0.6 * np.exp(-(((wave - 6000) / 500) ** 6))]),
+        header="wavelength [Angstrom]",
+    )
+    run = starglow(
+        "mock",
+        "--population",
+        "stars",
+        "-n",
+        600,
+        "--filters",
+        folder / "r.txt",
+        "--spectra",
+        folder / "s.fits",
+        "--save-ssp",
+        folder / "c.safetensors",
+        "-o",
+        folder / "m.fits",
+    )
     assert run.returncode == 0, run.stderr
     return folder
 
 
 def test_numbers_depend_on_seed_and_id_alone(starglow, stars, tmp_path):
     whole = read(stars / "m.fits")
-    run = starglow("mock", "--population", "stars", "-n", 50, "--first-id", 301, "--threads", 1, "--ssp", stars / "c.safetensors",
-                   "--filters", stars / "r.txt", "-o", tmp_path / "p.fits")
+    run = starglow(
+        "mock",
+        "--population",
+        "stars",
+        "-n",
+        50,
+        "--first-id",
+        301,
+        "--threads",
+        1,
+        "--ssp",
+        stars / "c.safetensors",
+        "--filters",
+        stars / "r.txt",
+        "-o",
+        tmp_path / "p.fits",
+    )
     assert run.returncode == 0, run.stderr
     part = read(tmp_path / "p.fits")
     for name in part.colnames:
@@ -44,6 +77,7 @@ def test_lines_brighten_magnitudes_and_luminosities_are_of_the_draw(stars):
 
 def test_spectra_are_the_bands_continua(stars):
     from astropy.io import fits
+
     t = read(stars / "m.fits")
     with fits.open(stars / "s.fits") as f:
         wave, light = f["WAVE"].data, f["CONTINUUM"].data
@@ -65,18 +99,21 @@ def test_total_light_is_answered_without_luminosity(starglow, tmp_path):
     assert np.all(read(tmp_path / "t.fits")["FLAGS"] & 8)
 
 
-@pytest.mark.parametrize("arguments, code, words", [
-    (["av=gauss 1 2"], 2, "distribution of av"),
-    (["av=normal 1 0 0 2"], 2, "standard deviation"),
-    (["lgmass=normal 10 1 8 12 +1*(av-1)"], 2, "drawn before"),
-    (["redshift=uniform 0 1"], 2, "redshifts out of range"),
-    (["sfh=linear"], 2, "sfh"),
-    (["om0=1.5"], 2, "cosmology"),
-    (["band_scatter=1 2"], 2, "twelve"),
-    (["--ssp", "/nowhere.h5"], 3, "no such file"),
-    (["--first-id", "-5"], 2, "ids"),
-    (["--population-file", "x"], 2, "population bands"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["av=gauss 1 2"], 2, "distribution of av"),
+        (["av=normal 1 0 0 2"], 2, "standard deviation"),
+        (["lgmass=normal 10 1 8 12 +1*(av-1)"], 2, "drawn before"),
+        (["redshift=uniform 0 1"], 2, "redshifts out of range"),
+        (["sfh=linear"], 2, "sfh"),
+        (["om0=1.5"], 2, "cosmology"),
+        (["band_scatter=1 2"], 2, "twelve"),
+        (["--ssp", "/nowhere.h5"], 3, "no such file"),
+        (["--first-id", "-5"], 2, "ids"),
+        (["--population-file", "x"], 2, "population bands"),
+    ],
+)
 def test_wrong_settings_are_named(starglow, tmp_path, arguments, code, words):
     run = starglow("mock", "--population", "stars", "-n", 10, "-o", tmp_path / "x.fits", *arguments)
     assert run.returncode == code and words in run.stderr, run.stderr
@@ -97,6 +134,8 @@ def test_a_row_without_answer_is_flagged_and_kept(starglow, tmp_path):
 
 def test_real_grids(starglow, shared, tmp_path):
     for name in ("ssp_bc03_mpajhu.h5", "ssp_emiles.h5", "ssp_ckc14z_solar.h5"):
-        run = starglow("mock", "--population", "stars", "-n", 30, "--ssp", shared / "ssp" / name, "-o", tmp_path / f"{name}.fits")
+        run = starglow(
+            "mock", "--population", "stars", "-n", 30, "--ssp", shared / "ssp" / name, "-o", tmp_path / f"{name}.fits"
+        )
         assert run.returncode in (0, 4), run.stderr
         assert len(read(tmp_path / f"{name}.fits")) == 30

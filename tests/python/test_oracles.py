@@ -1,4 +1,5 @@
 """Our numbers against SciPy, astropy and the descriptions of the contracts."""
+
 import json
 import struct
 
@@ -22,7 +23,7 @@ def make_table(rng, n, ties=False):
         t[line + "_EW"] = (np.round(ew) + 1 if ties else ew).astype("f4")
         t[line + "_EW_IVAR"] = np.full(n, 4.0, "f4")
         p = t[line + "_EW"] * rng.lognormal(0, 0.5, n)
-        t[line + "_EW_TRY"] = (np.round(p) if ties else p)
+        t[line + "_EW_TRY"] = np.round(p) if ties else p
     t.meta["EXTNAME"] = "GALAXIES"
     return t
 
@@ -36,7 +37,9 @@ def test_spearman_and_nmad_equal_scipy(starglow, tmp_path, n, ties):
         t["HBETA_EW_IVAR"][5] = 0
         t["HGAMMA_EW_TRY"][:] = 7.0
     t.write(tmp_path / "t.fits")
-    run = starglow("evaluate", tmp_path / "t.fits", "--columns", "_TRY", "--bootstrap", 0, "--json", tmp_path / "e.json")
+    run = starglow(
+        "evaluate", tmp_path / "t.fits", "--columns", "_TRY", "--bootstrap", 0, "--json", tmp_path / "e.json"
+    )
     assert run.returncode == 0, run.stderr
     lines = json.loads((tmp_path / "e.json").read_text())["predictions"][0]["lines"]
     for line in LINES:
@@ -46,6 +49,7 @@ def test_spearman_and_nmad_equal_scipy(starglow, tmp_path, n, ties):
         assert lines[line]["n"] == use.sum()
         with np.errstate(all="ignore"):
             import warnings
+
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 rho = stats.spearmanr(obs, pred).statistic
@@ -55,13 +59,16 @@ def test_spearman_and_nmad_equal_scipy(starglow, tmp_path, n, ties):
             assert abs(lines[line]["rho"] - rho) < 1e-12
         assert abs(lines[line]["nmad"] - 1.48 * np.median(abs(obs - pred))) < 1e-12 * (1 + np.median(obs))
         d = obs - pred
-        assert abs(lines[line]["nmad_centred"] - 1.4826 * np.median(abs(d - np.median(d)))) < 1e-12 * (1 + np.median(obs))
+        assert abs(lines[line]["nmad_centred"] - 1.4826 * np.median(abs(d - np.median(d)))) < 1e-12 * (
+            1 + np.median(obs)
+        )
         assert abs(lines[line]["asinh_rms"] - np.sqrt(np.mean((np.arcsinh(obs) - np.arcsinh(pred)) ** 2))) < 1e-12
 
 
 def test_what_we_write_astropy_reads_and_verifies(starglow, tmp_path):
     assert starglow("mock", "-n", 300, "-o", tmp_path / "m.fits").returncode == 0
     import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with fits.open(tmp_path / "m.fits", checksum=True) as hdus:
@@ -128,11 +135,18 @@ def test_noise_follows_the_documented_random_numbers(starglow, mock, tmp_path):
     for i in range(0, 1000, 97):
         target = int(t["TARGETID"][i])
         obj = threefry(stream, (target >> 32, target & 0xFFFFFFFF))
-        for lane, line, factor in [(6, "HALPHA", 1.0), (4, "OIII_5007", 1.0), (4, "OIII_4959", 1 / 3.161), (7, "NII_6548", 1 / 2.978)]:
+        for lane, line, factor in [
+            (6, "HALPHA", 1.0),
+            (4, "OIII_5007", 1.0),
+            (4, "OIII_4959", 1 / 3.161),
+            (7, "NII_6548", 1 / 2.978),
+        ]:
             word = threefry(obj, (0, lane))[0]
             p = ((word & 0x7FFFFFFF) + 0.5) * 2.0**-32
             normal = stats.norm.ppf(p) * (-1 if word >> 31 else 1)
-            sigma = factor / np.sqrt(t["OIII_5007_EW_IVAR" if lane == 4 else "NII_6584_EW_IVAR" if lane == 7 else "HALPHA_EW_IVAR"][i])
+            sigma = factor / np.sqrt(
+                t["OIII_5007_EW_IVAR" if lane == 4 else "NII_6584_EW_IVAR" if lane == 7 else "HALPHA_EW_IVAR"][i]
+            )
             drawn = float(np.ravel(out[line + "_EW_DRAW"][i])[0])
             assert abs(out[line + "_EW_NOISY"][i] - (drawn + sigma * normal)) < 2e-5 * (1 + drawn)
 
@@ -143,15 +157,17 @@ def test_model_file_is_plain_safetensors(starglow, mock, tmp_path):
     assert run.returncode == 0, run.stderr
     raw = (tmp_path / "m.safetensors").read_bytes()
     n = struct.unpack("<Q", raw[:8])[0]
-    header = json.loads(raw[8:8 + n])
+    header = json.loads(raw[8 : 8 + n])
     assert header["__metadata__"]["kind"] == "mlp" and header["full.params"]["dtype"] == "F32"
     sizes = [int(s) for s in header["__metadata__"]["full.sizes"].split(",")]
     assert header["full.params"]["shape"] == [1, sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))]
+
     # and the networks run in NumPy
     def tensor(name):
         d = header[name]
         a, b = d["data_offsets"]
-        return np.frombuffer(raw[8 + n + a:8 + n + b], {"F32": "<f4", "F64": "<f8"}[d["dtype"]]).reshape(d["shape"])
+        return np.frombuffer(raw[8 + n + a : 8 + n + b], {"F32": "<f4", "F64": "<f8"}[d["dtype"]]).reshape(d["shape"])
+
     t = Table.read(mock)
     f = np.log10(t["BAND_FLUX"])
     d = FlatLambdaCDM(H0=70, Om0=0.3, Tcmb0=0).luminosity_distance(np.array(t["Z"])).value
@@ -159,7 +175,7 @@ def test_model_file_is_plain_safetensors(starglow, mock, tmp_path):
     h = (x - tensor("full.x_mean")) / tensor("full.x_scale")
     p, at = tensor("full.params")[0].astype("f8"), 0
     for k, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        h = h @ p[at:at + a * b].reshape(b, a).T + p[at + a * b:at + a * b + b]
+        h = h @ p[at : at + a * b].reshape(b, a).T + p[at + a * b : at + a * b + b]
         at += (a + 1) * b
         if k + 2 < len(sizes):
             s = np.clip((h + 4) / 8, 0, 1)

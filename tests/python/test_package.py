@@ -1,4 +1,5 @@
 """The package: the same bits as the command line, arrays of any layout, and conversions that lose nothing."""
+
 import pickle
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def test_import_needs_numpy_alone():
 
 def test_the_program_comes_along(binary):
     from pathlib import Path
+
     installed = Path(sys.executable).parent / "starglow"
     run = subprocess.run([installed, "--version"], capture_output=True, text=True, check=True)
     assert run.stdout.startswith(f"starglow {sg.__version__} ")
@@ -39,8 +41,16 @@ def test_bits_are_the_command_lines(starglow, mock, tmp_path, model):
     g = sg.read_table(mock)
     p = model.predict(g, draws=5, noise=True, seed=9)
     for k, line in enumerate(sg.LINES):
-        for suffix, values in (("_EW", p.ew), ("_EW_P16", p.p16), ("_EW_P84", p.p84), ("_EW_DRAW", p.draws), ("_EW_NOISY", p.noisy)):
-            np.testing.assert_array_equal(np.asarray(out[line + suffix]), values[:, k].astype(np.float32), err_msg=line + suffix)
+        for suffix, values in (
+            ("_EW", p.ew),
+            ("_EW_P16", p.p16),
+            ("_EW_P84", p.p84),
+            ("_EW_DRAW", p.draws),
+            ("_EW_NOISY", p.noisy),
+        ):
+            np.testing.assert_array_equal(
+                np.asarray(out[line + suffix]), values[:, k].astype(np.float32), err_msg=line + suffix
+            )
     np.testing.assert_array_equal(out["FLAGS"], p.flags)
     np.testing.assert_array_equal(model.sample(g, draws=5, seed=9), p.draws)
     sg.write_table(tmp_path / "written.fits", g, p, model=model, seed=9, inputs=[mock])
@@ -56,7 +66,14 @@ def test_any_layout_gives_the_same_bits(model, galaxies):
     reference = model.predict(f, z).ew
     wide = np.zeros((len(f), 24))
     wide[:, ::2] = f
-    for flux in (np.asfortranarray(f), wide[:, ::2], f[::-1][::-1], f.astype(">f8"), f.tolist(), np.ma.masked_invalid(f)):
+    for flux in (
+        np.asfortranarray(f),
+        wide[:, ::2],
+        f[::-1][::-1],
+        f.astype(">f8"),
+        f.tolist(),
+        np.ma.masked_invalid(f),
+    ):
         np.testing.assert_array_equal(model.predict(flux, z.astype(">f8")).ew, reference)
     np.testing.assert_array_equal(model.predict(f[::-1], z[::-1]).ew, reference[::-1])
     single = f.astype(np.float32)
@@ -66,11 +83,24 @@ def test_any_layout_gives_the_same_bits(model, galaxies):
 
 
 def test_tables_come_and_go_unchanged(model, galaxies, tmp_path):
-    g = sg.Galaxies(galaxies.band_flux, galaxies.z, galaxies.band_flux_ivar, targetid=galaxies.targetid + 2**60, ew=np.abs(model.predict(galaxies).ew),
-                    ew_ivar=np.ones((1500, 10)), survey=["sv3"] * 1500, program=["bright"] * 1500, conventions=galaxies.conventions)
+    g = sg.Galaxies(
+        galaxies.band_flux,
+        galaxies.z,
+        galaxies.band_flux_ivar,
+        targetid=galaxies.targetid + 2**60,
+        ew=np.abs(model.predict(galaxies).ew),
+        ew_ivar=np.ones((1500, 10)),
+        survey=["sv3"] * 1500,
+        program=["bright"] * 1500,
+        conventions=galaxies.conventions,
+    )
     sg.write_table(tmp_path / "t.fits", g)
-    for other in (sg.read_table(tmp_path / "t.fits"), sg.galaxies(sg.to_astropy(g)), sg.galaxies(sg.to_pandas(g)),
-                  sg.galaxies(Table.read(tmp_path / "t.fits", hdu="GALAXIES"))):
+    for other in (
+        sg.read_table(tmp_path / "t.fits"),
+        sg.galaxies(sg.to_astropy(g)),
+        sg.galaxies(sg.to_pandas(g)),
+        sg.galaxies(Table.read(tmp_path / "t.fits", hdu="GALAXIES")),
+    ):
         for name in ("band_flux", "band_flux_ivar", "z", "targetid"):
             np.testing.assert_array_equal(getattr(other, name), getattr(g, name))
         np.testing.assert_array_equal(other.ew, g.ew.astype(np.float32))
@@ -101,6 +131,7 @@ def test_a_model_travels(model, tmp_path):
 
 def test_threads_of_python_share_a_model(model, galaxies):
     from concurrent.futures import ThreadPoolExecutor
+
     reference = model.predict(galaxies).ew
     with ThreadPoolExecutor(4) as pool:
         for answer in pool.map(lambda _: model.predict(galaxies).ew, range(12)):
@@ -110,6 +141,7 @@ def test_threads_of_python_share_a_model(model, galaxies):
 def test_a_forked_child_predicts(model, galaxies):
     """The pool's threads stay with the parent."""
     import os
+
     reference = model.predict(galaxies, threads=2).ew
     child = os.fork()
     if child == 0:

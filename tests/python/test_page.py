@@ -1,4 +1,5 @@
 """The page: what explore writes and serves, and the page itself in a browser (tests/web)."""
+
 import contextlib
 import functools
 import http.client
@@ -17,7 +18,9 @@ from astropy.table import Table
 
 from conftest import ROOT, forget_checksum
 
-CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if shutil.which(p)), None)
+CHROMIUM = next(
+    (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if shutil.which(p)), None
+)
 IDS = [39089837596371002, 39089837596371006, 2**53 - 1, 2**53 + 1, 2**63 - 1, 0, -5]
 HOSTILE = ["<img src=x onerror=window.hacked=1>", "a\"b'c&d", "</script><script>window.hacked=1</script>"]
 PIXELS = 2000
@@ -47,7 +50,16 @@ def spectra(table):
     flux = continuum * (1 + 20 * np.exp(-0.5 * ((wave - 6564.6 * (1 + z)) / 4) ** 2)).astype("f4")
     mask = np.zeros((50, PIXELS), "i4")
     mask[:, 700:720] = 1
-    images = [fits.ImageHDU(a, name=n) for n, a in (("WAVE", wave), ("FLUX", flux), ("IVAR", np.full_like(flux, 25)), ("MASK", mask), ("CONTINUUM", continuum))]
+    images = [
+        fits.ImageHDU(a, name=n)
+        for n, a in (
+            ("WAVE", wave),
+            ("FLUX", flux),
+            ("IVAR", np.full_like(flux, 25)),
+            ("MASK", mask),
+            ("CONTINUUM", continuum),
+        )
+    ]
     for hdu in images:
         if hdu.name in ("FLUX", "CONTINUUM"):
             hdu.header["BUNIT"] = "10**-17 erg s-1 cm-2 Angstrom-1"
@@ -65,7 +77,9 @@ def tensors(path):
     header = json.loads(raw[8 : 8 + length])
     about = json.loads(header.pop("__metadata__")["page"])
     kinds = {"F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
-    read = lambda h: np.frombuffer(raw[8 + length + h["data_offsets"][0] : 8 + length + h["data_offsets"][1]], kinds[h["dtype"]]).reshape(h["shape"])
+    read = lambda h: np.frombuffer(
+        raw[8 + length + h["data_offsets"][0] : 8 + length + h["data_offsets"][1]], kinds[h["dtype"]]
+    ).reshape(h["shape"])
     return {name: read(h) for name, h in header.items()}, about
 
 
@@ -119,7 +133,12 @@ def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_
     import zlib
 
     path = tmp_path / "page.html"
-    assert starglow("explore", table, "--single-file", path, "--title", "</title><script>window.hacked=1</script>").returncode == 0
+    assert (
+        starglow(
+            "explore", table, "--single-file", path, "--title", "</title><script>window.hacked=1</script>"
+        ).returncode
+        == 0
+    )
     html = path.read_text()
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.S)
     (style,) = re.findall(r"<style>(.*?)</style>", html, re.S)
@@ -141,18 +160,23 @@ def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_
         else:
             (tmp_path / name).write_bytes(raw)
             mine, other = tensors(tmp_path / name)[0], tensors(stored)[0]
-            assert mine.keys() == other.keys() and all(np.array_equal(mine[k], other[k], equal_nan=mine[k].dtype.kind == "f") for k in mine)
+            assert mine.keys() == other.keys() and all(
+                np.array_equal(mine[k], other[k], equal_nan=mine[k].dtype.kind == "f") for k in mine
+            )
     assert not re.search(r"(src|href)=[\"']?https?:", html) and "<script>window.hacked" not in html
 
 
-@pytest.mark.parametrize("arguments, code, words", [
-    ([], 2, "one place"),
-    (["-o", "a", "--serve", "0"], 2, "one place"),
-    (["--serve", "70000"], 2, "port"),
-    (["--single-file", "x.html", "--spectra", "nowhere.fits"], 3, "nowhere.fits"),
-    (["--single-file", "no/folder/x.html"], 5, "folder"),
-    (["--single-file", "x.html", "--model", "nowhere"], 3, "nowhere"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        ([], 2, "one place"),
+        (["-o", "a", "--serve", "0"], 2, "one place"),
+        (["--serve", "70000"], 2, "port"),
+        (["--single-file", "x.html", "--spectra", "nowhere.fits"], 3, "nowhere.fits"),
+        (["--single-file", "no/folder/x.html"], 5, "folder"),
+        (["--single-file", "x.html", "--model", "nowhere"], 3, "nowhere"),
+    ],
+)
 def test_mistakes_are_named(starglow, table, tmp_path, arguments, code, words):
     run = starglow("explore", table, *arguments, cwd=tmp_path)
     assert run.returncode == code and words in run.stderr, run.stderr
@@ -189,7 +213,9 @@ def server(binary, table, spectra):
 def ask(address, path=None, method="GET", **headers):
     host, port, token = re.fullmatch(r"http://(127\.0\.0\.1):(\d+)/([0-9a-f]{32})/", address).groups()
     connection = http.client.HTTPConnection(host, int(port), timeout=20)
-    connection.putrequest(method, f"/{token}/" if path is None else path.replace("TOKEN", token), skip_host="Host" in headers)
+    connection.putrequest(
+        method, f"/{token}/" if path is None else path.replace("TOKEN", token), skip_host="Host" in headers
+    )
     for name, value in headers.items():
         connection.putheader(name, value)
     connection.endheaders()
@@ -200,12 +226,22 @@ def ask(address, path=None, method="GET", **headers):
 def test_the_server_gives_the_page_to_this_machine_alone(server):
     status, body, headers = ask(server)
     assert status == 200 and b"<title>galaxies.fits" in body
-    assert "wasm-unsafe-eval" in headers["Content-Security-Policy"] and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert (
+        "wasm-unsafe-eval" in headers["Content-Security-Policy"]
+        and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    )
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert ask(server, Host="evil.example")[0] == 421  # a name that was bound to 127.0.0.1
     assert ask(server, Host="127.0.0.1:1")[0] == 421
     assert ask(server, "/")[0] == 403 and ask(server, "/" + "0" * 32 + "/")[0] == 403
-    for path in ("/TOKEN/../../etc/passwd", "/TOKEN/%2e%2e/%2e%2e/etc/passwd", "/TOKEN//etc/passwd", "/TOKEN/data/", "/TOKEN/data", "/TOKEN/page.js%00.html"):
+    for path in (
+        "/TOKEN/../../etc/passwd",
+        "/TOKEN/%2e%2e/%2e%2e/etc/passwd",
+        "/TOKEN//etc/passwd",
+        "/TOKEN/data/",
+        "/TOKEN/data",
+        "/TOKEN/page.js%00.html",
+    ):
         assert ask(server, path)[0] in (403, 404), path
     assert ask(server, "/TOKEN/" + "a" * 4000)[0] == 414
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
@@ -222,8 +258,10 @@ def test_a_taken_port_is_named(binary, table, server):
     assert run.returncode == 2 and port in run.stderr
 
 
-browser = pytest.mark.skipif(CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
-                             reason="no Chromium, or no npm ci in web/: the page is not tried in a browser")
+browser = pytest.mark.skipif(
+    CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
+    reason="no Chromium, or no npm ci in web/: the page is not tried in a browser",
+)
 
 
 @browser
@@ -235,9 +273,13 @@ def test_a_folder_works_on_a_server_without_ranges(starglow, table, spectra, tmp
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "site")) as server:
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path / "site")
+    ) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        in_browser("static_test.mjs", f"http://127.0.0.1:{server.server_port}/", HOSTILE[0], str(file.stat().st_size), least=7)
+        in_browser(
+            "static_test.mjs", f"http://127.0.0.1:{server.server_port}/", HOSTILE[0], str(file.stat().st_size), least=7
+        )
         server.shutdown()
 
 
@@ -248,18 +290,36 @@ def stacked(t, p):
     level = np.nanmean(np.where(flux > 0, flux, np.nan), axis=1)
     measured, predicted = (np.ma.filled(np.ma.array(c, dtype=float), np.nan) for c in (t["HALPHA_EW"], p["HALPHA_EW"]))
     both = np.isfinite(measured) & np.isfinite(predicted)
-    return {"bands": list(np.nanmedian(flux / level[:, None], axis=0)), "halpha": list(np.percentile(measured[both], [16, 50, 84])),
-            "predicted": list(np.percentile(predicted[both], [16, 50, 84]))}
+    return {
+        "bands": list(np.nanmedian(flux / level[:, None], axis=0)),
+        "halpha": list(np.percentile(measured[both], [16, 50, 84])),
+        "predicted": list(np.percentile(predicted[both], [16, 50, 84])),
+    }
 
 
 @pytest.fixture
 def single(starglow, table, tmp_path):
     """The page of the table as one file with a hostile title, predictions by the command line, and what both must agree on."""
-    assert starglow("explore", table, "--single-file", tmp_path / "page.html", "--title", "</title><script>window.hacked=1</script>").returncode == 0
+    assert (
+        starglow(
+            "explore",
+            table,
+            "--single-file",
+            tmp_path / "page.html",
+            "--title",
+            "</title><script>window.hacked=1</script>",
+        ).returncode
+        == 0
+    )
     assert starglow("predict", table, "-o", tmp_path / "lines.fits", "--noise", "--seed", 2).returncode == 0
     t, p = Table.read(table, hdu="GALAXIES"), Table.read(tmp_path / "lines.fits", hdu="GALAXIES")
-    expected = {"ids": [str(i) for i in t["TARGETID"]], "twins": list(range(len(IDS))), "hostile": HOSTILE,
-                "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]}, "stack": stacked(t, p)}
+    expected = {
+        "ids": [str(i) for i in t["TARGETID"]],
+        "twins": list(range(len(IDS))),
+        "hostile": HOSTILE,
+        "noisy": {"seed": 2, "halpha": [float(v) for v in p["HALPHA_EW_NOISY"]]},
+        "stack": stacked(t, p),
+    }
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     return tmp_path / "page.html", t, p
 
@@ -291,7 +351,11 @@ def test_the_page_in_a_browser(single, server, spectra, tmp_path):
 def test_selections_in_a_browser(single, tmp_path):
     page, t, p = single
     in_browser("select_test.mjs", page.as_uri(), tmp_path / "expected.json", tmp_path, least=60)
-    for name, options in (("csv", {"format": "ascii.csv", "comment": "#"}), ("ecsv", {"format": "ascii.ecsv"}), ("fits", {"hdu": "GALAXIES"})):
+    for name, options in (
+        ("csv", {"format": "ascii.csv", "comment": "#"}),
+        ("ecsv", {"format": "ascii.ecsv"}),
+        ("fits", {"hdu": "GALAXIES"}),
+    ):
         got = Table.read(tmp_path / f"selection.{name}", **options)
         assert [int(i) for i in got["TARGETID"]] == [int(i) for i in t["TARGETID"]], name
         np.testing.assert_allclose(np.array(got["HALPHA_EW"], float), t["HALPHA_EW"], rtol=1e-6)
@@ -299,7 +363,9 @@ def test_selections_in_a_browser(single, tmp_path):
         notes = np.ma.filled(np.ma.array(got["NOTE"], dtype="U40"), "")
         assert notes[4] == 'odd, "red" and <b>blue</b>' and not any(np.delete(notes, 4)), name
     assert str(Table.read(tmp_path / "selection.ecsv", format="ascii.ecsv")["HALPHA_EW"].unit) == "Angstrom"
-    assert (tmp_path / "selection.png").read_bytes().startswith(b"\x89PNG") and "<svg" in (tmp_path / "selection.svg").read_text()
+    assert (tmp_path / "selection.png").read_bytes().startswith(b"\x89PNG") and "<svg" in (
+        tmp_path / "selection.svg"
+    ).read_text()
 
 
 @browser

@@ -1,4 +1,5 @@
 """The page's model (web/src, the kernel as WebAssembly) against the command line, galaxy by galaxy."""
+
 import json
 import shutil
 import subprocess
@@ -43,7 +44,9 @@ def table(starglow, tmp_path_factory):
 @pytest.fixture(scope="module")
 def wanted(starglow, table):
     out = table.parent / "lines.fits"
-    run = starglow("predict", table, "-o", out, "--draws", DRAWS, "--noise", "--seed", SEED, "--allow-partial", "--float64")
+    run = starglow(
+        "predict", table, "-o", out, "--draws", DRAWS, "--noise", "--seed", SEED, "--allow-partial", "--float64"
+    )
     assert run.returncode == 0, run.stderr
     return Table.read(out, hdu="GALAXIES")
 
@@ -57,7 +60,9 @@ def page_answers(table, model):
         sigma = [float(1 / np.sqrt(r[n + "_EW_IVAR"])) if r[n + "_EW_IVAR"] > 0 else None for n in LINES]
         rows.append({"bands": bands, "z": ok(r["Z"]), "id": str(r["TARGETID"]), "sigma": sigma})
     asked = {"rows": rows, "draws": DRAWS, "seed": SEED, "table": {"luminosity_usable": True, "redshift_usable": True}}
-    run = subprocess.run(["node", ROOT / "tests/web/predict.mjs", KERNEL, model], input=json.dumps(asked), capture_output=True, text=True)
+    run = subprocess.run(
+        ["node", ROOT / "tests/web/predict.mjs", KERNEL, model], input=json.dumps(asked), capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
@@ -69,7 +74,10 @@ def largest_differences(answers, wanted, floor):
         if not np.isfinite(row["HALPHA_EW"]):
             assert answer is None
             continue
-        pairs = [(k, answer[k], [row[n + "_EW" + s] for n in LINES]) for k, s in (("ew", ""), ("p16", "_P16"), ("p84", "_P84"), ("noisy", "_NOISY"))]
+        pairs = [
+            (k, answer[k], [row[n + "_EW" + s] for n in LINES])
+            for k, s in (("ew", ""), ("p16", "_P16"), ("p84", "_P84"), ("noisy", "_NOISY"))
+        ]
         pairs.append(("draws", answer["draws"], np.concatenate([row[LINES[j] + "_EW_DRAW"] for j in INDEPENDENT])))
         for key, got, want in pairs:
             got, want = np.array([np.nan if v is None else v for v in got], float), np.array(want, float)
@@ -95,7 +103,9 @@ def test_half_precision_keeps_the_answers_within_a_thousandth(starglow, table, w
     assert model.stat().st_size + KERNEL.stat().st_size < 450_000
     page = page_answers(table, model)
     worst = largest_differences(page["answers"], wanted, floor=0.3)  # below 0.3 A half a thousandth of an A at most
-    print(worst, page["ms_per_prediction"], "ms a prediction;", model.stat().st_size, "+", KERNEL.stat().st_size, "bytes")
+    print(
+        worst, page["ms_per_prediction"], "ms a prediction;", model.stat().st_size, "+", KERNEL.stat().st_size, "bytes"
+    )
     assert max(worst["ew"], worst["p16"], worst["p84"]) < 1e-3, worst
 
 

@@ -1,4 +1,5 @@
 """paint from the command line, on files that astropy wrote, against SciPy."""
+
 import shutil
 import subprocess
 
@@ -23,12 +24,22 @@ def write_continua(path, n=5, wave=WAVE, z=None, name="CONTINUUM", **columns):
     slope = np.linspace(-1, 0.6, n)[:, None]
     flux = (3 * (rest / 5500) ** slope * (1 - 0.4 / (1 + np.exp((rest - 4000) / 60)))).astype("f4")
     table = Table({"TARGETID": np.arange(n) + 2**53 + 1, "Z": z} | columns)
-    header = {"EXTNAME": "GALAXIES", "APERTURE": "fibre", "MWCORR": False, "MASKRULE": "k24", "CONTSRC": "synthetic",
-              "FLUXSCAL": "absolute", "VACUUM": True}
+    header = {
+        "EXTNAME": "GALAXIES",
+        "APERTURE": "fibre",
+        "MWCORR": False,
+        "MASKRULE": "k24",
+        "CONTSRC": "synthetic",
+        "FLUXSCAL": "absolute",
+        "VACUUM": True,
+    }
     hdu = fits.BinTableHDU(table)
     hdu.header.update(header)
-    images = [fits.ImageHDU(wave, name="WAVE"), fits.ImageHDU(flux, name=name),
-              fits.ImageHDU(np.full_like(flux, 25), name="IVAR")]
+    images = [
+        fits.ImageHDU(wave, name="WAVE"),
+        fits.ImageHDU(flux, name=name),
+        fits.ImageHDU(np.full_like(flux, 25), name="IVAR"),
+    ]
     for image, unit in zip(images, ("Angstrom", "10**-17 erg s-1 cm-2 Angstrom-1", "10**34 erg-2 s2 cm4 Angstrom2")):
         image.header["BUNIT"] = unit
     fits.HDUList([fits.PrimaryHDU(), hdu, *images]).writeto(path, checksum=True)
@@ -48,7 +59,7 @@ def ok(run):
 
 
 def level(flux, z, line):
-    blue_lo, blue_hi, red_lo, red_hi = (np.array(BANDS[line]) * (1 + z))
+    blue_lo, blue_hi, red_lo, red_hi = np.array(BANDS[line]) * (1 + z)
     fine = lambda lo, hi: np.interp(np.linspace(lo, hi, 20001), WAVE, flux).mean()  # noqa: E731
     return 0.5 * (fine(blue_lo, blue_hi) + fine(red_lo, red_hi))
 
@@ -59,7 +70,13 @@ def test_painted_lines_are_gaussians_of_the_predicted_ew(starglow, continua, tmp
     with fits.open(tmp_path / "s.fits", checksum=True) as out:
         t = out["GALAXIES"].data
         table = Table({"TARGETID": t["TARGETID"], "Z": t["Z"], "BAND_FLUX": t["BAND_FLUX"]})
-        table.meta.update({k: v for k, v in out["GALAXIES"].header.items() if k in ("APERTURE", "MWCORR", "MASKRULE", "FLUXSCAL", "VACUUM")})
+        table.meta.update(
+            {
+                k: v
+                for k, v in out["GALAXIES"].header.items()
+                if k in ("APERTURE", "MWCORR", "MASKRULE", "FLUXSCAL", "VACUUM")
+            }
+        )
         table.meta["EXTNAME"] = "GALAXIES"
         table.write(tmp_path / "b.fits")
         ok(starglow("predict", tmp_path / "b.fits", "-o", tmp_path / "p.fits"))
@@ -68,8 +85,9 @@ def test_painted_lines_are_gaussians_of_the_predicted_ew(starglow, continua, tmp
         for line in ("HALPHA", "OIII_5007"):
             assert np.allclose(t[line + "_EW"], p[line + "_EW"], rtol=1e-5)
         lines = out["LINES"].data.astype(float)
-        assert np.array_equal(out["FLUX"].data, (out["CONTINUUM"].data.astype(float) + lines).astype("f4")) or \
-            np.allclose(out["FLUX"].data, out["CONTINUUM"].data + lines, rtol=2e-7)
+        assert np.array_equal(
+            out["FLUX"].data, (out["CONTINUUM"].data.astype(float) + lines).astype("f4")
+        ) or np.allclose(out["FLUX"].data, out["CONTINUUM"].data + lines, rtol=2e-7)
         edges = np.append(WAVE - 0.4, WAVE[-1] + 0.4)
         for i in range(5):
             # [OIII] 5007 and its partner by the ratio of fluxes.
@@ -86,9 +104,15 @@ def test_painted_lines_are_gaussians_of_the_predicted_ew(starglow, continua, tmp
 def test_zero_and_sums(starglow, continua, tmp_path):
     path, _, _ = continua
     for name, factor in (("a", 1.0), ("b", 2.5), ("ab", 3.5), ("zero", 0.0)):
-        Table({"TARGETID": np.arange(5) + 2**53 + 1} | {k + "_EW": np.full(5, factor * (i + 1)) for i, k in enumerate(LINES)}).write(
-            tmp_path / f"{name}.t.fits")
-        ok(starglow("paint", path, "-o", tmp_path / f"{name}.fits", "--from", "ew", "--table", tmp_path / f"{name}.t.fits"))
+        Table(
+            {"TARGETID": np.arange(5) + 2**53 + 1}
+            | {k + "_EW": np.full(5, factor * (i + 1)) for i, k in enumerate(LINES)}
+        ).write(tmp_path / f"{name}.t.fits")
+        ok(
+            starglow(
+                "paint", path, "-o", tmp_path / f"{name}.fits", "--from", "ew", "--table", tmp_path / f"{name}.t.fits"
+            )
+        )
     planes = {name: fits.getdata(tmp_path / f"{name}.fits", "LINES").astype(float) for name in ("a", "b", "ab")}
     assert np.allclose(planes["a"] + planes["b"], planes["ab"], rtol=1e-6, atol=1e-6)
     with fits.open(path) as given, fits.open(tmp_path / "zero.fits") as zero:
@@ -101,7 +125,24 @@ def test_draws_are_those_of_predict_and_bytes_do_not_depend_on_threads_or_chunks
     images = []
     for threads, chunk in ((1, 1), (2, 7), (7, 4096)):
         out = tmp_path / f"s{threads}.fits"
-        ok(starglow("paint", path, "-o", out, "--draws", "3", "--noise", "desi", "--seed", "4", "--threads", threads, "--chunk", chunk))
+        ok(
+            starglow(
+                "paint",
+                path,
+                "-o",
+                out,
+                "--draws",
+                "3",
+                "--noise",
+                "desi",
+                "--seed",
+                "4",
+                "--threads",
+                threads,
+                "--chunk",
+                chunk,
+            )
+        )
         raw = out.read_bytes()
         images.append(raw[: raw.rindex(b"XTENSION", 0, raw.index(b"'PROVENANCE'"))])
     assert images[0] == images[1] == images[2]
@@ -109,7 +150,9 @@ def test_draws_are_those_of_predict_and_bytes_do_not_depend_on_threads_or_chunks
         t = out["GALAXIES"].data
         assert len(t) == 15 and (t["DRAW"] == np.tile([0, 1, 2], 5)).all()
         table = Table({"TARGETID": t["TARGETID"][::3], "Z": t["Z"][::3], "BAND_FLUX": t["BAND_FLUX"][::3]})
-        table.meta.update({"EXTNAME": "GALAXIES", "APERTURE": "fibre", "MWCORR": False, "FLUXSCAL": "absolute", "VACUUM": True})
+        table.meta.update(
+            {"EXTNAME": "GALAXIES", "APERTURE": "fibre", "MWCORR": False, "FLUXSCAL": "absolute", "VACUUM": True}
+        )
         table.write(tmp_path / "b.fits")
         ok(starglow("predict", tmp_path / "b.fits", "-o", tmp_path / "p.fits", "--draws", "3", "--seed", "4"))
         p = Table.read(tmp_path / "p.fits", hdu="GALAXIES")
@@ -126,6 +169,7 @@ def test_strengths_from_flux_and_luminosity(starglow, tmp_path):
     assert np.allclose((fits.getdata(tmp_path / "f.fits", "LINES").astype(float) * 0.8).sum(1), [50, 80], rtol=1e-6)
     ok(starglow("paint", tmp_path / "c.fits", "-o", tmp_path / "l.fits", "--from", "luminosity"))
     from astropy.cosmology import FlatLambdaCDM
+
     distance = FlatLambdaCDM(70, 0.3, Tcmb0=0).luminosity_distance(z).to("cm").value
     want = np.array([1e41, 2e41]) / (4 * np.pi * distance**2) / 1e-17
     assert np.allclose((fits.getdata(tmp_path / "l.fits", "LINES").astype(float) * 0.8).sum(1), want, rtol=1e-6)
@@ -151,10 +195,16 @@ def test_magnitudes_against_a_plain_integral(starglow, continua, tmp_path):
     with fits.open(tmp_path / "k.fits") as k, fits.open(tmp_path / "s.fits") as s:
         assert np.allclose(k["GALAXIES"].data["MAG_R"], k["GALAXIES"].data["MAG_R_CONT"], atol=1e-6)
         assert np.allclose(k["GALAXIES"].data["HALPHA_EW"], s["GALAXIES"].data["HALPHA_EW"], rtol=1e-5)
-        assert (k["FLUX"].data <= s["FLUX"].data * (1 + 1e-6)).all() and k["FLUX"].data[4].sum() < 0.999 * s["FLUX"].data[4].sum()
+        assert (k["FLUX"].data <= s["FLUX"].data * (1 + 1e-6)).all() and k["FLUX"].data[4].sum() < 0.999 * s[
+            "FLUX"
+        ].data[4].sum()
     # A filter without a unit is refused; one beyond the spectrum gives NaN and a flag.
     assert starglow("paint", path, "-o", tmp_path / "n.fits", "--filters", tmp_path / "red.txt").returncode == 3
-    run = ok(starglow("paint", path, "-o", tmp_path / "n.fits", "--filters", tmp_path / "red.txt", "--filter-unit", "Angstrom"))
+    run = ok(
+        starglow(
+            "paint", path, "-o", tmp_path / "n.fits", "--filters", tmp_path / "red.txt", "--filter-unit", "Angstrom"
+        )
+    )
     assert "5 FILTER_OUTSIDE" in run.stderr
     assert np.isnan(fits.getdata(tmp_path / "n.fits", "GALAXIES")["MAG_RED"]).all()
 
@@ -167,29 +217,34 @@ def test_bad_rows_are_kept_and_flagged(starglow, tmp_path):
         flags = out["GALAXIES"].data["FLAGS"]
         assert flags[0] == 0 and flags[1] & (1 | 512) and flags[2] & 64
         assert np.isfinite(out["FLUX"].data[[0, 2]]).all() and np.isnan(out["FLUX"].data[1]).all()
-    run = starglow("paint", tmp_path / "c.fits", "-o", tmp_path / "f.fits", "--from", "flux", "--table", tmp_path / "s.fits")
+    run = starglow(
+        "paint", tmp_path / "c.fits", "-o", tmp_path / "f.fits", "--from", "flux", "--table", tmp_path / "s.fits"
+    )
     assert run.returncode == 4 and "NONFINITE" in run.stderr, run.stderr  # no redshift, and lines that are NaN
     assert starglow("paint", tmp_path / "c.fits", "-o", tmp_path / "s2.fits", "--allow-partial").returncode == 0
     assert starglow("paint", tmp_path / "c.fits", "-o", tmp_path / "s3.fits", "--strict").returncode == 3
     assert not (tmp_path / "s3.fits").exists()
 
 
-@pytest.mark.parametrize("arguments,code,word", [
-    (["--noise", "pink"], 2, "desi"),
-    (["--sigma-v", "-3"], 2, "0 to"),
-    (["--sigma-v", "balmr=3"], 2, "balmer"),
-    (["--sigma-v", "NOWHERE"], 3, "column"),
-    (["--resolution", "x"], 2, "resolution"),
-    (["--resolution", "matrix"], 3, "RESOLUTION"),
-    (["--from", "ew"], 3, "HALPHA_EW"),
-    (["--from", "ew", "--draws", "2"], 2, "draws"),
-    (["--table", "x.fits"], 2, "--from"),
-    (["--draws", "100000"], 2, "1000"),
-    (["--oii-ratio", "-1"], 2, "oii-ratio"),
-    (["--filters", "none.ecsv"], 3, "none.ecsv"),
-    (["--total", "keep:r"], 2, "keep"),
-    (["--chunk", "0"], 2, "chunk"),
-])
+@pytest.mark.parametrize(
+    "arguments,code,word",
+    [
+        (["--noise", "pink"], 2, "desi"),
+        (["--sigma-v", "-3"], 2, "0 to"),
+        (["--sigma-v", "balmr=3"], 2, "balmer"),
+        (["--sigma-v", "NOWHERE"], 3, "column"),
+        (["--resolution", "x"], 2, "resolution"),
+        (["--resolution", "matrix"], 3, "RESOLUTION"),
+        (["--from", "ew"], 3, "HALPHA_EW"),
+        (["--from", "ew", "--draws", "2"], 2, "draws"),
+        (["--table", "x.fits"], 2, "--from"),
+        (["--draws", "100000"], 2, "1000"),
+        (["--oii-ratio", "-1"], 2, "oii-ratio"),
+        (["--filters", "none.ecsv"], 3, "none.ecsv"),
+        (["--total", "keep:r"], 2, "keep"),
+        (["--chunk", "0"], 2, "chunk"),
+    ],
+)
 def test_wrong_calls(starglow, continua, tmp_path, arguments, code, word):
     run = starglow("paint", continua[0], "-o", tmp_path / "o.fits", *arguments)
     assert run.returncode == code and word in run.stderr, run.stderr
@@ -221,18 +276,36 @@ def test_coarse_and_logarithmic_grids(starglow, tmp_path):
         ok(starglow("paint", tmp_path / f"{name}.fits", "-o", tmp_path / f"{name}.s.fits", "--from", "ew"))
         with fits.open(tmp_path / f"{name}.s.fits") as out:
             centre = out["WAVE"].data
-            edges = np.concatenate([[1.5 * centre[0] - 0.5 * centre[1]], 0.5 * (centre[1:] + centre[:-1]), [1.5 * centre[-1] - 0.5 * centre[-2]]])
+            edges = np.concatenate(
+                [
+                    [1.5 * centre[0] - 0.5 * centre[1]],
+                    0.5 * (centre[1:] + centre[:-1]),
+                    [1.5 * centre[-1] - 0.5 * centre[-2]],
+                ]
+            )
             got = (out["LINES"].data.astype(float) * np.diff(edges)).sum(1)
             assert np.allclose(got, out["GALAXIES"].data["HALPHA_FLUX"], rtol=1e-6)
 
 
 def test_figure_shows_data_beside_the_painted_spectrum(starglow, tmp_path):
     import json
+
     flux, z = write_continua(tmp_path / "c.fits")
     with fits.open(tmp_path / "c.fits") as f:
         data = fits.ImageHDU((flux + 0.2).astype("f4"), name="FLUX")
         fits.HDUList([*f, data]).writeto(tmp_path / "d.fits", checksum=True)
-    ok(starglow("paint", tmp_path / "d.fits", "-o", tmp_path / "s.fits", "--figures", tmp_path / "fig", "--figure-rows", "1,3"))
+    ok(
+        starglow(
+            "paint",
+            tmp_path / "d.fits",
+            "-o",
+            tmp_path / "s.fits",
+            "--figures",
+            tmp_path / "fig",
+            "--figure-rows",
+            "1,3",
+        )
+    )
     assert sorted(p.name for p in (tmp_path / "fig").iterdir()) == ["spectrum_1.json", "spectrum_3.json"]
     figure = json.loads((tmp_path / "fig/spectrum_1.json").read_text())
     assert figure["schema"] == "starglow-figure-1" and figure["kind"] == "spectrum" and len(figure["panels"]) == 6
@@ -240,8 +313,17 @@ def test_figure_shows_data_beside_the_painted_spectrum(starglow, tmp_path):
     x = np.array(series["observed"]["x"])
     assert np.allclose(series["observed"]["y"], np.interp(x, WAVE, flux[1]) + 0.2, rtol=1e-6)
     assert np.allclose(np.array(series["noise, 1 sigma"]["y_high"]) - series["observed"]["y"], 0.2)
-    assert np.allclose(series["starlight and painted lines"]["y"], fits.getdata(tmp_path / "s.fits", "FLUX")[1][np.isin(WAVE, x)], rtol=1e-6)
-    assert starglow("paint", tmp_path / "d.fits", "-o", tmp_path / "t.fits", "--figures", tmp_path / "g", "--figure-rows", "9").returncode == 2
+    assert np.allclose(
+        series["starlight and painted lines"]["y"],
+        fits.getdata(tmp_path / "s.fits", "FLUX")[1][np.isin(WAVE, x)],
+        rtol=1e-6,
+    )
+    assert (
+        starglow(
+            "paint", tmp_path / "d.fits", "-o", tmp_path / "t.fits", "--figures", tmp_path / "g", "--figure-rows", "9"
+        ).returncode
+        == 2
+    )
 
 
 def test_output_is_good_fits(starglow, continua, tmp_path):
@@ -258,7 +340,13 @@ def test_summary_sets_one_galaxy_beside_its_measurement(starglow, mock, tmp_path
     run = ok(starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row", "3"))
     p, m = Table.read(tmp_path / "l.fits", hdu=1), Table.read(mock, hdu=1)
     words = next(line for line in run.stdout.splitlines() if "HALPHA" in line).split()
-    want = [p["HALPHA_EW"][3], p["HALPHA_EW_P16"][3], p["HALPHA_EW_P84"][3], m["HALPHA_EW"][3], m["HALPHA_EW_IVAR"][3] ** -0.5]
+    want = [
+        p["HALPHA_EW"][3],
+        p["HALPHA_EW_P16"][3],
+        p["HALPHA_EW_P84"][3],
+        m["HALPHA_EW"][3],
+        m["HALPHA_EW_IVAR"][3] ** -0.5,
+    ]
     assert np.allclose([float(w) for w in words[1:] if w != "to"], want, atol=0.006)
     assert f"TARGETID {p['TARGETID'][3]}" in run.stdout and "flags of the prediction" in run.stdout
     assert starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row", "1000").returncode == 2
@@ -269,8 +357,22 @@ def test_a_real_coadd_to_ews_and_back(starglow, shared, tmp_path):
     if not all(f.exists() for f in files):
         pytest.skip("no shared data here")
     ok(starglow("prep", *files, "-o", tmp_path / "t.fits", "--spectra", tmp_path / "s.fits"))
-    ok(starglow("paint", tmp_path / "s.fits", "-o", tmp_path / "p.fits", "--from", "ew", "--table", tmp_path / "t.fits",
-                "--resolution", "3500", "--figures", tmp_path / "f"))
+    ok(
+        starglow(
+            "paint",
+            tmp_path / "s.fits",
+            "-o",
+            tmp_path / "p.fits",
+            "--from",
+            "ew",
+            "--table",
+            tmp_path / "t.fits",
+            "--resolution",
+            "3500",
+            "--figures",
+            tmp_path / "f",
+        )
+    )
     measured = Table.read(tmp_path / "t.fits", hdu=1)[0]
     with fits.open(tmp_path / "p.fits") as painted:
         row = painted["GALAXIES"].data[0]

@@ -1,4 +1,5 @@
 """Figures: the numbers drawn are those of the file, the bytes repeat, odd files are refused."""
+
 import json
 import subprocess
 import sys
@@ -8,7 +9,16 @@ import pytest
 
 from starglow.plots import draw, read, save
 
-KINDS = ("bpt", "coverage", "detected_fractions", "ew_cumulative", "ew_histograms", "observed_predicted", "pit", "residual_correlations")
+KINDS = (
+    "bpt",
+    "coverage",
+    "detected_fractions",
+    "ew_cumulative",
+    "ew_histograms",
+    "observed_predicted",
+    "pit",
+    "residual_correlations",
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +30,26 @@ def report(starglow, mock, tmp_path_factory):
 
 
 def minimal(**change):
-    return {"schema": "starglow-figure-1", "name": "f", "title": "t", "caption": "c", "n": 3, "kind": "lines", "x": {"label": "EW", "unit": "A"},
-            "y": {"label": "n", "unit": ""}, "panels": [{"title": "p", "series": [{"label": "s", "style": "line", "x": [1, 2, 3], "y": [1, None, 2]}]}]} | change
+    return {
+        "schema": "starglow-figure-1",
+        "name": "f",
+        "title": "t",
+        "caption": "c",
+        "n": 3,
+        "kind": "lines",
+        "x": {"label": "EW", "unit": "A"},
+        "y": {"label": "n", "unit": ""},
+        "panels": [{"title": "p", "series": [{"label": "s", "style": "line", "x": [1, 2, 3], "y": [1, None, 2]}]}],
+    } | change
 
 
 def test_every_figure_of_a_report_is_drawn_twice_alike(report, tmp_path):
     files = sorted((report / "figures").glob("*.json"))
     assert set(KINDS) <= {f.stem for f in files}
     for folder in ("a", "b"):
-        run = subprocess.run([sys.executable, "-m", "starglow.plots", report, "-o", tmp_path / folder], capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-m", "starglow.plots", report, "-o", tmp_path / folder], capture_output=True, text=True
+        )
         assert run.returncode == 0, run.stderr
     made = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert made == sorted(f"{f.stem}.{kind}" for f in files for kind in ("pdf", "png", "svg"))
@@ -46,22 +67,45 @@ def test_what_is_drawn_is_what_the_file_holds(report):
             np.testing.assert_array_equal(line.get_xydata(), np.array([series["x"], series["y"]], float).T)
     observed, predicted, noisy, faint = axes[0].get_lines()
     assert observed.get_linestyle() == "--" and observed.get_color() == "#000000"
-    assert len({line.get_color() for line in (observed, predicted, noisy, faint)}) == 4 and faint.get_color() == "#8C8C8C"
+    assert (
+        len({line.get_color() for line in (observed, predicted, noisy, faint)}) == 4 and faint.get_color() == "#8C8C8C"
+    )
     matrix = read(report / "figures/residual_correlations.json")
     image = draw(matrix).axes[0].get_images()[0].get_array()
-    np.testing.assert_allclose(np.ma.filled(image, np.nan), np.array([[np.nan if v is None else v for v in row] for row in np.reshape(matrix["panels"][0]["matrix"]["values"], (8, 8))], float))
+    np.testing.assert_allclose(
+        np.ma.filled(image, np.nan),
+        np.array(
+            [
+                [np.nan if v is None else v for v in row]
+                for row in np.reshape(matrix["panels"][0]["matrix"]["values"], (8, 8))
+            ],
+            float,
+        ),
+    )
     assert draw(figure).get_size_inches()[0] == 7.0 and draw(minimal()).get_size_inches()[0] == 3.3
 
 
 def test_a_series_that_the_title_names_is_not_in_the_legend(report):
     (legend,) = draw(read(report / "figures/bpt.json")).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["Kauffmann et al. 2003", "Kewley et al. 2001", "68 %", "95 %"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "Kauffmann et al. 2003",
+        "Kewley et al. 2001",
+        "68 %",
+        "95 %",
+    ]
 
 
 def test_gaps_bands_and_colours():
-    panel = {"title": "", "series": [{"label": "b", "style": "band", "x": [1, 2], "y_low": [0, 0], "y_high": [1, 2]},
-                                     {"label": "m", "style": "points", "x": [1, 2], "y": [3, 4], "c": [0, 1]},
-                                     {"label": "h", "style": "steps", "x": [0, 1, 2], "y": [5, 6]}], "x_range": [0, 3], "y_range": [0, 7]}
+    panel = {
+        "title": "",
+        "series": [
+            {"label": "b", "style": "band", "x": [1, 2], "y_low": [0, 0], "y_high": [1, 2]},
+            {"label": "m", "style": "points", "x": [1, 2], "y": [3, 4], "c": [0, 1]},
+            {"label": "h", "style": "steps", "x": [0, 1, 2], "y": [5, 6]},
+        ],
+        "x_range": [0, 3],
+        "y_range": [0, 7],
+    }
     ax = draw(minimal(panels=[panel], kind="map")).axes[0]
     assert ax.get_xlim() == (0, 3) and ax.get_ylim() == (0, 7) and len(ax.collections) == 2 and len(ax.patches) == 1
     line = draw(minimal()).axes[0].get_lines()[0]
@@ -88,9 +132,13 @@ def test_the_maps_of_a_line_share_one_colour_scale_that_is_of_the_measured(panel
         (series,) = panel["series"]
         np.testing.assert_array_equal(points.get_offsets(), np.array([series["x"], series["y"]]).T)
         np.testing.assert_array_equal(points.get_array(), series["c"])
-        assert [t.get_text() for t in ax.texts] == [panel["note"]] and panel["note"].startswith("scatter" if k % columns == 0 else "ratio")
+        assert [t.get_text() for t in ax.texts] == [panel["note"]] and panel["note"].startswith(
+            "scatter" if k % columns == 0 else "ratio"
+        )
         measured = panels["panels"][k - k % columns]
-        np.testing.assert_allclose([points.norm.vmin, points.norm.vmax], np.percentile(measured["series"][0]["c"], [5, 95]), rtol=1e-9)
+        np.testing.assert_allclose(
+            [points.norm.vmin, points.norm.vmax], np.percentile(measured["series"][0]["c"], [5, 95]), rtol=1e-9
+        )
     assert len({tuple(p["c_range"]) for p in panels["panels"]}) == 6  # each line has its own
     assert all(b.get_ylabel() == "EW / Å" for b in bars)
 
@@ -99,9 +147,17 @@ def test_notes_stand_where_the_fewest_points_are(panels):
     bent = json.loads(json.dumps(panels))
     u = np.linspace(0, 1, 50)
     for panel in bent["panels"]:
-        panel["series"][0] |= {"x": [*u, *u], "y": [*u**4, *(0 * u)], "c": [1.0] * 100}  # a bow below the diagonal, and the bottom
+        panel["series"][0] |= {
+            "x": [*u, *u],
+            "y": [*u**4, *(0 * u)],
+            "c": [1.0] * 100,
+        }  # a bow below the diagonal, and the bottom
     text = draw(bent).axes[0].texts[0]
-    assert (text.get_ha(), text.get_va()) == ("left", "top") and text.get_position()[0] < 0.1 and text.get_position()[1] > 0.9
+    assert (
+        (text.get_ha(), text.get_va()) == ("left", "top")
+        and text.get_position()[0] < 0.1
+        and text.get_position()[1] > 0.9
+    )
 
 
 def test_a_grid_of_maps_without_colours_is_refused(panels):
@@ -113,6 +169,7 @@ def test_a_grid_of_maps_without_colours_is_refused(panels):
 
 def test_the_users_own_style_changes_nothing(tmp_path):
     import matplotlib as mpl
+
     (first,) = save(draw(minimal()), tmp_path, "first", ["svg"])
     with mpl.rc_context({"lines.linewidth": 9, "font.size": 20, "savefig.dpi": 30}):
         (second,) = save(draw(minimal()), tmp_path, "second", ["svg"])
@@ -120,17 +177,32 @@ def test_the_users_own_style_changes_nothing(tmp_path):
 
 
 def test_odd_files_are_refused(tmp_path):
-    bad = {"text": "hello", "list": "[1]", "schema": json.dumps(minimal(schema="starglow-figure-2")), "kind": json.dumps(minimal(kind="pie")),
-           "style": json.dumps(minimal(panels=[{"title": "", "series": [{"style": "zigzag", "x": [1], "y": [1]}]}])), "empty": json.dumps(minimal(panels=[])),
-           "lacks": json.dumps({"schema": "starglow-figure-1", "name": "x"})}
+    bad = {
+        "text": "hello",
+        "list": "[1]",
+        "schema": json.dumps(minimal(schema="starglow-figure-2")),
+        "kind": json.dumps(minimal(kind="pie")),
+        "style": json.dumps(minimal(panels=[{"title": "", "series": [{"style": "zigzag", "x": [1], "y": [1]}]}])),
+        "empty": json.dumps(minimal(panels=[])),
+        "lacks": json.dumps({"schema": "starglow-figure-1", "name": "x"}),
+    }
     for name, text in bad.items():
         (tmp_path / f"{name}.json").write_text(text)
         with pytest.raises(ValueError):
             draw(read(tmp_path / f"{name}.json"))
     (tmp_path / "good.json").write_text(json.dumps(minimal()))
-    run = subprocess.run([sys.executable, "-m", "starglow.plots", tmp_path, "--format", "png"], capture_output=True, text=True)
-    assert run.returncode == 4 and "starglow-figure-2" in run.stderr and "pie" in run.stderr and (tmp_path / "good.png").exists()
+    run = subprocess.run(
+        [sys.executable, "-m", "starglow.plots", tmp_path, "--format", "png"], capture_output=True, text=True
+    )
+    assert (
+        run.returncode == 4
+        and "starglow-figure-2" in run.stderr
+        and "pie" in run.stderr
+        and (tmp_path / "good.png").exists()
+    )
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     with pytest.raises(OSError):
         read(tmp_path / "nowhere.json")
-    assert subprocess.run([sys.executable, "-m", "starglow.plots", tmp_path / "none"], capture_output=True).returncode == 3
+    assert (
+        subprocess.run([sys.executable, "-m", "starglow.plots", tmp_path / "none"], capture_output=True).returncode == 3
+    )

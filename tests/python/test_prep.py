@@ -1,4 +1,5 @@
 """prep from the command line: the surveys' layouts as astropy writes them, bad files, equal bytes for any threads and chunks."""
+
 import gzip
 import json
 
@@ -22,8 +23,8 @@ def light(z, n=5):
     rng = np.random.default_rng(1)
     content = (ROOT / "models/templates.safetensors").read_bytes()
     size = int.from_bytes(content[:8], "little")
-    shape = json.loads(content[8:8 + size])["templates.flux"]["shape"]
-    old = np.frombuffer(content[8 + size:8 + size + 4 * shape[0] * shape[1]], "<f4").reshape(shape)[1]
+    shape = json.loads(content[8 : 8 + size])["templates.flux"]["shape"]
+    old = np.frombuffer(content[8 + size : 8 + size + 4 * shape[0] * shape[1]], "<f4").reshape(shape)[1]
     template = np.exp(np.log(3335.0) + 1e-4 * np.arange(shape[1]))
     flux = np.zeros((n, 7781))
     for i in range(n):
@@ -31,8 +32,12 @@ def light(z, n=5):
         flux[i] = 2 * np.interp(rest, template, old)
         for wave, ew in ((6564.6, 40.0), (5008.24, 20.0), (4960.295, 20 / 2.993)):
             sigma = wave * 120 / 299792.458
-            level = np.mean([flux[i][(rest > a) & (rest < b)].mean() for a, b in
-                             ([(6470, 6510), (6622, 6662)] if wave > 6000 else [(4900, 4930), (5036, 5066)])])
+            level = np.mean(
+                [
+                    flux[i][(rest > a) & (rest < b)].mean()
+                    for a, b in ([(6470, 6510), (6622, 6662)] if wave > 6000 else [(4900, 4930), (5036, 5066)])
+                ]
+            )
             flux[i] += level * ew * np.exp(-0.5 * ((rest - wave) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
     return flux + rng.normal(size=flux.shape) * 0.1
 
@@ -45,8 +50,11 @@ def z():
 def make_coadd(z):
     """HDUs of a coadd by name; `write` stores them with a redrock file."""
     flux = light(z)
-    hdus = {"FIBERMAP": fits.BinTableHDU.from_columns([fits.Column("TARGETID", "K", array=IDS), fits.Column("EBV", "E", array=np.full(5, 0.02))],
-                                                      name="FIBERMAP")}
+    hdus = {
+        "FIBERMAP": fits.BinTableHDU.from_columns(
+            [fits.Column("TARGETID", "K", array=IDS), fits.Column("EBV", "E", array=np.full(5, 0.02))], name="FIBERMAP"
+        )
+    }
     for camera, (first, pixels) in CAMERAS.items():
         part = slice(first, first + pixels)
         hdus[camera + "_WAVELENGTH"] = fits.ImageHDU(GRID[part].copy(), name=camera + "_WAVELENGTH")
@@ -70,9 +78,15 @@ def write_example(folder):
 
 def write(folder, hdus, z, ids=IDS, zwarn=None, checksum=True):
     fits.HDUList([fits.PrimaryHDU(), *hdus.values()]).writeto(folder / "coadd.fits", overwrite=True, checksum=checksum)
-    rows = [fits.Column("TARGETID", "K", array=ids), fits.Column("Z", "D", array=z),
-            fits.Column("ZWARN", "K", array=np.zeros(len(ids), int) if zwarn is None else zwarn), fits.Column("SPECTYPE", "6A", array=["GALAXY"] * len(ids))]
-    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(rows, name="REDSHIFTS")]).writeto(folder / "redrock.fits", overwrite=True)
+    rows = [
+        fits.Column("TARGETID", "K", array=ids),
+        fits.Column("Z", "D", array=z),
+        fits.Column("ZWARN", "K", array=np.zeros(len(ids), int) if zwarn is None else zwarn),
+        fits.Column("SPECTYPE", "6A", array=["GALAXY"] * len(ids)),
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(rows, name="REDSHIFTS")]).writeto(
+        folder / "redrock.fits", overwrite=True
+    )
     return folder / "coadd.fits", folder / "redrock.fits"
 
 
@@ -114,8 +128,22 @@ def test_any_threads_and_chunks_give_equal_bytes(starglow, coadd, z, tmp_path):
     for recipe in ("k24", "robust"):
         outputs = set()
         for threads, chunk in ((1, 1), (2, 7), (7, 4096)):
-            assert starglow("prep", *files, "-o", tmp_path / "t.fits", "--recipe", recipe, "--threads", threads, "--chunk", chunk,
-                            "--overwrite").returncode == 0
+            assert (
+                starglow(
+                    "prep",
+                    *files,
+                    "-o",
+                    tmp_path / "t.fits",
+                    "--recipe",
+                    recipe,
+                    "--threads",
+                    threads,
+                    "--chunk",
+                    chunk,
+                    "--overwrite",
+                ).returncode
+                == 0
+            )
             outputs.add(numbers(tmp_path / "t.fits"))
         assert len(outputs) == 1
 
@@ -138,7 +166,9 @@ def test_redshifts_are_joined_by_id(starglow, coadd, z, tmp_path):
     assert run.returncode == 4 and "no redshift for 1" in run.stderr
     table = read(tmp_path / "t.fits")
     assert np.array_equal(table["Z"][[3, 0, 4, 1]], z[order]) and np.isnan(table["Z"][2]) and len(table) == 5
-    assert table["FLAGS"][2] & 1 and table["FLAGS"][2] & 4096 and table["FLAGS"][3] & 4096 and not table["FLAGS"][0] & 4096
+    assert (
+        table["FLAGS"][2] & 1 and table["FLAGS"][2] & 4096 and table["FLAGS"][3] & 4096 and not table["FLAGS"][0] & 4096
+    )
     assert starglow("prep", *files, "-o", tmp_path / "u.fits", "--allow-partial").returncode == 0
 
 
@@ -163,7 +193,10 @@ def test_spoiled_pixels_are_no_data(starglow, coadd, z, tmp_path, what):
     assert np.isfinite(table["BAND_FLUX"][0][9]) and table["FLAGS"][0] & 2
     assert bool(table["FLAGS"][0] & 2048) == (what in ("nan", "inf", "negative", "nan_ivar"))
     assert table["HALPHA_EW"][0] == pytest.approx(40, abs=1.5)
-    assert starglow("prep", *files, "-o", tmp_path / "u.fits", "--strict").returncode == 3 and not (tmp_path / "u.fits").exists()
+    assert (
+        starglow("prep", *files, "-o", tmp_path / "u.fits", "--strict").returncode == 3
+        and not (tmp_path / "u.fits").exists()
+    )
     if what != "camera":
         assert table["FLAGS"][1] == 0
 
@@ -171,45 +204,82 @@ def test_spoiled_pixels_are_no_data(starglow, coadd, z, tmp_path, what):
 def change(name):
     def unit(h, keep):
         del h["R_FLUX"].header["BUNIT"]
+
     def wrong_unit(h, keep):
         h["R_FLUX"].header["BUNIT"] = "10**-16 erg/(s cm2 Angstrom)"
+
     def f_nu(h, keep):
         h["R_FLUX"].header["BUNIT"] = "nanomaggy"
+
     def air(h, keep):
         h["B_WAVELENGTH"].header["AIRORVAC"] = "air"
+
     def grid(h, keep):
         h["B_WAVELENGTH"].data = h["B_WAVELENGTH"].data + 0.1
+
     def zero(h, keep):
         h["B_WAVELENGTH"].data[7] = 0
+
     def descending(h, keep):
         h["B_WAVELENGTH"].data = h["B_WAVELENGTH"].data[::-1].copy()
+
     def duplicate(h, keep):
         h["B_WAVELENGTH"].data[7] = h["B_WAVELENGTH"].data[6]
+
     def nanometre(h, keep):
         h["B_WAVELENGTH"].data = h["B_WAVELENGTH"].data / 10
+
     def rows(h, keep):
         h["R_IVAR"].data = h["R_IVAR"].data[:3]
+
     def no_ivar(h, keep):
         del h["R_IVAR"]
+
     def no_ids(h, keep):
         h["FIBERMAP"].columns["TARGETID"].name = "OTHER"
+
     def no_fibermap(h, keep):
         del h["FIBERMAP"]
+
     def double_ids(h, keep):
-        h["FIBERMAP"] = fits.BinTableHDU.from_columns([fits.Column("TARGETID", "D", array=IDS.astype(float))], name="FIBERMAP")
+        h["FIBERMAP"] = fits.BinTableHDU.from_columns(
+            [fits.Column("TARGETID", "D", array=IDS.astype(float))], name="FIBERMAP"
+        )
+
     def image_fibermap(h, keep):
         h["FIBERMAP"] = fits.ImageHDU(name="FIBERMAP")
+
     def no_axes(h, keep):
         h["B_WAVELENGTH"] = fits.ImageHDU(name="B_WAVELENGTH")
+
     def grids(h, keep):
         h["B_WAVELENGTH"].data = np.stack([h["B_WAVELENGTH"].data] * 2)
+
     return locals()[name]
 
 
-@pytest.mark.parametrize("name, says", [
-    ("unit", "no BUNIT"), ("wrong_unit", "10**-16"), ("f_nu", "nanomaggy"), ("air", "vacuum"), ("grid", "3600 + 0.8 i"), ("zero", "pixel 7"),
-    ("descending", "pixel 1"), ("duplicate", "pixel 7"), ("nanometre", "grid"), ("rows", "3 x 2326"), ("no_ivar", "R_IVAR"), ("no_ids", "TARGETID"),
-    ("no_fibermap", "FIBERMAP"), ("double_ids", "2^53"), ("image_fibermap", "no table"), ("no_axes", "0 axes"), ("grids", "2 axes")])
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("unit", "no BUNIT"),
+        ("wrong_unit", "10**-16"),
+        ("f_nu", "nanomaggy"),
+        ("air", "vacuum"),
+        ("grid", "3600 + 0.8 i"),
+        ("zero", "pixel 7"),
+        ("descending", "pixel 1"),
+        ("duplicate", "pixel 7"),
+        ("nanometre", "grid"),
+        ("rows", "3 x 2326"),
+        ("no_ivar", "R_IVAR"),
+        ("no_ids", "TARGETID"),
+        ("no_fibermap", "FIBERMAP"),
+        ("double_ids", "2^53"),
+        ("image_fibermap", "no table"),
+        ("no_axes", "0 axes"),
+        ("grids", "2 axes"),
+    ],
+)
 def test_files_that_cannot_be_understood_are_refused(starglow, coadd, z, tmp_path, name, says):
     change(name)(coadd, z)
     run = starglow("prep", *write(tmp_path, coadd, z), "-o", tmp_path / "t.fits")
@@ -225,7 +295,7 @@ def test_damaged_files_are_refused(starglow, coadd, z, tmp_path):
         run = starglow("prep", coadd_path, redrock, "-o", tmp_path / "t.fits")
         assert run.returncode == 3, (size, run.stderr)
     at = whole.index(b"B_FLUX") + 4 * 2880
-    coadd_path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1:])
+    coadd_path.write_bytes(whole[:at] + bytes([whole[at] ^ 16]) + whole[at + 1 :])
     run = starglow("prep", coadd_path, redrock, "-o", tmp_path / "t.fits")
     assert run.returncode == 3 and "changed after it was written" in run.stderr
     coadd_path.write_bytes(whole + b"junk")
@@ -243,12 +313,32 @@ def sdss(path, vacuum=True, bad=None):
     ivar = np.full(len(log), 100.0)
     if bad is not None:
         flux[100], ivar[101] = np.nan, -1
-    coadd = fits.BinTableHDU.from_columns([fits.Column("flux", "E", array=flux), fits.Column("loglam", "E", array=log), fits.Column("ivar", "E", array=ivar),
-                                           fits.Column("wdisp", "E", array=np.full(len(log), 1.0))], name="COADD")
-    spec = fits.BinTableHDU.from_columns([fits.Column("SPECOBJID", "22A", array=["315284161675945984"]), fits.Column("Z", "E", array=[0.1]),
-                                          fits.Column("CLASS", "6A", array=["GALAXY"]), fits.Column("ZWARNING", "J", array=[0])], name="SPECOBJ")
-    lines = fits.BinTableHDU.from_columns([fits.Column("LINENAME", "13A", array=["H_alpha", "[O_II] 3725"]), fits.Column("LINEEW", "E", array=[55.0, 1]),
-                                           fits.Column("LINEEW_ERR", "E", array=[1.1, -1])], name="SPZLINE")
+    coadd = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("flux", "E", array=flux),
+            fits.Column("loglam", "E", array=log),
+            fits.Column("ivar", "E", array=ivar),
+            fits.Column("wdisp", "E", array=np.full(len(log), 1.0)),
+        ],
+        name="COADD",
+    )
+    spec = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("SPECOBJID", "22A", array=["315284161675945984"]),
+            fits.Column("Z", "E", array=[0.1]),
+            fits.Column("CLASS", "6A", array=["GALAXY"]),
+            fits.Column("ZWARNING", "J", array=[0]),
+        ],
+        name="SPECOBJ",
+    )
+    lines = fits.BinTableHDU.from_columns(
+        [
+            fits.Column("LINENAME", "13A", array=["H_alpha", "[O_II] 3725"]),
+            fits.Column("LINEEW", "E", array=[55.0, 1]),
+            fits.Column("LINEEW_ERR", "E", array=[1.1, -1]),
+        ],
+        name="SPZLINE",
+    )
     primary = fits.PrimaryHDU()
     primary.header["VACUUM"] = vacuum
     primary.header["BUNIT"] = "1E-17 erg/cm^2/s/Ang"
@@ -258,7 +348,9 @@ def sdss(path, vacuum=True, bad=None):
 def test_sdss_spectra(starglow, tmp_path):
     sdss(tmp_path / "spec-1.fits")
     sdss(tmp_path / "spec-2.fits", bad=True)
-    assert starglow("prep", tmp_path / "spec-1.fits", tmp_path / "spec-2.fits", "-o", tmp_path / "t.fits").returncode == 0
+    assert (
+        starglow("prep", tmp_path / "spec-1.fits", tmp_path / "spec-2.fits", "-o", tmp_path / "t.fits").returncode == 0
+    )
     table = read(tmp_path / "t.fits")
     assert list(table["TARGETID"]) == [315284161675945984] * 2
     assert table["HALPHA_EW_CAT"][0] == pytest.approx(50) and table["HALPHA_EW_CAT_IVAR"][0] == pytest.approx(1.0)
@@ -275,13 +367,22 @@ def fastspec(path, version, modern, models=True, **columns):
     table = {"TARGETID": IDS[:n], "Z": np.array([0.1, 0.2, 0.15])}
     lines = {}
     for line in ["OII_3726", "OII_3729"] + LINES[1:]:
-        for suffix, value in (("_EW", [5.0, 0.0, 7.0]), ("_EW_IVAR", [4.0, 0.0, 4.0]), ("_FLUX", [10.0, 0, 10]), ("_FLUX_IVAR", [1.0, 0, 1]),
-                              ("_BOXFLUX", [10.0, 0, 10]), ("_BOXFLUX_IVAR", [1.0, 0, 1])):
+        for suffix, value in (
+            ("_EW", [5.0, 0.0, 7.0]),
+            ("_EW_IVAR", [4.0, 0.0, 4.0]),
+            ("_FLUX", [10.0, 0, 10]),
+            ("_FLUX_IVAR", [1.0, 0, 1]),
+            ("_BOXFLUX", [10.0, 0, 10]),
+            ("_BOXFLUX_IVAR", [1.0, 0, 1]),
+        ):
             lines[line + suffix] = np.array(columns.get(line + suffix, value), "f4")
     primary = fits.PrimaryHDU()
     primary.header["DEPNAM00"], primary.header["DEPVER00"] = "desiutil", "3.4"
     primary.header["DEPNAM01"], primary.header["DEPVER01"] = "fastspecfit", version
-    meta, spec = fits.BinTableHDU(Table(table), name="METADATA"), fits.BinTableHDU(Table((table if not modern else {"TARGETID": IDS[:n]}) | lines), name="FASTSPEC")
+    meta, spec = (
+        fits.BinTableHDU(Table(table), name="METADATA"),
+        fits.BinTableHDU(Table((table if not modern else {"TARGETID": IDS[:n]}) | lines), name="FASTSPEC"),
+    )
     hdus = [primary, meta, spec] if modern else [primary, spec, meta]
     if models:
         planes = np.zeros((n, 3, 7781), "f4")
@@ -298,12 +399,20 @@ def test_fastspecfit_catalogues(starglow, tmp_path, version, modern):
     run = starglow("prep", tmp_path / "f.fits", "-o", tmp_path / "t.fits")
     assert run.returncode == 0, run.stderr
     table = read(tmp_path / "t.fits")
-    assert np.allclose(table["BAND_FLUX"], 2.5) and table.meta["MWCORR"] and table.meta["CONTSRC"] == "model" and version in table.meta["LABELVER"]
+    assert (
+        np.allclose(table["BAND_FLUX"], 2.5)
+        and table.meta["MWCORR"]
+        and table.meta["CONTSRC"] == "model"
+        and version in table.meta["LABELVER"]
+    )
     assert table["OII_DOUBLET_EW"][0] == 10 and table["OII_DOUBLET_EW_IVAR"][0] == 2 and table["HALPHA_EW_IVAR"][0] == 4
     assert np.isnan(table["HALPHA_EW"][1]) and table["HALPHA_EW_IVAR"][1] == 0  # 0 means missing
 
 
-@pytest.mark.parametrize("version, says, labels", [("1.0.0", "(1+z)^2", 0), ("3.1.2", "3.1.0-3.1.4", 0), ("2.4.2", "overlaps", 1), ("3.4.2", "", 1)])
+@pytest.mark.parametrize(
+    "version, says, labels",
+    [("1.0.0", "(1+z)^2", 0), ("3.1.2", "3.1.0-3.1.4", 0), ("2.4.2", "overlaps", 1), ("3.4.2", "", 1)],
+)
 def test_fastspecfit_versions_with_defects(starglow, tmp_path, version, says, labels):
     fastspec(tmp_path / "f.fits", version, True)
     run = starglow("prep", tmp_path / "f.fits", "-o", tmp_path / "t.fits")
@@ -318,20 +427,36 @@ def test_fastspecfit_strong_lines_and_missing_models(starglow, tmp_path):
     fastspec(tmp_path / "f.fits", "3.1.5", True, models=False, HALPHA_BOXFLUX=[100, 0, 10])
     run = starglow("prep", tmp_path / "f.fits", "-o", tmp_path / "t.fits")
     table = read(tmp_path / "t.fits")
-    assert "no MODELS" in run.stderr and table["HALPHA_EW_IVAR"][0] == 0 and table["HALPHA_EW_IVAR"][2] > 0 and np.all(np.isnan(table["BAND_FLUX"]))
+    assert (
+        "no MODELS" in run.stderr
+        and table["HALPHA_EW_IVAR"][0] == 0
+        and table["HALPHA_EW_IVAR"][2] > 0
+        and np.all(np.isnan(table["BAND_FLUX"]))
+    )
 
 
 def test_real_coadd(starglow, shared, tmp_path):
     """A strong-line galaxy of DESI: EWs near those of a side-band integration done here, pixels as astropy merges them."""
     name = "4-80613-thru20210324.fits"
     folder = shared / "desi_files"
-    assert starglow("prep", folder / f"coadd-{name}", folder / f"redrock-{name}", "-o", tmp_path / "t.fits", "--spectra", tmp_path / "s.fits").returncode == 0
+    assert (
+        starglow(
+            "prep",
+            folder / f"coadd-{name}",
+            folder / f"redrock-{name}",
+            "-o",
+            tmp_path / "t.fits",
+            "--spectra",
+            tmp_path / "s.fits",
+        ).returncode
+        == 0
+    )
     flux, ivar = np.zeros(7781), np.zeros(7781)
     with fits.open(folder / f"coadd-{name}") as hdus:
         for camera, (first, n) in CAMERAS.items():
             w = np.where(hdus[camera + "_MASK"].data[0] == 0, hdus[camera + "_IVAR"].data[0], 0).astype(float)
-            flux[first:first + n] += w * hdus[camera + "_FLUX"].data[0]
-            ivar[first:first + n] += w
+            flux[first : first + n] += w * hdus[camera + "_FLUX"].data[0]
+            ivar[first : first + n] += w
     flux = np.divide(flux, ivar, out=np.zeros_like(flux), where=ivar > 0)
     assert np.allclose(fits.getdata(tmp_path / "s.fits", "FLUX")[0], flux, rtol=1e-5, atol=1e-6)
     assert np.allclose(fits.getdata(tmp_path / "s.fits", "IVAR")[0], ivar, rtol=1e-5)
@@ -344,7 +469,13 @@ def test_real_coadd(starglow, shared, tmp_path):
 
 def test_real_galaxy_without_photometry_at_low_redshift(starglow, shared, tmp_path):
     name = "special-dark-27247.fits"
-    run = starglow("prep", shared / "desi_files" / f"coadd-{name}", shared / "desi_files" / f"redrock-{name}", "-o", tmp_path / "t.fits")
+    run = starglow(
+        "prep",
+        shared / "desi_files" / f"coadd-{name}",
+        shared / "desi_files" / f"redrock-{name}",
+        "-o",
+        tmp_path / "t.fits",
+    )
     assert run.returncode == 0 and "BAND_MISSING" in run.stderr
     row = read(tmp_path / "t.fits")[0]
     assert row["TARGETID"] == 39089837499744649 and np.isnan(row["BAND_FLUX"][0]) and np.isfinite(row["BAND_FLUX"][11])
@@ -356,7 +487,13 @@ def test_templates_from_a_grid_of_populations(starglow, shared, tmp_path):
     for name, options in (("shipped", []), ("emiles", ["--templates", shared / "ssp/ssp_emiles.h5"])):
         assert starglow("prep", spectrum, "-o", tmp_path / f"{name}.fits", *options).returncode == 0
         ews.append(fits.getdata(tmp_path / f"{name}.fits", "GALAXIES")[0])
-    for line in ("HBETA", "OIII_5007", "HALPHA", "NII_6584", "SII_6716"):  # strong ones: another library changes little, but something
+    for line in (
+        "HBETA",
+        "OIII_5007",
+        "HALPHA",
+        "NII_6584",
+        "SII_6716",
+    ):  # strong ones: another library changes little, but something
         a, b = (row[line + "_EW"] for row in ews)
         assert a != b and abs(a / b - 1) < 0.1, (line, a, b)
     run = starglow("prep", spectrum, "-o", tmp_path / "no.fits", "--templates", shared / "ssp/ssp_plaw_small.h5")

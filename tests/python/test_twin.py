@@ -1,4 +1,5 @@
 """The JAX twin against the C++ library: values, flags, draws, first and second derivatives, in both precisions."""
+
 import os
 import re
 
@@ -59,7 +60,10 @@ def models(starglow, mock, tmp_path_factory):
     """A file of each kind, by one pass over a small table."""
     folder = tmp_path_factory.mktemp("models")
     paths = {"joint": sgj.weights.shipped_path()}
-    for kind, preset, settings in (("k24", "k24", ["sibling_epochs=1"]), ("mlp", "point", ["activation=silu", "sibling_epochs=1"])):
+    for kind, preset, settings in (
+        ("k24", "k24", ["sibling_epochs=1"]),
+        ("mlp", "point", ["activation=silu", "sibling_epochs=1"]),
+    ):
         paths[kind] = folder / f"{kind}.safetensors"
         run = starglow("train", mock, "-o", paths[kind], "--preset", preset, "epochs=2", *settings)
         assert run.returncode == 0, run.stderr
@@ -83,12 +87,22 @@ def test_names_are_the_librarys():
     assert names.FATAL == sg._core.fatal_flags
     for name, bit, _ in sg.FLAGS:
         assert getattr(names, name, bit) == bit
-    numbers = [float(x) for x in re.findall(r"\d+\.\d+", re.search(r"k_side_bands\{\{(.*?)\}\};", (ROOT / "include/starglow/side_bands.hpp").read_text(), re.S)[1])]
+    numbers = [
+        float(x)
+        for x in re.findall(
+            r"\d+\.\d+",
+            re.search(r"k_side_bands\{\{(.*?)\}\};", (ROOT / "include/starglow/side_bands.hpp").read_text(), re.S)[1],
+        )
+    ]
     assert np.array_equal(np.reshape(numbers, (10, 4)), names.SIDE_BANDS)
     listed = re.findall(r'\{"(\w+)", Line::(\w+), ([\d.]+)\}', (ROOT / "include/starglow/paint.hpp").read_text())
-    assert listed and [(n, names.LINES[k], w) for n, k, w, _ in names.COMPONENTS] == [(n, line, float(w)) for n, line, w in listed]
+    assert listed and [(n, names.LINES[k], w) for n, k, w, _ in names.COMPONENTS] == [
+        (n, line, float(w)) for n, line, w in listed
+    ]
     ratios = re.findall(r"Line::(\w+), Line::(\w+), ([\d.]+)\}", (ROOT / "include/starglow/lines.hpp").read_text())
-    assert ratios and [(names.LINES[w], names.LINES[s], r) for w, s, r in names.DOUBLETS] == [(w, s, float(r)) for w, s, r in ratios]
+    assert ratios and [(names.LINES[w], names.LINES[s], r) for w, s, r in names.DOUBLETS] == [
+        (w, s, float(r)) for w, s, r in ratios
+    ]
 
 
 @pytest.mark.parametrize("kind", ["joint", "k24", "mlp"])
@@ -99,7 +113,15 @@ def test_values_and_flags_are_those_of_cpp(models, galaxies, kind, precision):
     p = predict(weights, flux, z, band_flux_ivar=ivar, targetid=ids)
     reference = sg.Model.load(models[kind]).predict(flux, z, band_flux_ivar=ivar, targetid=ids, float64=precision == 64)
     np.testing.assert_array_equal(p.flags, reference.flags)
-    wanted = names.BAND_MISSING | names.NEGATIVE_BAND | names.NONFINITE | names.NO_LUMINOSITY | names.OUT_OF_DOMAIN | names.Z_RANGE | names.NO_ANSWER
+    wanted = (
+        names.BAND_MISSING
+        | names.NEGATIVE_BAND
+        | names.NONFINITE
+        | names.NO_LUMINOSITY
+        | names.OUT_OF_DOMAIN
+        | names.Z_RANGE
+        | names.NO_ANSWER
+    )
     assert np.bitwise_or.reduce(reference.flags) == wanted
     assert p.ew.dtype == weights.dtype
     column = 0 if precision == 64 else 1
@@ -146,7 +168,9 @@ def test_draws_and_noise_have_the_bits_of_cpp(galaxies, precision):
         np.testing.assert_array_equal(np.isnan(d), np.isnan(reference))
         assert off.any(axis=1).sum() <= 1 and np.nanmedian(np.abs(d / reference - 1)[reference > 0.01]) < 2e-6
         # Rows without ids are numbered.
-        np.testing.assert_allclose(sample(weights, flux[:8], z[:8], draws=2, seed=3), model.sample(flux[:8], z[:8], draws=2, seed=3), rtol=1e-3)
+        np.testing.assert_allclose(
+            sample(weights, flux[:8], z[:8], draws=2, seed=3), model.sample(flux[:8], z[:8], draws=2, seed=3), rtol=1e-3
+        )
         # The noisy realisation of a joint model is one draw with noise.
         p = model.predict(flux, z, targetid=ids, draws=1, noise=True, seed=4)
         ivar = np.where(np.arange(10) % 3 == 0, 0.0, 4.0) * np.ones((320, 1))
@@ -154,7 +178,10 @@ def test_draws_and_noise_have_the_bits_of_cpp(galaxies, precision):
         noise = jax.jit(sgj.add_noise, static_argnames="seed")
         words = sgj.split_ids(ids)
         assert distance(noise(weights, p.draws[..., 0], flux, z, words, seed=4), p.noisy) < TOLERANCE["noisy"][column]
-        assert distance(noise(weights, p.draws[..., 0], flux, z, words, seed=4, ew_ivar=ivar), own.noisy) < TOLERANCE["noisy"][column]
+        assert (
+            distance(noise(weights, p.draws[..., 0], flux, z, words, seed=4, ew_ivar=ivar), own.noisy)
+            < TOLERANCE["noisy"][column]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +256,10 @@ def test_a_gradient_needs_little_more_memory_than_its_value(galaxies):
     def value(w, f):
         return jnp.nansum(sgj.predict(w, f, z).ew)
 
-    plain, gradient = (jax.jit(run).lower(weights, flux).compile().memory_analysis().temp_size_in_bytes for run in (value, jax.grad(value, (0, 1))))
+    plain, gradient = (
+        jax.jit(run).lower(weights, flux).compile().memory_analysis().temp_size_in_bytes
+        for run in (value, jax.grad(value, (0, 1)))
+    )
     assert gradient < 3 * plain  # the layers of every network kept: 20 times
 
 
@@ -238,7 +268,9 @@ def products(jaxpr):
     for step in jaxpr.eqns:
         if step.primitive.name == "dot_general":
             yield step
-        for inner in jax.tree_util.tree_leaves(list(step.params.values()), is_leaf=lambda a: hasattr(a, "eqns") or hasattr(a, "jaxpr")):
+        for inner in jax.tree_util.tree_leaves(
+            list(step.params.values()), is_leaf=lambda a: hasattr(a, "eqns") or hasattr(a, "jaxpr")
+        ):
             inner = getattr(inner, "jaxpr", inner)
             if hasattr(inner, "eqns"):
                 yield from products(inner)
@@ -250,13 +282,16 @@ PRODUCTS = {
     "draws": lambda w, f, z: sgj.sample(w, f, z, draws=2),
     "density": lambda w, f, z: sgj.log_density(sgj.distribution(w, f, z), f[:, :10]),
     "bands": lambda w, f, z: sgj.bands(np.linspace(3000.0, 8000.0, 50), f.repeat(5, 1)[:, :50], z),
-    "line luminosities": lambda w, f, z: sgj.line_luminosities(np.linspace(3000.0, 8000.0, 50), f.repeat(5, 1)[:, :50], f[:, :10]),
+    "line luminosities": lambda w, f, z: sgj.line_luminosities(
+        np.linspace(3000.0, 8000.0, 50), f.repeat(5, 1)[:, :50], f[:, :10]
+    ),
 }
 
 
 @pytest.mark.parametrize("what", PRODUCTS)
 def test_products_ask_for_every_digit(what):
     """GPUs and TPUs round the factors of float32 products to 10 or 7 bits where nothing else is asked for."""
+
     def total(f):
         numbers = jax.tree_util.tree_leaves(PRODUCTS[what](sgj.load(dtype="float32"), f, jnp.full(4, 0.1, jnp.float32)))
         return sum(jnp.nansum(a) for a in numbers if jnp.issubdtype(a.dtype, jnp.floating))
@@ -294,6 +329,7 @@ def test_nothing_branches_on_values(galaxies):
 
 def test_the_distribution_is_a_mixture(few):
     from scipy import stats
+
     flux, z = few
     weights = sgj.load()
     d = jax.jit(sgj.distribution)(weights, flux, z)
@@ -317,6 +353,7 @@ def test_the_distribution_is_a_mixture(few):
 def test_random_words_and_normals():
     from jax.extend.random import threefry_2x32
     from scipy import stats
+
     counter = np.arange(10, dtype=np.uint32)
     key = np.array([3, 0xFFFFFFFF], np.uint32)
     mine = sgr.threefry((jnp.uint32(key[0]), jnp.uint32(key[1])), (jnp.asarray(counter[:5]), jnp.asarray(counter[5:])))
@@ -332,7 +369,11 @@ def test_random_words_and_normals():
 WRONG = [
     (lambda w: sgj.predict(w, np.ones((3, 11)), np.ones(3)), ValueError, "expected (..., 12)"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), np.ones(4)), ValueError, "z does not fit"),
-    (lambda w: sgj.predict(w, np.ones((3, 12)), np.ones(3), band_flux_ivar=np.ones((2, 12))), ValueError, "band_flux_ivar does not fit"),
+    (
+        lambda w: sgj.predict(w, np.ones((3, 12)), np.ones(3), band_flux_ivar=np.ones((2, 12))),
+        ValueError,
+        "band_flux_ivar does not fit",
+    ),
     (lambda w: sgj.predict(w, np.ones((3, 12), complex)), ValueError, "real numbers"),
     (lambda w: sgj.predict(w, [["a"] * 12]), ValueError, "real numbers"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"MWCORR": "T"}), ValueError, "Galactic dust"),
@@ -360,7 +401,12 @@ def test_wrong_calls_are_refused(call, kind, says):
 def test_odd_arrays_are_taken(galaxies):
     flux, z, _, _ = galaxies
     reference = predict(sgj.load(), flux[10:16], z[10:16]).ew
-    for odd in (flux[10:16].astype(">f8"), np.asfortranarray(flux[10:16]), flux[10:16].tolist(), np.ma.masked_invalid(flux[10:16])):
+    for odd in (
+        flux[10:16].astype(">f8"),
+        np.asfortranarray(flux[10:16]),
+        flux[10:16].tolist(),
+        np.ma.masked_invalid(flux[10:16]),
+    ):
         np.testing.assert_allclose(sgj.predict(sgj.load(), odd, z[10:16].astype(">f8")).ew, reference, rtol=1e-10)
     empty = sgj.predict(sgj.load(), np.zeros((0, 12)), np.zeros(0))
     assert empty.ew.shape == (0, 10) and empty.flags.shape == (0,)
@@ -368,6 +414,7 @@ def test_odd_arrays_are_taken(galaxies):
 
 def test_files_that_are_no_networks_are_refused(starglow, mock, models, tmp_path):
     from safetensors.numpy import load_file, save_file
+
     population = tmp_path / "p.safetensors"
     assert starglow("train", mock, "--preset", "population", "-o", population).returncode == 0
     whole = models["mlp"].read_bytes()
@@ -378,6 +425,7 @@ def test_files_that_are_no_networks_are_refused(starglow, mock, models, tmp_path
     bad[tmp_path / "hash"] = "layout_hash"
     tensors = load_file(models["mlp"])
     from safetensors import safe_open
+
     with safe_open(models["mlp"], framework="numpy") as file:
         meta = file.metadata()
     tensors["full.x_mean"] = tensors["full.x_mean"] * np.nan
@@ -395,7 +443,14 @@ def test_a_point_model_has_no_distribution(models):
 
 def test_published_weights(shared, tmp_path, starglow, galaxies):
     folder = shared / "k24_weights"
-    run = starglow("import-k24", folder / "params_of_model_with_luminosity.npy", "--without-luminosity", folder / "params_of_model_without_luminosity.npy", "-o", tmp_path / "k.safetensors")
+    run = starglow(
+        "import-k24",
+        folder / "params_of_model_with_luminosity.npy",
+        "--without-luminosity",
+        folder / "params_of_model_without_luminosity.npy",
+        "-o",
+        tmp_path / "k.safetensors",
+    )
     assert run.returncode == 0, run.stderr
     flux, z, _, _ = galaxies
     p = predict(sgj.load(tmp_path / "k.safetensors"), flux, z)

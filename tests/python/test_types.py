@@ -1,4 +1,5 @@
 """The types that the package promises (py.typed), as mypy sees them: of the package itself, the stubs of its compiled half, and a stranger's programs."""
+
 import os
 import subprocess
 import sys
@@ -60,8 +61,28 @@ def test_types():
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "right.py").write_text(RIGHT)
     (folder / "wrong.py").write_text(WRONG)
-    run = subprocess.run([sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "--cache-dir", folder / "cache", "--no-error-summary",
-                          "-p", "starglow", "-m", "right", "-m", "wrong"], capture_output=True, text=True, env=os.environ | {"MYPYPATH": str(folder)}, cwd=folder)
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--config-file",
+            ROOT / "pyproject.toml",
+            "--cache-dir",
+            folder / "cache",
+            "--no-error-summary",
+            "-p",
+            "starglow",
+            "-m",
+            "right",
+            "-m",
+            "wrong",
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MYPYPATH": str(folder)},
+        cwd=folder,
+    )
     said = run.stdout.splitlines()
     elsewhere = [line for line in said if not line.startswith("wrong.py:")]
     assert not elsewhere and not run.stderr, "\n".join(elsewhere) + run.stderr

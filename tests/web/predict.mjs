@@ -1,9 +1,9 @@
 // The page's model, run in node: node predict.mjs kernel.wasm model.safetensors < rows.json > answers.json
 // rows: [{bands: [12, null = missing], z, id: "text", sigma: [10] or null}], and {draws, seed}.
-import fs from 'node:fs';
-import { Kernel } from '../../web/src/kernel.js';
-import { Model } from '../../web/src/model.js';
-import { SafeTensors } from '../../web/src/safetensors.js';
+import fs from "node:fs";
+import { Kernel } from "../../web/src/kernel.js";
+import { Model } from "../../web/src/model.js";
+import { SafeTensors } from "../../web/src/safetensors.js";
 
 const [, , wasm, path] = process.argv;
 const bytes = fs.readFileSync(path);
@@ -12,9 +12,15 @@ const { rows, draws, seed, table } = JSON.parse(fs.readFileSync(0));
 const model = new Model(await Kernel.load(fs.readFileSync(wasm)), file, table);
 const number = (v) => v ?? NaN;
 const answers = rows.map(({ bands, z, id, sigma }) => {
-  const flux = Float64Array.from(bands, number), p = model.predict(flux, number(z));
+  const flux = Float64Array.from(bands, number),
+    p = model.predict(flux, number(z));
   if (!p) return null;
-  const out = { ew: [...p.ew], p16: p.p16 && [...p.p16], p84: p.p84 && [...p.p84], outside: model.outside(flux, number(z)) };
+  const out = {
+    ew: [...p.ew],
+    p16: p.p16 && [...p.p16],
+    p84: p.p84 && [...p.p84],
+    outside: model.outside(flux, number(z)),
+  };
   let intrinsic = p.ew;
   if (p.distribution) {
     out.draws = [...model.draws(p.distribution, draws, seed, BigInt(id))];
@@ -25,5 +31,6 @@ const answers = rows.map(({ bands, z, id, sigma }) => {
 });
 const start = performance.now();
 let repeats = 0;
-for (; performance.now() - start < 200; ++repeats) model.predict(Float64Array.from(rows[0].bands, number), number(rows[0].z));
+for (; performance.now() - start < 200; ++repeats)
+  model.predict(Float64Array.from(rows[0].bands, number), number(rows[0].z));
 console.log(JSON.stringify({ answers, ms_per_prediction: (performance.now() - start) / repeats }));

@@ -1,20 +1,33 @@
 // Small charts on plain canvases: the lines of one galaxy, the histogram and the diagram of ratios of all.
-import { css, scales, short, ticks } from './colour.js';
-import { independent } from './model.js';
+import { css, scales, short, ticks } from "./colour.js";
+import { independent } from "./model.js";
 
 function prepare(canvas) {
-  const { width, height } = canvas.getBoundingClientRect(), ratio = Math.min(devicePixelRatio || 1, 2);
-  const w = Math.round(width * ratio), h = Math.round(height * ratio);
+  const { width, height } = canvas.getBoundingClientRect(),
+    ratio = Math.min(devicePixelRatio || 1, 2);
+  const w = Math.round(width * ratio),
+    h = Math.round(height * ratio);
   if (canvas.width !== w) canvas.width = w;
   if (canvas.height !== h) canvas.height = h;
-  const g = canvas.getContext('2d');
+  const g = canvas.getContext("2d");
   g.setTransform(ratio, 0, 0, ratio, 0, 0);
   g.clearRect(0, 0, width, height);
-  g.font = '11px system-ui, sans-serif';
+  g.font = "11px system-ui, sans-serif";
   return { g, width, height };
 }
 
-const lineTitles = ['[OII] 3728', 'Hγ', 'Hβ', '[OIII] 4960', '[OIII] 5008', '[NII] 6550', 'Hα', '[NII] 6585', '[SII] 6718', '[SII] 6733'];
+const lineTitles = [
+  "[OII] 3728",
+  "Hγ",
+  "Hβ",
+  "[OIII] 4960",
+  "[OIII] 5008",
+  "[NII] 6550",
+  "Hα",
+  "[NII] 6585",
+  "[SII] 6718",
+  "[SII] 6733",
+];
 export { lineTitles };
 
 /** Two notes over a chart, left and right. Where they would meet the left one is said shorter; then the right one moves a line down. */
@@ -22,17 +35,18 @@ function notes(g, left, shorter, right, x0, x1) {
   const meets = (text) => g.measureText(text).width + g.measureText(right).width + 8 > x1 - x0;
   if (meets(left)) left = shorter;
   const meet = meets(left);
-  g.textBaseline = 'top';
-  g.textAlign = 'left';
+  g.textBaseline = "top";
+  g.textAlign = "left";
   g.fillText(left, x0, 2, x1 - x0);
-  g.textAlign = 'right';
+  g.textAlign = "right";
   g.fillText(right, x1, meet ? 16 : 2);
 }
 
 const density = (d, j, t) => {
   let sum = 0;
   for (let c = 0; c < d.components; ++c) {
-    const sd = d.sd[c * 8 + j], u = (t - d.mean[c * 8 + j]) / sd;
+    const sd = d.sd[c * 8 + j],
+      u = (t - d.mean[c * 8 + j]) / sd;
     sum += (d.weight[c] * Math.exp(-0.5 * u * u)) / (sd * 2.5066282746310002);
   }
   return sum;
@@ -40,10 +54,17 @@ const density = (d, j, t) => {
 
 /** One row a line: measurement with its interval low..high, the predicted distribution in asinh(EW), its interval, the measurement and the noisy realisation. */
 export function drawLines(canvas, { observed, low: from, high: to, prediction, noisy, before }, colours) {
-  const { g, width, height } = prepare(canvas), left = 78, right = 130, top = 4, bottom = 20;
-  const low = -0.9, high = 6.1, x = (t) => left + ((t - low) / (high - low)) * (width - left - right);
-  const rowHeight = (height - top - bottom) / 10, T = Math.asinh;
-  g.textBaseline = 'middle';
+  const { g, width, height } = prepare(canvas),
+    left = 78,
+    right = 130,
+    top = 4,
+    bottom = 20;
+  const low = -0.9,
+    high = 6.1,
+    x = (t) => left + ((t - low) / (high - low)) * (width - left - right);
+  const rowHeight = (height - top - bottom) / 10,
+    T = Math.asinh;
+  g.textBaseline = "middle";
   g.lineWidth = 1;
   for (const ew of [0, 1, 3, 10, 30, 100]) {
     g.strokeStyle = colours.rule;
@@ -52,21 +73,26 @@ export function drawLines(canvas, { observed, low: from, high: to, prediction, n
     g.lineTo(Math.round(x(T(ew))) + 0.5, height - bottom);
     g.stroke();
     g.fillStyle = colours.soft;
-    g.textAlign = 'center';
-    g.fillText(ew === 100 ? '100 Å' : String(ew), x(T(ew)), height - 9);
+    g.textAlign = "center";
+    g.fillText(ew === 100 ? "100 Å" : String(ew), x(T(ew)), height - 9);
   }
   for (let line = 0; line < 10; ++line) {
-    const y = top + (line + 0.5) * rowHeight, j = independent.indexOf(line);
-    g.textAlign = 'left';
+    const y = top + (line + 0.5) * rowHeight,
+      j = independent.indexOf(line);
+    g.textAlign = "left";
     g.fillStyle = colours.ink;
     g.fillText(lineTitles[line], 0, y);
     const clampX = (t) => x(Math.min(Math.max(t, low), high));
     const d = prediction?.distribution;
     if (d && j >= 0) {
-      const n = 120, values = Array.from({ length: n + 1 }, (_, k) => density(d, j, low + ((high - low) * k) / n)), most = Math.max(...values, 0.8);
+      const n = 120,
+        values = Array.from({ length: n + 1 }, (_, k) => density(d, j, low + ((high - low) * k) / n)),
+        most = Math.max(...values, 0.8);
       g.beginPath();
       g.moveTo(x(low), y + rowHeight * 0.36);
-      values.forEach((v, k) => g.lineTo(x(low + ((high - low) * k) / n), y + rowHeight * 0.36 - (v / most) * rowHeight * 0.78));
+      values.forEach((v, k) =>
+        g.lineTo(x(low + ((high - low) * k) / n), y + rowHeight * 0.36 - (v / most) * rowHeight * 0.78),
+      );
       g.lineTo(x(high), y + rowHeight * 0.36);
       g.fillStyle = colours.interval;
       g.fill();
@@ -108,20 +134,23 @@ export function drawLines(canvas, { observed, low: from, high: to, prediction, n
       g.strokeStyle = colours.noisy;
       g.lineWidth = 1.6;
       g.beginPath();
-      g.moveTo(cx - 3.2, y - 3.2); g.lineTo(cx + 3.2, y + 3.2); g.moveTo(cx + 3.2, y - 3.2); g.lineTo(cx - 3.2, y + 3.2);
+      g.moveTo(cx - 3.2, y - 3.2);
+      g.lineTo(cx + 3.2, y + 3.2);
+      g.moveTo(cx + 3.2, y - 3.2);
+      g.lineTo(cx - 3.2, y + 3.2);
       g.stroke();
     }
-    g.textAlign = 'right';
+    g.textAlign = "right";
     g.fillStyle = colours.flux;
-    g.fillText(Number.isFinite(observed?.[line]) ? short(observed[line]) : '–', width - 82, y);
+    g.fillText(Number.isFinite(observed?.[line]) ? short(observed[line]) : "–", width - 82, y);
     g.fillStyle = colours.predicted;
-    g.fillText(prediction && Number.isFinite(prediction.ew[line]) ? short(prediction.ew[line]) : '–', width - 38, y);
+    g.fillText(prediction && Number.isFinite(prediction.ew[line]) ? short(prediction.ew[line]) : "–", width - 38, y);
     if (prediction?.p16 && Number.isFinite(prediction.ew[line])) {
-      g.font = '9px system-ui, sans-serif';
-      g.textAlign = 'left';
-      g.fillText('+' + short(prediction.p84[line] - prediction.ew[line]), width - 35, y - 4.5);
-      g.fillText('−' + short(prediction.ew[line] - prediction.p16[line]), width - 35, y + 4.5);
-      g.font = '11px system-ui, sans-serif';
+      g.font = "9px system-ui, sans-serif";
+      g.textAlign = "left";
+      g.fillText("+" + short(prediction.p84[line] - prediction.ew[line]), width - 35, y - 4.5);
+      g.fillText("−" + short(prediction.ew[line] - prediction.p16[line]), width - 35, y + 4.5);
+      g.font = "11px system-ui, sans-serif";
     }
   }
 }
@@ -129,16 +158,19 @@ export function drawLines(canvas, { observed, low: from, high: to, prediction, n
 export const histogramMargins = { left: 8, right: 8 };
 /** Values between two places (CSS pixels) of a histogram; a span that goes beyond an end takes what lies beyond it. */
 export function histogramSpan([x0, x1], width, { scale, low, high }) {
-  const { f, inverse } = scales[scale], { left, right } = histogramMargins, w = width - left - right;
+  const { f, inverse } = scales[scale],
+    { left, right } = histogramMargins,
+    w = width - left - right;
   const value = (px) => Number(inverse(f(low) + ((px - left) / w) * (f(high) - f(low))).toPrecision(5));
   return [x0 <= left ? -Infinity : value(x0), x1 >= width - right ? Infinity : value(x1)];
 }
 
 /** The place of one galaxy's value in a histogram, at an end for what lies beyond; no number hides it. A line of its own: a hover draws nothing again. */
 export function markHistogram(line, value, { scale, low, high }) {
-  const { f } = scales[scale], u = Math.min(Math.max((f(value) - f(low)) / (f(high) - f(low) || 1), 0), 1);
+  const { f } = scales[scale],
+    u = Math.min(Math.max((f(value) - f(low)) / (f(high) - f(low) || 1), 0), 1);
   line.hidden = !(u >= 0);
-  if (!line.hidden) line.style.setProperty('--u', u.toFixed(4));
+  if (!line.hidden) line.style.setProperty("--u", u.toFixed(4));
 }
 
 /** Ticks of an axis with their texts: round numbers, or the names of classes. */
@@ -146,22 +178,43 @@ export const named = (classes, scale, low, high) => classes ?? ticks(scale, low,
 
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
 export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes }, colours) {
-  const { g, width, height } = prepare(canvas), { left, right } = histogramMargins, top = 18, bottom = 34, bins = classes?.length ?? 48;
+  const { g, width, height } = prepare(canvas),
+    { left, right } = histogramMargins,
+    top = 18,
+    bottom = 34,
+    bins = classes?.length ?? 48;
   const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
-  const { f } = scales[scale], a = f(low), span = f(high) - a || 1;
-  const all = new Float64Array(bins), chosen = new Float64Array(bins);
-  let below = 0, above = 0, none = 0, selected = 0;
+  const { f } = scales[scale],
+    a = f(low),
+    span = f(high) - a || 1;
+  const all = new Float64Array(bins),
+    chosen = new Float64Array(bins);
+  let below = 0,
+    above = 0,
+    none = 0,
+    selected = 0;
   for (let i = 0; i < values.length; ++i) {
     const u = (f(values[i]) - a) / span;
     if (marks?.[i]) ++selected;
-    if (Number.isNaN(u)) { ++none; continue; }
-    if (u < 0) { ++below; continue; }
-    if (u > 1) { ++above; continue; }
+    if (Number.isNaN(u)) {
+      ++none;
+      continue;
+    }
+    if (u < 0) {
+      ++below;
+      continue;
+    }
+    if (u > 1) {
+      ++above;
+      continue;
+    }
     const k = Math.min(bins - 1, Math.floor(u * bins));
     ++all[k];
     if (marks?.[i]) ++chosen[k];
   }
-  const w = (width - left - right) / bins, peak = Math.max(...all, 1), h = height - top - bottom;
+  const w = (width - left - right) / bins,
+    peak = Math.max(...all, 1),
+    h = height - top - bottom;
   // The selection is drawn with its own height: shapes are compared, numbers are written.
   const peakChosen = Math.max(...chosen, 1);
   for (let k = 0; k < bins; ++k) {
@@ -179,20 +232,29 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
   g.lineTo(width - right, top + h + 0.5);
   g.stroke();
   g.fillStyle = colours.soft;
-  g.textAlign = 'center';
-  g.textBaseline = 'top';
+  g.textAlign = "center";
+  g.textBaseline = "top";
   for (const [v, text] of named(classes, scale, low, high)) {
     const px = left + ((f(v) - a) / span) * (width - left - right);
     g.fillText(text, Math.min(Math.max(px, 12), width - 12), top + h + 4, classes ? w - 4 : undefined);
   }
   g.fillText(label, width / 2, height - 15, width - 4);
-  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`].filter(Boolean).join(', ');
-  notes(g, marks ? `${selected} of ${values.length} selected` : `${values.length - none} galaxies`, marks ? `${selected} of ${values.length}` : String(values.length - none), beyond, left, width - right);
+  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`]
+    .filter(Boolean)
+    .join(", ");
+  notes(
+    g,
+    marks ? `${selected} of ${values.length} selected` : `${values.length - none} galaxies`,
+    marks ? `${selected} of ${values.length}` : String(values.length - none),
+    beyond,
+    left,
+    width - right,
+  );
 }
 
 const drawnMost = 80000;
 
-export const bptClasses = ['no class', 'star-forming', 'composite', 'active nucleus'];
+export const bptClasses = ["no class", "star-forming", "composite", "active nucleus"];
 /** Class of log ratios by Kauffmann et al. 2003 and Kewley et al. 2001: index into bptClasses. */
 export function bptClass(x, y) {
   if (!Number.isFinite(x) || !Number.isFinite(y)) return 0;
@@ -205,7 +267,7 @@ export const ratio = (a, b) => (a > 0 && b > 0 ? Math.log10(a / b) : NaN);
 export class RatioDiagram {
   constructor(canvas) {
     this.canvas = canvas;
-    this.back = document.createElement('canvas');
+    this.back = document.createElement("canvas");
   }
   /** points: {x, y, marks}: drawn once, kept as a picture. */
   setPoints(points, colours) {
@@ -215,44 +277,69 @@ export class RatioDiagram {
     this.draw(this.now ?? {});
   }
   frame(width, height) {
-    const left = 46, right = 8, top = 18, bottom = 34, X = [-1.9, 0.7], Y = [-1.3, 1.3];
-    return { left, right, top, bottom, X, Y, px: (x) => left + ((x - X[0]) / (X[1] - X[0])) * (width - left - right), py: (y) => height - bottom - ((y - Y[0]) / (Y[1] - Y[0])) * (height - top - bottom) };
+    const left = 46,
+      right = 8,
+      top = 18,
+      bottom = 34,
+      X = [-1.9, 0.7],
+      Y = [-1.3, 1.3];
+    return {
+      left,
+      right,
+      top,
+      bottom,
+      X,
+      Y,
+      px: (x) => left + ((x - X[0]) / (X[1] - X[0])) * (width - left - right),
+      py: (y) => height - bottom - ((y - Y[0]) / (Y[1] - Y[0])) * (height - top - bottom),
+    };
   }
   background(width, height) {
-    const { back, points, colours } = this, r = Math.min(devicePixelRatio || 1, 2), f = this.frame(width, height);
+    const { back, points, colours } = this,
+      r = Math.min(devicePixelRatio || 1, 2),
+      f = this.frame(width, height);
     back.width = this.canvas.width;
     back.height = this.canvas.height;
-    const g = back.getContext('2d');
+    const g = back.getContext("2d");
     g.setTransform(r, 0, 0, r, 0, 0);
     g.clearRect(0, 0, width, height);
-    g.font = '11px system-ui, sans-serif';
-    const w = width - f.left - f.right, h = height - f.top - f.bottom;
-    let outside = 0, classes = [0, 0, 0, 0];
+    g.font = "11px system-ui, sans-serif";
+    const w = width - f.left - f.right,
+      h = height - f.top - f.bottom;
+    let outside = 0,
+      classes = [0, 0, 0, 0];
     g.save();
     g.beginPath();
     g.rect(f.left, f.top, w, h);
     g.clip();
-    const { x, y, marks } = points, stride = Math.ceil(x.length / drawnMost);
+    const { x, y, marks } = points,
+      stride = Math.ceil(x.length / drawnMost);
     for (const layer of marks ? [0, 1] : [0]) {
       g.fillStyle = layer ? colours.accent : colours.cloud;
       // Of many points some are drawn, evenly taken: all would close to one grey. All are counted.
       g.globalAlpha = Math.min(1, 20000 / Math.min(x.length, drawnMost));
       for (let i = 0; i < x.length; ++i) {
         if (!Number.isFinite(x[i]) || !Number.isFinite(y[i]) || (layer && !marks[i])) continue;
-        if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) { ++outside; continue; }
+        if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) {
+          ++outside;
+          continue;
+        }
         if (layer === (marks ? 1 : 0)) ++classes[bptClass(x[i], y[i])];
         if (i % stride === 0) g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
       }
     }
     g.globalAlpha = 1;
     g.lineWidth = 1.3;
-    for (const [a, b, dash] of [[0.05, 1.3, [5, 3]], [0.47, 1.19, []]]) {
+    for (const [a, b, dash] of [
+      [0.05, 1.3, [5, 3]],
+      [0.47, 1.19, []],
+    ]) {
       g.strokeStyle = colours.ink;
       g.setLineDash(dash);
       g.beginPath();
       for (let k = 0; k <= 120; ++k) {
         const at = f.X[0] + ((a - 0.02 - f.X[0]) * k) / 120;
-        g[k ? 'lineTo' : 'moveTo'](f.px(at), f.py(0.61 / (at - a) + b));
+        g[k ? "lineTo" : "moveTo"](f.px(at), f.py(0.61 / (at - a) + b));
       }
       g.stroke();
     }
@@ -261,44 +348,62 @@ export class RatioDiagram {
     g.strokeStyle = colours.rule;
     g.strokeRect(f.left + 0.5, f.top + 0.5, w, h);
     g.fillStyle = colours.soft;
-    g.textBaseline = 'top';
-    g.textAlign = 'center';
-    for (const v of w < 170 ? [-1.5, -0.5, 0.5] : [-1.5, -1, -0.5, 0, 0.5]) g.fillText(short(v), f.px(v), height - f.bottom + 4);
-    g.fillText('log EW([NII] 6585) / EW(Hα)', width / 2, height - 15, width - 4);
-    g.textAlign = 'right';
-    g.textBaseline = 'middle';
+    g.textBaseline = "top";
+    g.textAlign = "center";
+    for (const v of w < 170 ? [-1.5, -0.5, 0.5] : [-1.5, -1, -0.5, 0, 0.5])
+      g.fillText(short(v), f.px(v), height - f.bottom + 4);
+    g.fillText("log EW([NII] 6585) / EW(Hα)", width / 2, height - 15, width - 4);
+    g.textAlign = "right";
+    g.textBaseline = "middle";
     for (const v of [-1, -0.5, 0, 0.5, 1]) g.fillText(short(v), f.left - 5, f.py(v));
     g.save();
     g.translate(9, f.top + h / 2);
     g.rotate(-Math.PI / 2);
-    g.textAlign = 'center';
-    g.fillText('log EW([OIII] 5008) / EW(Hβ)', 0, 0);
+    g.textAlign = "center";
+    g.fillText("log EW([OIII] 5008) / EW(Hβ)", 0, 0);
     g.restore();
-    notes(g, `${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`, `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`, outside ? `${outside} beyond` : '', f.left - 20, width - f.right);
+    notes(
+      g,
+      `${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`,
+      `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`,
+      outside ? `${outside} beyond` : "",
+      f.left - 20,
+      width - f.right,
+    );
     this.stale = false;
   }
   /** [x0, x1, y0, y1] in log ratios of a box in CSS pixels. */
   span([px0, px1], [py0, py1]) {
-    const { width, height } = this.canvas.getBoundingClientRect(), f = this.frame(width, height), round = (v) => Number(v.toPrecision(5));
-    const x = (px) => round(f.X[0] + ((px - f.left) / (width - f.left - f.right)) * (f.X[1] - f.X[0])), y = (py) => round(f.Y[0] + ((height - f.bottom - py) / (height - f.top - f.bottom)) * (f.Y[1] - f.Y[0]));
+    const { width, height } = this.canvas.getBoundingClientRect(),
+      f = this.frame(width, height),
+      round = (v) => Number(v.toPrecision(5));
+    const x = (px) => round(f.X[0] + ((px - f.left) / (width - f.left - f.right)) * (f.X[1] - f.X[0])),
+      y = (py) => round(f.Y[0] + ((height - f.bottom - py) / (height - f.top - f.bottom)) * (f.Y[1] - f.Y[0]));
     return [x(px0), x(px1), y(py1), y(py0)];
   }
   /** now: {observed: [x, y], predicted: [x, y], cloud: [[x, y], ...]} */
   draw(now) {
     this.now = now;
     if (!this.points) return;
-    const { width, height } = this.canvas.getBoundingClientRect(), { colours } = this;
+    const { width, height } = this.canvas.getBoundingClientRect(),
+      { colours } = this;
     if (!width) return;
     const { g } = prepare(this.canvas);
-    if (this.stale || this.back.width !== this.canvas.width || this.back.height !== this.canvas.height) this.background(width, height);
+    if (this.stale || this.back.width !== this.canvas.width || this.back.height !== this.canvas.height)
+      this.background(width, height);
     g.save();
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.drawImage(this.back, 0, 0);
     g.restore();
-    const f = this.frame(width, height), inside = ([x, y]) => [f.px(Math.min(Math.max(x, f.X[0]), f.X[1])), f.py(Math.min(Math.max(y, f.Y[0]), f.Y[1]))];
+    const f = this.frame(width, height),
+      inside = ([x, y]) => [f.px(Math.min(Math.max(x, f.X[0]), f.X[1])), f.py(Math.min(Math.max(y, f.Y[0]), f.Y[1]))];
     g.fillStyle = colours.predicted;
     g.globalAlpha = 0.45;
-    for (const p of now.cloud ?? []) if (p.every(Number.isFinite)) { const [px, py] = inside(p); g.fillRect(px - 1, py - 1, 2, 2); }
+    for (const p of now.cloud ?? [])
+      if (p.every(Number.isFinite)) {
+        const [px, py] = inside(p);
+        g.fillRect(px - 1, py - 1, 2, 2);
+      }
     g.globalAlpha = 1;
     const dot = (p, colour, r) => {
       if (!p || !p.every(Number.isFinite)) return;

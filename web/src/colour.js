@@ -2,24 +2,32 @@
 
 // Anchors at equal steps, interpolated in sRGB. viridis, cividis, magma: Smith, van der Walt, Firing; Nunez et al. 2018.
 const anchors = {
-  viridis: ['440154', '482878', '3e4989', '31688e', '26828e', '1f9e89', '35b779', '6ece58', 'b5de2b', 'fde725'],
-  cividis: ['00224e', '123570', '3b496c', '575d6d', '707173', '8a8678', 'a59c74', 'c3b369', 'e1cc55', 'fee838'],
-  magma: ['180f3d', '440f76', '721f81', '9e2f7f', 'cd4071', 'f1605d', 'fd9668', 'feca8d', 'fcfdbf'],
-  diverging: ['2166ac', '4393c3', '92c5de', 'c9d3da', 'e0c9bd', 'f4a582', 'd6604d', 'b2182b'],
+  viridis: ["440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725"],
+  cividis: ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "e1cc55", "fee838"],
+  magma: ["180f3d", "440f76", "721f81", "9e2f7f", "cd4071", "f1605d", "fd9668", "feca8d", "fcfdbf"],
+  diverging: ["2166ac", "4393c3", "92c5de", "c9d3da", "e0c9bd", "f4a582", "d6604d", "b2182b"],
 };
-export const paletteNames = ['viridis', 'cividis', 'magma'];
+export const paletteNames = ["viridis", "cividis", "magma"];
 /** A palette of one's own: two to sixteen colours in hexadecimal, as 'rrggbb-rrggbb', or null for what is none. */
 export function ownPalette(text) {
-  const colours = (text ?? '').toLowerCase().split(/[^0-9a-z]+/).filter(Boolean);
-  return colours.length > 1 && colours.length <= 16 && colours.every((c) => /^[0-9a-f]{6}$/.test(c)) ? colours.join('-') : null;
+  const colours = (text ?? "")
+    .toLowerCase()
+    .split(/[^0-9a-z]+/)
+    .filter(Boolean);
+  return colours.length > 1 && colours.length <= 16 && colours.every((c) => /^[0-9a-f]{6}$/.test(c))
+    ? colours.join("-")
+    : null;
 }
 
 /** 256 x RGB bytes of a palette by its name, or of one's own. */
 export function palette(name) {
-  const stops = (anchors[name] ?? name.split('-')).map((hex) => [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)));
+  const stops = (anchors[name] ?? name.split("-")).map((hex) =>
+    [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)),
+  );
   const out = new Uint8Array(256 * 3);
   for (let i = 0; i < 256; ++i) {
-    const at = (i / 255) * (stops.length - 1), k = Math.min(Math.floor(at), stops.length - 2);
+    const at = (i / 255) * (stops.length - 1),
+      k = Math.min(Math.floor(at), stops.length - 2);
     for (let c = 0; c < 3; ++c) out[i * 3 + c] = Math.round(stops[k][c] + (at - k) * (stops[k + 1][c] - stops[k][c]));
   }
   return out;
@@ -37,7 +45,8 @@ export const scales = {
 
 /** Values at the given shares (0..1) of the finite ones; of at most 50,000 of them, evenly taken. */
 export function percentiles(values, shares) {
-  const step = Math.max(1, Math.floor(values.length / 50000)), kept = [];
+  const step = Math.max(1, Math.floor(values.length / 50000)),
+    kept = [];
   for (let i = 0; i < values.length; i += step) if (Number.isFinite(values[i])) kept.push(values[i]);
   kept.sort((a, b) => a - b);
   return shares.map((p) => (kept.length ? kept[Math.min(kept.length - 1, Math.floor(p * kept.length))] : NaN));
@@ -45,7 +54,9 @@ export function percentiles(values, shares) {
 
 /** Place of each value on the bar: 0..1, NaN kept; clipped ends stay beyond 0..1 so that they can be counted. */
 export function places(values, scale, low, high) {
-  const { f } = scales[scale], a = f(low), span = f(high) - a || 1;
+  const { f } = scales[scale],
+    a = f(low),
+    span = f(high) - a || 1;
   return Float32Array.from(values, (v) => (f(v) - a) / span);
 }
 
@@ -53,27 +64,32 @@ export function places(values, scale, low, high) {
 export function ticks(scale, low, high, count = 5) {
   if (!(high > low)) return [low];
   const out = [];
-  if (scale !== 'linear') {
-    const { f } = scales[scale], span = f(high) - f(low), least = span / (count + 2);
+  if (scale !== "linear") {
+    const { f } = scales[scale],
+      span = f(high) - f(low),
+      least = span / (count + 2);
     // Zero first, then powers of ten, then their threefold, each where there is room.
     const candidates = [0];
     for (const m of [1, 3]) for (let e = 7; e >= -6; --e) candidates.push(m * 10 ** e, -m * 10 ** e);
     for (const v of candidates)
-      if (v >= low && v <= high && Number.isFinite(f(v)) && out.every((w) => Math.abs(f(v) - f(w)) >= least)) out.push(v);
+      if (v >= low && v <= high && Number.isFinite(f(v)) && out.every((w) => Math.abs(f(v) - f(w)) >= least))
+        out.push(v);
     if (out.length > 1) return out.sort((a, b) => a - b);
     out.length = 0;
   }
-  const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw));
+  const raw = (high - low) / count,
+    power = 10 ** Math.floor(Math.log10(raw));
   const step = power * ([1, 2, 5, 10].find((m) => m * power >= raw) ?? 10);
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k) out.push(Number((k * step).toPrecision(12)));
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k)
+    out.push(Number((k * step).toPrecision(12)));
   return out;
 }
 
 /** A number for people: at most three digits that matter. */
 export function short(value) {
-  if (!Number.isFinite(value)) return '–';
+  if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(1).replace('-', '−');
+  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(1).replace("-", "−");
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-  return String(Number(value.toFixed(digits))).replace('-', '−');
+  return String(Number(value.toFixed(digits))).replace("-", "−");
 }

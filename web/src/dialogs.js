@@ -1,79 +1,152 @@
 // Export, about.
-import { rowsOf } from './table.js';
-import { notesOf } from './notes.js';
-import { csv, download, ecsv, fits } from './export.js';
-import { lineNames } from './model.js';
+import { rowsOf } from "./table.js";
+import { notesOf } from "./notes.js";
+import { csv, download, ecsv, fits } from "./export.js";
+import { lineNames } from "./model.js";
 
 const $ = (id) => document.getElementById(id);
 
 /** Columns of the selection: ids as integers, everything that the page knows of each galaxy. */
 export async function exportColumns(app) {
-  const rows = rowsOf(app), { galaxies } = app, out = [], take = (values) => Float32Array.from(rows, (i) => values[i]);
-  out.push({ name: galaxies.ids ? 'TARGETID' : 'ROW', values: BigInt64Array.from(rows, (i) => (galaxies.ids ? galaxies.ids[i] : BigInt(i))) });
-  if (galaxies.columns.has('Z')) out.push({ name: 'Z', values: take(await galaxies.column('Z')) });
+  const rows = rowsOf(app),
+    { galaxies } = app,
+    out = [],
+    take = (values) => Float32Array.from(rows, (i) => values[i]);
+  out.push({
+    name: galaxies.ids ? "TARGETID" : "ROW",
+    values: BigInt64Array.from(rows, (i) => (galaxies.ids ? galaxies.ids[i] : BigInt(i))),
+  });
+  if (galaxies.columns.has("Z")) out.push({ name: "Z", values: take(await galaxies.column("Z")) });
   for (const [line, name] of lineNames.entries()) {
     if (galaxies.about.measured) {
-      out.push({ name: `${name}_EW`, unit: 'Angstrom', values: take(await galaxies.column(`${name}_EW`)) });
-      out.push({ name: `${name}_EW_SIGMA`, unit: 'Angstrom', values: take(await galaxies.column(`${name}_EW_SIGMA`)) });
+      out.push({ name: `${name}_EW`, unit: "Angstrom", values: take(await galaxies.column(`${name}_EW`)) });
+      out.push({ name: `${name}_EW_SIGMA`, unit: "Angstrom", values: take(await galaxies.column(`${name}_EW_SIGMA`)) });
     }
-    out.push({ name: `${name}_EW_PREDICTED`, unit: 'Angstrom', values: take(await galaxies.predicted(line)) });
-    if (galaxies.columns.has('HALPHA_EW_P16'))
-      for (const level of ['P16', 'P84']) out.push({ name: `${name}_EW_${level}`, unit: 'Angstrom', values: take(await galaxies.predicted(line, `_EW_${level}`)) });
+    out.push({ name: `${name}_EW_PREDICTED`, unit: "Angstrom", values: take(await galaxies.predicted(line)) });
+    if (galaxies.columns.has("HALPHA_EW_P16"))
+      for (const level of ["P16", "P84"])
+        out.push({
+          name: `${name}_EW_${level}`,
+          unit: "Angstrom",
+          values: take(await galaxies.predicted(line, `_EW_${level}`)),
+        });
     const noisy = galaxies.noise.get(app.state.seed);
-    if (noisy && app.state.mode === 'noisy') out.push({ name: `${name}_EW_NOISY`, unit: 'Angstrom', values: take(noisy[line]) });
+    if (noisy && app.state.mode === "noisy")
+      out.push({ name: `${name}_EW_NOISY`, unit: "Angstrom", values: take(noisy[line]) });
   }
-  const notes = notesOf(), noted = rows.map((i) => notes.get(galaxies.id(i)) ?? '');
-  if (noted.some(Boolean)) out.push({ name: 'NOTE', values: noted });
+  const notes = notesOf(),
+    noted = rows.map((i) => notes.get(galaxies.id(i)) ?? "");
+  if (noted.some(Boolean)) out.push({ name: "NOTE", values: noted });
   return out;
 }
 
-const commandOf = (app) => new Map(app.galaxies.about.provenance).get('ARGV') ?? 'starglow explore table.fits --single-file page.html';
+const commandOf = (app) =>
+  new Map(app.galaxies.about.provenance).get("ARGV") ?? "starglow explore table.fits --single-file page.html";
 
 export function exportComments(app) {
   const steps = app.selection.describe();
-  return [`made by starglow ${app.galaxies.about.version}, page of ${app.galaxies.about.title}`, `command: ${commandOf(app)}`, `view: ${location.hash}`,
-    ...(steps.length ? steps.map((s) => `selection, ${s}`) : ['selection: all galaxies']), `model: ${app.galaxies.about.model.hash}`];
+  return [
+    `made by starglow ${app.galaxies.about.version}, page of ${app.galaxies.about.title}`,
+    `command: ${commandOf(app)}`,
+    `view: ${location.hash}`,
+    ...(steps.length ? steps.map((s) => `selection, ${s}`) : ["selection: all galaxies"]),
+    `model: ${app.galaxies.about.model.hash}`,
+  ];
 }
 
 export function openExport(app) {
   app.rememberNow(); // the address that the export names is that of now
   const n = app.selection.marks ? app.selection.count : app.galaxies.n;
-  $('export-what').textContent = `${n} galaxies: identifiers, measured and predicted EWs${app.state.mode === 'noisy' ? `, the realisation with noise of seed ${app.state.seed}` : ''}.`;
-  const { row, stack, play } = app.panel, shown = row ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? 'flux, ' : ''}continuum with painted lines` : app.stacking && stack ? `the stack of ${stack.n} galaxies: ${stack.spectrum ? 'flux, ' : ''}continuum with painted lines` : null;
-  $('export-spectrum').textContent = shown ?? 'a spectrum, when a galaxy or a stack is shown';
-  document.querySelector('[data-export=spectrum]').disabled = shown === null;
-  openExport.what = [shown, ...(row && play.active ? [`bands as dragged: ${Array.from(play.bands, (f) => f.toPrecision(5)).join(' ')}, z ${play.z}`] : []), 'wavelengths in vacuum'];
-  $('command').textContent = `${commandOf(app)}\n\nthen, behind its address: ${location.hash}`;
+  $("export-what").textContent =
+    `${n} galaxies: identifiers, measured and predicted EWs${app.state.mode === "noisy" ? `, the realisation with noise of seed ${app.state.seed}` : ""}.`;
+  const { row, stack, play } = app.panel,
+    shown = row
+      ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? "flux, " : ""}continuum with painted lines`
+      : app.stacking && stack
+        ? `the stack of ${stack.n} galaxies: ${stack.spectrum ? "flux, " : ""}continuum with painted lines`
+        : null;
+  $("export-spectrum").textContent = shown ?? "a spectrum, when a galaxy or a stack is shown";
+  document.querySelector("[data-export=spectrum]").disabled = shown === null;
+  openExport.what = [
+    shown,
+    ...(row && play.active
+      ? [`bands as dragged: ${Array.from(play.bands, (f) => f.toPrecision(5)).join(" ")}, z ${play.z}`]
+      : []),
+    "wavelengths in vacuum",
+  ];
+  $("command").textContent = `${commandOf(app)}\n\nthen, behind its address: ${location.hash}`;
   if (!openExport.ready) {
     openExport.ready = true;
-    for (const button of document.querySelectorAll('[data-export]')) button.addEventListener('click', () => save(app, button.dataset.export));
+    for (const button of document.querySelectorAll("[data-export]"))
+      button.addEventListener("click", () => save(app, button.dataset.export));
   }
-  $('export').showModal();
+  $("export").showModal();
 }
 
 async function save(app, kind) {
-  if (kind === 'png') return app.figure('png').toBlob((blob) => download('starglow-map.png', [blob], 'image/png'));
-  if (kind === 'svg') return download('starglow-map.svg', [app.figure('svg')], 'image/svg+xml');
-  if (kind === 'spectrum') {
-    const { row, spectrum } = app.panel, name = row ? `spectrum-${row.id.replace(/\W+/g, '-')}` : 'stack';
-    return download(`starglow-${name}.ecsv`, [ecsv(spectrum.columns(!row), [...exportComments(app), ...openExport.what])], 'text/plain');
+  if (kind === "png") return app.figure("png").toBlob((blob) => download("starglow-map.png", [blob], "image/png"));
+  if (kind === "svg") return download("starglow-map.svg", [app.figure("svg")], "image/svg+xml");
+  if (kind === "spectrum") {
+    const { row, spectrum } = app.panel,
+      name = row ? `spectrum-${row.id.replace(/\W+/g, "-")}` : "stack";
+    return download(
+      `starglow-${name}.ecsv`,
+      [ecsv(spectrum.columns(!row), [...exportComments(app), ...openExport.what])],
+      "text/plain",
+    );
   }
-  const columns = await exportColumns(app), comments = exportComments(app);
-  const parts = kind === 'csv' ? [csv(columns, comments)] : kind === 'ecsv' ? [ecsv(columns, comments)] : fits(columns, comments);
-  return download(`starglow-selection.${kind}`, parts, kind === 'fits' ? 'application/fits' : 'text/plain');
+  const columns = await exportColumns(app),
+    comments = exportComments(app);
+  const parts =
+    kind === "csv" ? [csv(columns, comments)] : kind === "ecsv" ? [ecsv(columns, comments)] : fits(columns, comments);
+  return download(`starglow-selection.${kind}`, parts, kind === "fits" ? "application/fits" : "text/plain");
 }
 
 export function fillAbout(app) {
-  const { about } = app.galaxies, box = $('about-text'), make = (tag, text) => { const e = document.createElement(tag); e.textContent = text; return e; };
-  const list = (pairs) => { const dl = document.createElement('dl'); for (const [k, v] of pairs) dl.append(make('dt', k), make('dd', v)); return dl; };
+  const { about } = app.galaxies,
+    box = $("about-text"),
+    make = (tag, text) => {
+      const e = document.createElement(tag);
+      e.textContent = text;
+      return e;
+    };
+  const list = (pairs) => {
+    const dl = document.createElement("dl");
+    for (const [k, v] of pairs) dl.append(make("dt", k), make("dd", v));
+    return dl;
+  };
   box.replaceChildren(
-    make('p', 'Each point is a galaxy, placed by the shape of its starlight. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.'),
-    make('p', about.map.note),
-    make('p', 'Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.'),
-    make('p', 'A drag with lasso or box on the map, or over a histogram or the diagram of ratios, selects: shift adds, alt removes, ctrl keeps what is in both. Stack shows the selected galaxies as one: each divided by the mean of its bands, medians and the middle 68 % of the galaxies.'),
-    make('h3', 'Keys'),
-    list([['arrows', 'step to the nearest galaxy'], ['Enter, Esc', 'keep, let go'], ['+ − 0', 'zoom, whole map'], ['1 2 3', 'measured, predicted, predicted + noise'], ['n', 'another noise'], ['v l b', 'move, lasso, box; shift adds, alt removes'], ['/', 'find a TARGETID'], ['p', 'play'], ['s', 'the selected galaxies as one'], ['t', 'table'], ['?', 'this']]),
-    make('h3', 'Notes'), ...(about.notes.length ? about.notes : ['none']).map((n) => make('p', n)),
-    make('h3', 'Provenance'), list(about.provenance ?? []));
-  $('about').showModal();
+    make(
+      "p",
+      "Each point is a galaxy, placed by the shape of its starlight. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.",
+    ),
+    make("p", about.map.note),
+    make(
+      "p",
+      "Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.",
+    ),
+    make(
+      "p",
+      "A drag with lasso or box on the map, or over a histogram or the diagram of ratios, selects: shift adds, alt removes, ctrl keeps what is in both. Stack shows the selected galaxies as one: each divided by the mean of its bands, medians and the middle 68 % of the galaxies.",
+    ),
+    make("h3", "Keys"),
+    list([
+      ["arrows", "step to the nearest galaxy"],
+      ["Enter, Esc", "keep, let go"],
+      ["+ − 0", "zoom, whole map"],
+      ["1 2 3", "measured, predicted, predicted + noise"],
+      ["n", "another noise"],
+      ["v l b", "move, lasso, box; shift adds, alt removes"],
+      ["/", "find a TARGETID"],
+      ["p", "play"],
+      ["s", "the selected galaxies as one"],
+      ["t", "table"],
+      ["?", "this"],
+    ]),
+    make("h3", "Notes"),
+    ...(about.notes.length ? about.notes : ["none"]).map((n) => make("p", n)),
+    make("h3", "Provenance"),
+    list(about.provenance ?? []),
+  );
+  $("about").showModal();
 }

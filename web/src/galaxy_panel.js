@@ -1,11 +1,11 @@
 // The panel of one galaxy: spectrum, zooms, lines, neighbours; and play.
-import { drawLines, ratio } from './charts.js';
-import { short } from './colour.js';
-import { independent, lineNames } from './model.js';
-import { keepNote, noteOn } from './notes.js';
-import { Play } from './play.js';
-import { SpectrumPanel, zooms } from './spectrum.js';
-import { evenly, stackOf } from './stack.js';
+import { drawLines, ratio } from "./charts.js";
+import { short } from "./colour.js";
+import { independent, lineNames } from "./model.js";
+import { keepNote, noteOn } from "./notes.js";
+import { Play } from "./play.js";
+import { SpectrumPanel, zooms } from "./spectrum.js";
+import { evenly, stackOf } from "./stack.js";
 
 const $ = (id) => document.getElementById(id);
 const k_draws = 160;
@@ -14,14 +14,34 @@ const pointOf = (ew) => (ew ? [ratio(ew[7], ew[6]), ratio(ew[4], ew[2])] : null)
 export class GalaxyPanel {
   constructor(app) {
     this.app = app;
-    this.spectrum = new SpectrumPanel($('spectrum'), $('zooms'), app.colours);
-    this.play = new Play($('spectrum'), () => this.spectrum.plots[0], () => this.playChanged());
-    $('rest').addEventListener('change', (e) => { this.setRest(e.target.checked); app.remember(); });
-    $('tilt').addEventListener('input', (e) => { this.play.tilt(Number(e.target.value)); this.play.place(); });
-    $('redshift').addEventListener('input', (e) => { this.play.z = Number(e.target.value); this.playChanged(); });
-    $('play-reset').addEventListener('click', () => { $('tilt').value = 0; $('redshift').value = this.row.z; this.frame(); this.play.reset(this.row.z); });
-    $('try-z').addEventListener('input', () => this.tryRedshift());
-    $('note').addEventListener('input', (e) => { keepNote(this.row.id, e.target.value); });
+    this.spectrum = new SpectrumPanel($("spectrum"), $("zooms"), app.colours);
+    this.play = new Play(
+      $("spectrum"),
+      () => this.spectrum.plots[0],
+      () => this.playChanged(),
+    );
+    $("rest").addEventListener("change", (e) => {
+      this.setRest(e.target.checked);
+      app.remember();
+    });
+    $("tilt").addEventListener("input", (e) => {
+      this.play.tilt(Number(e.target.value));
+      this.play.place();
+    });
+    $("redshift").addEventListener("input", (e) => {
+      this.play.z = Number(e.target.value);
+      this.playChanged();
+    });
+    $("play-reset").addEventListener("click", () => {
+      $("tilt").value = 0;
+      $("redshift").value = this.row.z;
+      this.frame();
+      this.play.reset(this.row.z);
+    });
+    $("try-z").addEventListener("input", () => this.tryRedshift());
+    $("note").addEventListener("input", (e) => {
+      keepNote(this.row.id, e.target.value);
+    });
   }
   setRest(rest) {
     this.spectrum.setRest(rest);
@@ -32,11 +52,15 @@ export class GalaxyPanel {
   async show(i) {
     if (this.play.active && this.row && this.row.i !== i) this.stopPlay();
     this.wanted = i;
-    if (i < 0) { this.row = this.stack = null; this.app.ratios.draw({}); this.app.mark(); }
+    if (i < 0) {
+      this.row = this.stack = null;
+      this.app.ratios.draw({});
+      this.app.mark();
+    }
     if (i < 0 && this.app.stacking) return this.showStack();
-    $('empty').hidden = i >= 0;
-    $('galaxy').hidden = i < 0;
-    $('galaxy').classList.remove('stack');
+    $("empty").hidden = i >= 0;
+    $("galaxy").hidden = i < 0;
+    $("galaxy").classList.remove("stack");
     if (i < 0) return;
     const row = await this.app.galaxies.row(i);
     if (this.wanted !== i) return;
@@ -46,54 +70,104 @@ export class GalaxyPanel {
     const start = performance.now();
     this.row = row;
     this.app.mark();
-    const { model } = this.app, stored = Number.isFinite(row.predicted[6]);
+    const { model } = this.app,
+      stored = Number.isFinite(row.predicted[6]);
     const live = model?.joint ? model.predict(row.bands, row.z) : null;
-    this.prediction = stored ? { ew: row.predicted, p16: Number.isFinite(row.p16[6]) ? row.p16 : null, p84: Number.isFinite(row.p16[6]) ? row.p84 : null, distribution: live?.distribution } : null;
+    this.prediction = stored
+      ? {
+          ew: row.predicted,
+          p16: Number.isFinite(row.p16[6]) ? row.p16 : null,
+          p84: Number.isFinite(row.p16[6]) ? row.p84 : null,
+          distribution: live?.distribution,
+        }
+      : null;
     this.draw();
     await null; // uPlot draws in the microtask after its data
     this.app.lastHover = performance.now() - start;
   }
   /** In place of a galaxy: the selected ones (or all) as one. */
   async showStack() {
-    const { app } = this, { marks } = app.selection, chosen = [];
+    const { app } = this,
+      { marks } = app.selection,
+      chosen = [];
     if (this.play.active) this.stopPlay();
     for (let i = 0; i < app.galaxies.n; ++i) if (!marks || marks[i]) chosen.push(i);
-    const turn = this.stackTurn = (this.stackTurn ?? 0) + 1, stack = chosen.length ? await stackOf(app, chosen) : null;
+    const turn = (this.stackTurn = (this.stackTurn ?? 0) + 1),
+      stack = chosen.length ? await stackOf(app, chosen) : null;
     if (this.wanted >= 0 || turn !== this.stackTurn || !app.stacking) return;
     this.stack = stack;
-    $('empty').hidden = stack !== null;
-    $('galaxy').hidden = stack === null;
-    $('galaxy').classList.add('stack');
+    $("empty").hidden = stack !== null;
+    $("galaxy").hidden = stack === null;
+    $("galaxy").classList.add("stack");
     if (!stack) return;
     this.named = -1;
     this.measuredSpectrum = stack.spectrum ?? null;
-    this.spectrum.show({ bands: stack.bands, z: 0, ew: stack.ew }, stack.prediction, { spectrum: stack.spectrum, many: evenly(stack.normed, 60) });
+    this.spectrum.show({ bands: stack.bands, z: 0, ew: stack.ew }, stack.prediction, {
+      spectrum: stack.spectrum,
+      many: evenly(stack.normed, 60),
+    });
     this.spectrum.setSlip(1);
     this.captions(stack.prediction);
-    drawLines($('lines'), { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction }, app.colours);
+    drawLines(
+      $("lines"),
+      { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction },
+      app.colours,
+    );
     app.ratios.draw({ observed: pointOf(stack.ew), predicted: pointOf(stack.prediction.ew) });
-    const noisy = app.state.mode === 'noisy', of = stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : stack.n === 1 ? '1 galaxy' : `${stack.n} galaxies`, [z0, z1] = stack.z;
-    $('name').textContent = `Median of ${of}`;
-    $('facts').textContent = [z1 >= z0 ? `z = ${z0.toFixed(3)} to ${z1.toFixed(3)}` : '', 'each divided by the mean of its bands', stack.spectrum ? `spectra of ${stack.spectrum.n}` : ''].filter(Boolean).join('  ·  ');
-    $('live').textContent = `${of} as one. ${[6, 4].map((line) => `${line === 6 ? 'H alpha' : 'O III 5008'}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? ' with noise' : ''} ${short(stack.prediction.ew[line])} Å`).join('. ')}.`;
-    $('wave-label').textContent = 'rest-frame wavelength in vacuum (Å); zooms in the same frame';
-    $('try').hidden = true;
-    const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : 'predicted: median of medians', { measured } = app.galaxies.about;
-    this.legend([['measured: median', '--flux', stack.spectrum ? '' : measured ? 'dash' : 'off'], ['16 to 84 % of them', '--noise', stack.spectrum ? 'area' : 'off'], ['bands: median, and of up to 60 galaxies', '--continuum', ''], [predicted, '--predicted', ''], ['16 to 84 % of them', '--interval', 'area']]);
+    const noisy = app.state.mode === "noisy",
+      of =
+        stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : stack.n === 1 ? "1 galaxy" : `${stack.n} galaxies`,
+      [z0, z1] = stack.z;
+    $("name").textContent = `Median of ${of}`;
+    $("facts").textContent = [
+      z1 >= z0 ? `z = ${z0.toFixed(3)} to ${z1.toFixed(3)}` : "",
+      "each divided by the mean of its bands",
+      stack.spectrum ? `spectra of ${stack.spectrum.n}` : "",
+    ]
+      .filter(Boolean)
+      .join("  ·  ");
+    $("live").textContent =
+      `${of} as one. ${[6, 4].map((line) => `${line === 6 ? "H alpha" : "O III 5008"}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`).join(". ")}.`;
+    $("wave-label").textContent = "rest-frame wavelength in vacuum (Å); zooms in the same frame";
+    $("try").hidden = true;
+    const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : "predicted: median of medians",
+      { measured } = app.galaxies.about;
+    this.legend([
+      ["measured: median", "--flux", stack.spectrum ? "" : measured ? "dash" : "off"],
+      ["16 to 84 % of them", "--noise", stack.spectrum ? "area" : "off"],
+      ["bands: median, and of up to 60 galaxies", "--continuum", ""],
+      [predicted, "--predicted", ""],
+      ["16 to 84 % of them", "--interval", "area"],
+    ]);
   }
   get noisy() {
-    const all = this.app.state.mode === 'noisy' ? this.app.galaxies.noise.get(this.app.state.seed) : null;
+    const all = this.app.state.mode === "noisy" ? this.app.galaxies.noise.get(this.app.state.seed) : null;
     return all ? all.map((values) => values[this.row.i]) : null;
   }
   draw() {
     const { row, prediction, app } = this;
     if (!row) return;
     const played = this.play.active ? this.played : null;
-    this.spectrum.show(row, prediction, { spectrum: this.measuredSpectrum, play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null, fixed: this.fixed });
+    this.spectrum.show(row, prediction, {
+      spectrum: this.measuredSpectrum,
+      play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null,
+      fixed: this.fixed,
+    });
     queueMicrotask(() => this.play.place()); // after uPlot has its scales
     const shown = played ?? prediction;
     this.captions(shown);
-    drawLines($('lines'), { observed: row.ew, low: row.ew.map((v, l) => v - row.sigma[l]), high: row.ew.map((v, l) => v + row.sigma[l]), prediction: shown, noisy: played ? null : this.noisy, before: played ? prediction : null }, app.colours);
+    drawLines(
+      $("lines"),
+      {
+        observed: row.ew,
+        low: row.ew.map((v, l) => v - row.sigma[l]),
+        high: row.ew.map((v, l) => v + row.sigma[l]),
+        prediction: shown,
+        noisy: played ? null : this.noisy,
+        before: played ? prediction : null,
+      },
+      app.colours,
+    );
     app.ratios.draw({ observed: pointOf(row.ew), predicted: pointOf(shown?.ew), cloud: this.cloud(shown) });
     if (this.named !== row.i) this.words();
   }
@@ -101,86 +175,127 @@ export class GalaxyPanel {
   captions(shown) {
     zooms.forEach((zoom, k) => {
       const ew = shown?.ew[zoom.line];
-      const width = shown?.p16 ? ` +${short(shown.p84[zoom.line] - ew)} −${short(ew - shown.p16[zoom.line])}` : '';
-      this.spectrum.boxes[k].value.textContent = Number.isFinite(ew) ? `${short(ew)}${width} Å` : '';
+      const width = shown?.p16 ? ` +${short(shown.p84[zoom.line] - ew)} −${short(ew - shown.p16[zoom.line])}` : "";
+      this.spectrum.boxes[k].value.textContent = Number.isFinite(ew) ? `${short(ew)}${width} Å` : "";
     });
   }
   cloud(shown) {
     const { app, row } = this;
     if (!shown?.distribution) return [];
-    const ew = app.model.draws(shown.distribution, k_draws, app.state.seed, app.galaxies.randomId(row.i)), at = (line, k) => ew[independent.indexOf(line) * k_draws + k];
+    const ew = app.model.draws(shown.distribution, k_draws, app.state.seed, app.galaxies.randomId(row.i)),
+      at = (line, k) => ew[independent.indexOf(line) * k_draws + k];
     return Array.from({ length: k_draws }, (_, k) => [ratio(at(7, k), at(6, k)), ratio(at(4, k), at(2, k))]);
   }
   words() {
-    const { row, app } = this, { about } = app.galaxies;
+    const { row, app } = this,
+      { about } = app.galaxies;
     this.named = row.i;
-    $('name').textContent = app.galaxies.ids ? row.id : `Row ${row.i}`;
+    $("name").textContent = app.galaxies.ids ? row.id : `Row ${row.i}`;
     const flags = about.flags.filter((f) => (row.flags & f.bit) !== 0).map((f) => f.name);
-    $('facts').textContent = [Number.isFinite(row.z) ? `z = ${row.z.toFixed(4)}` : 'no redshift', `row ${row.i}`, flags.length ? flags.join(', ') : ''].filter(Boolean).join('  ·  ');
-    const measured = (line) => (Number.isFinite(row.ew[line]) ? `measured ${short(row.ew[line])} ± ${short(row.sigma[line])} Å` : 'not measured');
-    const text = [6, 4].map((line) => `${line === 6 ? 'H alpha' : 'O III 5008'} ${measured(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ''}`);
-    $('live').textContent = `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ''}. ${text.join('. ')}.${flags.length ? ` Flags: ${flags.join(', ')}.` : ''}`;
-    $('note').value = noteOn(row.id) ?? '';
-    $('note').disabled = noteOn(row.id) === null;
+    $("facts").textContent = [
+      Number.isFinite(row.z) ? `z = ${row.z.toFixed(4)}` : "no redshift",
+      `row ${row.i}`,
+      flags.length ? flags.join(", ") : "",
+    ]
+      .filter(Boolean)
+      .join("  ·  ");
+    const measured = (line) =>
+      Number.isFinite(row.ew[line]) ? `measured ${short(row.ew[line])} ± ${short(row.sigma[line])} Å` : "not measured";
+    const text = [6, 4].map(
+      (line) =>
+        `${line === 6 ? "H alpha" : "O III 5008"} ${measured(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
+    );
+    $("live").textContent =
+      `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ""}. ${text.join(". ")}.${flags.length ? ` Flags: ${flags.join(", ")}.` : ""}`;
+    $("note").value = noteOn(row.id) ?? "";
+    $("note").disabled = noteOn(row.id) === null;
     this.label();
-    $('try').hidden = !this.measuredSpectrum;
-    $('try-z').value = 0;
+    $("try").hidden = !this.measuredSpectrum;
+    $("try-z").value = 0;
     this.tryRedshift();
-    this.legend([['measured', '--flux', this.measuredSpectrum ? '' : about.measured ? 'dash' : 'off'], ['its noise', '--noise', this.measuredSpectrum ? 'area' : 'off'], ['no information', '--masked', this.measuredSpectrum ? 'area' : 'off'], ['bands and continuum', '--continuum', ''], ['predicted median', '--predicted', ''], ['16 to 84 %', '--interval', this.prediction?.p16 ? 'area' : 'off'], ['one realisation with noise (×)', '--noisy', this.noisy ? '' : 'off']]);
+    this.legend([
+      ["measured", "--flux", this.measuredSpectrum ? "" : about.measured ? "dash" : "off"],
+      ["its noise", "--noise", this.measuredSpectrum ? "area" : "off"],
+      ["no information", "--masked", this.measuredSpectrum ? "area" : "off"],
+      ["bands and continuum", "--continuum", ""],
+      ["predicted median", "--predicted", ""],
+      ["16 to 84 %", "--interval", this.prediction?.p16 ? "area" : "off"],
+      ["one realisation with noise (×)", "--noisy", this.noisy ? "" : "off"],
+    ]);
   }
   /** What the lines and areas of the plots are: [words, colour, '', dash, area or off]. */
   legend(entries) {
-    $('key').replaceChildren(...entries.filter(([, , kind]) => kind !== 'off').map(([text2, colour, kind]) => {
-      const span = document.createElement('span');
-      span.textContent = text2;
-      span.className = kind;
-      span.style.setProperty('--c', `var(${colour})`);
-      return span;
-    }));
+    $("key").replaceChildren(
+      ...entries
+        .filter(([, , kind]) => kind !== "off")
+        .map(([text2, colour, kind]) => {
+          const span = document.createElement("span");
+          span.textContent = text2;
+          span.className = kind;
+          span.style.setProperty("--c", `var(${colour})`);
+          return span;
+        }),
+    );
   }
   /** The marks at the redshift that is tried. */
   tryRedshift() {
-    const { z } = this.row, tried = z + Number($('try-z').value);
-    $('try-value').textContent = Number.isFinite(z) ? tried.toFixed(4) : '–';
+    const { z } = this.row,
+      tried = z + Number($("try-z").value);
+    $("try-value").textContent = Number.isFinite(z) ? tried.toFixed(4) : "–";
     this.spectrum.setSlip(Number.isFinite(z) ? (1 + tried) / (1 + z) : 1);
   }
   label() {
-    $('wave-label').textContent = `${this.spectrum.rest ? 'rest-frame' : 'observed'} wavelength in vacuum (Å); zooms in the same frame`;
+    $("wave-label").textContent =
+      `${this.spectrum.rest ? "rest-frame" : "observed"} wavelength in vacuum (Å); zooms in the same frame`;
   }
   /** Neighbours on the map, and what they say beside the network. */
   async near(i) {
-    const box = $('near');
+    const box = $("near");
     box.replaceChildren();
     if (i < 0 || !Number.isFinite(this.app.map.x[i])) return;
-    const { galaxies, map } = this.app, line = this.app.quantity.line ?? 6, k = 15;
+    const { galaxies, map } = this.app,
+      line = this.app.quantity.line ?? 6,
+      k = 15;
     const rows = await Promise.all(map.grid.neighbours(i, k).map((j) => galaxies.row(j)));
     if (this.wanted !== i) return;
-    const table = document.createElement('table'), cell = (tr, text, tag = 'td') => { const td = document.createElement(tag); td.append(text); tr.append(td); return td; };
+    const table = document.createElement("table"),
+      cell = (tr, text, tag = "td") => {
+        const td = document.createElement(tag);
+        td.append(text);
+        tr.append(td);
+        return td;
+      };
     const head = table.insertRow();
-    for (const text of ['galaxy', 'z', 'measured', 'predicted', 'difference']) cell(head, text, 'th').scope = 'col';
+    for (const text of ["galaxy", "z", "measured", "predicted", "difference"]) cell(head, text, "th").scope = "col";
     for (const row of rows.slice(0, 5)) {
-      const tr = table.insertRow(), button = document.createElement('button');
+      const tr = table.insertRow(),
+        button = document.createElement("button");
       button.textContent = row.id;
-      button.addEventListener('click', () => this.app.lock(row.i));
+      button.addEventListener("click", () => this.app.lock(row.i));
       cell(tr, button);
-      for (const v of [row.z, row.ew[line], row.predicted[line], row.ew[line] - row.predicted[line]]) cell(tr, short(v));
+      for (const v of [row.z, row.ew[line], row.predicted[line], row.ew[line] - row.predicted[line]])
+        cell(tr, short(v));
     }
-    const known = rows.map((r) => r.ew[line]).filter(Number.isFinite), note = document.createElement('p');
-    note.className = 'soft';
-    note.textContent = known.length ? `Mean measured EW of the ${known.length} nearest with ${lineNames[line]}: ${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ${short(this.prediction?.ew[line] ?? NaN)} Å.` : '';
+    const known = rows.map((r) => r.ew[line]).filter(Number.isFinite),
+      note = document.createElement("p");
+    note.className = "soft";
+    note.textContent = known.length
+      ? `Mean measured EW of the ${known.length} nearest with ${lineNames[line]}: ${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ${short(this.prediction?.ew[line] ?? NaN)} Å.`
+      : "";
     box.append(table, note);
   }
   frame() {
-    const most = Math.max(...this.row.bands.filter(Number.isFinite)), { max } = this.spectrum.plots[0].scales.y;
+    const most = Math.max(...this.row.bands.filter(Number.isFinite)),
+      { max } = this.spectrum.plots[0].scales.y;
     this.fixed = [0, Math.max(1.6 * most, max)];
   }
   startPlay() {
     if (!this.row || !this.app.model) return false;
     this.frame();
     this.play.start(this.row.bands, this.row.z);
-    $('playbar').hidden = false;
-    $('tilt').value = 0;
-    $('redshift').value = this.row.z;
+    $("playbar").hidden = false;
+    $("tilt").value = 0;
+    $("redshift").value = this.row.z;
     this.playChanged();
     return true;
   }
@@ -188,8 +303,8 @@ export class GalaxyPanel {
     this.play.stop();
     this.fixed = null;
     this.played = null;
-    $('playbar').hidden = true;
-    $('play').setAttribute('aria-pressed', 'false');
+    $("playbar").hidden = true;
+    $("play").setAttribute("aria-pressed", "false");
     this.draw();
   }
   playChanged() {
@@ -197,10 +312,17 @@ export class GalaxyPanel {
     const start = performance.now();
     this.played = this.app.model.predict(this.play.bands, this.play.z);
     this.app.lastPredict = performance.now() - start;
-    $('z-value').textContent = Number.isFinite(this.play.z) ? this.play.z.toFixed(3) : '–';
+    $("z-value").textContent = Number.isFinite(this.play.z) ? this.play.z.toFixed(3) : "–";
     const outside = this.app.model.outside(this.play.bands, this.play.z);
-    $('play-note').textContent = !this.played ? 'The model has no answer to this.' : outside ? 'Unlike the training galaxies: take the answer with care.' : 'Like galaxies that the model was trained on.';
+    $("play-note").textContent = !this.played
+      ? "The model has no answer to this."
+      : outside
+        ? "Unlike the training galaxies: take the answer with care."
+        : "Like galaxies that the model was trained on.";
     if (this.asked) return;
-    this.asked = requestAnimationFrame(() => { this.asked = 0; this.draw(); });
+    this.asked = requestAnimationFrame(() => {
+      this.asked = 0;
+      this.draw();
+    });
   }
 }

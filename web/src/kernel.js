@@ -12,7 +12,7 @@ export class Kernel {
   /** Bytes that stay; the memory has no free. */
   allocate(bytes) {
     const at = this.x.starglow_allocate(bytes);
-    if (!at) throw new Error('the kernel is out of memory');
+    if (!at) throw new Error("the kernel is out of memory");
     return at;
   }
   put(Type, values) {
@@ -35,8 +35,10 @@ export class Kernel {
   }
   /** y (n, outputs) of x (n, inputs); a view that the next call overwrites. */
   forward(net, x, n) {
-    const inputs = net.sizes[0], outputs = net.sizes.at(-1);
-    const from = this.scratch('x', Float32Array, n * inputs), to = this.scratch('y', Float32Array, n * outputs);
+    const inputs = net.sizes[0],
+      outputs = net.sizes.at(-1);
+    const from = this.scratch("x", Float32Array, n * inputs),
+      to = this.scratch("y", Float32Array, n * outputs);
     from.array().set(x);
     this.x.starglow_forward(net.sizes.length - 1, net.shape, net.activation, net.params, from.at, n, to.at);
     return to.array();
@@ -48,13 +50,14 @@ export class Kernel {
       s.array().set(values);
       return s.at;
     };
-    const [w, m, s, zs] = [put('weight', weight), put('mean', mean), put('sd', sd), put('z', z)];
-    const t = this.scratch('t', Float64Array, n);
+    const [w, m, s, zs] = [put("weight", weight), put("mean", mean), put("sd", sd), put("z", z)];
+    const t = this.scratch("t", Float64Array, n);
     this.x.starglow_quantiles(components, w, m, s, n, zs, n, t.at);
     return t.array().slice();
   }
   intrinsicEw(t) {
-    const from = this.scratch('t_in', Float64Array, t.length), to = this.scratch('ew_out', Float64Array, t.length);
+    const from = this.scratch("t_in", Float64Array, t.length),
+      to = this.scratch("ew_out", Float64Array, t.length);
     from.array().set(t);
     this.x.starglow_intrinsic_ew(from.at, to.at, t.length);
     return to.array().slice();
@@ -62,8 +65,10 @@ export class Kernel {
   /** Draws 0..n-1: (8, n) EWs. d: {components, weight (c), mean (c, 8), sd (c, 8)}; factor: address of (c, 8, 8). */
   sample(d, factor, key, n) {
     const c = d.components;
-    const limit = this.scratch('limit', Uint32Array, c), mean = this.scratch('mean32', Float32Array, c * 8);
-    const sd = this.scratch('sd32', Float32Array, c * 8), ew = this.scratch('ew32', Float32Array, 8 * n);
+    const limit = this.scratch("limit", Uint32Array, c),
+      mean = this.scratch("mean32", Float32Array, c * 8);
+    const sd = this.scratch("sd32", Float32Array, c * 8),
+      ew = this.scratch("ew32", Float32Array, 8 * n);
     let below = 0;
     const limits = limit.array();
     for (let k = 0; k < c; ++k) {
@@ -77,7 +82,7 @@ export class Kernel {
   }
   /** Normal of (draw, lane). */
   normal(key, draw, lane) {
-    const z = this.scratch('normals', Float32Array, 4);
+    const z = this.scratch("normals", Float32Array, 4);
     this.x.starglow_normals(key[0], key[1], draw, lane, z.at);
     return z.array()[0];
   }

@@ -1,25 +1,46 @@
 // The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws by
 // the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with the
 // command line.
-import { objectKey, streams } from './random.js';
+import { objectKey, streams } from "./random.js";
 
-export const lineNames = ['OII_DOUBLET', 'HGAMMA', 'HBETA', 'OIII_4959', 'OIII_5007', 'NII_6548', 'HALPHA', 'NII_6584', 'SII_6716', 'SII_6731'];
+export const lineNames = [
+  "OII_DOUBLET",
+  "HGAMMA",
+  "HBETA",
+  "OIII_4959",
+  "OIII_5007",
+  "NII_6548",
+  "HALPHA",
+  "NII_6584",
+  "SII_6716",
+  "SII_6731",
+];
 export const independent = [0, 1, 2, 4, 6, 7, 8, 9];
-const doublets = [[3, 4, 'ew_ratio_OIII_4959', 3.161], [5, 7, 'ew_ratio_NII_6548', 2.978]];
+const doublets = [
+  [3, 4, "ew_ratio_OIII_4959", 3.161],
+  [5, 7, "ew_ratio_NII_6548", 2.978],
+];
 export const nBands = 12;
 const luminosityBands = [9, 8, 10, 7, 11, 6, 5, 4, 3, 2, 1, 0];
 const minBands = 6;
-const activations = ['selu', 'polyswish', 'silu'];
+const activations = ["selu", "polyswish", "silu"];
 const minSd = 0.03;
 const present = (flux) => flux > 0 && Number.isFinite(flux);
 
 const nodes = [0.14887433898163122, 0.43339539412924719, 0.67940956829902441, 0.86506336668898451, 0.97390652851717172];
-const weights = [0.29552422471475287, 0.26926671930999636, 0.21908636251598204, 0.14945134915058059, 0.066671344308688138];
+const weights = [
+  0.29552422471475287, 0.26926671930999636, 0.21908636251598204, 0.14945134915058059, 0.066671344308688138,
+];
 
 /** Luminosity distance in Mpc: flat, H0 = 70 km/s/Mpc, Om0 = 0.3 (Gauss-Legendre, as src/base/cosmology.cpp). */
 export function luminosityDistance(z) {
-  const end = Math.log1p(z), panels = 1 + Math.trunc(end / 0.25), half = (0.5 * end) / panels;
-  const integrand = (u) => { const a = Math.exp(u); return a / Math.sqrt(0.3 * a * a * a + 0.7); };
+  const end = Math.log1p(z),
+    panels = 1 + Math.trunc(end / 0.25),
+    half = (0.5 * end) / panels;
+  const integrand = (u) => {
+    const a = Math.exp(u);
+    return a / Math.sqrt(0.3 * a * a * a + 0.7);
+  };
   let sum = 0;
   for (let p = 0; p < panels; ++p)
     nodes.forEach((node, k) => {
@@ -31,25 +52,31 @@ export function luminosityDistance(z) {
 
 class Bank {
   constructor(kernel, file, group) {
-    const text = (key) => file.metadata[`${group}.${key}`], get = (key) => file.get(`${group}.${key}`);
-    this.sizes = text('sizes').split(',').map(Number);
-    const parts = text('features').split('+');
-    this.logLum = parts.includes('log_lum');
-    this.z = parts.includes('z');
-    this.masks = parts.includes('masks');
-    this.outputs = text('outputs').split(',').map((name) => lineNames.indexOf(name));
-    const params = get('params'), [nets, size] = file.shape(`${group}.params`);
-    const activation = activations.indexOf(text('activation'));
-    this.nets = Array.from({ length: nets }, (_, k) => kernel.network(this.sizes, activation, params.subarray(k * size, (k + 1) * size)));
-    this.xMean = get('x_mean');
-    this.xScale = get('x_scale');
-    this.yMean = get('y_mean');
-    this.yScale = get('y_scale');
+    const text = (key) => file.metadata[`${group}.${key}`],
+      get = (key) => file.get(`${group}.${key}`);
+    this.sizes = text("sizes").split(",").map(Number);
+    const parts = text("features").split("+");
+    this.logLum = parts.includes("log_lum");
+    this.z = parts.includes("z");
+    this.masks = parts.includes("masks");
+    this.outputs = text("outputs")
+      .split(",")
+      .map((name) => lineNames.indexOf(name));
+    const params = get("params"),
+      [nets, size] = file.shape(`${group}.params`);
+    const activation = activations.indexOf(text("activation"));
+    this.nets = Array.from({ length: nets }, (_, k) =>
+      kernel.network(this.sizes, activation, params.subarray(k * size, (k + 1) * size)),
+    );
+    this.xMean = get("x_mean");
+    this.xScale = get("x_scale");
+    this.yMean = get("y_mean");
+    this.yScale = get("y_scale");
     if (file.has(`${group}.joint_factor`)) {
       this.components = file.shape(`${group}.joint_factor`)[0];
-      this.factor = kernel.put(Float32Array, get('joint_factor'));
-      this.shift = get('joint_shift');
-      this.slope = get('joint_slope');
+      this.factor = kernel.put(Float32Array, get("joint_factor"));
+      this.shift = get("joint_shift");
+      this.slope = get("joint_slope");
     }
   }
   /** Features of one galaxy, NaN = missing, into out. */
@@ -61,7 +88,8 @@ class Bank {
       previous = next;
     }
     let at = nBands - 1;
-    const zKnown = z > 0 && Number.isFinite(z), band = luminosityBands.find((b) => present(flux[b]));
+    const zKnown = z > 0 && Number.isFinite(z),
+      band = luminosityBands.find((b) => present(flux[b]));
     const lumKnown = zKnown && luminosity && band !== undefined;
     const d = lumKnown ? luminosityDistance(z) : NaN;
     if (this.logLum) out[at++] = lumKnown ? Math.log10(flux[band] * (1 + z) * d * d) : NaN;
@@ -80,13 +108,16 @@ export class Model {
     this.kind = file.metadata.kind;
     this.hash = file.metadata.model_hash;
     this.table = table;
-    this.full = file.has('full.params') ? new Bank(kernel, file, 'full') : null;
-    this.partial = file.has('partial.params') ? new Bank(kernel, file, 'partial') : null;
+    this.full = file.has("full.params") ? new Bank(kernel, file, "full") : null;
+    this.partial = file.has("partial.params") ? new Bank(kernel, file, "partial") : null;
     this.ratio = doublets.map(([, , key, fallback]) => Number(file.metadata[key] ?? fallback));
-    if (file.has('noise.coefficients')) this.noise = { c: file.get('noise.coefficients'), range: file.get('noise.range') };
-    if (file.has('domain.mean')) this.domain = makeDomain(file);
+    if (file.has("noise.coefficients"))
+      this.noise = { c: file.get("noise.coefficients"), range: file.get("noise.range") };
+    if (file.has("domain.mean")) this.domain = makeDomain(file);
   }
-  get joint() { return this.kind === 'joint'; }
+  get joint() {
+    return this.kind === "joint";
+  }
 
   /** Which networks answer a galaxy: {bank, luminosity, redshift}, or null for none. */
   choose(flux, z) {
@@ -103,32 +134,60 @@ export class Model {
 
   /** Raw outputs, averaged over the members (or one column a network): (rows.length, columns). */
   run(bank, rows, flux, z, luminosity, redshift) {
-    const n = rows.length, inputs = bank.sizes[0], outputs = bank.sizes.at(-1), perLine = this.kind === 'k24';
+    const n = rows.length,
+      inputs = bank.sizes[0],
+      outputs = bank.sizes.at(-1),
+      perLine = this.kind === "k24";
     const features = new Float64Array(n * inputs);
     rows.forEach((row, r) =>
-      bank.features(flux.subarray(row * nBands, (row + 1) * nBands), redshift ? z[row] : NaN, luminosity, features.subarray(r * inputs, (r + 1) * inputs)));
-    const columns = perLine ? bank.nets.length : outputs, out = new Float64Array(n * columns), x = new Float32Array(n * inputs);
+      bank.features(
+        flux.subarray(row * nBands, (row + 1) * nBands),
+        redshift ? z[row] : NaN,
+        luminosity,
+        features.subarray(r * inputs, (r + 1) * inputs),
+      ),
+    );
+    const columns = perLine ? bank.nets.length : outputs,
+      out = new Float64Array(n * columns),
+      x = new Float32Array(n * inputs);
     bank.nets.forEach((net, k) => {
       for (let r = 0; r < n; ++r)
         for (let i = 0; i < inputs; ++i) {
           const value = features[r * inputs + i];
-          x[r * inputs + i] = Number.isNaN(value) ? 0 : (value - bank.xMean[k * inputs + i]) / bank.xScale[k * inputs + i];
+          x[r * inputs + i] = Number.isNaN(value)
+            ? 0
+            : (value - bank.xMean[k * inputs + i]) / bank.xScale[k * inputs + i];
         }
       const y = this.kernel.forward(net, x, n);
       for (let r = 0; r < n; ++r)
-        for (let o = 0; o < outputs; ++o) out[r * columns + (perLine ? k : o)] += y[r * outputs + o] * (perLine ? 1 : 1 / bank.nets.length);
+        for (let o = 0; o < outputs; ++o)
+          out[r * columns + (perLine ? k : o)] += y[r * outputs + o] * (perLine ? 1 : 1 / bank.nets.length);
     });
     return out;
   }
 
   /** Distributions of rows that share a bank: for each row {components, weight, mean, sd, p16, median, p84, factor}. */
   head(bank, raw, n, levels) {
-    const c = bank.components, columns = bank.sizes.at(-1), L = levels.length;
-    const total = n * L * 8, weight = new Float64Array(c * total), mean = new Float64Array(c * total), sd = new Float64Array(c * total), z = new Float64Array(total);
-    const out = Array.from({ length: n }, () => ({ components: c, weight: new Float64Array(c), mean: new Float64Array(c * 8), sd: new Float64Array(c * 8), factor: bank.factor }));
+    const c = bank.components,
+      columns = bank.sizes.at(-1),
+      L = levels.length;
+    const total = n * L * 8,
+      weight = new Float64Array(c * total),
+      mean = new Float64Array(c * total),
+      sd = new Float64Array(c * total),
+      z = new Float64Array(total);
+    const out = Array.from({ length: n }, () => ({
+      components: c,
+      weight: new Float64Array(c),
+      mean: new Float64Array(c * 8),
+      sd: new Float64Array(c * 8),
+      factor: bank.factor,
+    }));
     for (let r = 0; r < n; ++r) {
-      const o = raw.subarray(r * columns, (r + 1) * columns), d = out[r];
-      let top = 0, sum = 0;
+      const o = raw.subarray(r * columns, (r + 1) * columns),
+        d = out[r];
+      let top = 0,
+        sum = 0;
       for (let k = 1; k < c; ++k) top = Math.max(top, o[2 * c * 8 + k - 1]);
       for (let k = 0; k < c; ++k) sum += d.weight[k] = Math.exp((k === 0 ? 0 : o[2 * c * 8 + k - 1]) - top);
       for (let k = 0; k < c; ++k) {
@@ -146,9 +205,12 @@ export class Model {
         }
       }
     }
-    const t = this.kernel.quantiles(c, weight, mean, sd, z, total), middle = levels.indexOf(0);
+    const t = this.kernel.quantiles(c, weight, mean, sd, z, total),
+      middle = levels.indexOf(0);
     for (let r = 0; r < n; ++r) {
-      const d = out[r], at = (l) => t.subarray((r * L + l) * 8, (r * L + l + 1) * 8), median = at(middle).slice();
+      const d = out[r],
+        at = (l) => t.subarray((r * L + l) * 8, (r * L + l + 1) * 8),
+        median = at(middle).slice();
       const calibrate = (value, j) => median[j] + bank.shift[j] + bank.slope[j] * (value - median[j]);
       d.quantiles = levels.map((_, l) => at(l).map(calibrate));
       for (let k = 0; k < c * 8; ++k) {
@@ -164,7 +226,10 @@ export class Model {
     const groups = new Map();
     for (let row = 0; row < n; ++row) {
       const choice = this.choose(flux.subarray(row * nBands, (row + 1) * nBands), z[row]);
-      if (!choice) { each(row, null); continue; }
+      if (!choice) {
+        each(row, null);
+        continue;
+      }
       const key = `${choice.bank === this.full}${choice.luminosity}${choice.redshift}`;
       if (!groups.has(key)) groups.set(key, { ...choice, rows: [] });
       groups.get(key).rows.push(row);
@@ -178,17 +243,24 @@ export class Model {
   /** Ten EWs from the eight independent ones (or from the outputs of a bank). */
   spread(values, outputs = independent) {
     const ew = new Float64Array(10).fill(NaN);
-    outputs.forEach((line, j) => { ew[line] = values[j]; });
-    doublets.forEach(([weak, strong], d) => { if (!outputs.includes(weak)) ew[weak] = ew[strong] / this.ratio[d]; });
+    outputs.forEach((line, j) => {
+      ew[line] = values[j];
+    });
+    doublets.forEach(([weak, strong], d) => {
+      if (!outputs.includes(weak)) ew[weak] = ew[strong] / this.ratio[d];
+    });
     return ew;
   }
 
   /** One galaxy: {ew, p16, p84 (10 each, A), distribution}, or null. p16 and p84 are absent for point models. */
   predict(flux, z) {
-    const bands = Float64Array.from(flux), redshift = Float64Array.of(z);
+    const bands = Float64Array.from(flux),
+      redshift = Float64Array.of(z);
     if (this.joint) {
       let d = null;
-      this.distributions(bands, redshift, 1, (_, found) => { d = found; });
+      this.distributions(bands, redshift, 1, (_, found) => {
+        d = found;
+      });
       if (!d) return null;
       const [p16, ew, p84] = d.quantiles.map((t) => this.spread(this.kernel.intrinsicEw(t)));
       return { ew, p16, p84, distribution: d };
@@ -196,7 +268,12 @@ export class Model {
     const choice = this.choose(bands, z);
     if (!choice) return null;
     const raw = this.run(choice.bank, [0], bands, redshift, choice.luminosity, choice.redshift);
-    return { ew: this.spread(raw.map((y, j) => Math.sinh(choice.bank.yMean[j] + choice.bank.yScale[j] * y)), choice.bank.outputs) };
+    return {
+      ew: this.spread(
+        raw.map((y, j) => Math.sinh(choice.bank.yMean[j] + choice.bank.yScale[j] * y)),
+        choice.bank.outputs,
+      ),
+    };
   }
 
   /** Joint draws of one distribution: (8, n) EWs in A, lines in the order of `independent`; a view. */
@@ -207,13 +284,16 @@ export class Model {
   /** Error of a line's EW (A) where none was measured: the model's noise law. */
   sigma(line, flux, z, ew) {
     if (!this.noise) return NaN;
-    const d = doublets.findIndex(([weak]) => weak === line), factor = d < 0 ? 1 : 1 / this.ratio[d];
-    const source = d < 0 ? line : doublets[d][1], [zLow, zHigh, fLow, fHigh] = this.noise.range;
+    const d = doublets.findIndex(([weak]) => weak === line),
+      factor = d < 0 ? 1 : 1 / this.ratio[d];
+    const source = d < 0 ? line : doublets[d][1],
+      [zLow, zHigh, fLow, fHigh] = this.noise.range;
     const band = flux[Math.floor((lineWave[source] - 3400) / 300)];
     if (!present(band) || !Number.isFinite(ew)) return NaN;
     const f = Math.min(Math.max(Math.log10(band), fLow), fHigh);
     const zc = Number.isFinite(z) ? Math.min(Math.max(z, zLow), zHigh) : 0.5 * (zLow + zHigh);
-    const a = Math.asinh(ew / factor), terms = [1, f, f * f, zc, zc * zc, zc ** 3, a, a * a];
+    const a = Math.asinh(ew / factor),
+      terms = [1, f, f * f, zc, zc * zc, zc ** 3, a, a * a];
     const row = independent.indexOf(source);
     return factor * 10 ** terms.reduce((sum, term, k) => sum + term * this.noise.c[row * 8 + k], 0);
   }
@@ -222,8 +302,10 @@ export class Model {
   addNoise(ew, flux, z, sigma, seed, id) {
     const key = objectKey(seed, streams.label_noise, id);
     return Float64Array.from(ew, (value, line) => {
-      const d = doublets.findIndex(([weak]) => weak === line), source = d < 0 ? line : doublets[d][1];
-      const own = sigma(source), s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
+      const d = doublets.findIndex(([weak]) => weak === line),
+        source = d < 0 ? line : doublets[d][1];
+      const own = sigma(source),
+        s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
       return value + (d < 0 ? 1 : 1 / fixedRatio[d]) * s * this.kernel.normal(key, 0, source);
     });
   }
@@ -245,10 +327,13 @@ const fixedRatio = doublets.map(([, , , ratio]) => ratio);
 // Mahalanobis distance to the nearest component; outside where its chi-square tail (12 degrees of freedom) is below the
 // threshold: Q(12, x) = e^(-x/2) sum_{k<6} (x/2)^k / k! (Abramowitz & Stegun 26.4.21).
 function makeDomain(file) {
-  const mean = file.get('domain.mean'), covariance = file.get('domain.covariance'), [threshold] = file.get('domain.threshold');
-  const [components, n] = file.shape('domain.mean');
+  const mean = file.get("domain.mean"),
+    covariance = file.get("domain.covariance"),
+    [threshold] = file.get("domain.threshold");
+  const [components, n] = file.shape("domain.mean");
   const factors = Array.from({ length: components }, (_, c) => {
-    const L = new Float64Array(n * n), a = covariance.subarray(c * n * n, (c + 1) * n * n);
+    const L = new Float64Array(n * n),
+      a = covariance.subarray(c * n * n, (c + 1) * n * n);
     for (let i = 0; i < n; ++i)
       for (let j = 0; j <= i; ++j) {
         let sum = a[i * n + j];
@@ -271,7 +356,8 @@ function makeDomain(file) {
       nearest = Math.min(nearest, distance2);
     });
     const half = nearest / 2;
-    let term = 1, sum = 1;
+    let term = 1,
+      sum = 1;
     for (let k = 1; k < n / 2; ++k) sum += term *= half / k;
     return (Math.log(sum) - half) / Math.LN10 < threshold;
   };

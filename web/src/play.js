@@ -1,5 +1,5 @@
 // Play: the twelve bands of a galaxy (and its redshift) as handles on the spectrum; the model answers at once.
-import { nBands } from './model.js';
+import { nBands } from "./model.js";
 
 const step = 1.02; // factor of an arrow key
 
@@ -7,25 +7,40 @@ export class Play {
   /** box: the main plot's element; plot(): its uPlot; on(bands, z): called after each change. */
   constructor(box, plot, on) {
     Object.assign(this, { box, plot, on, active: false });
-    this.layer = document.createElement('div');
-    this.layer.className = 'handles';
+    this.layer = document.createElement("div");
+    this.layer.className = "handles";
     this.handles = Array.from({ length: nBands }, (_, b) => {
-      const handle = document.createElement('button');
-      handle.type = 'button';
-      handle.setAttribute('role', 'slider');
-      handle.setAttribute('aria-orientation', 'vertical');
-      handle.setAttribute('aria-label', `band ${3400 + 300 * b} to ${3700 + 300 * b} Å, flux`);
-      handle.addEventListener('pointerdown', (e) => { handle.setPointerCapture(e.pointerId); this.dragged = b; e.stopPropagation(); });
-      handle.addEventListener('pointermove', (e) => {
+      const handle = document.createElement("button");
+      handle.type = "button";
+      handle.setAttribute("role", "slider");
+      handle.setAttribute("aria-orientation", "vertical");
+      handle.setAttribute("aria-label", `band ${3400 + 300 * b} to ${3700 + 300 * b} Å, flux`);
+      handle.addEventListener("pointerdown", (e) => {
+        handle.setPointerCapture(e.pointerId);
+        this.dragged = b;
+        e.stopPropagation();
+      });
+      handle.addEventListener("pointermove", (e) => {
         if (this.dragged !== b) return;
-        const over = this.plot().over.getBoundingClientRect(), { min, max } = this.plot().scales.y;
+        const over = this.plot().over.getBoundingClientRect(),
+          { min, max } = this.plot().scales.y;
         this.set(b, max - ((e.clientY - over.top) / over.height) * (max - min));
       });
-      const end = () => { this.dragged = -1; this.place(); };
-      handle.addEventListener('pointerup', end);
-      handle.addEventListener('pointercancel', end);
-      handle.addEventListener('keydown', (e) => {
-        const factor = { ArrowUp: step, ArrowRight: step, ArrowDown: 1 / step, ArrowLeft: 1 / step, PageUp: step ** 5, PageDown: step ** -5 }[e.key];
+      const end = () => {
+        this.dragged = -1;
+        this.place();
+      };
+      handle.addEventListener("pointerup", end);
+      handle.addEventListener("pointercancel", end);
+      handle.addEventListener("keydown", (e) => {
+        const factor = {
+          ArrowUp: step,
+          ArrowRight: step,
+          ArrowDown: 1 / step,
+          ArrowLeft: 1 / step,
+          PageUp: step ** 5,
+          PageDown: step ** -5,
+        }[e.key];
         if (!factor) return;
         e.preventDefault();
         e.stopPropagation();
@@ -48,9 +63,15 @@ export class Play {
     this.active = false;
     this.layer.remove();
   }
-  reset(z) { this.bands.set(this.original); this.z = z; this.place(); this.on(); }
+  reset(z) {
+    this.bands.set(this.original);
+    this.z = z;
+    this.place();
+    this.on();
+  }
   set(b, flux) {
-    const known = this.bands.filter((f) => f > 0), least = 0.01 * Math.min(...known);
+    const known = this.bands.filter((f) => f > 0),
+      least = 0.01 * Math.min(...known);
     this.bands[b] = Math.min(Math.max(flux, least), 1e4 * least);
     this.on();
   }
@@ -68,12 +89,12 @@ export class Play {
       const there = this.bands[b] > 0;
       handle.hidden = !there;
       if (!there) return;
-      handle.style.left = `${u.valToPos((3550 + 300 * b) * stretch, 'x')}px`;
-      handle.style.top = `${u.valToPos(this.bands[b], 'y')}px`;
-      handle.setAttribute('aria-valuenow', this.bands[b].toPrecision(4));
-      handle.setAttribute('aria-valuemin', '0');
-      handle.setAttribute('aria-valuemax', u.scales.y.max.toPrecision(4));
-      handle.setAttribute('aria-valuetext', `${this.bands[b].toPrecision(4)}e-17 erg/s/cm2/Å`);
+      handle.style.left = `${u.valToPos((3550 + 300 * b) * stretch, "x")}px`;
+      handle.style.top = `${u.valToPos(this.bands[b], "y")}px`;
+      handle.setAttribute("aria-valuenow", this.bands[b].toPrecision(4));
+      handle.setAttribute("aria-valuemin", "0");
+      handle.setAttribute("aria-valuemax", u.scales.y.max.toPrecision(4));
+      handle.setAttribute("aria-valuetext", `${this.bands[b].toPrecision(4)}e-17 erg/s/cm2/Å`);
     });
   }
 }

@@ -37,37 +37,62 @@ const moving = 50000; // points drawn while the map moves
 
 export class Points {
   constructor(canvas, n) {
-    const gl = canvas.getContext('webgl2', { antialias: false, alpha: true, premultipliedAlpha: true, preserveDrawingBuffer: true });
-    if (!gl) throw new Error('This browser has no WebGL2, which the map needs.');
+    const gl = canvas.getContext("webgl2", {
+      antialias: false,
+      alpha: true,
+      premultipliedAlpha: true,
+      preserveDrawingBuffer: true,
+    });
+    if (!gl) throw new Error("This browser has no WebGL2, which the map needs.");
     Object.assign(this, { canvas, gl, n });
     // A fixed shuffle: no galaxy lies on top because of its row, and any first part is a fair sample.
     this.order = new Uint32Array(n).map((_, i) => i);
     let state = 1;
     for (let i = n - 1; i > 0; --i) {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      const j = Math.floor((state / 2 ** 32) * (i + 1)), keep = this.order[i];
+      const j = Math.floor((state / 2 ** 32) * (i + 1)),
+        keep = this.order[i];
       this.order[i] = this.order[j];
       this.order[j] = keep;
     }
     this.build();
-    canvas.addEventListener('webglcontextlost', (e) => e.preventDefault());
-    canvas.addEventListener('webglcontextrestored', () => { this.build(); this.restore?.(); });
+    canvas.addEventListener("webglcontextlost", (e) => e.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.build();
+      this.restore?.();
+    });
   }
   build() {
-    const { gl } = this, program = gl.createProgram();
-    for (const [type, text] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
+    const { gl } = this,
+      program = gl.createProgram();
+    for (const [type, text] of [
+      [gl.VERTEX_SHADER, vertex],
+      [gl.FRAGMENT_SHADER, fragment],
+    ]) {
       const shader = gl.createShader(type);
       gl.shaderSource(shader, text);
       gl.compileShader(shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
+      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost())
+        throw new Error(gl.getShaderInfoLog(shader));
       gl.attachShader(program, shader);
     }
     gl.linkProgram(program);
     this.program = program;
-    this.uniforms = Object.fromEntries(['view', 'mixing', 'size', 'selecting', 'layer', 'quiet', 'faint', 'soft', 'classes'].map((name) => [name, gl.getUniformLocation(program, name)]));
+    this.uniforms = Object.fromEntries(
+      ["view", "mixing", "size", "selecting", "layer", "quiet", "faint", "soft", "classes"].map((name) => [
+        name,
+        gl.getUniformLocation(program, name),
+      ]),
+    );
     this.buffers = {};
-    for (const [name, size] of [['place', 2], ['first', 1], ['second', 1], ['mark', 1]]) {
-      const at = gl.getAttribLocation(program, name), buffer = gl.createBuffer();
+    for (const [name, size] of [
+      ["place", 2],
+      ["first", 1],
+      ["second", 1],
+      ["mark", 1],
+    ]) {
+      const at = gl.getAttribLocation(program, name),
+        buffer = gl.createBuffer();
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);
       gl.bufferData(gl.ARRAY_BUFFER, this.n * size * 4, gl.DYNAMIC_DRAW);
       gl.enableVertexAttribArray(at);
@@ -77,7 +102,12 @@ export class Points {
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-    for (const [key, value] of [[gl.TEXTURE_MIN_FILTER, gl.LINEAR], [gl.TEXTURE_MAG_FILTER, gl.LINEAR], [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE], [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE]])
+    for (const [key, value] of [
+      [gl.TEXTURE_MIN_FILTER, gl.LINEAR],
+      [gl.TEXTURE_MAG_FILTER, gl.LINEAR],
+      [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
+      [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
+    ])
       gl.texParameteri(gl.TEXTURE_2D, key, value);
   }
   upload(name, get, size = 1) {
@@ -90,13 +120,17 @@ export class Points {
     this.gl.bindBuffer(this.gl.ARRAY_BUFFER, this.buffers[name]);
     this.gl.bufferSubData(this.gl.ARRAY_BUFFER, 0, data);
   }
-  setPlaces(x, y) { this.upload('place', (i, c) => (c ? y[i] : x[i]), 2); }
+  setPlaces(x, y) {
+    this.upload("place", (i, c) => (c ? y[i] : x[i]), 2);
+  }
   /** The state that is seen (first) and the one that it turns into (second), places on the colour bar. */
   setValues(first, second) {
-    this.upload('first', (i) => first[i]);
-    this.upload('second', (i) => second[i]);
+    this.upload("first", (i) => first[i]);
+    this.upload("second", (i) => second[i]);
   }
-  setMarks(marks) { this.upload('mark', (i) => marks[i]); }
+  setMarks(marks) {
+    this.upload("mark", (i) => marks[i]);
+  }
   setPalette(rgb) {
     const { gl } = this;
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
@@ -108,7 +142,8 @@ export class Points {
   }
   /** look: {view: [sx, sy, tx, ty], mixing, size (device pixels), selecting, quiet, faint, fast} */
   draw(look) {
-    const { gl, uniforms: u } = this, count = look.fast ? Math.min(this.n, moving) : this.n;
+    const { gl, uniforms: u } = this,
+      count = look.fast ? Math.min(this.n, moving) : this.n;
     gl.viewport(0, 0, this.canvas.width, this.canvas.height);
     this.clear();
     gl.useProgram(this.program);

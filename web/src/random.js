@@ -4,8 +4,12 @@ export const streams = { intrinsic: 0, label_noise: 1 };
 
 export function threefry(k0, k1, c0, c1) {
   const keys = [k0 | 0, k1 | 0, 0x1bd11bda ^ k0 ^ k1];
-  let x0 = (c0 + keys[0]) | 0, x1 = (c1 + keys[1]) | 0;
-  const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]];
+  let x0 = (c0 + keys[0]) | 0,
+    x1 = (c1 + keys[1]) | 0;
+  const rotations = [
+    [13, 15, 26, 6],
+    [17, 29, 16, 24],
+  ];
   for (let group = 0; group < 5; ++group) {
     for (const r of rotations[group & 1]) {
       x0 = (x0 + x1) | 0;

@@ -1,7 +1,9 @@
 // Reader of safetensors (docs/model-format.md): 8 bytes length, JSON header, data; little-endian.
 
 const decoded = new Float32Array(65536).map((_, bits) => {
-  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, mantissa = bits & 1023;
+  const sign = bits & 0x8000 ? -1 : 1,
+    exponent = (bits >> 10) & 31,
+    mantissa = bits & 1023;
   if (exponent === 31) return mantissa ? NaN : sign * Infinity;
   return sign * (exponent ? (1 + mantissa / 1024) * 2 ** (exponent - 15) : mantissa * 2 ** -24);
 });
@@ -24,7 +26,14 @@ export function parseHeader(buffer) {
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
   const { __metadata__: metadata = {}, ...items } = header;
   const tensors = new Map();
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(items))
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    },
+  ] of Object.entries(items))
     tensors.set(name, { dtype, shape, from: from + 8 + length, to: to + 8 + length });
   return { metadata, tensors, end: 8 + length };
 }
@@ -43,11 +52,15 @@ export class SafeTensors {
     this.buffer = buffer;
     Object.assign(this, parseHeader(buffer));
   }
-  has(name) { return this.tensors.has(name); }
+  has(name) {
+    return this.tensors.has(name);
+  }
   get(name) {
     const tensor = this.tensors.get(name);
     if (!tensor) throw new Error(`no tensor '${name}'`);
     return decode(tensor, this.buffer);
   }
-  shape(name) { return this.tensors.get(name).shape; }
+  shape(name) {
+    return this.tensors.get(name).shape;
+  }
 }

@@ -1,10 +1,11 @@
 // Where the page's files come from: elements of the page itself (a single file), or the folder beside it. Each is fetched
 // once; of large ones only the ranges that are needed, where the server knows ranges.
-import { SafeTensors, parseHeader, decode } from './safetensors.js';
+import { SafeTensors, parseHeader, decode } from "./safetensors.js";
 
 /** The bytes of numbers stand apart by their place in four (src/files/page.cpp): back together. */
 function together(buffer, parts) {
-  const from = new Uint8Array(buffer), out = new Uint8Array(from.length);
+  const from = new Uint8Array(buffer),
+    out = new Uint8Array(from.length);
   let at = 0;
   for (let part = 0; part < parts; ++part) for (let i = part; i < out.length; i += parts) out[i] = from[at++];
   return out.buffer;
@@ -26,7 +27,7 @@ export function base85(text) {
 
 async function inflate(text) {
   const bytes = base85(text);
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).arrayBuffer();
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }
 
 class Embedded {
@@ -38,14 +39,17 @@ class Embedded {
   whole(name) {
     const element = document.querySelector(`script[data-file="${name}"]`);
     if (!element) return Promise.resolve(null);
-    const text = element.textContent, parts = Number(element.dataset.planes ?? 1);
+    const text = element.textContent,
+      parts = Number(element.dataset.planes ?? 1);
     element.remove(); // the text is no longer needed: its memory is
     return inflate(text).then((buffer) => (parts > 1 ? together(buffer, parts) : buffer));
   }
 }
 
 class Folder {
-  constructor(folder) { Object.assign(this, { folder, transferred: 0, kept: new Map(), asked: new Map() }); }
+  constructor(folder) {
+    Object.assign(this, { folder, transferred: 0, kept: new Map(), asked: new Map() });
+  }
   async fetch(path, options) {
     const response = await fetch(path, options);
     if (response.status === 404) return null;
@@ -54,16 +58,21 @@ class Folder {
     this.transferred += bytes.byteLength;
     return { bytes, partial: response.status === 206 };
   }
-  path(name) { return name === 'kernel.wasm' ? name : this.folder + name; }
-  async whole(name) { return this.kept.get(name) ?? (await this.fetch(this.path(name)))?.bytes ?? null; }
+  path(name) {
+    return name === "kernel.wasm" ? name : this.folder + name;
+  }
+  async whole(name) {
+    return this.kept.get(name) ?? (await this.fetch(this.path(name)))?.bytes ?? null;
+  }
   /** Bytes [from, to) of a file; a server without ranges sends all of it, which is then kept. */
   async range(name, from, to) {
-    const { kept, asked } = this, ask = async () => {
-      const answer = await this.fetch(this.path(name), { headers: { Range: `bytes=${from}-${to - 1}` } });
-      if (!answer) throw new Error(`${name} is not there`);
-      if (!answer.partial) kept.set(name, answer.bytes);
-      return answer.bytes;
-    };
+    const { kept, asked } = this,
+      ask = async () => {
+        const answer = await this.fetch(this.path(name), { headers: { Range: `bytes=${from}-${to - 1}` } });
+        if (!answer) throw new Error(`${name} is not there`);
+        if (!answer.partial) kept.set(name, answer.bytes);
+        return answer.bytes;
+      };
     let bytes;
     if (asked.has(name)) {
       await asked.get(name).catch(() => {}); // the first request tells whether there is need for more
@@ -89,7 +98,7 @@ async function joined(start, source, end) {
   if (end <= start.byteLength) return start;
   const out = new Uint8Array(end);
   out.set(new Uint8Array(start));
-  out.set(new Uint8Array(await source.range('galaxies.safetensors', start.byteLength, end)), start.byteLength);
+  out.set(new Uint8Array(await source.range("galaxies.safetensors", start.byteLength, end)), start.byteLength);
   return out.buffer;
 }
 
@@ -100,22 +109,26 @@ export class Columns {
     columns.source = source;
     columns.cache = new Map();
     if (source instanceof Folder) {
-      let start = await source.range('galaxies.safetensors', 0, firstBytes);
+      let start = await source.range("galaxies.safetensors", 0, firstBytes);
       const need = 8 + Number(new DataView(start).getBigUint64(0, true));
-      if (need > firstBytes) start = await source.range('galaxies.safetensors', 0, need);
+      if (need > firstBytes) start = await source.range("galaxies.safetensors", 0, need);
       columns.header = parseHeader(start);
       // What panels need of every galaxy is read at once; columns of the table wait until one is asked for.
-      const end = Math.max(...[...columns.header.tensors].map(([name, t]) => (name.startsWith('column:') ? 0 : t.to)));
+      const end = Math.max(...[...columns.header.tensors].map(([name, t]) => (name.startsWith("column:") ? 0 : t.to)));
       if (end <= wholeLimit) columns.file = new SafeTensors(await joined(start, source, end));
     } else {
-      columns.file = new SafeTensors(await source.whole('galaxies.safetensors'));
+      columns.file = new SafeTensors(await source.whole("galaxies.safetensors"));
     }
     columns.header ??= columns.file;
     return columns;
   }
-  has(name) { return this.header.tensors.has(name); }
+  has(name) {
+    return this.header.tensors.has(name);
+  }
   /** Are the galaxies' own numbers in memory? */
-  get whole() { return this.file !== undefined; }
+  get whole() {
+    return this.file !== undefined;
+  }
   async get(name) {
     if (!this.cache.has(name)) this.cache.set(name, this.read(name));
     return this.cache.get(name);
@@ -130,6 +143,6 @@ export class Columns {
     if (!this.has(name)) return null;
     const tensor = this.header.tensors.get(name);
     if (this.file && tensor.to <= this.file.buffer.byteLength) return this.now(name);
-    return decode(tensor, await this.source.range('galaxies.safetensors', tensor.from, tensor.to), 0);
+    return decode(tensor, await this.source.range("galaxies.safetensors", tensor.from, tensor.to), 0);
   }
 }

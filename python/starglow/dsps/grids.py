@@ -17,12 +17,72 @@ EXCESS_EW = 10.0  # A
 # Rest wavelengths (vacuum, A) of lines in HII regions between 3400 and 7200 A, for masking; and the strong ones among them,
 # which alone matter on a grid of points so far apart that lines are spread over them.
 NEBULAR = (
-    3727.10, 3729.86, 3750.15, 3771.70, 3798.98, 3836.47, 3869.86, 3889.7, 3968.59, 3971.20, 4026.9, 4069.7, 4077.6, 4102.89, 4341.69,
-    4364.44, 4472.73, 4687.0, 4712.6, 4741.5, 4862.71, 4922.9, 4960.30, 5008.24, 5016.9, 5201.7, 5519.2, 5539.4, 5756.2, 5877.25, 6302.05,
-    6313.8, 6365.5, 6549.86, 6564.60, 6585.27, 6680.0, 6718.29, 6732.67, 7067.2, 7137.8,
+    3727.10,
+    3729.86,
+    3750.15,
+    3771.70,
+    3798.98,
+    3836.47,
+    3869.86,
+    3889.7,
+    3968.59,
+    3971.20,
+    4026.9,
+    4069.7,
+    4077.6,
+    4102.89,
+    4341.69,
+    4364.44,
+    4472.73,
+    4687.0,
+    4712.6,
+    4741.5,
+    4862.71,
+    4922.9,
+    4960.30,
+    5008.24,
+    5016.9,
+    5201.7,
+    5519.2,
+    5539.4,
+    5756.2,
+    5877.25,
+    6302.05,
+    6313.8,
+    6365.5,
+    6549.86,
+    6564.60,
+    6585.27,
+    6680.0,
+    6718.29,
+    6732.67,
+    7067.2,
+    7137.8,
 )
-STRONG = (3728.5, 3869.86, 3968.59, 4102.89, 4341.69, 4862.71, 4960.30, 5008.24, 5877.25, 6549.86, 6564.60, 6585.27, 6718.29, 6732.67)
-GROUPS = ("OII_DOUBLET", "HGAMMA", "HBETA", "OIII_5007", "HALPHA", "SII_6716")  # each with those that share its side bands
+STRONG = (
+    3728.5,
+    3869.86,
+    3968.59,
+    4102.89,
+    4341.69,
+    4862.71,
+    4960.30,
+    5008.24,
+    5877.25,
+    6549.86,
+    6564.60,
+    6585.27,
+    6718.29,
+    6732.67,
+)
+GROUPS = (
+    "OII_DOUBLET",
+    "HGAMMA",
+    "HBETA",
+    "OIII_5007",
+    "HALPHA",
+    "SII_6716",
+)  # each with those that share its side bands
 COARSE = 6.0  # A between points
 
 
@@ -31,19 +91,27 @@ class GridReport(NamedTuple):
 
     nebular: bool  #: whether the flux of young stars holds emission lines
     conclusive: bool  #: False when the grid has no SSP below 10 Myr: nothing to look at
-    ew: dict[str, float]  #: line, with those that share its side bands -> largest emission EW of any young SSP, A (negative: absorption)
+    ew: dict[
+        str, float
+    ]  #: line, with those that share its side bands -> largest emission EW of any young SSP, A (negative: absorption)
     action: str  #: "none", "masked" or "allowed"
     n_points: int  #: points of the grid that were replaced
 
     def __str__(self) -> str:
         worst = max(self.ew, key=self.ew.__getitem__) if self.ew else None
-        found = f"{worst} reaches an EW of {self.ew[worst]:.0f} A in SSPs below 10 Myr" if worst else "no line is covered by the grid"
+        found = (
+            f"{worst} reaches an EW of {self.ew[worst]:.0f} A in SSPs below 10 Myr"
+            if worst
+            else "no line is covered by the grid"
+        )
         if not self.conclusive:
             return "the grid has no SSP below 10 Myr: it cannot hold nebular lines of young stars"
         if not self.nebular:
             return f"no nebular lines in the grid ({found})"
-        did = {"masked": f"{self.n_points} points of wavelength were replaced by straight lines; the nebular continuum is still in it",
-               "allowed": "kept: lines that are added are counted twice"}[self.action]
+        did = {
+            "masked": f"{self.n_points} points of wavelength were replaced by straight lines; the nebular continuum is still in it",
+            "allowed": "kept: lines that are added are counted twice",
+        }[self.action]
         return f"the grid holds nebular lines ({found}); {did}"
 
 
@@ -51,8 +119,10 @@ def emission_ews(wave: np.ndarray, lum_nu: Any) -> np.ndarray:
     """EW of each of the ten lines against its side bands, all light between them, A; (..., 10). NaN where not covered."""
     f_lambda = np.asarray(lum_nu, float) * (C_ANGSTROM / np.square(wave))
     windows = np.asarray(SIDE_BANDS)
-    means = [f_lambda @ np.nan_to_num(m).T + np.where(np.isnan(m[:, 0]), np.nan, 0)
-             for m in (window_matrix(wave, windows[:, a], windows[:, b]) for a, b in ((0, 1), (1, 2), (2, 3)))]
+    means = [
+        f_lambda @ np.nan_to_num(m).T + np.where(np.isnan(m[:, 0]), np.nan, 0)
+        for m in (window_matrix(wave, windows[:, a], windows[:, b]) for a, b in ((0, 1), (1, 2), (2, 3)))
+    ]
     return (means[1] / (0.5 * (means[0] + means[2])) - 1) * (windows[:, 2] - windows[:, 1])
 
 
@@ -116,7 +186,11 @@ def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]
     def strongest(of: np.ndarray) -> tuple[dict[str, float], bool]:
         with np.errstate(invalid="ignore"):
             ews = emission_ews(wave, of[:, young])
-        found = {name: float(np.nanmax(ews[..., k])) for k, name in enumerate(LINES) if name in GROUPS and np.isfinite(ews[..., k]).any()}
+        found = {
+            name: float(np.nanmax(ews[..., k]))
+            for k, name in enumerate(LINES)
+            if name in GROUPS and np.isfinite(ews[..., k]).any()
+        }
         return found, any(ew > EXCESS_EW for ew in found.values())
 
     ews, found = strongest(flux)
@@ -127,9 +201,13 @@ def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]
         return ssp_data, report._replace(action="allowed")
     worst = max(ews, key=ews.__getitem__)
     if nebular == "refuse":
-        raise error("input", "the SSP grid holds nebular lines: lines painted on it would be counted twice",
-                    f"an EW of {ews[worst]:.0f} A at {worst} in SSPs below 10 Myr", f"less than {EXCESS_EW:.0f}",
-                    "Use a grid of stars alone, or mask it: check_grid(ssp_data, nebular='mask').")
+        raise error(
+            "input",
+            "the SSP grid holds nebular lines: lines painted on it would be counted twice",
+            f"an EW of {ews[worst]:.0f} A at {worst} in SSPs below 10 Myr",
+            f"less than {EXCESS_EW:.0f}",
+            "Use a grid of stars alone, or mask it: check_grid(ssp_data, nebular='mask').",
+        )
     extra = [w for w in (getattr(ssp_data, "ssp_emline_wave", None) or ()) if 3300 < w < 7200]
     # Lines may be broader than the masks: widen them until the bands no longer change.
     before = None
@@ -138,8 +216,17 @@ def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]
         masked = flux.astype(float)
         masked[:, young] = part
         means = _band_means(wave, part)
-        if before is not None and np.max(np.abs(means - before[1])) <= 0.02 * np.max(means) and not strongest(before[0])[1]:
+        if (
+            before is not None
+            and np.max(np.abs(means - before[1])) <= 0.02 * np.max(means)
+            and not strongest(before[0])[1]
+        ):
             return ssp_data._replace(ssp_flux=before[0]), report._replace(action="masked", n_points=before[2])
         before = masked, means, n_points
-    raise error("input", "the nebular lines in the SSP grid are broader than any mask", f"an EW of {ews[worst]:.0f} A at {worst}", "",
-                "Use a grid of stars alone.")
+    raise error(
+        "input",
+        "the nebular lines in the SSP grid are broader than any mask",
+        f"an EW of {ews[worst]:.0f} A at {worst}",
+        "",
+        "Use a grid of stars alone.",
+    )

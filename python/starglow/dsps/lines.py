@@ -52,7 +52,13 @@ class Lines:
 
     def __init__(self, ssp_data: Any, weights: Any = None, *, aperture: str = "total", nebular: str = "refuse") -> None:
         if nebular not in ("refuse", "allow"):
-            raise error("usage", "unknown value of nebular", f"'{nebular}'", "refuse or allow", "check_grid(ssp_data, nebular='mask') gives a masked grid.")
+            raise error(
+                "usage",
+                "unknown value of nebular",
+                f"'{nebular}'",
+                "refuse or allow",
+                "check_grid(ssp_data, nebular='mask') gives a masked grid.",
+            )
         if hasattr(ssp_data, "ssp_wave"):
             check_grid(ssp_data, nebular)
             ssp_data = ssp_data.ssp_wave
@@ -82,7 +88,12 @@ class Lines:
 
     def _inputs(self, rest_sed: Any, z: Any) -> tuple[jax.Array, Any, dict[str, str]]:
         if self.aperture == "fibre" and z is None:
-            raise error("usage", "z is absent", "", "the redshifts: light in a fibre is answered with its luminosity and redshift")
+            raise error(
+                "usage",
+                "z is absent",
+                "",
+                "the redshifts: light in a fibre is answered with its luminosity and redshift",
+            )
         # The colours of total light need no distance.
         flux = self.bands(rest_sed, z if self.aperture == "fibre" else None)
         return flux, (z if self.aperture == "fibre" else None), {"APERTURE": self.aperture, "MWCORR": "unknown"}
@@ -112,10 +123,21 @@ class Lines:
         flux, z, conventions = self._inputs(rest_sed, z)
         return sgj.distribution(self.weights, flux, z, conventions=conventions, **options)
 
-    def sample(self, rest_sed: Any, z: Any = None, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0,
-               **options: Any) -> jax.Array:
+    def sample(
+        self,
+        rest_sed: Any,
+        z: Any = None,
+        targetid: Any = None,
+        *,
+        draws: int = 1,
+        seed: Any = 1,
+        first_row: int = 0,
+        **options: Any,
+    ) -> jax.Array:
         """Joint draws of the EWs, (..., 10, draws), A: :func:`starglow.jax.sample`."""
-        return sgj.draw(self.distribution(rest_sed, z, **options), targetid, draws=draws, seed=seed, first_row=first_row)
+        return sgj.draw(
+            self.distribution(rest_sed, z, **options), targetid, draws=draws, seed=seed, first_row=first_row
+        )
 
     def luminosities(self, rest_sed: Any, ew: Any) -> jax.Array:
         """Line luminosities (..., 10), erg/s: EW x L_lambda of the dusty continuum beside the line.
@@ -128,8 +150,15 @@ class Lines:
         """Luminosities (..., 11) of the single lines of COMPONENT_NAMES, in the unit of those of the ten lines."""
         return component_fluxes(jnp.asarray(luminosity), oii_ratio)
 
-    def sed_with_lines(self, rest_sed: Any, ew: Any, *, sigma_v: Any = 100.0, resolving_power: float = np.inf,
-                       oii_ratio: float = OII_RATIO) -> jax.Array:
+    def sed_with_lines(
+        self,
+        rest_sed: Any,
+        ew: Any,
+        *,
+        sigma_v: Any = 100.0,
+        resolving_power: float = np.inf,
+        oii_ratio: float = OII_RATIO,
+    ) -> jax.Array:
         """Rest SEDs (..., n_wave), L_sun/Hz, with the lines on them.
 
         Each point of the grid gets the mean of the lines over its pixel (half way to its neighbours): the flux is right
@@ -139,7 +168,9 @@ class Lines:
         painted = sgj.paint_flux(self.wave, lum, 0.0, sigma_v, resolving_power=resolving_power, oii_ratio=oii_ratio)
         return jnp.asarray(rest_sed) + painted * self.wave**2 / C_ANGSTROM
 
-    def _brightening(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, oii_ratio: float) -> jax.Array:
+    def _brightening(
+        self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, oii_ratio: float
+    ) -> jax.Array:
         """Magnitudes that the lines add: each adds T (L/L_sun) lambda_rest / c to the integral of T L_nu d ln lambda."""
         wave_filter, trans_filter = jnp.asarray(wave_filter), jnp.asarray(trans_filter)
         lum = component_fluxes(sgj.line_luminosities(self.wave, rest_sed, ew), oii_ratio)
@@ -149,30 +180,49 @@ class Lines:
         lines = (through * lum * rest / C_ANGSTROM).sum(-1)
         at = wave_filter / (1 + z)
         rest_sed = jnp.asarray(rest_sed)
-        flat = jnp.broadcast_to(rest_sed, (*np.broadcast_shapes(rest_sed.shape[:-1], at.shape[:-1]), rest_sed.shape[-1]))
+        flat = jnp.broadcast_to(
+            rest_sed, (*np.broadcast_shapes(rest_sed.shape[:-1], at.shape[:-1]), rest_sed.shape[-1])
+        )
         at = jnp.broadcast_to(at, (*flat.shape[:-1], at.shape[-1]))
-        lum_nu = jnp.vectorize(lambda x, y: jnp.interp(x, self.wave, y, left=0.0, right=0.0), signature="(n),(m)->(n)")(at, flat)
+        lum_nu = jnp.vectorize(lambda x, y: jnp.interp(x, self.wave, y, left=0.0, right=0.0), signature="(n),(m)->(n)")(
+            at, flat
+        )
         continuum = jnp.trapezoid(trans_filter * lum_nu / wave_filter, wave_filter)
         return -2.5 * jnp.log10(1 + lines / continuum)
 
-    def rest_mag(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, *, oii_ratio: float = OII_RATIO) -> jax.Array:
+    def rest_mag(
+        self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, *, oii_ratio: float = OII_RATIO
+    ) -> jax.Array:
         """Absolute AB magnitudes (...) with lines; ``dsps.calc_rest_mag`` where there are none.
 
         Lines enter in closed form, not as pixels: no filter or SED grid is too coarse for them.
         """
         from dsps import calc_rest_mag
 
-        continuum = jnp.vectorize(calc_rest_mag, signature="(n),(n),(m),(m)->()")(self.wave, rest_sed, wave_filter, trans_filter)
+        continuum = jnp.vectorize(calc_rest_mag, signature="(n),(n),(m),(m)->()")(
+            self.wave, rest_sed, wave_filter, trans_filter
+        )
         return continuum + self._brightening(rest_sed, ew, wave_filter, trans_filter, 0.0, oii_ratio)
 
-    def obs_mag(self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, cosmology: Any, *,
-                oii_ratio: float = OII_RATIO) -> jax.Array:
+    def obs_mag(
+        self,
+        rest_sed: Any,
+        ew: Any,
+        wave_filter: Any,
+        trans_filter: Any,
+        z: Any,
+        cosmology: Any,
+        *,
+        oii_ratio: float = OII_RATIO,
+    ) -> jax.Array:
         """Apparent AB magnitudes (...) at z with lines; ``dsps.calc_obs_mag`` where there are none.
 
         `cosmology` is DSPS's (Om0, w0, wa, h), e.g. ``dsps.cosmology.DEFAULT_COSMOLOGY``.
         """
         from dsps import calc_obs_mag
 
-        magnitude = jnp.vectorize(lambda w, s, fw, ft, zz: calc_obs_mag(w, s, fw, ft, zz, *cosmology), signature="(n),(n),(m),(m),()->()")
+        magnitude = jnp.vectorize(
+            lambda w, s, fw, ft, zz: calc_obs_mag(w, s, fw, ft, zz, *cosmology), signature="(n),(n),(m),(m),()->()"
+        )
         continuum = magnitude(self.wave, rest_sed, wave_filter, trans_filter, jnp.asarray(z, float))
         return continuum + self._brightening(rest_sed, ew, wave_filter, trans_filter, z, oii_ratio)

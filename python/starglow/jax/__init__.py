@@ -28,9 +28,27 @@ from .random import split_ids
 from .weights import Weights, load
 
 __all__ = [
-    "Distribution", "Prediction", "Weights", "add_noise", "band_luminosities", "bands", "distribution", "draw", "flux_of",
-    "line_continua", "line_luminosities", "load", "log_density", "paint", "paint_flux", "predict", "quantile", "sample",
-    "sigma_ew", "split_ids", "usable_conventions",
+    "Distribution",
+    "Prediction",
+    "Weights",
+    "add_noise",
+    "band_luminosities",
+    "bands",
+    "distribution",
+    "draw",
+    "flux_of",
+    "line_continua",
+    "line_luminosities",
+    "load",
+    "log_density",
+    "paint",
+    "paint_flux",
+    "predict",
+    "quantile",
+    "sample",
+    "sigma_ew",
+    "split_ids",
+    "usable_conventions",
 ]
 
 

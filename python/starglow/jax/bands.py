@@ -31,7 +31,10 @@ def window_matrix(wave: Any, low: Any, high: Any) -> Any:
     """
     xp = jnp if isinstance(wave, jax.Array) else np
     wave = xp.asarray(wave)
-    low, high = (xp.asarray(np.asarray(a, float), dtype=wave.dtype if wave.dtype.kind == "f" else None)[:, None] for a in (low, high))
+    low, high = (
+        xp.asarray(np.asarray(a, float), dtype=wave.dtype if wave.dtype.kind == "f" else None)[:, None]
+        for a in (low, high)
+    )
     left, step = wave[:-1], wave[1:] - wave[:-1]
     # Overlap of each cell with each window, as fractions of the cell.
     start, end = (xp.clip((a - left) / step, 0, 1) for a in (low, high))

@@ -6,7 +6,12 @@ from .._arrays import conventions as said
 from ..errors import error
 from .weights import Weights
 
-_VALUES = {"APERTURE": ("fibre", "total"), "MWCORR": ("T", "F"), "FLUXSCAL": ("absolute", "relative"), "VACUUM": ("T", "F")}
+_VALUES = {
+    "APERTURE": ("fibre", "total"),
+    "MWCORR": ("T", "F"),
+    "FLUXSCAL": ("absolute", "relative"),
+    "VACUUM": ("T", "F"),
+}
 
 
 def usable_conventions(weights: Weights, conventions: dict[str, str] | None = None) -> tuple[bool, bool]:
@@ -28,9 +33,16 @@ def usable_conventions(weights: Weights, conventions: dict[str, str] | None = No
         return "unknown" not in pair and pair[0] != pair[1]
 
     if seen.get("VACUUM") == "F":
-        raise error("model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum.")
+        raise error(
+            "model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum."
+        )
     if differ("MWCORR"):
-        raise error("model", "Galactic dust was treated otherwise in the model's training", f"MWCORR = {seen['MWCORR']}", f"MWCORR = {trained['mwcorr']}",
-                    "Use band fluxes with the model's convention, or a model trained with yours.")
+        raise error(
+            "model",
+            "Galactic dust was treated otherwise in the model's training",
+            f"MWCORR = {seen['MWCORR']}",
+            f"MWCORR = {trained['mwcorr']}",
+            "Use band fluxes with the model's convention, or a model trained with yours.",
+        )
     same = not differ("APERTURE")
     return same and seen.get("FLUXSCAL") != "relative", same

@@ -52,8 +52,9 @@ def bit(where: jax.Array, value: int) -> jax.Array:
     return jnp.where(where, jnp.int32(value), jnp.int32(0))
 
 
-def compute(band_flux: jax.Array, usable: jax.Array, z: jax.Array, z_known: jax.Array, luminosity: jax.Array,
-            every_band: bool) -> tuple[jax.Array, jax.Array]:
+def compute(
+    band_flux: jax.Array, usable: jax.Array, z: jax.Array, z_known: jax.Array, luminosity: jax.Array, every_band: bool
+) -> tuple[jax.Array, jax.Array]:
     """Values and presence of the 13 features: eleven log10 ratios, log_lum, z.
 
     band_flux, usable (..., 12); z, z_known, luminosity (...): whether z and the luminosity may be used. `every_band`: the
@@ -73,7 +74,8 @@ def compute(band_flux: jax.Array, usable: jax.Array, z: jax.Array, z_known: jax.
     log_lum = reference + jnp.log(1 + safe_z) / math.log(10) + 2 * jnp.log(luminosity_distance(safe_z)) / math.log(10)
     values = jnp.concatenate([ratios, log_lum[..., None], safe_z[..., None]], axis=-1)
     known = jnp.concatenate(
-        [usable[..., 1:] & usable[..., :-1], (z_known & luminosity & band_known)[..., None], z_known[..., None]], axis=-1
+        [usable[..., 1:] & usable[..., :-1], (z_known & luminosity & band_known)[..., None], z_known[..., None]],
+        axis=-1,
     )
     return values, known
 
@@ -84,6 +86,8 @@ def network_input(bank: Bank, values: jax.Array, known: jax.Array, usable: jax.A
     x, there = values[..., which], known[..., which]
     if not bank.masks:
         return x, there
-    masks = jnp.concatenate([usable, *([known[..., 11:12]] if bank.log_lum else []), *([known[..., 12:13]] if bank.z else [])], axis=-1)
+    masks = jnp.concatenate(
+        [usable, *([known[..., 11:12]] if bank.log_lum else []), *([known[..., 12:13]] if bank.z else [])], axis=-1
+    )
     x = jnp.concatenate([x, jnp.where(masks, 0, -1).astype(x.dtype)], axis=-1)
     return x, jnp.concatenate([there, jnp.ones_like(masks)], axis=-1)

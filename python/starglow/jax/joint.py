@@ -43,7 +43,9 @@ def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, ja
     return jax.nn.softmax(logits, axis=-1), mean, sd
 
 
-def calibrated(weight: jax.Array, mean: jax.Array, sd: jax.Array, shift: jax.Array, slope: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def calibrated(
+    weight: jax.Array, mean: jax.Array, sd: jax.Array, shift: jax.Array, slope: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(mean, sd, median) after t' = median + shift + slope (t - median); shift, slope (..., 8)."""
     median = quantile_of(weight, mean, sd, 0.0)
     moved = median + shift
@@ -88,7 +90,9 @@ def quantile_of(weight: jax.Array, mean: jax.Array, sd: jax.Array, z: float) -> 
 
 
 @quantile_of.defjvp
-def _quantile_jvp(z: float, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]) -> tuple[jax.Array, jax.Array]:
+def _quantile_jvp(
+    z: float, primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array]:
     """Implicit differentiation of cdf(t) = Phi(z); t is differentiated by this rule again."""
     weight, mean, sd = primals
     d_weight, d_mean, d_sd = tangents

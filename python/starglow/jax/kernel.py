@@ -10,6 +10,7 @@ compiled program can run at any time and from any thread; a program that comes f
 :func:`register` before it runs. Second derivatives, other devices and derivatives with respect to the weights are the
 twin's.
 """
+
 from __future__ import annotations
 
 import functools
@@ -30,7 +31,9 @@ from .random import split_ids
 __all__ = ["Prediction", "predict", "register", "sample"]
 
 if not hasattr(_core, "ffi_handlers"):
-    raise ImportError("this starglow was built without jaxlib's headers: pip install it where jaxlib is, or without --no-build-isolation")
+    raise ImportError(
+        "this starglow was built without jaxlib's headers: pip install it where jaxlib is, or without --no-build-isolation"
+    )
 _POLICIES = ("warn", "nan", "clip", "prior")
 for _name, _handler in _core.ffi_handlers.items():
     jax.ffi.register_ffi_target(f"starglow_{_name}", _handler, platform="cpu")
@@ -58,9 +61,18 @@ def register(weights: Any = None) -> Model:
     if isinstance(weights, Model):
         model = weights
     else:
-        path = weights if weights is None or isinstance(weights, (str, os.PathLike)) else getattr(weights, "source", weights)
+        path = (
+            weights
+            if weights is None or isinstance(weights, (str, os.PathLike))
+            else getattr(weights, "source", weights)
+        )
         if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise error("usage", "the kernel needs a model", f"{type(weights).__name__}", "starglow.Model, a path, or what starglow.jax.load gives")
+            raise error(
+                "usage",
+                "the kernel needs a model",
+                f"{type(weights).__name__}",
+                "starglow.Model, a path, or what starglow.jax.load gives",
+            )
         path = None if path is None or path == "" else os.fspath(path)
         stamp = None
         if path is not None and os.path.exists(path):
@@ -90,8 +102,14 @@ class _Static(NamedTuple):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        return dict(model=self.model, conventions=self.conventions, policy=np.int64(self.policy), threads=np.int64(self.threads),
-                    has_ids=self.has_ids, has_ivar=self.has_ivar)
+        return dict(
+            model=self.model,
+            conventions=self.conventions,
+            policy=np.int64(self.policy),
+            threads=np.int64(self.threads),
+            has_ids=self.has_ids,
+            has_ivar=self.has_ivar,
+        )
 
     def target(self, name: str) -> str:
         return f"starglow_{name}_{'f64' if self.double else 'f32'}"
@@ -100,7 +118,10 @@ class _Static(NamedTuple):
 @functools.lru_cache(maxsize=256)
 def _predict(s: _Static) -> Any:
     def shapes(flux: jax.Array, *last: int) -> list[jax.ShapeDtypeStruct]:
-        one, none = jax.ShapeDtypeStruct((*flux.shape[:-1], *last), flux.dtype), jax.ShapeDtypeStruct((*flux.shape[:-1], 0), flux.dtype)
+        one, none = (
+            jax.ShapeDtypeStruct((*flux.shape[:-1], *last), flux.dtype),
+            jax.ShapeDtypeStruct((*flux.shape[:-1], 0), flux.dtype),
+        )
         return [one, one if s.joint else none, one if s.joint else none]
 
     def slopes(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> list[jax.Array]:
@@ -110,13 +131,20 @@ def _predict(s: _Static) -> Any:
     @jax.custom_jvp
     def answer(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> Any:
         results = [*shapes(flux, 10), jax.ShapeDtypeStruct(flux.shape[:-1], jnp.int32)]
-        return jax.ffi.ffi_call(s.target("predict"), results, vmap_method="broadcast_all")(flux, ivar, z, **s.attributes)
+        return jax.ffi.ffi_call(s.target("predict"), results, vmap_method="broadcast_all")(
+            flux, ivar, z, **s.attributes
+        )
 
     @answer.defjvp
     def _(primals: Any, tangents: Any) -> Any:
         if s.policy:
-            raise error("usage", "the kernel has derivatives for out_of_domain 'warn' alone", f"'{_POLICIES[s.policy]}'", "'warn'",
-                        "The twin, starglow.jax.predict, has them all.")
+            raise error(
+                "usage",
+                "the kernel has derivatives for out_of_domain 'warn' alone",
+                f"'{_POLICIES[s.policy]}'",
+                "'warn'",
+                "The twin, starglow.jax.predict, has them all.",
+            )
         flux, ivar, z = primals
         out = answer(flux, ivar, z)
         along = jnp.concatenate([tangents[0], tangents[2][..., None]], axis=-1)
@@ -134,8 +162,16 @@ def _fixed(flux: jax.Array, leaves: list[jax.Array]) -> jax.Array:
 
 def _fixed_jvp(primals: Any, tangents: Any) -> Any:
     zero = jax.custom_derivatives.SymbolicZero
-    if not all(isinstance(t, zero) for t in jax.tree_util.tree_leaves(tangents[1], is_leaf=lambda t: isinstance(t, zero))):
-        raise error("usage", "the kernel has no derivatives with respect to the weights", "", "", "The twin, starglow.jax.predict, has them.")
+    if not all(
+        isinstance(t, zero) for t in jax.tree_util.tree_leaves(tangents[1], is_leaf=lambda t: isinstance(t, zero))
+    ):
+        raise error(
+            "usage",
+            "the kernel has no derivatives with respect to the weights",
+            "",
+            "",
+            "The twin, starglow.jax.predict, has them.",
+        )
     d = tangents[0]
     return primals[0], jnp.zeros(d.shape, d.dtype) if isinstance(d, zero) else d
 
@@ -153,6 +189,7 @@ def _numbers(name: str, given: Any, dtype: Any) -> jax.Array:
     """Real numbers of JAX's, whatever their byte order."""
     if not isinstance(given, jax.Array):
         from .._arrays import EW, FLUX, real
+
         given = real(name, given, {"BAND_FLUX": FLUX, "EW": EW}.get(name))
     elif given.dtype.kind not in "fiu":
         raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
@@ -180,8 +217,17 @@ def _conventions(given: dict[str, str] | None) -> str:
     return "".join(f"{key}={value};" for key, value in sorted(_arrays.conventions(given).items()))
 
 
-def predict(weights: Any, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
-            conventions: dict[str, str] | None = None, out_of_domain: str = "warn", threads: int = 0) -> Prediction:
+def predict(
+    weights: Any,
+    band_flux: Any,
+    z: Any = None,
+    *,
+    band_flux_ivar: Any = None,
+    targetid: Any = None,
+    conventions: dict[str, str] | None = None,
+    out_of_domain: str = "warn",
+    threads: int = 0,
+) -> Prediction:
     """Lines of galaxies by the C++ kernel; arguments and answers as :func:`starglow.jax.predict`.
 
     Parameters
@@ -216,14 +262,32 @@ def predict(weights: Any, band_flux: Any, z: Any = None, *, band_flux_ivar: Any 
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
     if hasattr(weights, "source"):
         flux = _fixed(flux, jax.tree_util.tree_leaves(weights))
-    static = _Static(model.hash, model.has_distribution, said, _POLICIES.index(out_of_domain), whole("threads", threads, MOST_THREADS), targetid is not None,
-                     band_flux_ivar is not None, flux.dtype == jnp.float64)
+    static = _Static(
+        model.hash,
+        model.has_distribution,
+        said,
+        _POLICIES.index(out_of_domain),
+        whole("threads", threads, MOST_THREADS),
+        targetid is not None,
+        band_flux_ivar is not None,
+        flux.dtype == jnp.float64,
+    )
     ew, p16, p84, flags = _predict(static)(flux, ivar, redshift)
     return Prediction(ew, p16 if static.joint else None, p84 if static.joint else None, flags)
 
 
-def sample(weights: Any, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int = 1, seed: int = 1, band_flux_ivar: Any = None,
-           conventions: dict[str, str] | None = None, threads: int = 0) -> jax.Array:
+def sample(
+    weights: Any,
+    band_flux: Any,
+    z: Any = None,
+    targetid: Any = None,
+    *,
+    draws: int = 1,
+    seed: int = 1,
+    band_flux_ivar: Any = None,
+    conventions: dict[str, str] | None = None,
+    threads: int = 0,
+) -> jax.Array:
     """Joint draws of the intrinsic EWs, A: (..., 10, draws) float32, the bits of `starglow.Model.sample`.
 
     Parameters
@@ -244,13 +308,30 @@ def sample(weights: Any, band_flux: Any, z: Any = None, targetid: Any = None, *,
     model._core.notes(_arrays.conventions(conventions))
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
     words = _words(targetid, flux.shape[:-1])
-    draws, seed, threads = whole("draws", draws, MOST_DRAWS), whole("seed", seed), whole("threads", threads, MOST_THREADS)
+    draws, seed, threads = (
+        whole("draws", draws, MOST_DRAWS),
+        whole("seed", seed),
+        whole("threads", threads, MOST_THREADS),
+    )
     double = flux.dtype == jnp.float64
-    call = jax.ffi.ffi_call(f"starglow_sample_{'f64' if double else 'f32'}", jax.ShapeDtypeStruct((*flux.shape[:-1], 10 * draws), jnp.float32),
-                            vmap_method="broadcast_all")
+    call = jax.ffi.ffi_call(
+        f"starglow_sample_{'f64' if double else 'f32'}",
+        jax.ShapeDtypeStruct((*flux.shape[:-1], 10 * draws), jnp.float32),
+        vmap_method="broadcast_all",
+    )
     stop = jax.lax.stop_gradient
-    out = call(stop(flux), ivar, stop(redshift), words, model=model.hash, conventions=said, threads=np.int64(threads), has_ivar=band_flux_ivar is not None,
-               draws=np.int64(draws), seed=np.int64(np.uint64(seed).view(np.int64)))
+    out = call(
+        stop(flux),
+        ivar,
+        stop(redshift),
+        words,
+        model=model.hash,
+        conventions=said,
+        threads=np.int64(threads),
+        has_ivar=band_flux_ivar is not None,
+        draws=np.int64(draws),
+        seed=np.int64(np.uint64(seed).view(np.int64)),
+    )
     return out.reshape(*flux.shape[:-1], 10, draws)
 
 
@@ -260,8 +341,13 @@ def _words(targetid: Any, shape: tuple[int, ...]) -> jax.Array:
         if targetid.dtype == jnp.uint32 and targetid.shape == (*shape, 2):
             return targetid
         if targetid.dtype != jnp.int64:
-            raise error("input", "TARGETID is not a column of 64-bit integers", f"type {targetid.dtype}", "int64",
-                        "Without jax_enable_x64 pass the NumPy array, or the pairs of starglow.jax.split_ids.")
+            raise error(
+                "input",
+                "TARGETID is not a column of 64-bit integers",
+                f"type {targetid.dtype}",
+                "int64",
+                "Without jax_enable_x64 pass the NumPy array, or the pairs of starglow.jax.split_ids.",
+            )
         bits = jax.lax.bitcast_convert_type(targetid, jnp.uint64)
         words = jnp.stack([(bits >> 32).astype(jnp.uint32), bits.astype(jnp.uint32)], axis=-1)
     else:

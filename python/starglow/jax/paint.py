@@ -38,8 +38,16 @@ def component_fluxes(line_flux: jax.Array, oii_ratio: float = OII_RATIO, atomic_
     return jnp.stack([flux[line] * share.get(name, 1) for name, line, _, _ in COMPONENTS], axis=-1)
 
 
-def paint_flux(wave: Any, line_flux: Any, z: Any = 0.0, sigma_v: Any = 100.0, *, resolving_power: float = math.inf, oii_ratio: float = OII_RATIO,
-               atomic_doublets: bool = True) -> jax.Array:
+def paint_flux(
+    wave: Any,
+    line_flux: Any,
+    z: Any = 0.0,
+    sigma_v: Any = 100.0,
+    *,
+    resolving_power: float = math.inf,
+    oii_ratio: float = OII_RATIO,
+    atomic_doublets: bool = True,
+) -> jax.Array:
     """A spectrum of emission lines alone: each pixel holds the mean of the Gaussians over it.
 
     Parameters
@@ -80,7 +88,9 @@ def paint_flux(wave: Any, line_flux: Any, z: Any = 0.0, sigma_v: Any = 100.0, *,
     start = jnp.zeros((*shape, edges.shape[0] - 1), dtype)
     z, sigma_v = jnp.broadcast_to(z, shape), jnp.broadcast_to(sigma_v, shape)
     spread = jnp.broadcast_to(spread, shape)
-    painted: jax.Array = jax.lax.scan(one, start, (rest, jnp.moveaxis(jnp.broadcast_to(flux, (*shape, len(COMPONENTS))), -1, 0)))[0]
+    painted: jax.Array = jax.lax.scan(
+        one, start, (rest, jnp.moveaxis(jnp.broadcast_to(flux, (*shape, len(COMPONENTS))), -1, 0))
+    )[0]
     return painted
 
 

@@ -62,15 +62,23 @@ class _Rows(NamedTuple):
         return (self.flags & names.FATAL) == 0
 
 
-def _checked(weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+def _checked(
+    weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
     """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type of the weights."""
     _check_weights(weights)
-    band_flux, z, band_flux_ivar = _real("band_flux", band_flux), optional(_real, "z", z), optional(_real, "band_flux_ivar", band_flux_ivar)
+    band_flux, z, band_flux_ivar = (
+        _real("band_flux", band_flux),
+        optional(_real, "z", z),
+        optional(_real, "band_flux_ivar", band_flux_ivar),
+    )
     if np.ndim(band_flux) == 0 or band_flux.shape[-1] != features.N_BANDS:
         raise error("input", "band_flux has a wrong shape", f"{np.shape(band_flux)}", "(..., 12)")
     shape = band_flux.shape[:-1]
     if band_flux_ivar is not None and band_flux_ivar.shape != band_flux.shape:
-        raise error("input", "band_flux_ivar does not fit band_flux", f"shape {band_flux_ivar.shape}", f"{band_flux.shape}")
+        raise error(
+            "input", "band_flux_ivar does not fit band_flux", f"shape {band_flux_ivar.shape}", f"{band_flux.shape}"
+        )
     if z is not None and np.shape(z) not in (shape, ()):
         raise error("input", "z does not fit band_flux", f"shape {np.shape(z)}", f"{shape}")
     redshift = jnp.broadcast_to(jnp.asarray(jnp.nan if z is None else z, weights.dtype), shape)
@@ -78,7 +86,14 @@ def _checked(weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any) -> t
     return jnp.asarray(band_flux, weights.dtype), redshift, ivar
 
 
-def _rows(weights: Weights, flux: jax.Array, redshift: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool]) -> _Rows:
+def _rows(
+    weights: Weights,
+    flux: jax.Array,
+    redshift: jax.Array,
+    ivar: jax.Array | None,
+    no_ids: bool,
+    conventions: tuple[bool, bool],
+) -> _Rows:
     luminosity_usable, redshift_usable = conventions
     usable = features.usable_bands(flux, ivar)
     flags = features.band_flags(flux, ivar) | jnp.int32(names.ID_IS_ROW if no_ids else 0)
@@ -119,8 +134,14 @@ def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array
             answers.append(forward(bank, x, there))
             continue
         # A bank that no galaxy of the batch needs is not run (under vmap both are).
-        empty = jnp.zeros((*mine.shape, bank.layers[-1][1].shape[-1] * (len(bank.outputs) if bank.per_line else 1)), x.dtype)
-        answers.append(jax.lax.cond(jnp.any(mine & rows.answered), lambda b, x, t: forward(b, x, t), lambda *_: empty, bank, x, there))
+        empty = jnp.zeros(
+            (*mine.shape, bank.layers[-1][1].shape[-1] * (len(bank.outputs) if bank.per_line else 1)), x.dtype
+        )
+        answers.append(
+            jax.lax.cond(
+                jnp.any(mine & rows.answered), lambda b, x, t: forward(b, x, t), lambda *_: empty, bank, x, there
+            )
+        )
     return answers, rows.flags | features.bit(out, names.OUT_OF_DOMAIN), out
 
 
@@ -165,12 +186,23 @@ def _pad(parts: tuple[jax.Array, ...], components: int) -> tuple[jax.Array, ...]
     extra = components - weight.shape[-1]
     if extra == 0:
         return parts
-    copies = (jnp.concatenate([a] + extra * [jax.lax.slice_in_dim(a, 0, 1, axis=axis)], axis=axis) for a, axis in ((mean, -2), (sd, -2), (factor, -3)))
+    copies = (
+        jnp.concatenate([a] + extra * [jax.lax.slice_in_dim(a, 0, 1, axis=axis)], axis=axis)
+        for a, axis in ((mean, -2), (sd, -2), (factor, -3))
+    )
     return (jnp.concatenate([weight, jnp.zeros((*weight.shape[:-1], extra), weight.dtype)], axis=-1), *copies, *rest)
 
 
-def predict(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
-            conventions: dict[str, str] | None = None, out_of_domain: str = "warn") -> Prediction:
+def predict(
+    weights: Weights,
+    band_flux: Any,
+    z: Any = None,
+    *,
+    band_flux_ivar: Any = None,
+    targetid: Any = None,
+    conventions: dict[str, str] | None = None,
+    out_of_domain: str = "warn",
+) -> Prediction:
     """Lines of every galaxy: the medians of their intrinsic distributions, with 16 and 84 % quantiles.
 
     Parameters
@@ -210,18 +242,33 @@ def predict(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_ivar: 
     differentiable.
     """
     _check_policy(out_of_domain)
-    answer: Prediction = _predict(weights, *_checked(weights, band_flux, z, band_flux_ivar), targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    answer: Prediction = _predict(
+        weights,
+        *_checked(weights, band_flux, z, band_flux_ivar),
+        targetid is None,
+        usable_conventions(weights, conventions),
+        out_of_domain,
+    )
     return answer
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
-def _predict(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool],
-             policy: str) -> Prediction:
+def _predict(
+    weights: Weights,
+    flux: jax.Array,
+    z: jax.Array,
+    ivar: jax.Array | None,
+    no_ids: bool,
+    conventions: tuple[bool, bool],
+    policy: str,
+) -> Prediction:
     rows = _rows(weights, flux, z, ivar, no_ids, conventions)
     if weights.has_distribution:
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
-        ew, p16, p84 = (jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels)
+        ew, p16, p84 = (
+            jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels
+        )
         return Prediction(ew, p16, p84, flags)
     answers, flags, out = _answers(weights, rows, policy)
     parts = []
@@ -238,8 +285,16 @@ def _predict(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Array | 
     return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
 
 
-def distribution(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_ivar: Any = None, targetid: Any = None,
-                 conventions: dict[str, str] | None = None, out_of_domain: str = "warn") -> Distribution:
+def distribution(
+    weights: Weights,
+    band_flux: Any,
+    z: Any = None,
+    *,
+    band_flux_ivar: Any = None,
+    targetid: Any = None,
+    conventions: dict[str, str] | None = None,
+    out_of_domain: str = "warn",
+) -> Distribution:
     """The joint intrinsic distribution of every galaxy's lines; parameters as of :func:`predict`.
 
     Returns
@@ -250,28 +305,51 @@ def distribution(weights: Weights, band_flux: Any, z: Any = None, *, band_flux_i
     _check_policy(out_of_domain)
     _need_distribution(weights)
     checked = _checked(weights, band_flux, z, band_flux_ivar)
-    answer: Distribution = _distribution(weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain)
+    answer: Distribution = _distribution(
+        weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain
+    )
     return answer
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
-def _distribution(weights: Weights, flux: jax.Array, z: jax.Array, ivar: jax.Array | None, no_ids: bool, conventions: tuple[bool, bool],
-                  policy: str) -> Distribution:
+def _distribution(
+    weights: Weights,
+    flux: jax.Array,
+    z: jax.Array,
+    ivar: jax.Array | None,
+    no_ids: bool,
+    conventions: tuple[bool, bool],
+    policy: str,
+) -> Distribution:
     return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions), policy)[0]
 
 
 def _check_weights(weights: Any) -> None:
     if not isinstance(weights, Weights):
-        raise error("usage", "the twin needs weights", type(weights).__name__, "what starglow.jax.load gives", "starglow.jax.load(path) reads a model file.")
+        raise error(
+            "usage",
+            "the twin needs weights",
+            type(weights).__name__,
+            "what starglow.jax.load gives",
+            "starglow.jax.load(path) reads a model file.",
+        )
 
 
 def _need_distribution(weights: Weights) -> None:
     _check_weights(weights)
     if not weights.has_distribution:
-        raise error("model", "a point model has no distribution", f"kind {weights.kind}", "kind joint", "Noise can be added to its points (add_noise).")
+        raise error(
+            "model",
+            "a point model has no distribution",
+            f"kind {weights.kind}",
+            "kind joint",
+            "Noise can be added to its points (add_noise).",
+        )
 
 
-def draw(distribution: Distribution, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0) -> jax.Array:
+def draw(
+    distribution: Distribution, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0
+) -> jax.Array:
     """Joint intrinsic draws of the lines, A; (..., 10, draws). Draw k of all lines belongs together.
 
     Parameters
@@ -320,8 +398,17 @@ def _draw(d: Distribution, ids: random.Pair, seed: random.Pair, draws: int) -> j
     return jnp.where(d.known[..., None, None], jnp.swapaxes(ew, -1, -2), jnp.nan)
 
 
-def sample(weights: Weights, band_flux: Any, z: Any = None, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0,
-           **options: Any) -> jax.Array:
+def sample(
+    weights: Weights,
+    band_flux: Any,
+    z: Any = None,
+    targetid: Any = None,
+    *,
+    draws: int = 1,
+    seed: Any = 1,
+    first_row: int = 0,
+    **options: Any,
+) -> jax.Array:
     """Joint intrinsic draws of every galaxy's lines, A; (..., 10, draws).
 
     :func:`distribution` (whose keywords it takes) and :func:`draw` in one call.
@@ -363,8 +450,18 @@ def noise_source(line: int) -> tuple[int, float]:
     return line, 1.0
 
 
-def add_noise(weights: Weights, ew: Any, band_flux: Any, z: Any = None, targetid: Any = None, seed: Any = 1, *, ew_ivar: Any = None,
-              draw: int = 0, first_row: int = 0) -> jax.Array:
+def add_noise(
+    weights: Weights,
+    ew: Any,
+    band_flux: Any,
+    z: Any = None,
+    targetid: Any = None,
+    seed: Any = 1,
+    *,
+    ew_ivar: Any = None,
+    draw: int = 0,
+    first_row: int = 0,
+) -> jax.Array:
     """EWs (..., 10) plus one realisation of measurement noise, A.
 
     sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random bits as

@@ -36,7 +36,9 @@ def threefry(key: Pair, counter: Pair) -> Pair:
     k2 = jnp.uint32(0x1BD11BDA) ^ k0 ^ k1
     x0, x1 = x0 + k0, x1 + k1
     even, odd = (13, 15, 26, 6), (17, 29, 16, 24)
-    for count, (rotations, a, b) in enumerate(((even, k1, k2), (odd, k2, k0), (even, k0, k1), (odd, k1, k2), (even, k2, k0)), 1):
+    for count, (rotations, a, b) in enumerate(
+        ((even, k1, k2), (odd, k2, k0), (even, k0, k1), (odd, k1, k2), (even, k2, k0)), 1
+    ):
         for r in rotations:
             x0 = x0 + x1
             x1 = ((x1 << r) | (x1 >> (32 - r))) ^ x0
@@ -68,10 +70,20 @@ def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
     if targetid.dtype == jnp.uint32 and targetid.shape == (*shape, 2):
         return targetid[..., 0], targetid[..., 1]
     if targetid.shape != shape:
-        raise error("input", "targetid does not fit the band fluxes", f"shape {targetid.shape}", f"{shape}, or the pairs of split_ids, {(*shape, 2)}")
+        raise error(
+            "input",
+            "targetid does not fit the band fluxes",
+            f"shape {targetid.shape}",
+            f"{shape}, or the pairs of split_ids, {(*shape, 2)}",
+        )
     if targetid.dtype != jnp.int64:
-        raise error("input", "targetid is not a column of 64-bit integers", f"a JAX array of {targetid.dtype}", "int64",
-                    "Without jax_enable_x64 JAX cuts ids to 32 bits: pass the NumPy array, or starglow.jax.split_ids(targetid).")
+        raise error(
+            "input",
+            "targetid is not a column of 64-bit integers",
+            f"a JAX array of {targetid.dtype}",
+            "int64",
+            "Without jax_enable_x64 JAX cuts ids to 32 bits: pass the NumPy array, or starglow.jax.split_ids(targetid).",
+        )
     bits = jax.lax.bitcast_convert_type(targetid, jnp.uint64)
     return (bits >> 32).astype(jnp.uint32), bits.astype(jnp.uint32)
 
@@ -103,16 +115,48 @@ def _ratio(polynomials: tuple[Sequence[float], Sequence[float]], r: jax.Array) -
 
 # PPND16, error < 1e-15, highest power first.
 _CENTRE = (
-    (2509.0809287301226727, 33430.575583588128105, 67265.770927008700853, 45921.953931549871457, 13731.693765509461125,
-     1971.5909503065514427, 133.14166789178437745, 3.387132872796366608),
-    (5226.495278852545925, 28729.085735721942674, 39307.89580009271061, 21213.794301586595867, 5394.1960214247511077,
-     687.1870074920579083, 42.313330701600911252, 1.0),
+    (
+        2509.0809287301226727,
+        33430.575583588128105,
+        67265.770927008700853,
+        45921.953931549871457,
+        13731.693765509461125,
+        1971.5909503065514427,
+        133.14166789178437745,
+        3.387132872796366608,
+    ),
+    (
+        5226.495278852545925,
+        28729.085735721942674,
+        39307.89580009271061,
+        21213.794301586595867,
+        5394.1960214247511077,
+        687.1870074920579083,
+        42.313330701600911252,
+        1.0,
+    ),
 )
 _TAIL = (
-    (7.7454501427834140764e-4, 0.0227238449892691845833, 0.24178072517745061177, 1.27045825245236838258,
-     3.64784832476320460504, 5.7694972214606914055, 4.6303378461565452959, 1.42343711074968357734),
-    (1.05075007164441684324e-9, 5.475938084995344946e-4, 0.0151986665636164571966, 0.14810397642748007459,
-     0.68976733498510000455, 1.6763848301838038494, 2.05319162663775882187, 1.0),
+    (
+        7.7454501427834140764e-4,
+        0.0227238449892691845833,
+        0.24178072517745061177,
+        1.27045825245236838258,
+        3.64784832476320460504,
+        5.7694972214606914055,
+        4.6303378461565452959,
+        1.42343711074968357734,
+    ),
+    (
+        1.05075007164441684324e-9,
+        5.475938084995344946e-4,
+        0.0151986665636164571966,
+        0.14810397642748007459,
+        0.68976733498510000455,
+        1.6763848301838038494,
+        2.05319162663775882187,
+        1.0,
+    ),
 )
 # PPND7, relative error 3e-7: what float32 can hold.
 _CENTRE7 = ((59.109374720, 159.29113202, 50.434271938, 3.3871327179), (67.187563600, 78.757757664, 17.895169469, 1.0))

@@ -90,7 +90,9 @@ class Weights:
     domain: Domain | None
     noise: Noise | None
     kind: str = _static()
-    conventions: tuple[tuple[str, str], ...] = _static()  #: ((name, value), ...): what the numbers of the training table mean
+    conventions: tuple[tuple[str, str], ...] = (
+        _static()
+    )  #: ((name, value), ...): what the numbers of the training table mean
     source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
@@ -120,7 +122,9 @@ def shipped_path() -> Path:
     for path in (here / "models/starglow.safetensors", here.parents[1] / "models/starglow.safetensors"):
         if path.is_file():
             return path
-    raise FileError(f"the package's model is not at {here / 'models/starglow.safetensors'}: the installation is not complete")
+    raise FileError(
+        f"the package's model is not at {here / 'models/starglow.safetensors'}: the installation is not complete"
+    )
 
 
 def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weights:
@@ -176,7 +180,13 @@ def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
         if key in ("kind", "format_version", "lines", "band_edges"):
             return True
         group, _, item = key.partition(".")
-        return group in ("full", "partial", "neighbours") and item in ("k", "sizes", "activation", "features", "outputs")
+        return group in ("full", "partial", "neighbours") and item in (
+            "k",
+            "sizes",
+            "activation",
+            "features",
+            "outputs",
+        )
 
     text = "".join(f"{k}={meta[k]}\n" for k in sorted(meta) if structural(k))
     for name in sorted(tensors):
@@ -190,8 +200,12 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
     kind = meta.get("kind", "")
     if kind not in ("joint", "mlp", "k24"):
         raise ValueError(f"kind '{kind}' has no networks, expected joint, mlp or k24")
-    for key, wanted in (("format_version", "1"), ("lines", ",".join(LINES)), ("band_edges", ",".join(f"{e:.0f}" for e in BAND_EDGES)),
-                        ("layout_hash", layout_hash(tensors, meta))):
+    for key, wanted in (
+        ("format_version", "1"),
+        ("lines", ",".join(LINES)),
+        ("band_edges", ",".join(f"{e:.0f}" for e in BAND_EDGES)),
+        ("layout_hash", layout_hash(tensors, meta)),
+    ):
         if meta[key] != wanted:
             raise ValueError(f"the model's '{key}' is '{meta[key]}', expected '{wanted}'")
     for name, tensor in tensors.items():
@@ -253,7 +267,10 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     n_nets = len(params)
     joint = {}
     if kind == "joint":
-        joint = {k: _shaped(tensors, f"{name}.joint_{k}", s) for k, s in (("factor", (0, 8, 8)), ("shift", (8,)), ("slope", (8,)))}
+        joint = {
+            k: _shaped(tensors, f"{name}.joint_{k}", s)
+            for k, s in (("factor", (0, 8, 8)), ("shift", (8,)), ("slope", (8,)))
+        }
         if outputs != INDEPENDENT_LINES or sizes[-1] != 17 * len(joint["factor"]) - 1:
             raise ValueError(f"the outputs of networks '{name}' do not fit their joint head")
     elif kind == "k24" and (sizes[-1] != 1 or n_nets != len(outputs)) or kind == "mlp" and sizes[-1] != len(outputs):
@@ -265,10 +282,20 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     if not np.all(x_scale > 0):
         raise ValueError(f"tensor '{name}.x_scale' holds a scale that is not positive")
     return Bank(
-        tuple(layers), _shaped(tensors, f"{name}.x_mean", (n_nets, n_in)), x_scale,
-        _shaped(tensors, f"{name}.y_mean", (len(outputs),)), _shaped(tensors, f"{name}.y_scale", (len(outputs),)),
-        joint.get("factor"), joint.get("shift"), joint.get("slope"),
-        activation, log_lum, z, masks, outputs, kind == "k24",
+        tuple(layers),
+        _shaped(tensors, f"{name}.x_mean", (n_nets, n_in)),
+        x_scale,
+        _shaped(tensors, f"{name}.y_mean", (len(outputs),)),
+        _shaped(tensors, f"{name}.y_scale", (len(outputs),)),
+        joint.get("factor"),
+        joint.get("shift"),
+        joint.get("slope"),
+        activation,
+        log_lum,
+        z,
+        masks,
+        outputs,
+        kind == "k24",
     )
 
 
@@ -281,7 +308,11 @@ def log10_chi_square_tail(x: float, n: int) -> float:
     if n % 2 == 0:
         log_q = -half
     else:
-        log_q = math.log(math.erfc(root)) if root < 25 else -half - math.log(root * math.sqrt(math.pi)) + math.log1p(-0.5 / half)
+        log_q = (
+            math.log(math.erfc(root))
+            if root < 25
+            else -half - math.log(root * math.sqrt(math.pi)) + math.log1p(-0.5 / half)
+        )
     for k in range(4 if n % 2 == 0 else 3, n + 1, 2):
         log_q = float(np.logaddexp(log_q, (0.5 * k - 1) * math.log(half) - half - math.lgamma(0.5 * k)))
     return min(log_q, 0.0) / math.log(10)
@@ -307,4 +338,3 @@ def _domain(tensors: dict[str, np.ndarray]) -> Domain | None:
             low, high = (low, middle) if log10_chi_square_tail(middle, n) < threshold else (middle, high)
         limit[n] = low
     return Domain(mean, covariance, root, limit)
-

@@ -12,7 +12,9 @@ from . import FORMATS, draw, read, save
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m starglow.plots", description="Draw figures/*.json of a report (docs/figures.md).")
+    parser = argparse.ArgumentParser(
+        prog="python -m starglow.plots", description="Draw figures/*.json of a report (docs/figures.md)."
+    )
     parser.add_argument("dir", type=Path, help="a report's folder, its figures/ folder, or one .json file")
     parser.add_argument("-o", "--output", type=Path, help="folder of the pictures; beside the numbers by default")
     parser.add_argument("--format", choices=FORMATS, action="append", help="may be repeated; all three by default")
@@ -22,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = inside if inside.is_dir() else given.dir
         files = [given.dir] if given.dir.is_file() else sorted(folder.glob("*.json"))
         if not files:
-            raise MissingFileError(f"{given.dir}: no figures here; expected figures/*.json, as `starglow evaluate --report DIR` writes them")
+            raise MissingFileError(
+                f"{given.dir}: no figures here; expected figures/*.json, as `starglow evaluate --report DIR` writes them"
+            )
         failed = 0
         for file in files:
             try:

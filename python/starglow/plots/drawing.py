@@ -19,7 +19,12 @@ from ..errors import error
 STYLE = Path(__file__).with_name("starglow.mplstyle")
 COLUMN, PAGE = 3.3, 7.0  # inches: one column and the full width of a journal page
 BLACK = "#000000"
-MEANING = {"observed": BLACK, "predicted": "#E69F00", "predicted + noise": "#009E73", "observed, S/N < 3": "#8C8C8C"}  # the same in every figure
+MEANING = {
+    "observed": BLACK,
+    "predicted": "#E69F00",
+    "predicted + noise": "#009E73",
+    "observed, S/N < 3": "#8C8C8C",
+}  # the same in every figure
 MANY = 300  # more points than this are pixels inside a vector file
 
 
@@ -37,7 +42,9 @@ def _series(ax: Axes, series: dict[str, Any], colour: str) -> ScalarMappable | N
     label, style = series.get("label"), series.get("style", "line")
     x = _numbers(series["x"])
     if style == "band":
-        ax.fill_between(x, _numbers(series["y_low"]), _numbers(series["y_high"]), color=colour, alpha=0.3, linewidth=0, label=label)
+        ax.fill_between(
+            x, _numbers(series["y_low"]), _numbers(series["y_high"]), color=colour, alpha=0.3, linewidth=0, label=label
+        )
         return None
     y = _numbers(series["y"])
     if style == "steps":
@@ -45,10 +52,23 @@ def _series(ax: Axes, series: dict[str, Any], colour: str) -> ScalarMappable | N
     elif style == "points":
         size = 9 if len(x) <= MANY else 1.5
         if "c" in series:
-            return ax.scatter(x, y, s=size, c=_numbers(series["c"]), linewidths=0, label=label, rasterized=len(x) > MANY)
-        ax.scatter(x, y, s=size, color=colour, alpha=1.0 if len(x) <= MANY else 0.5, linewidths=0, label=label, rasterized=len(x) > MANY)
+            return ax.scatter(
+                x, y, s=size, c=_numbers(series["c"]), linewidths=0, label=label, rasterized=len(x) > MANY
+            )
+        ax.scatter(
+            x,
+            y,
+            s=size,
+            color=colour,
+            alpha=1.0 if len(x) <= MANY else 0.5,
+            linewidths=0,
+            label=label,
+            rasterized=len(x) > MANY,
+        )
     elif style in ("line", "dash"):
-        ax.plot(x, y, color=BLACK if style == "dash" else colour, linestyle="--" if style == "dash" else "-", label=label)
+        ax.plot(
+            x, y, color=BLACK if style == "dash" else colour, linestyle="--" if style == "dash" else "-", label=label
+        )
     else:
         raise error("input", "a series has an unknown style", f"'{style}'", "line, dash, points, band or steps")
     return None
@@ -64,7 +84,15 @@ def _matrix(ax: Axes, panel: dict[str, Any]) -> ScalarMappable:
     ax.tick_params(length=0)
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value) and len(rows) <= 10:
-            ax.text(j, i, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=4.5, color="white" if abs(value) > 0.65 else "black")
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}".replace("0.", "."),
+                ha="center",
+                va="center",
+                fontsize=4.5,
+                color="white" if abs(value) > 0.65 else "black",
+            )
     return image
 
 
@@ -72,14 +100,25 @@ def _note(ax: Axes, panel: dict[str, Any], corner: tuple[int, int] = (1, 0)) -> 
     """Writes a panel's note into a corner: (0 left or 1 right, 0 bottom or 1 top)."""
     if panel.get("note"):
         right, top = corner
-        ax.text((0.015, 0.985)[right], (0.04, 0.95)[top], panel["note"], transform=ax.transAxes, ha=("left", "right")[right], va=("bottom", "top")[top],
-                fontsize=5.5, bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3})
+        ax.text(
+            (0.015, 0.985)[right],
+            (0.04, 0.95)[top],
+            panel["note"],
+            transform=ax.transAxes,
+            ha=("left", "right")[right],
+            va=("bottom", "top")[top],
+            fontsize=5.5,
+            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.3},
+        )
 
 
 def _emptiest(x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
     """The corner of the points' frame with the fewest of them."""
     u, v = ((a - a.min(initial=np.inf)) / max(float(np.ptp(a)), 1e-9) if len(a) else a for a in (x, y))
-    return min(((1, 0), (0, 0), (1, 1), (0, 1)), key=lambda c: int(np.sum((np.abs(u - c[0]) < 0.35) & (np.abs(v - c[1]) < 0.25))))
+    return min(
+        ((1, 0), (0, 0), (1, 1), (0, 1)),
+        key=lambda c: int(np.sum((np.abs(u - c[0]) < 0.35) & (np.abs(v - c[1]) < 0.25))),
+    )
 
 
 def _grid(figure: dict[str, Any]) -> Figure:
@@ -89,7 +128,9 @@ def _grid(figure: dict[str, Any]) -> Figure:
     points = [(_numbers(s["x"]), _numbers(s["y"]), _numbers(s["c"])) for p in panels for s in p["series"]]
     spans = [max(float(np.ptp(np.concatenate([p[k] for p in points]))), 1e-9) for k in (0, 1)]
     width = (PAGE - 0.9) / columns
-    drawn = Figure(figsize=(PAGE, rows * (width * min(max(spans[1] / spans[0], 0.3), 1.5) + 0.08) + 0.6), layout="constrained")
+    drawn = Figure(
+        figsize=(PAGE, rows * (width * min(max(spans[1] / spans[0], 0.3), 1.5) + 0.08) + 0.6), layout="constrained"
+    )
     axes = drawn.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     corner = _emptiest(*points[0][:2])
     for row in range(rows):
@@ -107,7 +148,9 @@ def _grid(figure: dict[str, Any]) -> Figure:
             x, y, c = points[k]
             low, high = panel.get("c_range", (np.nanmin(c, initial=0), np.nanmax(c, initial=1)))
             beyond = beyond[0] or bool(np.any(c < low)), beyond[1] or bool(np.any(c > high))
-            shown = ax.scatter(x, y, s=1.2, c=c, norm=mpl.colors.AsinhNorm(1.0, low, high), linewidths=0, rasterized=len(x) > MANY)
+            shown = ax.scatter(
+                x, y, s=1.2, c=c, norm=mpl.colors.AsinhNorm(1.0, low, high), linewidths=0, rasterized=len(x) > MANY
+            )
             _note(ax, panel, corner)
             if row == 0:
                 ax.set_title(panel.get("column", panel.get("title", "")))
@@ -145,7 +188,10 @@ def draw(figure: dict[str, Any]) -> Figure:
     if not panels:
         raise error("input", f"{figure['name']}: a figure without panels")
     if figure["kind"] == "map" and figure.get("columns"):
-        if any(len(p.get("series", [])) != 1 or p["series"][0].get("style") != "points" or "c" not in p["series"][0] for p in panels):
+        if any(
+            len(p.get("series", [])) != 1 or p["series"][0].get("style") != "points" or "c" not in p["series"][0]
+            for p in panels
+        ):
             raise error("input", f"{figure['name']}: a grid of maps needs one series of coloured points a panel")
         with style():
             return _grid(figure)
@@ -178,7 +224,7 @@ def draw(figure: dict[str, Any]) -> Figure:
             for handle, label in zip(*ax.get_legend_handles_labels()):
                 if label != panel.get("title"):  # the title says it
                     named.setdefault(label, handle)
-        for ax in axes[len(panels):]:
+        for ax in axes[len(panels) :]:
             ax.set_visible(False)
         if figure["x"]["label"]:
             drawn.supxlabel(_axis_label(figure["x"]), fontsize=8)
@@ -188,5 +234,11 @@ def draw(figure: dict[str, Any]) -> Figure:
             bar = drawn.colorbar(mappable, ax=list(axes[: len(panels)]), shrink=0.8)
             bar.set_label(figure.get("c", {}).get("label", "") if isinstance(figure.get("c"), dict) else "")
         if named:
-            drawn.legend(named.values(), named.keys(), loc="outside upper center", ncols=min(len(named), 2 if width == COLUMN else 5), markerscale=3 if figure["kind"] in ("points", "map") else 1)
+            drawn.legend(
+                named.values(),
+                named.keys(),
+                loc="outside upper center",
+                ncols=min(len(named), 2 if width == COLUMN else 5),
+                markerscale=3 if figure["kind"] in ("points", "map") else 1,
+            )
         return drawn

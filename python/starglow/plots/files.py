@@ -15,7 +15,11 @@ from .drawing import style
 
 SCHEMA = "starglow-figure-1"
 FORMATS = ("pdf", "png", "svg")
-_NO_DATE: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_NO_DATE: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -41,7 +45,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise error("input", f"{path}: this is no figure", str(e), f"JSON of schema {SCHEMA}") from e
     schema = figure.get("schema") if isinstance(figure, dict) else None
     if schema != SCHEMA:
-        raise error("input", f"{path}: this is no figure that this version can draw", f"schema {schema!r}", f"'{SCHEMA}'")
+        raise error(
+            "input", f"{path}: this is no figure that this version can draw", f"schema {schema!r}", f"'{SCHEMA}'"
+        )
     missing = [key for key in ("name", "kind", "panels", "x", "y") if key not in figure]
     if missing:
         raise error("input", f"{path}: the figure lacks {', '.join(missing)}")
