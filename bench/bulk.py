@@ -2,10 +2,10 @@
 
     python bench/bulk.py build/release/starglow [--rows 100000,1000000,10000000] [--json FILE]
 
-For each number of rows (the last one: the galaxies of `starglow mock --population bands`): CPU microseconds a row, rows a second of wall time, peak
-resident memory. Then the lines of the smallest table again with 1, 2, 7 threads and chunks of 1, 7, 4096 rows: the bytes of all columns must agree.
-Needs about 700 bytes of disk a row of the largest table; numpy and astropy.
-"""
+For each number of rows (the last one: the galaxies of `starglow mock --population bands`): CPU microseconds a row, rows
+a second of wall time, peak resident memory. Then the lines of the smallest table again with 1, 2, 7 threads and chunks
+of 1, 7, 4096 rows: the bytes of all columns must agree. Needs about 700 bytes of disk a row of the largest table; numpy
+and astropy."""
 
 import argparse
 import json

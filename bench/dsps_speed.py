@@ -17,17 +17,19 @@ import time
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
 
-import jax  # noqa: E402
+import jax
 
 jax.config.update("jax_enable_x64", True)
-import jax.numpy as jnp  # noqa: E402
-import numpy as np  # noqa: E402
-from dsps import calc_rest_sed_sfh_table_lognormal_mdf  # noqa: E402
-from dsps.dust.att_curves import _frac_transmission_from_k_lambda, sbl18_k_lambda  # noqa: E402
-from dsps.photometry.photometry_kernels import calc_obs_mag  # noqa: E402
-from dsps.sed.metallicity_weights import calc_lgmet_weights_from_lognormal_mdf  # noqa: E402
-from dsps.sed.stellar_age_weights import calc_age_weights_from_sfh_table  # noqa: E402
-from dsps.sfh.diffburst import calc_bursty_age_weights  # noqa: E402
+import itertools
+
+import jax.numpy as jnp
+import numpy as np
+from dsps import calc_rest_sed_sfh_table_lognormal_mdf
+from dsps.dust.att_curves import _frac_transmission_from_k_lambda, sbl18_k_lambda
+from dsps.photometry.photometry_kernels import calc_obs_mag
+from dsps.sed.metallicity_weights import calc_lgmet_weights_from_lognormal_mdf
+from dsps.sed.stellar_age_weights import calc_age_weights_from_sfh_table
+from dsps.sfh.diffburst import calc_bursty_age_weights
 
 N, ROUNDS, SECONDS = 256, 3, 1.0
 T = jnp.linspace(0.1, 13.8, 100)
@@ -108,7 +110,7 @@ def careful_sed(sfr, p, t_obs):
 def network(seed=2):
     rng = np.random.default_rng(seed)
     sizes = (12, 64, 64, 10)
-    return [(jnp.array(rng.normal(0, 0.2, (a, b))), jnp.zeros(b)) for a, b in zip(sizes[:-1], sizes[1:])]
+    return [(jnp.array(rng.normal(0, 0.2, (a, b))), jnp.zeros(b)) for a, b in itertools.pairwise(sizes)]
 
 
 LAYERS = network()
@@ -134,7 +136,7 @@ def mock_careful(sfr, p, t_obs, z, key):
 
 
 def jacobian_careful(sfr, p, t_obs):
-    f = lambda q: careful_sed(sfr, q, t_obs) @ TO_BANDS.T  # noqa: E731
+    f = lambda q: careful_sed(sfr, q, t_obs) @ TO_BANDS.T
     return [jax.jvp(f, (p,), (jnp.zeros_like(p).at[:, k].set(1.0),))[1] for k in range(6)]
 
 
@@ -205,7 +207,8 @@ def main():
             row = json.loads(line)
             best[row["name"], "starglow"] = max(best.get((row["name"], "starglow"), 0), row["value"])
     print(
-        f"{'path':<14}{'starglow':>12}{'as shipped':>12}{'careful':>12}{'ratio':>9}{'ratio':>9}   galaxies/s, one thread"
+        f"{'path':<14}{'starglow':>12}{'as shipped':>12}{'careful':>12}{'ratio':>9}{'ratio':>9}   galaxies/s, one "
+        f"thread"
     )
     for name in ("sed", "bands", "star-jacobian", "mock"):
         own, shipped, careful = (best[name, k] for k in ("starglow", "as shipped", "careful"))

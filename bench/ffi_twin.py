@@ -1,4 +1,5 @@
-"""The ways into the model from Python, timed beside each other: NumPy call, JAX twin and, where it is built in, the XLA call of the C++ kernel.
+"""The ways into the model from Python, timed beside each other: NumPy call, JAX twin and, where it is built in, the XLA
+call of the C++ kernel.
 
     taskset -c 0 python bench/ffi_twin.py k24.safetensors [--n 100000] [--repeat 7]
 

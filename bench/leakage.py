@@ -2,9 +2,8 @@
 
 usage: python bench/leakage.py [--n 300] [--seed 1] [--binary build/release/starglow]
 
-EW up to 100 A, sigma 30-400 km/s, without noise and with S/N 10 a pixel (the same noise at every scale); the shipped model.
-The change is that of the predicted EW against scale 1, over lines and galaxies.
-"""
+EW up to 100 A, sigma 30-400 km/s, without noise and with S/N 10 a pixel (the same noise at every scale); the shipped
+model. The change is that of the predicted EW against scale 1, over lines and galaxies."""
 
 import argparse
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-
 from synthetic_spectra import GRID, LINES, ROOT, SHARED, Continua, desi_ivar, lines_of, side_band_means, write_coadd
 
 
@@ -80,7 +78,8 @@ def main():
                 for scale in (0, 3):
                     change = np.abs(ew[scale] / ew[1] - 1)
                     print(
-                        f"{recipe:8s} {label:10s} {scale:<8d} {100 * np.median(change):7.2f}% {100 * np.percentile(change, 99):7.2f}% {100 * change.max():7.2f}%"
+                        f"{recipe:8s} {label:10s} {scale:<8d} {100 * np.median(change):7.2f}% "
+                        f"{100 * np.percentile(change, 99):7.2f}% {100 * change.max():7.2f}%"
                     )
 
 

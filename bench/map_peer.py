@@ -3,17 +3,15 @@
     python -m pip install umap-learn==0.5.9.post2 scikit-learn==1.9.1 astropy==8.0.2
     python bench/map_peer.py build/release/starglow [table.fits]
 
-One thread each, CPU seconds, umap-learn compiled before timing. Without a table: galaxies of `starglow mock`, of which 100,000
-are also mapped (--large). "Moved": fit three quarters of the galaxies, put the last quarter into that map, and compare with
-the map of all of them, laid over the first one by a similarity (Procrustes); median distance in units of the map's rms radius,
-mean over three seeds up to 10,000 galaxies: one seed differs from the next by a tenth.
-"""
+One thread each, CPU seconds, umap-learn compiled before timing. Without a table: galaxies of `starglow mock`, of which
+100,000 are also mapped (--large). "Moved": fit three quarters of the galaxies, put the last quarter into that map, and
+compare with the map of all of them, laid over the first one by a similarity (Procrustes); median distance in units of
+the map's rms radius, mean over three seeds up to 10,000 galaxies: one seed differs from the next by a tenth."""
 
 import argparse
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path

@@ -29,7 +29,10 @@ def minima(parts, rounds, clock=time.perf_counter):
 
 
 def import_time():
-    code = "import time, numpy; a, b = time.perf_counter(), time.process_time(); import starglow; print(time.perf_counter() - a, time.process_time() - b)"
+    code = (
+        "import time, numpy; a, b = time.perf_counter(), time.process_time(); import starglow; "
+        "print(time.perf_counter() - a, time.process_time() - b)"
+    )
     times = [
         [
             float(t)
@@ -49,6 +52,7 @@ def import_time():
 def kernel(n=100_000):
     """FFI call under jit against the NumPy call; float32 both, one thread."""
     import jax
+
     import starglow as sg
     from starglow.jax import kernel as sgk
 
@@ -68,11 +72,13 @@ def kernel(n=100_000):
 def twin(n=100_000):
     """Ten K24 networks: the kernel against the twin, both under jit, on one processor."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    import tempfile
+
     import jax
+
     import starglow as sg
     import starglow.jax as sgj
     from starglow.jax import kernel as sgk
-    import tempfile
 
     g = sg.mock(n)
     with tempfile.TemporaryDirectory() as folder:
@@ -104,20 +110,23 @@ def twin(n=100_000):
         )
         np.testing.assert_allclose(a(f, z).ew, b(weights, f, z).ew, rtol=1e-3, atol=1e-3)
     print(
-        f"twin over kernel, ten K24 networks, {n} galaxies, jit, float32, one processor: {best['twin'] / best['kernel']:.2f} "
+        f"twin over kernel, ten K24 networks, {n} galaxies, jit, float32, one processor: "
+        f"{best['twin'] / best['kernel']:.2f} "
         f"({1e6 * best['twin'] / n:.2f} and {1e6 * best['kernel'] / n:.2f} us a galaxy)"
     )
 
 
 def lsdb(n=1_000_000):
     """add_lines over an identity map_partitions, against the plain NumPy call, on the same processors."""
+    import warnings
+
     import dask
     import pandas as pd
     import pyarrow as pa
-    import warnings
 
     warnings.simplefilter("ignore")
     import lsdb as engine
+
     import starglow as sg
     import starglow.lsdb as sl
 
@@ -139,7 +148,7 @@ def lsdb(n=1_000_000):
     lines = sl.add_lines(catalog, model)
     count = lambda c: c.map_partitions(
         lambda part: pd.DataFrame({"n": [len(part)]}), meta=pd.DataFrame({"n": pd.Series([], dtype="int64")})
-    )  # noqa: E731
+    )
 
     def run(c):  # every partition is made and thrown away
         with dask.config.set(scheduler="threads"):
@@ -152,7 +161,8 @@ def lsdb(n=1_000_000):
         (time.perf_counter, time.process_time),
     )
     print(
-        f"LSDB, {n} rows in {catalog.npartitions} partitions, {len(names)} columns, {len(os.sched_getaffinity(0))} processors"
+        f"LSDB, {n} rows in {catalog.npartitions} partitions, {len(names)} columns, {len(os.sched_getaffinity(0))} "
+        f"processors"
     )
     for k, what in enumerate(("time", "processor time")):
         more, numpy = best["lines"][k] - best["same"][k], best["numpy"][k]

@@ -2,11 +2,13 @@
 
 usage: python bench/sdss_comparison.py [--binary build/release/starglow] [--spectra FOLDER]
 
-Lines with S/N > 5 in both, quasars apart. The columns after the EWs are ratios minus one, which say where a difference comes from:
+Lines with S/N > 5 in both, quasars apart. The columns after the EWs are ratios minus one, which say where a difference
+comes from:
   flux    of the line, over SDSS's
   level   SDSS's LINECONTLEVEL, by which it divides, over prep's continuum
   data    median of the spectrum's own pixels in the two side bands, over prep's continuum: how right the latter is
-  under   SDSS's level over prep's starlight under the line: SDSS's level includes stellar absorption, prep's continuum does not
+  under   SDSS's level over prep's starlight under the line: SDSS's level includes stellar absorption, prep's continuum
+  does not
 Last, SDSS's ratios of [NII] 6583 and 6548, which it leaves free; the atom has 3.05.
 """
 
@@ -18,7 +20,6 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
-
 from synthetic_spectra import BANDS, LINES, ROOT, SHARED
 
 NAMES = [
@@ -61,7 +62,8 @@ def main():
     if not files:
         raise SystemExit("no shared data here: SDSS spectra are needed")
     print(
-        f"{'file':28s} {'line':12s} {'EW':>8s} {'error':>7s} {'SDSS':>8s} {'error':>7s} {'EW':>7s} {'flux':>7s} {'level':>7s} {'data':>7s} {'under':>7s}"
+        f"{'file':28s} {'line':12s} {'EW':>8s} {'error':>7s} {'SDSS':>8s} {'error':>7s} {'EW':>7s} {'flux':>7s} "
+        f"{'level':>7s} {'data':>7s} {'under':>7s}"
     )
     galaxies, quasars, pairs = [], [], []
     for path in files:
@@ -105,23 +107,29 @@ def main():
                 (abs(relative), beyond, abs(flux), flux_beyond, abs(level), abs(data), abs(level) > 0.1)
             )
             print(
-                f"{path.name:28s} {line:12s} {ew:8.2f} {error:7.2f} {theirs:8.2f} {their_error:7.2f} {100 * relative:6.1f}% {100 * flux:6.1f}% "
-                f"{100 * level:6.1f}% {100 * data:6.1f}% {100 * under:6.1f}% {'beyond' if beyond else ''} {'QSO' if quasar else ''}"
+                f"{path.name:28s} {line:12s} {ew:8.2f} {error:7.2f} {theirs:8.2f} {their_error:7.2f} "
+                f"{100 * relative:6.1f}% {100 * flux:6.1f}% "
+                f"{100 * level:6.1f}% {100 * data:6.1f}% {100 * under:6.1f}% {'beyond' if beyond else ''} "
+                f"{'QSO' if quasar else ''}"
             )
     for name, rows in (("galaxies", galaxies), ("quasars", quasars)):
         if rows:
             r = np.array(rows, float)
             print(
-                f"{name}: {len(r)} lines, median |EW difference| {100 * np.median(r[:, 0]):.1f} %, beyond 15 % and 3 sigma: {int(r[:, 1].sum())}, "
-                f"median |flux difference| {100 * np.median(r[:, 2]):.1f} %, beyond 15 % and 3 sigma: {int(r[:, 3].sum())}"
+                f"{name}: {len(r)} lines, median |EW difference| {100 * np.median(r[:, 0]):.1f} %, beyond 15 % and 3 "
+                f"sigma: {int(r[:, 1].sum())}, "
+                f"median |flux difference| {100 * np.median(r[:, 2]):.1f} %, beyond 15 % and 3 sigma: "
+                f"{int(r[:, 3].sum())}"
             )
             far = r[:, 6] > 0
             print(
-                f"  where SDSS's level is within 10 % of prep's continuum: {int((~far).sum())} lines, median |EW difference| {100 * np.median(r[~far, 0]):.1f} %, "
+                f"  where SDSS's level is within 10 % of prep's continuum: {int((~far).sum())} lines, median |EW "
+                f"difference| {100 * np.median(r[~far, 0]):.1f} %, "
                 f"beyond: {int(r[~far, 1].sum())}; elsewhere: {int(far.sum())} lines, beyond: {int(r[far, 1].sum())}"
             )
             print(
-                f"  the pixels of the side bands against prep's continuum: median {100 * np.median(r[:, 5]):.1f} %, at most {100 * r[:, 5].max():.1f} %; "
+                f"  the pixels of the side bands against prep's continuum: median {100 * np.median(r[:, 5]):.1f} %, "
+                f"at most {100 * r[:, 5].max():.1f} %; "
                 f"SDSS's level: median {100 * np.median(r[:, 4]):.1f} %, at most {100 * r[:, 4].max():.1f} %"
             )
     print("SDSS's [NII] 6583 / 6548 in the galaxies: " + ", ".join(f"{p:.2f}" for p in pairs))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-
 from synthetic_spectra import GRID, LINES, ROOT, SHARED, Continua, desi_ivar, write_coadd
 
 

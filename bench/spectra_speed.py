@@ -22,12 +22,12 @@ import warnings
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
-import numpy as np  # noqa: E402
-from astropy import units  # noqa: E402
-from astropy.modeling.models import Gaussian1D  # noqa: E402
-from specutils import SpectralRegion, Spectrum  # noqa: E402
-from specutils.analysis import equivalent_width  # noqa: E402
-from specutils.manipulation import extract_region  # noqa: E402
+import numpy as np
+from astropy import units
+from astropy.modeling.models import Gaussian1D
+from specutils import SpectralRegion, Spectrum
+from specutils.analysis import equivalent_width
+from specutils.manipulation import extract_region
 
 WAVE = 3600 + 0.8 * np.arange(7781)
 REST = np.array(
@@ -94,7 +94,7 @@ def ew_numpy(z, flux):
 
 def ew_specutils(z, flux):
     spectrum, out = Spectrum(flux=flux * units.dimensionless_unscaled, spectral_axis=WAVE * units.AA), []
-    region = lambda lo, hi: SpectralRegion(lo * units.AA, hi * units.AA)  # noqa: E731
+    region = lambda lo, hi: SpectralRegion(lo * units.AA, hi * units.AA)
     for bands, window in zip(BANDS * (1 + z), WINDOWS * (1 + z)):
         blue, red = (extract_region(spectrum, region(*pair)).flux.mean() for pair in (bands[:2], bands[2:]))
         part = extract_region(spectrum, region(*window))

@@ -1,4 +1,5 @@
-"""Memory of long streams of spectra: `prep` of a file with N spectra of 7781 pixels, and of one a tenth as long; `paint` of N / 10, and of N / 100.
+"""Memory of long streams of spectra: `prep` of a file with N spectra of 7781 pixels, and of one a tenth as long;
+`paint` of N / 10, and of N / 100.
 
     python bench/stream_memory.py [--binary build/release/starglow] [--n 100000] [--folder FOLDER]
 

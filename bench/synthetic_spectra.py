@@ -1,4 +1,5 @@
-"""Synthetic DESI coadds whose truth is known: continua of a library that the fit does not have, lines, noise with DESI's ivar.
+"""Synthetic DESI coadds whose truth is known: continua of a library that the fit does not have, lines, noise with
+DESI's ivar.
 
 Used by synthetic_truth.py and leakage.py; needs the shared data folder (ssp/emiles..., desi_files/).
 """

@@ -2,8 +2,8 @@
 
 usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit]
 
-EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and CKC14z).
-"""
+EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and
+CKC14z)."""
 
 import argparse
 import subprocess
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
-
 from synthetic_spectra import GRID, LINES, ROOT, SHARED, Continua, desi_ivar, lines_of, side_band_means, write_coadd
 
 
@@ -44,7 +43,8 @@ def summary(name, pull, relative, sn, truth):
             continue
         width = 0.5 * np.diff(np.percentile(pull[k], [15.865, 84.135]))[0]
         rows.append(
-            f"{name:12s} S/N {low:>3}-{high if high < 1e9 else '':<3} {k.sum():6d} {np.median(pull[k]):8.3f} {pull[k].clip(-10, 10).mean():8.3f} {width:8.3f} "
+            f"{name:12s} S/N {low:>3}-{high if high < 1e9 else '':<3} {k.sum():6d} {np.median(pull[k]):8.3f} "
+            f"{pull[k].clip(-10, 10).mean():8.3f} {width:8.3f} "
             f"{100 * np.median(relative[k]):8.2f} %"
         )
     return rows
@@ -59,7 +59,7 @@ def main():
     args = parser.parse_args()
     if not SHARED.exists():
         raise SystemExit("no shared data here: E-MILES continua are needed")
-    flux, ivar, z, truth, snr, sigma = draw(args.n, args.seed)
+    flux, ivar, z, truth, _snr, _sigma = draw(args.n, args.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_coadd(folder, flux, ivar, z)
@@ -78,10 +78,12 @@ def main():
         )
         table = Table.read(folder / "t.fits", hdu="GALAXIES")
     print(
-        "S/N of a line: true EW over its stated error. Bias in units of the error (median, mean), half width of the central 68 % of"
+        "S/N of a line: true EW over its stated error. Bias in units of the error (median, mean), half width of the "
+        "central 68 % of"
     )
     print(
-        "the pulls, median relative bias; limits: share of lines with true EW 0 whose 95 % upper limit is not below 0.\n"
+        "the pulls, median relative bias; limits: share of lines with true EW 0 whose 95 % upper limit is not below "
+        "0.\n"
     )
     print(f"{'line':12s} {'':10s} {'N':>6s} {'median':>8s} {'mean':>8s} {'width':>8s} {'relative':>8s}")
     pulls, relatives, sns, truths, limits = [], [], [], [], []
@@ -98,7 +100,8 @@ def main():
         if len(limits[-1]):
             print(
                 f"{line:12s} EW 0       {len(limits[-1]):6d} {np.median(pull[true == 0]):8.3f} {'':8s} "
-                f"{0.5 * np.diff(np.percentile(pull[true == 0], [15.865, 84.135]))[0]:8.3f}          limits {100 * limits[-1].mean():.1f} %"
+                f"{0.5 * np.diff(np.percentile(pull[true == 0], [15.865, 84.135]))[0]:8.3f}          limits "
+                f"{100 * limits[-1].mean():.1f} %"
             )
     print()
     for row in summary(
@@ -108,10 +111,12 @@ def main():
     p, s, t = np.concatenate(pulls), np.concatenate(sns), np.concatenate(truths)
     k = (t > 0) & (s >= 1) & (s < 10)
     print(
-        f"all          S/N   1-10  {k.sum():6d} {np.median(p[k]):8.3f} {p[k].clip(-10, 10).mean():8.3f} {0.5 * np.diff(np.percentile(p[k], [15.865, 84.135]))[0]:8.3f}"
+        f"all          S/N   1-10  {k.sum():6d} {np.median(p[k]):8.3f} {p[k].clip(-10, 10).mean():8.3f} "
+        f"{0.5 * np.diff(np.percentile(p[k], [15.865, 84.135]))[0]:8.3f}"
     )
     print(
-        f"all          EW 0: limits hold for {100 * np.concatenate(limits).mean():.2f} % of {sum(map(len, limits))} lines (nominal 95)"
+        f"all          EW 0: limits hold for {100 * np.concatenate(limits).mean():.2f} % of {sum(map(len, limits))} "
+        f"lines (nominal 95)"
     )
 
 

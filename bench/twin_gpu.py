@@ -1,14 +1,15 @@
-"""The JAX twin on the device that JAX finds, against the C++ library and against itself on the processor, in one process.
+"""The JAX twin on the device that JAX finds, against the C++ library and against itself on the processor, in one
+process.
 
-    JAX_PLATFORMS=cuda,cpu python bench/twin_gpu.py [--n 1000 100000 1000000] [--seconds 3] [--parts agree speed double dsps]
+    JAX_PLATFORMS=cuda,cpu python bench/twin_gpu.py [--n 1000 100000 1000000] [--seconds 3] [--parts agree speed double
+    dsps]
 
-agree: answers of 2000 galaxies of every kind against those of C++, in float32 and float64: "worst" is the largest difference
-relative to |EW| + 0.01 A. The program ends with 1 where one is beyond what docs/jax.md promises.
-speed: galaxies per second after compilation, the fastest call counts, inputs and answers stay on the device; double: the same in
-float64. "C++": the kernel inside JAX on all processors, whose gradient is made of whole Jacobians of medians and quantiles.
-Memory: arguments, answers and temporaries, as the compiler plans them.
-dsps: gradient of EWs by five parameters of star-formation histories, through DSPS and the twin (needs dsps).
-"""
+agree: answers of 2000 galaxies of every kind against those of C++, in float32 and float64: "worst" is the largest
+difference relative to |EW| + 0.01 A. The program ends with 1 where one is beyond what docs/jax.md promises. speed:
+galaxies per second after compilation, the fastest call counts, inputs and answers stay on the device; double: the same
+in float64. "C++": the kernel inside JAX on all processors, whose gradient is made of whole Jacobians of medians and
+quantiles. Memory: arguments, answers and temporaries, as the compiler plans them. dsps: gradient of EWs by five
+parameters of star-formation histories, through DSPS and the twin (needs dsps)."""
 
 import argparse
 import os
@@ -68,7 +69,8 @@ def agree():
         fine = promise is None or differences.max() < promise
         kept = kept and fine
         print(
-            f"| {what}{note} | float{bits} | {np.median(differences):.1e} | {differences.max():.1e} | {promise or ''}{'' if fine else ', broken'} |",
+            f"| {what}{note} | float{bits} | {np.median(differences):.1e} | {differences.max():.1e} | "
+            f"{promise or ''}{'' if fine else ', broken'} |",
             flush=True,
         )
 
@@ -85,7 +87,8 @@ def agree():
         drawn = off(
             sgj.sample(weights, flux, z, pairs, draws=64, seed=seed), model.sample(flux, z, ids, draws=64, seed=seed)
         )
-        # A choice of component hangs on the last bit of a weight once in 10^5 draws; all lines of that draw are others then.
+        # A choice of component hangs on the last bit of a weight once in 10^5 draws; all lines of that draw are others
+        # then.
         others = drawn > PROMISED["draws"][0]
         assert others.sum() <= 50
         say("draws", bits, drawn[~others], f" ({others.sum()} of {drawn.size} from another component)")
@@ -125,7 +128,8 @@ def agree():
             if np.any(np.asarray(b))
         )
         print(
-            f"float{bits}: flags and random words are equal; gradient by the weights, device against processor: {worst:.1e} of each tensor's largest",
+            f"float{bits}: flags and random words are equal; gradient by the weights, device against processor: "
+            f"{worst:.1e} of each tensor's largest",
             flush=True,
         )
     return kept
@@ -196,9 +200,8 @@ def speed(sizes, seconds, bits):
             labels.append((n, what, "C++"))
     programs = compiled(jobs)
     print(
-        f"\n| float{bits} | galaxies | {DEVICE.device_kind}, galaxies/s | GB | CPU, twin, galaxies/s | GB | CPU, C++, galaxies/s | over twin | over C++ |\n"
-        + "|---" * 9
-        + "|"
+        f"\n| float{bits} | galaxies | {DEVICE.device_kind}, galaxies/s | GB | CPU, twin, galaxies/s | GB | CPU, C++, "
+        f"galaxies/s | over twin | over C++ |\n" + "|---" * 9 + "|"
     )
     done = {label: (program, arguments) for label, program, (_, arguments) in zip(labels, programs, jobs)}
     for what in twin:
@@ -206,7 +209,8 @@ def speed(sizes, seconds, bits):
             device, cpu, cpp = (n / fastest(*done[n, what, where], seconds) for where in ("device", "CPU", "C++"))
             gb, gb_cpu = (number(gigabytes(done[n, what, where][0])) for where in devices)
             print(
-                f"| {what} | {number(n)} | {number(device)} | {gb} | {number(cpu)} | {gb_cpu} | {number(cpp)} | {number(device / cpu)} | {number(device / cpp)} |",
+                f"| {what} | {number(n)} | {number(device)} | {gb} | {number(cpu)} | {gb_cpu} | {number(cpp)} | "
+                f"{number(device / cpu)} | {number(device / cpp)} |",
                 flush=True,
             )
     used = DEVICE.memory_stats()
@@ -225,7 +229,6 @@ def dsps(seconds, n=4096):
         return
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples/python"))
     import stand_in
-
     import starglow.dsps as sgd
 
     rng = np.random.default_rng(1)
@@ -260,7 +263,8 @@ def dsps(seconds, n=4096):
     (one, device), (other, cpu), (exact, _) = jobs
     errors = [np.abs(a - exact).max(1) / np.abs(exact).max(1) for a in (one, other)]
     print(
-        f"\nDSPS to EWs, gradient by five parameters, {n} galaxies, {len(ssp.ssp_wave)} wavelengths, float32: {number(device)} galaxies/s, CPU {number(cpu)}, "
+        f"\nDSPS to EWs, gradient by five parameters, {n} galaxies, {len(ssp.ssp_wave)} wavelengths, float32: "
+        f"{number(device)} galaxies/s, CPU {number(cpu)}, "
         f"ratio {number(device / cpu)}; error against float64, of a galaxy's largest: "
         + ", ".join(
             f"{where} median {np.median(e):.1e}, worst {e.max():.1e}" for where, e in zip(("device", "CPU"), errors)

@@ -3,10 +3,9 @@
     python examples/catalogue_scale.py                 # up to 10^7 rows
     python examples/catalogue_scale.py --rows 20000 40000 --folder /tmp/small
 
-Each size is written once as a catalogue, predicted in a process of its own (times and peak memory are that process's), and
-read back in part to be compared with the NumPy call. Processor time is given beside time: it does not mind other work on the
-machine. The extrapolation to 10^10 rows is just that.
-"""
+Each size is written once as a catalogue, predicted in a process of its own (times and peak memory are that process's),
+and read back in part to be compared with the NumPy call. Processor time is given beside time: it does not mind other
+work on the machine. The extrapolation to 10^10 rows is just that."""
 
 import argparse
 import json
@@ -58,7 +57,8 @@ def measured(source, output, threads):
 
 
 def line_through(rows, seconds):
-    """The straight line through times of least relative residuals: microseconds a row, start, largest relative residual."""
+    """The straight line through times of least relative residuals: microseconds a row, start, largest relative
+    residual."""
     x, y = np.array(rows, float), np.array(seconds)
     slope, start = np.polyfit(x, y, 1, w=1 / y)
     return {
@@ -101,7 +101,8 @@ def main():
             assert first["TARGETID"] == g.targetid.tolist()
             assert np.array_equal(np.float32(first["HALPHA_EW"]), sg.Model.shipped().predict(g).ew[:, 6].astype("f4"))
             print(
-                f"{rows:>12,} rows  {one['seconds']:7.2f} s  {1e6 * one['seconds'] / rows:6.3f} us a row  {one['processor_seconds']:7.2f} s of processors  "
+                f"{rows:>12,} rows  {one['seconds']:7.2f} s  {1e6 * one['seconds'] / rows:6.3f} us a row  "
+                f"{one['processor_seconds']:7.2f} s of processors  "
                 f"{1e6 * one['processor_seconds'] / rows:6.3f} us a row  {one['megabytes']:5.0f} MB",
                 flush=True,
             )
@@ -110,11 +111,13 @@ def main():
         for name, what in (("seconds", "time"), ("processor_seconds", "processor time")):
             fits[name] = fit = line_through([r["rows"] for r in results], [r[name] for r in results])
             print(
-                f"linear fit of {what}: {fit['us_per_row']:.3f} us a row + {fit['start_s']:.2f} s; largest residual {100 * fit['largest_relative_residual']:.1f} %"
+                f"linear fit of {what}: {fit['us_per_row']:.3f} us a row + {fit['start_s']:.2f} s; largest residual "
+                f"{100 * fit['largest_relative_residual']:.1f} %"
             )
         processors = a.threads or len(os.sched_getaffinity(0))
         print(
-            f"extrapolated, not measured: 10^10 rows in {1e4 * fits['seconds']['us_per_row'] / 3600:.1f} hours on these {processors} processors, "
+            f"extrapolated, not measured: 10^10 rows in {1e4 * fits['seconds']['us_per_row'] / 3600:.1f} hours on "
+            f"these {processors} processors, "
             f"{1e4 * fits['processor_seconds']['us_per_row'] / 3600:.1f} processor hours"
         )
     if a.json:

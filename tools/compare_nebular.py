@@ -61,7 +61,8 @@ def figure(mock, colour, fsps, ours, age):
         "name": "nebular",
         "kind": "lines",
         "title": "Lines of a nebular grid and of starglow",
-        "caption": "Galaxies of the star population (points: one joint draw), and one history of 2 Gyr from 0.3 to 12 Gyr: lines of FSPS's grid, of a tenth of "
+        "caption": "Galaxies of the star population (points: one joint draw), and one history of 2 Gyr from 0.3 to 12 "
+        "Gyr: lines of FSPS's grid, of a tenth of "
         "solar metallicity, and starglow's medians on the same continua. Thin: Kauffmann et al. 2003.",
         "x": {"label": "", "unit": ""},
         "y": {"label": "", "unit": ""},

@@ -2,10 +2,10 @@
 
     .venv/bin/python tools/fit_desi_noise.py coadd-*.fits spectrum.npz
 
-For each spectrum the median of log sigma in windows of 200 A, less log sqrt(1 + F/F_s) of its own flux, less its own level at
-6500 A; the nodes are the medians over the spectra. F_s, the flux of the sky in a fibre, is not fitted: three spectra do not fix it
-(the best value runs to its bound). It is that of 21 mag per square arcsecond (AB, 6500 A) in a fibre of 1.5 arcsec.
-"""
+For each spectrum the median of log sigma in windows of 200 A, less log sqrt(1 + F/F_s) of its own flux, less its own
+level at 6500 A; the nodes are the medians over the spectra. F_s, the flux of the sky in a fibre, is not fitted: three
+spectra do not fix it (the best value runs to its bound). It is that of 21 mag per square arcsecond (AB, 6500 A) in a
+fibre of 1.5 arcsec."""
 
 import sys
 
@@ -26,7 +26,7 @@ def read(path):
             flux, ivar = np.zeros(WAVE.size), np.zeros(WAVE.size)
             for camera in "BRZ":
                 wave = hdus[camera + "_WAVELENGTH"].data
-                part = slice(at := int(round((wave[0] - 3600) / 0.8)), at + wave.size)
+                part = slice(at := round((wave[0] - 3600) / 0.8), at + wave.size)
                 weight = hdus[camera + "_IVAR"].data[row] * (hdus[camera + "_MASK"].data[row] == 0)
                 flux[part] += weight * hdus[camera + "_FLUX"].data[row]
                 ivar[part] += weight
@@ -51,6 +51,7 @@ def shapes(flux_s):
 FLUX_S = 3.631e-20 * 10 ** (-0.4 * 21) * np.pi * 0.75**2 * 2.998e18 / 6500**2 / 1e-17
 nodes = np.median(shapes(FLUX_S), axis=0)
 print(
-    f"{len(spectra)} spectra; F_s = {FLUX_S:.3g}; rms of log sigma about the nodes {np.sqrt(np.mean((shapes(FLUX_S) - nodes) ** 2)):.3f}"
+    f"{len(spectra)} spectra; F_s = {FLUX_S:.3g}; rms of log sigma about the nodes "
+    f"{np.sqrt(np.mean((shapes(FLUX_S) - nodes) ** 2)):.3f}"
 )
 print(", ".join(f"{x:.3f}" for x in nodes))

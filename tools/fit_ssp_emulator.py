@@ -4,9 +4,9 @@
 
 FSPS.npz: solar populations of FSPS v2.4 (wave_A, logage in log10 yr, lnu_lsun_hz). BC03.h5: a grid in the layout of
 DSPS whose metallicities hold 0.02. log10 L_nu(wavelength; age, Z) = mean + sum over components of basis(wavelength)
-times a coefficient, tabulated every 0.05 dex of age (linear between) and a cubic polynomial (Chebyshev) in log Z. Ages and wavelengths come from FSPS; the change with metallicity is
-BC03's ratio to its solar population at the same age, held constant beyond BC03's ages and wavelengths.
-"""
+times a coefficient, tabulated every 0.05 dex of age (linear between) and a cubic polynomial (Chebyshev) in log Z. Ages
+and wavelengths come from FSPS; the change with metallicity is BC03's ratio to its solar population at the same age,
+held constant beyond BC03's ages and wavelengths."""
 
 import argparse
 import hashlib

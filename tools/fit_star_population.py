@@ -22,9 +22,9 @@ from numpy.polynomial import chebyshev
 from safetensors.numpy import load_file
 
 jax.config.update("jax_enable_x64", True)
-from dsps.dust.att_curves import _frac_transmission_from_k_lambda, sbl18_k_lambda  # noqa: E402
-from dsps.sed import calc_ssp_weights_sfh_table_lognormal_mdf  # noqa: E402
-from dsps.sfh.diffburst import calc_bursty_age_weights  # noqa: E402
+from dsps.dust.att_curves import _frac_transmission_from_k_lambda, sbl18_k_lambda
+from dsps.sed import calc_ssp_weights_sfh_table_lognormal_mdf
+from dsps.sfh.diffburst import calc_bursty_age_weights
 
 EMULATOR = Path(__file__).resolve().parents[1] / "models/ssp.safetensors"
 N_METALLICITIES = 13  # as src/files/ssp_model.cpp tabulates the emulator
@@ -91,7 +91,7 @@ def main():
     def light(p, t_now):
         lgm, lgtau, lgf, met, av = p
         sfr = jnp.where(T > START, (T - START) * jnp.exp(-(T - START) / 10**lgtau), 0.0)
-        w, wm, wa = calc_ssp_weights_sfh_table_lognormal_mdf(T, sfr, met, SCATTER, lgmet, lg_age, t_now)
+        _w, wm, wa = calc_ssp_weights_sfh_table_lognormal_mdf(T, sfr, met, SCATTER, lgmet, lg_age, t_now)
         wa = calc_bursty_age_weights((lgf, BURST_PEAK, BURST_MAX), wa, lg_age)
         k = sbl18_k_lambda(centre, 0.85, 0.0)
         return lgm + jnp.log10(jnp.einsum("m,a,mab->b", wm, wa, bands) * _frac_transmission_from_k_lambda(k, av))

@@ -1,19 +1,21 @@
-"""Makes models/templates.safetensors: a few simple stellar populations whose non-negative sums fit the light of galaxies.
+"""Makes models/templates.safetensors: a few simple stellar populations whose non-negative sums fit the light of
+galaxies.
 
 usage: python tools/make_templates.py BC03_FOLDER CKC14Z_FILE MASTAR_FOLDER models/templates.safetensors
 
 BC03_FOLDER holds the 40 simple stellar populations of Bruzual & Charlot (2003) as FITS images in air wavelengths,
-CKC14Z_FILE the 16 of solar metallicity of FSPS (Conroy et al.) with the CKC14z library, MASTAR_FOLDER the 54 of Maraston et al. (2020),
-which begin at 3622 A: bluewards they are continued by the sum of BC03 populations that fits them best up to 5500 A. All are
-brought to vacuum, to one resolution and to one logarithmic grid, and scaled to a mean of 1 between 5400 and 5600 A. Then the population
-that the chosen ones fit worst (non-negative least squares) is added to them, again and again.
-"""
+CKC14Z_FILE the 16 of solar metallicity of FSPS (Conroy et al.) with the CKC14z library, MASTAR_FOLDER the 54 of
+Maraston et al. (2020), which begin at 3622 A: bluewards they are continued by the sum of BC03 populations that fits
+them best up to 5500 A. All are brought to vacuum, to one resolution and to one logarithmic grid, and scaled to a mean
+of 1 between 5400 and 5600 A. Then the population that the chosen ones fit worst (non-negative least squares) is added
+to them, again and again."""
 
 import glob
 import hashlib
 import json
 import struct
 import sys
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -107,7 +109,8 @@ def main(folder, ckc, mastar, path):
     names, rows = populations(folder, ckc, mastar)
     chosen, error = choose(rows)
     print(
-        f"{len(rows)} populations, {len(chosen)} chosen; the others are fitted to {np.median(error):.4f} (median), {error.max():.4f} (worst)"
+        f"{len(rows)} populations, {len(chosen)} chosen; the others are fitted to {np.median(error):.4f} (median), "
+        f"{error.max():.4f} (worst)"
     )
     for i in chosen:
         print("  " + names[i])
@@ -120,12 +123,13 @@ def main(folder, ckc, mastar, path):
             "names": "; ".join(names[i] for i in chosen),
             "fwhm": str(FWHM),
             "vacuum": "T",
-            "source": "Bruzual & Charlot 2003, MNRAS 344, 1000; Conroy et al. 2009, ApJ 699, 486 (CKC14z); Maraston et al. 2020, MNRAS 496, 2962 (MaStar); see templates.md",
+            "source": "Bruzual & Charlot 2003, MNRAS 344, 1000; Conroy et al. 2009, ApJ 699, 486 (CKC14z); Maraston "
+            "et al. 2020, MNRAS 496, 2962 (MaStar); see templates.md",
             "worst_fit": f"{error.max():.4f}",
             "median_fit": f"{np.median(error):.4f}",
         },
     )
-    print(hashlib.sha256(open(path, "rb").read()).hexdigest(), path)
+    print(hashlib.sha256(Path(path).read_bytes()).hexdigest(), path)
 
 
 if __name__ == "__main__":

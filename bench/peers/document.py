@@ -8,6 +8,8 @@ python bench/peers/document.py v4.json v3.json bulk.json > docs/performance.md
 
 import json
 import sys
+import textwrap
+from pathlib import Path
 
 ways = {
     "published": "JAX, the published class's form: un-jitted vmap, line after line, `jax.nn.selu`",
@@ -36,22 +38,36 @@ def number(value):
     return f"{value:.3g}"
 
 
+def filled(text):
+    """Paragraphs with lines of at most 120 characters, however long the numbers in them are."""
+    parts = [textwrap.fill(p, 120, break_long_words=False, break_on_hyphens=False) for p in text.split("\n\n")]
+    return "\n\n".join(parts) + "\n" * text.endswith("\n")
+
+
 def main():
-    *runs, bulk = [json.load(open(file)) for file in sys.argv[1:]]
+    *runs, bulk = (json.loads(Path(file).read_text()) for file in sys.argv[1:])
     first = runs[0]
     isas = [run["isa"] for run in runs]
-    print(f"""# Performance
+    print(
+        filled(f"""# Performance
 
-Times on other machines differ, and on a shared one they differ from minute to minute: the ratios are the result. Written by `bench/peers/document.py` from
-`bench/peers/peers.py`, which runs every way in turn in one process on one core, {first["rounds"]} rounds, and keeps the smallest time of each, and from `bench/bulk.py`.
+Times on other machines differ, and on a shared one they differ from minute to minute: the ratios are the result.
+Written by `bench/peers/document.py` from `bench/peers/peers.py`, which runs every way in turn in one process on one
+core, {first["rounds"]} rounds, and keeps the smallest time of each, and from `bench/bulk.py`.
 
-{first["cpu"]}; one thread; {first["dtype"]}; batches of {first["batch"]} galaxies for the peers, 1024 for the kernels. {", ".join(first["versions"])}.
-PyTorch is the first one that a Python of this machine has: a distribution's build, without a fast matrix product, says little about PyTorch.
+{first["cpu"]}; one thread; {first["dtype"]}; batches of {first["batch"]} galaxies for the peers, 1024 for the
+kernels. {", ".join(first["versions"])}. PyTorch is the first one that a Python of this machine has: a distribution's
+build, without a fast matrix product, says little about PyTorch.
 """)
+    )
     if len(runs) > 1:
-        print(f"""Under {isas[1]} the kernels are those of AVX2. XLA, ONNX Runtime and OpenBLAS are asked for AVX2 too, but XLA's and ONNX Runtime's matrix products
-choose their own instructions at run time and keep AVX-512: those ratios are lower than a peer held to AVX2 would give.
+        print(
+            filled(f"""\
+Under {isas[1]} the kernels are those of AVX2. XLA, ONNX Runtime and OpenBLAS are asked for AVX2 too, but XLA's and
+ONNX Runtime's matrix products choose their own instructions at run time and keep AVX-512: those ratios are lower than
+a peer held to AVX2 would give.
 """)
+        )
     print("## Ten networks of the published shape (12-64-128-64-1, SELU): ns per galaxy and line\n")
     rows = [["**starglow**"] + [number(run["kernel"]["k24 network forward"]) for run in runs] + [""] * len(runs)]
     for name, says in ways.items():
@@ -63,10 +79,13 @@ choose their own instructions at run time and keep AVX-512: those ratios are low
                 + [f"{v / run['kernel']['k24 network forward']:.2f}" for v, run in zip(ns, runs)]
             )
     print(table(["way", *isas, *[f"over starglow, {isa}" for isa in isas]], rows))
-    print("""All ways give the same numbers to 2e-5 (scikit-learn has no SELU: its relu is cheaper). A forward pass is 17 216 multiply-adds and 256 exponentials.
-The *bound* of this machine is those multiply-adds at the peak rate that the same program measures on registers, and the exponentials at the speed of
-Highway's `Exp`:
+    print(
+        filled("""\
+All ways give the same numbers to 2e-5 (scikit-learn has no SELU: its relu is cheaper). A forward pass is 17 216
+multiply-adds and 256 exponentials. The *bound* of this machine is those multiply-adds at the peak rate that the same
+program measures on registers, and the exponentials at the speed of Highway's `Exp`:
 """)
+    )
     kernel = [
         ("multiply-add at the peak, ns", "multiply-add at the peak"),
         ("exponential, Highway, ns", "exp of Highway"),
@@ -79,7 +98,8 @@ Highway's `Exp`:
     ]
     print(table(["", *isas], [[says] + [f"{run['kernel'][key]:.3g}" for run in runs] for says, key in kernel]))
     print(
-        "A bound above 1 is passed because SELU needs its exponential only below zero, which costs less than a full one.\n"
+        "A bound above 1 is passed because SELU needs its exponential only below zero, which costs less than a full "
+        "one.\n"
     )
 
     print("## Jacobian of ten lines by twelve inputs: galaxies per second\n")
@@ -95,7 +115,7 @@ Highway's `Exp`:
             ],
         )
     )
-    print(f"## Training, batch 1024, AdamW: samples per second\n")
+    print("## Training, batch 1024, AdamW: samples per second\n")
     rows = []
     for says, key, peers in (
         ("one network", "k24 training, one network", ["jax.lax.scan"]),
@@ -116,10 +136,13 @@ Highway's `Exp`:
             ["starglow over JAX", *[f"{x / y:.2f}" for x, y in zip(a, b)]],
         ]
     print(table(["way", *isas], rows))
-    print("""## A network against local regression: microseconds per galaxy and line
+    print(
+        filled("""## A network against local regression: microseconds per galaxy and line
 
-Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that of one network. All see the twelve bands, as the network does.
+Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that of one network. All see the twelve
+bands, as the network does.
 """)
+    )
     run = first
     network = run["kernel"]["k24 network forward"] / 1e3
     regressions = [
@@ -143,7 +166,8 @@ Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that
         )
     )
     print(
-        "The last two find the neighbours once for all ten lines. Accuracy beside speed: `starglow evaluate table.fits --cv --baseline knn,llr`; the model card holds the result.\n"
+        "The last two find the neighbours once for all ten lines. Accuracy beside speed: `starglow evaluate "
+        "table.fits --cv --baseline knn,llr`; the model card holds the result.\n"
     )
 
     print(f"## What the verbs do: galaxies per second, one thread, `starglow bench`, {first['isa']}\n")
@@ -171,9 +195,13 @@ Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that
 
     sample = 1e6 / first["verbs"]["sample"]
     fastest, published = (10 * 1e6 * first["peers"][name] for name in ("jax.lax.map, one network a line", "published"))
-    print(f"""The joint distribution against points: medians, intervals, flags and 64 joint draws of the shipped model take {sample:.3g} microseconds a galaxy, the points of ten networks of the
-published shape {fastest:.3g} in JAX's compiled form with `jax.nn.selu`, {published:.3g} in the published class's form.
+    print(
+        filled(f"""\
+The joint distribution against points: medians, intervals, flags and 64 joint draws of the shipped model take
+{sample:.3g} microseconds a galaxy, the points of ten networks of the published shape {fastest:.3g} in JAX's compiled
+form with `jax.nn.selu`, {published:.3g} in the published class's form.
 """)
+    )
     print(f"## Tables of any length, {bulk['threads']} threads\n")
     print(
         table(
@@ -181,10 +209,15 @@ published shape {fastest:.3g} in JAX's compiled form with `jax.nn.selu`, {publis
             [[r["verb"], number(r["rows"]), f"{r['cpu_us']:.3g}", f"{r['memory_mb']:.0f}"] for r in bulk["runs"]],
         )
     )
-    print("""The bytes of the columns are the same for 1, 2 and 7 threads and chunks of 1, 7 and 4096 rows; `bulk.py` stops if they are not.
+    print(
+        filled("""\
+The bytes of the columns are the same for 1, 2 and 7 threads and chunks of 1, 7 and 4096 rows; `bulk.py` stops if they
+are not.
 
-Against DSPS: [Stars](stars.md), `bench/dsps_speed.py`. In JAX and NumPy: [JAX](jax.md), `bench/ffi_twin.py`, `bench/python_speed.py`. The map against umap-learn:
-[The map](map.md), `bench/map_peer.py`. Instructions of the main paths are counted by callgrind in every `./check`: `tests/budgets`.""")
+Against DSPS: [Stars](stars.md), `bench/dsps_speed.py`. In JAX and NumPy: [JAX](jax.md), `bench/ffi_twin.py`,
+`bench/python_speed.py`. The map against umap-learn: [The map](map.md), `bench/map_peer.py`. Instructions of the main
+paths are counted by callgrind in every `./check`: `tests/budgets`.""")
+    )
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""Speed of starglow beside other ways to the same numbers: one process after the other on one thread, each way measured in turn, in
-rounds, the smallest time of each kept. Prints all times as JSON, with versions, hardware and batch; document.py makes docs/performance.md of it.
+"""Speed of starglow beside other ways to the same numbers: one process after the other on one thread, each way measured
+in turn, in rounds, the smallest time of each kept. Prints all times as JSON, with versions, hardware and batch;
+document.py makes docs/performance.md of it.
 
 The ways:
-  published    the published class as its description says: weights (out, in), a network a line, un-jitted vmap over the galaxies, line after line
-  jax.jit      all galaxies at once, one compiled call a line
-  jax.lax.map  chunks of 512 galaxies inside one compiled call for all ten lines; also with a SELU by hand, e^x - 1 for expm1, which is coarser near 0
-  onnxruntime  the ten networks as ONNX graphs of MatMul, Add, Selu
-  torch        the same as torch.nn.functional.linear and selu
-  scikit-learn MLPRegressor's own forward pass (relu: it has no SELU)
-  llr 1000     local linear regression as the authors do it: KD-tree, k = 1000, weights 1/d, least squares for each galaxy
-  llr lean     the same with k = 30 on five components, batched normal equations in NumPy
-  knn tree     k-d tree, k = 30, weights 1/d, five components
-The networks have the shape of K24 (12-64-128-64-1, SELU) and random weights, which change no time. All outputs are compared first.
-"""
+  published    the published class as its description says: weights (out, in), a network a line, un-jitted vmap over the
+  galaxies, line after line jax.jit      all galaxies at once, one compiled call a line jax.lax.map  chunks of 512
+  galaxies inside one compiled call for all ten lines; also with a SELU by hand, e^x - 1 for expm1, which is coarser
+  near 0 onnxruntime  the ten networks as ONNX graphs of MatMul, Add, Selu torch        the same as
+  torch.nn.functional.linear and selu scikit-learn MLPRegressor's own forward pass (relu: it has no SELU) llr 1000
+  local linear regression as the authors do it: KD-tree, k = 1000, weights 1/d, least squares for each galaxy llr lean
+  the same with k = 30 on five components, batched normal equations in NumPy knn tree     k-d tree, k = 30, weights 1/d,
+  five components
+The networks have the shape of K24 (12-64-128-64-1, SELU) and random weights, which change no time. All outputs are
+compared first."""
 
 import argparse
 import json
@@ -30,7 +30,9 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})  # one core, for every thread that a library may start
 
-import numpy as np  # noqa: E402
+import itertools
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES, LINES, BATCH, TRAIN_BATCH, CATALOGUE = [12, 64, 128, 64, 1], 10, 20480, 1024, 23000
@@ -41,7 +43,7 @@ def weights(rng):
     return [
         [
             (rng.normal(0, 0.1, (i, o)).astype("f4"), rng.normal(0, 0.1, o).astype("f4"))
-            for i, o in zip(SIZES, SIZES[1:])
+            for i, o in itertools.pairwise(SIZES)
         ]
         for _ in range(LINES)
     ]
@@ -160,7 +162,6 @@ def jax_ways(nets, x):
 
 
 def onnx_way(nets, x):
-    import onnx
     import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
 
@@ -253,7 +254,9 @@ import numpy as np, torch
 torch.set_num_threads(1)
 data = np.load(sys.argv[1])
 x = torch.from_numpy(data["x"])
-nets = [[(torch.from_numpy(np.ascontiguousarray(data[f"w{n}_{k}"].T)), torch.from_numpy(data[f"b{n}_{k}"])) for k in range(4)] for n in range(10)]
+def layer(n, k):
+    return torch.from_numpy(np.ascontiguousarray(data[f"w{n}_{k}"].T)), torch.from_numpy(data[f"b{n}_{k}"])
+nets = [[layer(n, k) for k in range(4)] for n in range(10)]
 def forward(net, x):
     for w, b in net[:-1]:
         x = torch.selu(torch.nn.functional.linear(x, w, b))

@@ -6,7 +6,8 @@ import numpy as np
 
 
 def minimise(residuals, start, steps=12):
-    """(best, covariance, cost): parameters at the minimum of sum(residuals(p)^2), and the inverse of the Fisher matrix there."""
+    """(best, covariance, cost): parameters at the minimum of sum(residuals(p)^2), and the inverse of the Fisher matrix
+    there."""
     both = jax.jit(lambda p: (residuals(p), jax.jacfwd(residuals)(p)))
     p, damping = jnp.asarray(start, float), 1e-3
     r, slopes = both(p)

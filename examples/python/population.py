@@ -11,9 +11,9 @@ import dsps
 import jax
 import jax.numpy as jnp
 import numpy as np
-import stand_in
 from dsps.dust.att_curves import sbl18_k_lambda
 
+import stand_in
 import starglow.dsps as sgd
 from starglow.names import LINES
 

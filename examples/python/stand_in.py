@@ -1,7 +1,8 @@
-"""A stand-in SSP grid in DSPS layout, so that the examples run where no real one is: black bodies of falling temperature.
+"""A stand-in SSP grid in DSPS layout, so that the examples run where no real one is: black bodies of falling
+temperature.
 
-With a break at 4000 A that grows with age and metals. Colours move as those of galaxies do; do no science with it. `load(path)` takes a real grid instead.
-"""
+With a break at 4000 A that grows with age and metals. Colours move as those of galaxies do; do no science with it.
+`load(path)` takes a real grid instead."""
 
 import numpy as np
 

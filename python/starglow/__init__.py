@@ -22,8 +22,8 @@ from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
 from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
 from .model import Model, Prediction, import_k24
-from .training import Evaluation, evaluate, train
 from .tables import galaxies, mock, read_table, to_astropy, to_pandas, write_table
+from .training import Evaluation, evaluate, train
 
 __version__: str = _core.version
 
@@ -31,14 +31,14 @@ __version__: str = _core.version
 FLAGS: tuple[tuple[str, int, str], ...] = _core.flags
 
 __all__ = [
+    "FLAGS",
+    "LINES",
     "Error",
     "Evaluation",
-    "FLAGS",
     "FileError",
     "Filter",
     "Galaxies",
     "InputError",
-    "LINES",
     "MissingFileError",
     "Model",
     "Prediction",

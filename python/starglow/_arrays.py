@@ -94,7 +94,8 @@ def whole(name: str, given: Any, high: int = 2**64 - 1, low: int = 0) -> int:
 
 
 def conventions(given: Any) -> dict[str, str]:
-    """What a caller says of the numbers: known names, in capitals, and T or F for True or False. Values are the library's to judge."""
+    """What a caller says of the numbers: known names, in capitals, and T or F for True or False. Values are the
+    library's to judge."""
     said: dict[str, str] = {}
     for key, value in dict(given or {}).items():
         if str(key).upper() not in CONVENTIONS:

@@ -1,4 +1,5 @@
-"""Errors of the package: what is wrong, the value seen, the value wanted, the remedy - the words of the command line."""
+"""Errors of the package: what is wrong, the value seen, the value wanted, the remedy - the words of the command
+line."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Error", "InputError", "FileError", "MissingFileError"]
+__all__ = ["Error", "FileError", "InputError", "MissingFileError"]
 
 
 class Error(Exception):

@@ -85,7 +85,7 @@ class Galaxies:
             if f.name != "flags" and getattr(self, f.name) is not None
         }
 
-    def __getitem__(self, rows: Any) -> "Galaxies":
+    def __getitem__(self, rows: Any) -> Galaxies:
         """Some rows, by slice, mask or index array."""
         take = np.arange(len(self))[rows]
         if take.ndim == 0:

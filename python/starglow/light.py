@@ -85,7 +85,7 @@ class Filter:
     transmission: np.ndarray
 
     @staticmethod
-    def load(path: str | os.PathLike[str], unit: str = "") -> "Filter":
+    def load(path: str | os.PathLike[str], unit: str = "") -> Filter:
         """Reads ECSV, HDF5 in DSPS' layout, or plain text; `unit` for a text that names none.
 
         Raises

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ def _add(
             "_EW_DRAW": p.draws,
         }
         columns = {}
-        for name, kind in wanted.items():
+        for name in wanted:
             if name == "FLAGS":
                 array = pa.array(p.flags)
             else:

@@ -68,7 +68,7 @@ class Model:
     Make one with `Model.shipped`, `Model.load`, `starglow.train` or `starglow.import_k24`.
     """
 
-    __slots__ = ("_core", "__weakref__")
+    __slots__ = ("__weakref__", "_core")
 
     def __init__(self, core: _core.Model) -> None:
         if not isinstance(core, _core.Model):
@@ -76,12 +76,12 @@ class Model:
         self._core = core
 
     @staticmethod
-    def shipped() -> "Model":
+    def shipped() -> Model:
         """The model inside the package (models/starglow.md is its card)."""
         return Model(_core.Model.shipped())
 
     @staticmethod
-    def load(path: str | os.PathLike[str]) -> "Model":
+    def load(path: str | os.PathLike[str]) -> Model:
         """A model of a safetensors file (docs/model-format.md).
 
         Raises

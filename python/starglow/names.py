@@ -57,7 +57,8 @@ SIDE_BANDS = (
     (6640.0, 6680.0, 6772.0, 6812.0),
     (6640.0, 6680.0, 6772.0, 6812.0),
 )
-"""Of each line: the two windows (blue low, blue high, red low, red high) in which its continuum is taken, A, rest frame."""
+"""Of each line: the two windows (blue low, blue high, red low, red high) in which its continuum is taken, A, rest
+frame."""
 
 COMPONENTS = (
     ("OII_3726", 0, 3727.10, "O_II_3726"),

@@ -259,7 +259,8 @@ def predict_file(
 
 
 def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
-    """A writer that keeps no dictionaries of numbers that hardly repeat (ids, fluxes, lines): they cost time and space."""
+    """A writer that keeps no dictionaries of numbers that hardly repeat (ids, fluxes, lines): they cost time and
+    space."""
     repeating = [
         f.name
         for f in to

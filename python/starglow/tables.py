@@ -137,7 +137,7 @@ def _stacked(name: str, series: Any) -> np.ndarray:
         raise error("input", f"{name} is not an array of numbers", str(e), "rows of equal length") from None
 
 
-def columns(table: "Galaxies | None" = None, prediction: "Prediction | None" = None) -> list[tuple[str, Any, str]]:
+def columns(table: Galaxies | None = None, prediction: Prediction | None = None) -> list[tuple[str, Any, str]]:
     """(name, array, unit) of the columns of docs/tables.md for galaxies, their predicted lines, or both: then, as
     `starglow predict` writes it, without band fluxes and measured EWs."""
     out: list[tuple[str, Any, str]] = []
@@ -177,7 +177,7 @@ def columns(table: "Galaxies | None" = None, prediction: "Prediction | None" = N
     return out
 
 
-def to_astropy(table: "Galaxies | None" = None, prediction: "Prediction | None" = None) -> "astropy.table.Table":
+def to_astropy(table: Galaxies | None = None, prediction: Prediction | None = None) -> astropy.table.Table:
     """Galaxies, predicted lines, or lines with the ids of their galaxies, as an astropy Table with units."""
     from astropy.table import Table
 
@@ -193,7 +193,7 @@ def to_astropy(table: "Galaxies | None" = None, prediction: "Prediction | None" 
     return out
 
 
-def to_pandas(table: "Galaxies | None" = None, prediction: "Prediction | None" = None) -> "pandas.DataFrame":
+def to_pandas(table: Galaxies | None = None, prediction: Prediction | None = None) -> pandas.DataFrame:
     """The same as a pandas DataFrame; vectors are columns of arrays, conventions stand in `attrs`."""
     import pandas
 
@@ -206,10 +206,10 @@ def to_pandas(table: "Galaxies | None" = None, prediction: "Prediction | None" =
 
 def write_table(
     path: str | os.PathLike[str],
-    table: "Galaxies | None" = None,
-    prediction: "Prediction | None" = None,
+    table: Galaxies | None = None,
+    prediction: Prediction | None = None,
     *,
-    model: "Model | None" = None,
+    model: Model | None = None,
     seed: int | None = None,
     inputs: tuple[str | os.PathLike[str], ...] = (),
     overwrite: bool = False,

@@ -1,7 +1,9 @@
-"""Instruction budgets of the main paths, counted by callgrind, which repeats where seconds do not: run.py BINARY [--write].
+"""Instruction budgets of the main paths, counted by callgrind, which repeats where seconds do not: run.py BINARY
+[--write].
 
-Each path is run with two sizes; the difference over the difference in size is its cost, without the start of the program. More than 4 % above its
-budget fails; 10 % below it is worth a new budget (--write). Counted with the AVX2 kernels (valgrind hides AVX-512) and one thread."""
+Each path is run with two sizes; the difference over the difference in size is its cost, without the start of the
+program. More than 4 % above its budget fails; 10 % below it is worth a new budget (--write). Counted with the AVX2
+kernels (valgrind hides AVX-512) and one thread."""
 
 import argparse
 import json
@@ -103,9 +105,8 @@ def main():
                 "OVER BUDGET" if ratio > ABOVE else "well below: --write makes it the budget" if ratio < BELOW else ""
             )
             failed += ratio > ABOVE or (budget is None and not args.write)
-            print(
-                f"{name:42} {found[name]:>9} instructions a {unit}{'' if budget is None else f', {ratio:.3f} of the budget'} {verdict}".rstrip()
-            )
+            kept_to = "" if budget is None else f", {ratio:.3f} of the budget"
+            print(f"{name:42} {found[name]:>9} instructions a {unit}{kept_to} {verdict}".rstrip())
     if args.write:
         FILE.write_text(json.dumps({"compiler": compiler, "isa": "x86-64-v3", "instructions": found}, indent=2) + "\n")
     print(f"({time.perf_counter() - began:.0f} s)")

@@ -1,5 +1,6 @@
-"""Writes the first files of the corpora: small valid files, and the bad ones that have really happened. Findings of fuzzing are added by hand.
-Needs NumPy, astropy and h5py; run from anywhere: .venv/bin/python tests/fuzz/make_corpus.py"""
+"""Writes the first files of the corpora: small valid files, and the bad ones that have really happened. Findings of
+fuzzing are added by hand. Needs NumPy, astropy and h5py; run from anywhere: .venv/bin/python
+tests/fuzz/make_corpus.py"""
 
 import hashlib
 import io
@@ -271,7 +272,10 @@ put(
     ),
 )
 
-ecsv = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: nm, datatype: float64}\n# - {name: response, datatype: float64}\nwavelength response\n"
+ecsv = (
+    "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wavelength, unit: nm, datatype: float64}\n"
+    "# - {name: response, datatype: float64}\nwavelength response\n"
+)
 put("filter", "ecsv", ecsv + "400 0\n500 0.5\n600 0\n")
 put("filter", "ecsv_without_rows", ecsv)
 put("filter", "ecsv_other_columns", "# %ECSV 1.0\na b\n1 2\n")

@@ -460,8 +460,9 @@ def read_safetensors(path):
 
 
 def test_shipped_model_and_population_come_from_their_command(starglow, shared, tmp_path):
-    """The files in models/ are what `starglow train` makes of the DESI table. Their bits are equal on one machine; the C
-    library chooses its exp and log by processor, and training amplifies the last digit, so here the answers are compared."""
+    """The files in models/ are what `starglow train` makes of the DESI table. Their bits are equal on one machine; the
+    C library chooses its exp and log by processor, and training amplifies the last digit, so here the answers are
+    compared."""
     table = shared / "desi_bgs/desi_edr_bgs.fits"
     root = Path(__file__).resolve().parents[2]
     for name, options in (("starglow", []), ("population", ["--preset", "population"])):
@@ -565,7 +566,7 @@ def test_report_is_a_page_with_its_numbers(starglow, mock, tmp_path):
             y = series.get("y", series.get("y_low"))
             assert len(series["x"]) == len(y) + (series["style"] == "steps"), (name, series["label"])
     scores = json.loads((where / "scores.json").read_text())
-    pit = [s for s in figures["pit"]["panels"][4]["series"] if s["label"] == "measurements"][0]["y"]
+    pit = next(s for s in figures["pit"]["panels"][4]["series"] if s["label"] == "measurements")["y"]
     assert pit == scores["distributions"]["distributions"][0]["lines"]["HALPHA"]["pit"]
     page = (where / "index.html").read_text()
     assert page.count("<svg") == len(figures) and "blue:" in page and "red:" in page

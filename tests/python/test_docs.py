@@ -21,8 +21,8 @@ def blocks(path, language):
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p, "sh")], ids=lambda p: p.name)
 def test_marked_commands_run(path, binary, mock, tmp_path):
-    """`measured.fits` is a table with measured lines, `coadd.fits` and `redrock.fits` are spectra of DESI's layout, `continua.fits` spectra of starlight; each
-    document's commands run in order in one empty folder."""
+    """`measured.fits` is a table with measured lines, `coadd.fits` and `redrock.fits` are spectra of DESI's layout,
+    `continua.fits` spectra of starlight; each document's commands run in order in one empty folder."""
     shutil.copy(mock, tmp_path / "measured.fits")
     write_example(tmp_path)
     write_continua(tmp_path / "continua.fits")
@@ -91,6 +91,7 @@ def test_the_table_of_flags_is_the_headers():
 
 def test_doctests_of_the_package_run():
     import doctest
+
     import starglow
 
     result = doctest.testmod(starglow)

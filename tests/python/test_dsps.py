@@ -1,9 +1,12 @@
-"""Bands, line luminosities and paint of the twin; DSPS galaxies with lines; grids that hold lines already; the examples."""
+"""Bands, line luminosities and paint of the twin; DSPS galaxies with lines; grids that hold lines already; the
+examples."""
 
 import os
 import sys
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+from importlib import import_module
+
 import dsps
 import jax
 import jax.numpy as jnp
@@ -14,11 +17,8 @@ from scipy import integrate, special
 
 import starglow.dsps as sgd
 import starglow.jax as sgj
-from starglow import names
-
 from conftest import ROOT
-
-from importlib import import_module
+from starglow import names
 
 component_fluxes, pixel_edges = (
     getattr(import_module("starglow.jax.paint"), name) for name in ("component_fluxes", "pixel_edges")
@@ -213,7 +213,8 @@ def test_seds_and_magnitudes_with_lines(ssp, lines):
 
 
 def test_gradients_with_respect_to_every_parameter(ssp, lines):
-    """Ten EWs by star-formation history, metallicity and dust: central differences to 1e-6 of the line's largest slope."""
+    """Ten EWs by star-formation history, metallicity and dust: central differences to 1e-6 of the line's largest
+    slope."""
     ew = jax.jit(jax.vmap(lambda p: lines.predict(rest_sed(ssp, p)).ew))
     slopes = np.asarray(jax.jit(jax.vmap(jax.jacfwd(lambda p: lines.predict(rest_sed(ssp, p)).ew)))(POINTS))
     assert np.all(np.abs(slopes).max(axis=1) > 1e-3)  # every parameter moves some line

@@ -115,7 +115,7 @@ def test_flagged(case, interface, good, starglow, tmp_path):
     columns = change(good, "BAND_FLUX", flux) if flux else change(good, "Z", z)
     ew, flags = interface(columns, starglow, tmp_path)
     assert name in sg.flag_names(flags[2]) and np.isfinite(ew[2]).all() == answered
-    plain, want = numpy_call(good)
+    plain, _want = numpy_call(good)
     np.testing.assert_array_equal(flags, numpy_call(columns)[1])
     others = [0, 1, 3, 4, 5]
     np.testing.assert_allclose(ew[others], plain[others], rtol=2e-4, atol=2e-4)
@@ -195,7 +195,8 @@ def test_errors_have_parts_and_kinds(tmp_path):
 def test_interrupts_end_a_long_call():
     code = (
         "import os, signal, threading, starglow as sg\n"
-        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests behind its back\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started the tests behind "
+        "its back\n"
         "m, g = sg.Model.shipped(), sg.mock(400000)\n"
         "threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
         "try:\n    [m.predict(g, draws=8) for _ in range(100)]\n"

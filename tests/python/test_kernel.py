@@ -5,10 +5,10 @@ import pytest
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
-import jax.numpy as jnp  # noqa: E402
-from jax.test_util import check_grads  # noqa: E402
+import jax.numpy as jnp
+from jax.test_util import check_grads
 
-import starglow as sg  # noqa: E402
+import starglow as sg
 
 sgk = pytest.importorskip("starglow.jax.kernel")
 

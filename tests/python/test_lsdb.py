@@ -1,4 +1,5 @@
-"""LSDB catalogues: the same numbers for any partitioning, exact meta, empty partitions, ids as integers, metadata on disk."""
+"""LSDB catalogues: the same numbers for any partitioning, exact meta, empty partitions, ids as integers, metadata on
+disk."""
 
 import json
 
@@ -7,11 +8,11 @@ import pandas as pd
 import pytest
 
 lsdb = pytest.importorskip("lsdb", reason="LSDB is not installed: ./check installs it, ./check --quick does not")
-import pyarrow as pa  # noqa: E402
-import pyarrow.parquet as pq  # noqa: E402
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-import starglow as sg  # noqa: E402
-import starglow.lsdb as sl  # noqa: E402
+import starglow as sg
+import starglow.lsdb as sl
 
 N = 3000
 

@@ -1,5 +1,6 @@
 """Our numbers against SciPy, astropy and the descriptions of the contracts."""
 
+import itertools
 import json
 import struct
 
@@ -127,7 +128,8 @@ def threefry(key, counter):
 
 
 def test_noise_follows_the_documented_random_numbers(starglow, mock, tmp_path):
-    """The realisation of --noise, the first draw plus noise, from the description alone: stream, id, draw 0, lane of the strong line, inverse CDF."""
+    """The realisation of --noise, the first draw plus noise, from the description alone: stream, id, draw 0, lane of
+    the strong line, inverse CDF."""
     run = starglow("predict", mock, "--noise", "--draws", 1, "--seed", 77, "-o", tmp_path / "o.fits")
     assert run.returncode == 0, run.stderr
     t, out = Table.read(mock), Table.read(tmp_path / "o.fits", hdu="GALAXIES")
@@ -160,7 +162,7 @@ def test_model_file_is_plain_safetensors(starglow, mock, tmp_path):
     header = json.loads(raw[8 : 8 + n])
     assert header["__metadata__"]["kind"] == "mlp" and header["full.params"]["dtype"] == "F32"
     sizes = [int(s) for s in header["__metadata__"]["full.sizes"].split(",")]
-    assert header["full.params"]["shape"] == [1, sum((a + 1) * b for a, b in zip(sizes, sizes[1:]))]
+    assert header["full.params"]["shape"] == [1, sum((a + 1) * b for a, b in itertools.pairwise(sizes))]
 
     # and the networks run in NumPy
     def tensor(name):
@@ -174,7 +176,7 @@ def test_model_file_is_plain_safetensors(starglow, mock, tmp_path):
     x = np.column_stack([np.diff(f, axis=1), np.log10(t["BAND_FLUX"][:, 9] * (1 + t["Z"]) * d**2), t["Z"]])
     h = (x - tensor("full.x_mean")) / tensor("full.x_scale")
     p, at = tensor("full.params")[0].astype("f8"), 0
-    for k, (a, b) in enumerate(zip(sizes, sizes[1:])):
+    for k, (a, b) in enumerate(itertools.pairwise(sizes)):
         h = h @ p[at : at + a * b].reshape(b, a).T + p[at + a * b : at + a * b + b]
         at += (a + 1) * b
         if k + 2 < len(sizes):

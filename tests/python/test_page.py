@@ -284,7 +284,8 @@ def test_a_folder_works_on_a_server_without_ranges(starglow, table, spectra, tmp
 
 
 def stacked(t, p):
-    """All galaxies as one, by NumPy: medians of the bands over their mean, percentiles of Halpha where it is measured and predicted."""
+    """All galaxies as one, by NumPy: medians of the bands over their mean, percentiles of Halpha where it is measured
+    and predicted."""
     flux = np.array(t["BAND_FLUX"], float)
     flux[~np.isfinite(flux)] = np.nan
     level = np.nanmean(np.where(flux > 0, flux, np.nan), axis=1)
@@ -299,7 +300,8 @@ def stacked(t, p):
 
 @pytest.fixture
 def single(starglow, table, tmp_path):
-    """The page of the table as one file with a hostile title, predictions by the command line, and what both must agree on."""
+    """The page of the table as one file with a hostile title, predictions by the command line, and what both must agree
+    on."""
     assert (
         starglow(
             "explore",

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(NODE is None, reason="no node here: the page's m
 
 @pytest.fixture(scope="module")
 def table(starglow, tmp_path_factory):
-    """300 mock galaxies; some lack bands, redshift, everything; some have errors of their own; ids are large, or negative."""
+    """300 mock galaxies; some lack bands, redshift, everything; some have errors of their own; ids are large, or
+    negative."""
     folder = tmp_path_factory.mktemp("page")
     assert starglow("mock", "-n", 300, "--first-id", 39089837596371002, "-o", folder / "m.fits").returncode == 0
     t = Table.read(folder / "m.fits", hdu="GALAXIES")

@@ -60,7 +60,7 @@ def ok(run):
 
 def level(flux, z, line):
     blue_lo, blue_hi, red_lo, red_hi = np.array(BANDS[line]) * (1 + z)
-    fine = lambda lo, hi: np.interp(np.linspace(lo, hi, 20001), WAVE, flux).mean()  # noqa: E731
+    fine = lambda lo, hi: np.interp(np.linspace(lo, hi, 20001), WAVE, flux).mean()
     return 0.5 * (fine(blue_lo, blue_hi) + fine(red_lo, red_hi))
 
 
@@ -176,7 +176,7 @@ def test_strengths_from_flux_and_luminosity(starglow, tmp_path):
 
 
 def test_magnitudes_against_a_plain_integral(starglow, continua, tmp_path):
-    path, flux, z = continua
+    path, flux, _z = continua
     wave = np.arange(5500.0, 7001.0, 10)
     t = np.interp(wave, [5500, 5600, 6900, 7000], [0, 0.8, 0.6, 0])
     np.savetxt(tmp_path / "r.txt", np.c_[wave / 10, t], header="wavelength [nm] transmission")
@@ -290,7 +290,7 @@ def test_coarse_and_logarithmic_grids(starglow, tmp_path):
 def test_figure_shows_data_beside_the_painted_spectrum(starglow, tmp_path):
     import json
 
-    flux, z = write_continua(tmp_path / "c.fits")
+    flux, _z = write_continua(tmp_path / "c.fits")
     with fits.open(tmp_path / "c.fits") as f:
         data = fits.ImageHDU((flux + 0.2).astype("f4"), name="FLUX")
         fits.HDUList([*f, data]).writeto(tmp_path / "d.fits", checksum=True)
@@ -379,8 +379,8 @@ def test_a_real_coadd_to_ews_and_back(starglow, shared, tmp_path):
         assert row["TARGETID"] == measured["TARGETID"] == 39633345008634465
         for line in ("HBETA", "OIII_5007", "HALPHA"):
             assert np.isclose(row[line + "_EW"], measured[line + "_EW"], rtol=1e-5)
-            # The light on the pixels, in units of the data, is what prep found there: to its errors and 3 %, as prep lets
-            # the data correct the continuum in the side bands.
+            # The light on the pixels, in units of the data, is what prep found there: to its errors and 3 %, as prep
+            # lets the data correct the continuum in the side bands.
             error = measured[line + "_FLUX_IVAR"] ** -0.5
             assert abs(row[line + "_FLUX"] - measured[line + "_FLUX"]) < 3 * error + 0.03 * measured[line + "_FLUX"]
     assert (tmp_path / "f/spectrum.json").exists()

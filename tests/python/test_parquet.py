@@ -1,4 +1,5 @@
-"""Parquet catalogues: the bits of NumPy's call for any batches, parts that are verified, metadata that say what numbers are."""
+"""Parquet catalogues: the bits of NumPy's call for any batches, parts that are verified, metadata that say what numbers
+are."""
 
 import json
 import subprocess
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 
 pa = pytest.importorskip("pyarrow")
-import pyarrow.parquet as pq  # noqa: E402
+import pyarrow.parquet as pq
 
-import starglow as sg  # noqa: E402
-from starglow import parquet  # noqa: E402
+import starglow as sg
+from starglow import parquet
 
 
 def write(path, g, rows=300, **change):

@@ -1,4 +1,5 @@
-"""prep from the command line: the surveys' layouts as astropy writes them, bad files, equal bytes for any threads and chunks."""
+"""prep from the command line: the surveys' layouts as astropy writes them, bad files, equal bytes for any threads and
+chunks."""
 
 import gzip
 import json
@@ -436,7 +437,8 @@ def test_fastspecfit_strong_lines_and_missing_models(starglow, tmp_path):
 
 
 def test_real_coadd(starglow, shared, tmp_path):
-    """A strong-line galaxy of DESI: EWs near those of a side-band integration done here, pixels as astropy merges them."""
+    """A strong-line galaxy of DESI: EWs near those of a side-band integration done here, pixels as astropy merges
+    them."""
     name = "4-80613-thru20210324.fits"
     folder = shared / "desi_files"
     assert (

@@ -12,10 +12,9 @@ from jax.test_util import check_grads
 
 import starglow as sg
 import starglow.jax as sgj
+from conftest import ROOT
 from starglow import names
 from starglow.jax import random as sgr
-
-from conftest import ROOT
 
 jax.config.update("jax_enable_x64", True)
 
@@ -133,7 +132,7 @@ def test_values_and_flags_are_those_of_cpp(models, galaxies, kind, precision):
 
 @pytest.mark.parametrize("policy", ["nan", "clip", "prior"])
 def test_what_galaxies_outside_get(models, galaxies, policy):
-    flux, z, ids, _ = galaxies
+    flux, z, _ids, _ = galaxies
     rows = np.flatnonzero(predict(sgj.load(), flux, z).flags & names.OUT_OF_DOMAIN)[:40]
     p = predict(sgj.load(), flux[rows], z[rows], out_of_domain=policy)
     reference = sg.Model.shipped().predict(flux[rows], z[rows], out_of_domain=policy, float64=True)
@@ -144,7 +143,7 @@ def test_what_galaxies_outside_get(models, galaxies, policy):
 
 
 def test_total_light_is_answered_from_colours(galaxies):
-    flux, z, ids, _ = galaxies
+    flux, z, _ids, _ = galaxies
     for conventions in ({"APERTURE": "total"}, {"FLUXSCAL": "relative"}, {"APERTURE": "fibre", "MWCORR": "F"}):
         p = sgj.predict(sgj.load(), flux[:40], z[:40], conventions=conventions)
         reference = sg.Model.shipped().predict(flux[:40], z[:40], conventions=conventions, float64=True)
@@ -302,7 +301,7 @@ def test_products_ask_for_every_digit(what):
 
 
 def test_batches_of_any_shape_and_vmap_agree(galaxies):
-    flux, z, ids, _ = galaxies
+    flux, z, _ids, _ = galaxies
     weights = sgj.load()
     whole = predict(weights, flux[:60], z[:60])
     folded = predict(weights, flux[:60].reshape(3, 20, 12), z[:60].reshape(3, 20))

@@ -1,4 +1,5 @@
-"""The types that the package promises (py.typed), as mypy sees them: of the package itself, the stubs of its compiled half, and a stranger's programs."""
+"""The types that the package promises (py.typed), as mypy sees them: of the package itself, the stubs of its compiled
+half, and a stranger's programs."""
 
 import os
 import subprocess

@@ -8,9 +8,8 @@
     light = lines.predict(sed_info.rest_sed)         # light.ew, p16, p84: (10,) A; light.luminosity: erg/s
     sed = lines.sed_with_lines(sed_info.rest_sed, light.ew)
 
-Everything is a pure function of arrays: ``jit``, ``vmap`` and ``grad`` with respect to every parameter of DSPS. Importing
-DSPS switches ``jax_enable_x64`` on; everything here is float64.
-"""
+Everything is a pure function of arrays: ``jit``, ``vmap`` and ``grad`` with respect to every parameter of DSPS.
+Importing DSPS switches ``jax_enable_x64`` on; everything here is float64."""
 
 try:
     import dsps as _dsps  # noqa: F401

@@ -14,8 +14,8 @@ YOUNG_LG_AGE_GYR = -2.0  # 10 Myr: older stars ionise little
 #: A stellar spectrum has no such excess: its Balmer lines are absorption, and the emission of winds is weaker
 EXCESS_EW = 10.0  # A
 
-# Rest wavelengths (vacuum, A) of lines in HII regions between 3400 and 7200 A, for masking; and the strong ones among them,
-# which alone matter on a grid of points so far apart that lines are spread over them.
+# Rest wavelengths (vacuum, A) of lines in HII regions between 3400 and 7200 A, for masking; and the strong ones among
+# them, which alone matter on a grid of points so far apart that lines are spread over them.
 NEBULAR = (
     3727.10,
     3729.86,
@@ -109,14 +109,16 @@ class GridReport(NamedTuple):
         if not self.nebular:
             return f"no nebular lines in the grid ({found})"
         did = {
-            "masked": f"{self.n_points} points of wavelength were replaced by straight lines; the nebular continuum is still in it",
+            "masked": f"{self.n_points} points of wavelength were replaced by straight lines; the nebular continuum "
+            f"is still in it",
             "allowed": "kept: lines that are added are counted twice",
         }[self.action]
         return f"the grid holds nebular lines ({found}); {did}"
 
 
 def emission_ews(wave: np.ndarray, lum_nu: Any) -> np.ndarray:
-    """EW of each of the ten lines against its side bands, all light between them, A; (..., 10). NaN where not covered."""
+    """EW of each of the ten lines against its side bands, all light between them, A; (..., 10). NaN where not
+    covered."""
     f_lambda = np.asarray(lum_nu, float) * (C_ANGSTROM / np.square(wave))
     windows = np.asarray(SIDE_BANDS)
     means = [
@@ -157,8 +159,8 @@ def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]
     ssp_data : SSPData
         Of ``dsps.load_ssp_templates``.
     nebular : {"refuse", "mask", "allow"}
-        What to do with a grid that holds them: raise; replace the points around each line by a straight line in F_lambda,
-        in the young SSPs; or keep it, for a user who adds no lines.
+        What to do with a grid that holds them: raise; replace the points around each line by a straight line in
+        F_lambda, in the young SSPs; or keep it, for a user who adds no lines.
 
     Returns
     -------

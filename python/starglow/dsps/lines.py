@@ -36,18 +36,18 @@ class Lines:
     Parameters
     ----------
     ssp_data : SSPData, or array (n_wave,)
-        The grid of DSPS whose ``ssp_wave`` the SEDs have, which is then checked for nebular lines (see `nebular`); or the
-        wavelengths alone (rest frame, vacuum, A), which are not.
+        The grid of DSPS whose ``ssp_wave`` the SEDs have, which is then checked for nebular lines (see `nebular`); or
+        the wavelengths alone (rest frame, vacuum, A), which are not.
     weights : Weights, or path
         A model. Default: the one that comes with the package.
     aperture : {"total", "fibre"}
-        Whose light the SEDs are. DSPS makes the light of whole galaxies; the shipped model was trained on what falls into
-        a fibre of 1.5 arcsec. "total" (default) therefore answers from colours alone, without luminosity and redshift,
-        which for a whole galaxy would stand for another galaxy's fibre. "fibre" is for SEDs that were scaled to the light
-        in the fibre, and needs z.
+        Whose light the SEDs are. DSPS makes the light of whole galaxies; the shipped model was trained on what falls
+        into a fibre of 1.5 arcsec. "total" (default) therefore answers from colours alone, without luminosity and
+        redshift, which for a whole galaxy would stand for another galaxy's fibre. "fibre" is for SEDs that were scaled
+        to the light in the fibre, and needs z.
     nebular : {"refuse", "allow"}
-        What to do when the grid's flux holds nebular lines already. To mask them, use :func:`check_grid` before DSPS sees
-        the grid.
+        What to do when the grid's flux holds nebular lines already. To mask them, use :func:`check_grid` before DSPS
+        sees the grid.
     """
 
     def __init__(self, ssp_data: Any, weights: Any = None, *, aperture: str = "total", nebular: str = "refuse") -> None:
@@ -82,7 +82,8 @@ class Lines:
         return made
 
     def bands(self, rest_sed: Any, z: Any = None) -> jax.Array:
-        """Band fluxes (..., 12) of SEDs (..., n_wave) in L_sun/Hz: observed at z, 1e-17 erg/s/cm2/A; without z L_sun/A."""
+        """Band fluxes (..., 12) of SEDs (..., n_wave) in L_sun/Hz: observed at z, 1e-17 erg/s/cm2/A; without z
+        L_sun/A."""
         luminosity = sgj.band_luminosities(self.wave, rest_sed)
         return luminosity if z is None else sgj.flux_of(luminosity, z)
 
@@ -171,7 +172,8 @@ class Lines:
     def _brightening(
         self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, z: Any, oii_ratio: float
     ) -> jax.Array:
-        """Magnitudes that the lines add: each adds T (L/L_sun) lambda_rest / c to the integral of T L_nu d ln lambda."""
+        """Magnitudes that the lines add: each adds T (L/L_sun) lambda_rest / c to the integral of T L_nu d ln
+        lambda."""
         wave_filter, trans_filter = jnp.asarray(wave_filter), jnp.asarray(trans_filter)
         lum = component_fluxes(sgj.line_luminosities(self.wave, rest_sed, ew), oii_ratio)
         rest = jnp.asarray([c[2] for c in COMPONENTS])

@@ -1,8 +1,7 @@
 """From a spectral energy distribution to what starglow needs of it: band fluxes, and the continua at the lines.
 
-Every mean is the integral of F_lambda, linear between the points of the grid, over the window, divided by its width: exact
-for any grid, and linear in the SED.
-"""
+Every mean is the integral of F_lambda, linear between the points of the grid, over the window, divided by its width:
+exact for any grid, and linear in the SED."""
 
 from __future__ import annotations
 
@@ -93,8 +92,8 @@ def band_luminosities(wave: Any, lum_nu: Any) -> jax.Array:
 def flux_of(luminosity: Any, z: Any) -> jax.Array:
     """Observed flux density, 1e-17 erg/s/cm2/A, of L_lambda (..., n) in L_sun/A at redshifts z (...).
 
-    F = L / (4 pi D_L^2 (1 + z)); D_L by H0 = 70, Om0 = 0.3, as the models' luminosity feature. NaN where z is not positive.
-    """
+    F = L / (4 pi D_L^2 (1 + z)); D_L by H0 = 70, Om0 = 0.3, as the models' luminosity feature. NaN where z is not
+    positive."""
     luminosity = jnp.asarray(luminosity)
     z = jnp.asarray(z, luminosity.dtype)
     there = z > 0
@@ -132,9 +131,8 @@ def bands(wave: Any, lum_nu: Any, z: Any) -> jax.Array:
 def line_continua(wave: Any, lum_nu: Any) -> jax.Array:
     """Continuum at each of the ten lines, L_lambda in L_sun/A; (..., 10).
 
-    The average of the means in the line's two side bands (``side_bands.hpp``), not the value under the line, which may lie
-    inside a stellar Balmer absorption. NaN where the grid does not cover them.
-    """
+    The average of the means in the line's two side bands (``side_bands.hpp``), not the value under the line, which may
+    lie inside a stellar Balmer absorption. NaN where the grid does not cover them."""
     windows = np.asarray(SIDE_BANDS)
     means = _means(wave, lum_nu, windows[:, [0, 2]].ravel(), windows[:, [1, 3]].ravel())
     return means.reshape(*means.shape[:-1], 10, 2).mean(-1)

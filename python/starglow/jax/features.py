@@ -57,10 +57,9 @@ def compute(
 ) -> tuple[jax.Array, jax.Array]:
     """Values and presence of the 13 features: eleven log10 ratios, log_lum, z.
 
-    band_flux, usable (..., 12); z, z_known, luminosity (...): whether z and the luminosity may be used. `every_band`: the
-    luminosity is that of the band of 6100-6400 A, else of the first usable one of LUMINOSITY_BANDS.
-    Values are finite everywhere, and so are their derivatives.
-    """
+    band_flux, usable (..., 12); z, z_known, luminosity (...): whether z and the luminosity may be used. `every_band`:
+    the luminosity is that of the band of 6100-6400 A, else of the first usable one of LUMINOSITY_BANDS. Values are
+    finite everywhere, and so are their derivatives."""
     log_flux = jnp.log(jnp.where(usable, band_flux, 1)) / math.log(10)
     ratios = log_flux[..., 1:] - log_flux[..., :-1]
     if every_band:

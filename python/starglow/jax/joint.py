@@ -17,11 +17,11 @@ from .weights import MIN_SD, Bank, _pytree
 
 @_pytree
 class Distribution:
-    """Intrinsic distribution of the eight independent lines of each galaxy, in the order of ``names.INDEPENDENT_LINES``.
+    """Intrinsic distribution of the eight independent lines of each galaxy, in the order of
+    ``names.INDEPENDENT_LINES``.
 
-    A mixture of `components` normal distributions of t = asinh(EW / A): EW = sinh(max(t, 0)), so the probability of t < 0
-    is that of no line at all.
-    """
+    A mixture of `components` normal distributions of t = asinh(EW / A): EW = sinh(max(t, 0)), so the probability of t <
+    0 is that of no line at all."""
 
     weight: jax.Array  #: (..., components)
     mean: jax.Array  #: (..., components, 8)

@@ -1,15 +1,14 @@
 """The C++ kernel inside JAX: the fast path on the CPU.
 
-The functions have the names and arguments of the twin (:mod:`starglow.jax`) and run under ``jit``, ``vmap`` (one call for
-the whole batch), ``grad``, ``jacfwd`` and ``jacrev``; derivatives are the kernel's own, with respect to the band fluxes
-and the redshift. ``float32`` runs the networks in single precision - the numbers of ``starglow predict`` -, ``float64``
-in double.
+The functions have the names and arguments of the twin (:mod:`starglow.jax`) and run under ``jit``, ``vmap`` (one call
+for the whole batch), ``grad``, ``jacfwd`` and ``jacrev``; derivatives are the kernel's own, with respect to the band
+fluxes and the redshift. ``float32`` runs the networks in single precision - the numbers of ``starglow predict`` -,
+``float64`` in double.
 
-A call is an XLA custom call; it names its model by its hash. Models stay registered to the end of the process, so that a
-compiled program can run at any time and from any thread; a program that comes from a compilation cache on disk needs
+A call is an XLA custom call; it names its model by its hash. Models stay registered to the end of the process, so that
+a compiled program can run at any time and from any thread; a program that comes from a compilation cache on disk needs
 :func:`register` before it runs. Second derivatives, other devices and derivatives with respect to the weights are the
-twin's.
-"""
+twin's."""
 
 from __future__ import annotations
 
@@ -32,7 +31,8 @@ __all__ = ["Prediction", "predict", "register", "sample"]
 
 if not hasattr(_core, "ffi_handlers"):
     raise ImportError(
-        "this starglow was built without jaxlib's headers: pip install it where jaxlib is, or without --no-build-isolation"
+        "this starglow was built without jaxlib's headers: pip install it where jaxlib is, or without "
+        "--no-build-isolation"
     )
 _POLICIES = ("warn", "nan", "clip", "prior")
 for _name, _handler in _core.ffi_handlers.items():

@@ -46,7 +46,7 @@ def forward(bank: Bank, x: jax.Array, known: jax.Array) -> jax.Array:
                 h = act(h)
         return h
 
-    # One network after the other: the memory is that of one, and XLA compiles one. A gradient runs each network again on its
-    # way back rather than keep the layers of all: a twentieth of the memory, and faster for it.
+    # One network after the other: the memory is that of one, and XLA compiles one. A gradient runs each network again
+    # on its way back rather than keep the layers of all: a twentieth of the memory, and faster for it.
     answers = jax.lax.map(one, (bank.x_mean, bank.x_scale, bank.layers))
     return jnp.moveaxis(answers[..., 0], 0, -1) if bank.per_line else answers.mean(axis=0)

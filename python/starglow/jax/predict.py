@@ -38,7 +38,8 @@ class Prediction(NamedTuple):
 
 
 def _real(name: str, given: Any) -> Any:
-    """Arrays of this machine as every interface of starglow takes them: any byte order, masked, lists; JAX's as they are."""
+    """Arrays of this machine as every interface of starglow takes them: any byte order, masked, lists; JAX's as they
+    are."""
     if isinstance(given, jax.Array):
         if given.dtype.kind not in "fiu":
             raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
@@ -219,8 +220,8 @@ def predict(
     targetid : optional
         Only says that there is one: without it ID_IS_ROW is flagged, as in every other interface.
     conventions : dict, optional
-        What the fluxes mean, as in the header of a table: ``{"APERTURE": "total"}`` for the light of whole galaxies, which
-        the shipped model, trained on light in a fibre, answers from the colours alone.
+        What the fluxes mean, as in the header of a table: ``{"APERTURE": "total"}`` for the light of whole galaxies,
+        which the shipped model, trained on light in a fibre, answers from the colours alone.
     out_of_domain : {"warn", "nan", "clip", "prior"}
         What a galaxy unlike those of the training gets: the networks' answer, NaN, that of the nearest place inside, or
         the distribution of all training galaxies. It is flagged in any case.
@@ -237,10 +238,9 @@ def predict(
 
     Notes
     -----
-    Differentiable any number of times with respect to band_flux, z and the weights. Where there is no answer, values are
-    NaN and derivatives 0, so that a bad row does not spoil the gradient of a sum over good ones. Flags are not
-    differentiable.
-    """
+    Differentiable any number of times with respect to band_flux, z and the weights. Where there is no answer, values
+    are NaN and derivatives 0, so that a bad row does not spoil the gradient of a sum over good ones. Flags are not
+    differentiable."""
     _check_policy(out_of_domain)
     answer: Prediction = _predict(
         weights,
@@ -364,16 +364,17 @@ def draw(
 
     Notes
     -----
-    The random bits are those of the C++ library: stream intrinsic, lane 0 of draw k picks the component, lanes 1 to 8 are
-    its normals. The ratio of the [SII] lines stays between 0.44 and 1.45. Differentiable with respect to the distribution at a fixed choice of components.
-    """
+    The random bits are those of the C++ library: stream intrinsic, lane 0 of draw k picks the component, lanes 1 to 8
+    are its normals. The ratio of the [SII] lines stays between 0.44 and 1.45. Differentiable with respect to the
+    distribution at a fixed choice of components."""
     ids = random.id_words(targetid, distribution.known.shape, first_row)
     drawn: jax.Array = _draw(distribution, ids, random.seed_words(seed), whole("draws", draws, MOST_DRAWS))
     return drawn
 
 
 def _possible_sii(ew: jax.Array) -> jax.Array:
-    """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis is the eight lines."""
+    """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis is the eight
+    lines."""
     low, high = SII_RATIO
     strong, weak = ew[..., 6], ew[..., 7]
     total = strong + weak
@@ -419,9 +420,8 @@ def sample(
 def sigma_ew(weights: Weights, ew: Any, band_flux: Any, z: Any = None) -> jax.Array:
     """Measurement error of EWs by the model's noise law, A; (..., 10).
 
-    log10 sigma = c . [1, f, f^2, z, z^2, z^3, a, a^2], f = log10 of the band flux at the line, a = asinh(EW / A). NaN where
-    the band is missing. ValueError: a model without the law.
-    """
+    log10 sigma = c . [1, f, f^2, z, z^2, z^3, a, a^2], f = log10 of the band flux at the line, a = asinh(EW / A). NaN
+    where the band is missing. ValueError: a model without the law."""
     if weights.noise is None:
         raise error("model", "this model has no noise law", "", "ew_ivar")
     flux, ew = jnp.asarray(band_flux, weights.dtype), jnp.asarray(ew, weights.dtype)
@@ -464,9 +464,8 @@ def add_noise(
 ) -> jax.Array:
     """EWs (..., 10) plus one realisation of measurement noise, A.
 
-    sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random bits as
-    in C++: stream label noise, draw `draw`, lane = index of the (strong) line.
-    """
+    sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random
+    bits as in C++: stream label noise, draw `draw`, lane = index of the (strong) line."""
     ew = jnp.asarray(ew, weights.dtype)
     law = None if weights.noise is None else sigma_ew(weights, ew, band_flux, z)
     lanes = [noise_source(line)[0] for line in range(len(LINES))]

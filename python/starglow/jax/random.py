@@ -82,7 +82,8 @@ def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
             "targetid is not a column of 64-bit integers",
             f"a JAX array of {targetid.dtype}",
             "int64",
-            "Without jax_enable_x64 JAX cuts ids to 32 bits: pass the NumPy array, or starglow.jax.split_ids(targetid).",
+            "Without jax_enable_x64 JAX cuts ids to 32 bits: pass the NumPy array, or "
+            "starglow.jax.split_ids(targetid).",
         )
     bits = jax.lax.bitcast_convert_type(targetid, jnp.uint64)
     return (bits >> 32).astype(jnp.uint32), bits.astype(jnp.uint32)

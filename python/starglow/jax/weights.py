@@ -6,6 +6,7 @@ The file is the one that the C++ library reads and writes (``docs/model-format.m
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -162,7 +163,7 @@ def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weigh
     try:
         with safe_open(path, framework="numpy") as file:
             meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dictionary)
     except (SafetensorError, json.JSONDecodeError) as error:
         raise failure("input", f"{path}: this is no safetensors file", str(error)) from error
     try:
@@ -258,10 +259,10 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     if sizes[0] != n_in:
         raise ValueError(f"networks '{name}' have {sizes[0]} inputs, their features are {n_in}")
     outputs = tuple(LINES.index(line) for line in meta[f"{name}.outputs"].split(","))
-    n_params = sum((i + 1) * o for i, o in zip(sizes, sizes[1:]))
+    n_params = sum((i + 1) * o for i, o in itertools.pairwise(sizes))
     params = _shaped(tensors, f"{name}.params", (0, n_params))
     layers, at = [], 0
-    for i, o in zip(sizes, sizes[1:]):
+    for i, o in itertools.pairwise(sizes):
         layers.append((params[:, at : at + i * o].reshape(-1, o, i), params[:, at + i * o : at + i * o + o]))
         at += i * o + o
     n_nets = len(params)
@@ -273,7 +274,9 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
         }
         if outputs != INDEPENDENT_LINES or sizes[-1] != 17 * len(joint["factor"]) - 1:
             raise ValueError(f"the outputs of networks '{name}' do not fit their joint head")
-    elif kind == "k24" and (sizes[-1] != 1 or n_nets != len(outputs)) or kind == "mlp" and sizes[-1] != len(outputs):
+    elif (kind == "k24" and (sizes[-1] != 1 or n_nets != len(outputs))) or (
+        kind == "mlp" and sizes[-1] != len(outputs)
+    ):
         raise ValueError(f"networks '{name}' give {sizes[-1]} numbers each for {len(outputs)} lines")
     given = set(outputs) | {weak for weak, strong, _ in DOUBLETS if strong in outputs}
     if given != set(range(len(LINES))) or len(set(outputs)) != len(outputs):
@@ -329,7 +332,8 @@ def _domain(tensors: dict[str, np.ndarray]) -> Domain | None:
         root = np.linalg.inv(np.linalg.cholesky(covariance))
     except np.linalg.LinAlgError as error:
         raise ValueError("a covariance of the model's domain is not positive definite") from error
-    # A score below the threshold is a squared distance beyond a limit that depends on the number of known features alone.
+    # A score below the threshold is a squared distance beyond a limit that depends on the number of known features
+    # alone.
     limit: Any = np.full(13, np.inf)
     for n in range(1, 13):
         low, high = 0.0, 1e6

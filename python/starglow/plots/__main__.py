@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files = [given.dir] if given.dir.is_file() else sorted(folder.glob("*.json"))
         if not files:
             raise MissingFileError(
-                f"{given.dir}: no figures here; expected figures/*.json, as `starglow evaluate --report DIR` writes them"
+                f"{given.dir}: no figures here; expected figures/*.json, as `starglow evaluate --report DIR` writes "
+                f"them"
             )
         failed = 0
         for file in files:

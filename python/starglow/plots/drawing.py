@@ -122,7 +122,8 @@ def _emptiest(x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
 
 
 def _grid(figure: dict[str, Any]) -> Figure:
-    """Panels of points in rows that share one colour scale (asinh), triangles at the ends of its bar where values lie beyond."""
+    """Panels of points in rows that share one colour scale (asinh), triangles at the ends of its bar where values lie
+    beyond."""
     panels, columns = figure["panels"], figure["columns"]
     rows = math.ceil(len(panels) / columns)
     points = [(_numbers(s["x"]), _numbers(s["y"]), _numbers(s["c"])) for p in panels for s in p["series"]]

@@ -55,7 +55,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def save(figure: Figure, folder: str | os.PathLike[str], name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Writes a matplotlib figure as ``folder/name.FORMAT``, whole or not at all; the same figure gives the same bytes."""
+    """Writes a matplotlib figure as ``folder/name.FORMAT``, whole or not at all; the same figure gives the same
+    bytes."""
     written = []
     for kind in formats:
         if kind not in FORMATS:
