@@ -13,7 +13,7 @@
 #include "kernels/network.hpp"
 #include "model/fit_network.hpp"
 #include "model/optimiser.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
 
 extern "C" {
 void starglow_highway_exp_v2(const float* x, float* y, std::size_t n);

@@ -30,10 +30,9 @@ def _headers(app, name, source):
     """The page of the C++ headers: each as it is, in place of the word HEADERS."""
     if name != "cpp":
         return
-    headers = sorted((Path(__file__).parents[1] / "include/starglow").glob("*.hpp"))
-    parts = [
-        f"## {h.name}\n\n```{{literalinclude}} ../include/starglow/{h.name}\n:language: cpp\n```\n" for h in headers
-    ]
+    include = Path(__file__).parents[1] / "include"
+    headers = sorted(h.relative_to(include) for h in include.rglob("*.hpp"))
+    parts = [f"## {h}\n\n```{{literalinclude}} ../include/{h}\n:language: cpp\n```\n" for h in headers]
     source[0] = source[0].replace("HEADERS", "\n".join(parts))
 
 

@@ -27,7 +27,7 @@ from dsps.sed import calc_ssp_weights_sfh_table_lognormal_mdf
 from dsps.sfh.diffburst import calc_bursty_age_weights
 
 EMULATOR = Path(__file__).resolve().parents[1] / "models/ssp.safetensors"
-N_METALLICITIES = 13  # as src/files/ssp_model.cpp tabulates the emulator
+N_METALLICITIES = 13  # as src/files/models/ssp_model.cpp tabulates the emulator
 T = np.linspace(0.1, 13.8, 100)
 NAMES = ("redshift", "lgmass", "lgtau", "lgfburst", "lgmet", "av")
 BURST_PEAK, BURST_MAX, SCATTER, START = 7.8, 8.8, 0.15, 1.0

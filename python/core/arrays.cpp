@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::python {
 namespace {

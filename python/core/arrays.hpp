@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "starglow/galaxies.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/view.hpp"
 
 namespace starglow::python {
 

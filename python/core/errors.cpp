@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace nb = nanobind;
 

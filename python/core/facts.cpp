@@ -6,10 +6,10 @@
 #include "arrays.hpp"
 #include "kernels/dispatch.hpp"
 #include "parts.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/lines.hpp"
-#include "starglow/parallel.hpp"
-#include "starglow/version.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/lines.hpp"
+#include "starglow/base/parallel.hpp"
+#include "starglow/base/version.hpp"
 
 namespace starglow::python {
 

@@ -20,8 +20,8 @@
 #include "arrays.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
-#include "starglow/error.hpp"
-#include "starglow/model.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/model/model.hpp"
 
 namespace ffi = xla::ffi;
 namespace nb = nanobind;

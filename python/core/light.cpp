@@ -10,13 +10,14 @@
 #include "arrays.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/measure.hpp"
-#include "starglow/paint_spectra.hpp"
-#include "starglow/photometry.hpp"
-#include "starglow/side_bands.hpp"
-#include "starglow/templates.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/measure.hpp"
+#include "starglow/spectra/paint_spectra.hpp"
+#include "starglow/spectra/photometry.hpp"
+#include "starglow/spectra/side_bands.hpp"
+#include "starglow/spectra/templates.hpp"
 
 namespace starglow::python {
 namespace {
@@ -119,8 +120,8 @@ nb::tuple magnitudes_of(const nb::list& filters_given, const AnyArray& wave_give
   return nb::make_tuple(give(std::move(continuum)), give(std::move(total)));
 }
 
-nb::tuple load_filter(const std::filesystem::path& path, const std::string& unit) {
-  const Filter f = Filter::load(path, unit);
+nb::tuple read_filter(const std::filesystem::path& path, const std::string& unit) {
+  const Filter f = load_filter(path, unit);
   std::vector<double> wave(f.wave().begin(), f.wave().end()), share(f.transmission().begin(), f.transmission().end());
   const std::size_t n = wave.size();
   return nb::make_tuple(f.name(), to_numpy(std::move(wave), {n}), to_numpy(std::move(share), {n}));
@@ -162,7 +163,7 @@ nb::dict measure_all(const AnyArray& wave, const nb::dict& planes, const AnyArra
   std::vector<Measurement> all;
   {
     const nb::gil_scoped_release release;
-    const TemplateSet templates = TemplateSet::shipped();
+    const TemplateSet templates = shipped_templates();
     with_pool(threads, [&](WorkerPool& pool) { all = measure(s, templates, pool, options); });
   }
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -223,7 +224,7 @@ void bind_light(nb::module_& m) {
   m.def("line_luminosities", &luminosities, nb::arg("wave"), nb::arg("lum_nu"), nb::arg("ew"), nb::arg("threads"));
   m.def("magnitudes", &magnitudes_of, nb::arg("filters"), nb::arg("wave"), nb::arg("lum_nu"), nb::arg("z"),
         nb::arg("ew"), nb::arg("threads"));
-  m.def("load_filter", &load_filter, nb::arg("path"), nb::arg("unit"));
+  m.def("load_filter", &read_filter, nb::arg("path"), nb::arg("unit"));
   m.def("measure", &measure_all, nb::arg("wave"), nb::arg("planes"), nb::arg("z"), nb::arg("recipe"), nb::arg("lines"),
         nb::arg("side_bands"), nb::arg("threads"));
   m.def("paint", &paint_all, nb::arg("wave"), nb::arg("planes"), nb::arg("z"), nb::arg("ew"), nb::arg("sigma_v"),

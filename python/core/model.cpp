@@ -1,4 +1,5 @@
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/files/models.hpp"
 
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
@@ -11,9 +12,9 @@
 #include "arrays.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
-#include "starglow/error.hpp"
-#include "starglow/import_k24.hpp"
-#include "starglow/noise.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/import_k24.hpp"
+#include "starglow/model/noise.hpp"
 
 namespace starglow::python {
 namespace {
@@ -138,9 +139,13 @@ Numpy<double> along(const Model& model, const nb::dict& galaxies, const AnyArray
 
 void bind_model(nb::module_& m) {
   nb::class_<Model>(m, "Model")
-      .def_static("shipped", &Model::shipped)
-      .def_static("load", &Model::load, nb::arg("path"))
-      .def("save", &Model::save, nb::arg("path"), nb::arg("overwrite") = false)
+      .def_static("shipped", [] { return Model::shipped(); })
+      .def_static(
+          "load", [](const std::filesystem::path& path) { return Model::load(path); }, nb::arg("path"))
+      .def(
+          "save",
+          [](const Model& model, const std::filesystem::path& path, bool overwrite) { save(model, path, overwrite); },
+          nb::arg("path"), nb::arg("overwrite") = false)
       .def_prop_ro("hash", [](const Model& model) { return model.hash(); })
       .def_prop_ro("kind", [](const Model& model) { return model.parts().kind; })
       .def_prop_ro("n_params", &Model::n_params)

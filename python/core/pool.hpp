@@ -1,7 +1,7 @@
 #pragma once
 #include <functional>
 
-#include "starglow/parallel.hpp"
+#include "starglow/base/parallel.hpp"
 
 namespace starglow::python {
 

@@ -1,4 +1,5 @@
-#include "starglow/table.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
 
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/string.h>
@@ -9,8 +10,8 @@
 #include "arrays.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
-#include "starglow/error.hpp"
-#include "starglow/population.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/model/population.hpp"
 
 namespace starglow::python {
 namespace {
@@ -109,7 +110,7 @@ nb::dict mock(std::size_t n, std::uint64_t seed, std::int64_t first_id, unsigned
   Galaxies g;
   {
     const nb::gil_scoped_release release;
-    with_pool(threads, [&](WorkerPool& pool) { g = Population::shipped().sample(seed, first_id, n, pool); });
+    with_pool(threads, [&](WorkerPool& pool) { g = shipped_population().sample(seed, first_id, n, pool); });
   }
   return columns_of(std::move(g));
 }

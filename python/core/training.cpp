@@ -10,10 +10,10 @@
 #include "arrays.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
-#include "starglow/calibration.hpp"
-#include "starglow/error.hpp"
-#include "starglow/evaluate.hpp"
-#include "starglow/train.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/judge/calibration.hpp"
+#include "starglow/judge/evaluate.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow::python {
 namespace {

@@ -1,4 +1,4 @@
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

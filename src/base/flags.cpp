@@ -1,4 +1,4 @@
-#include "starglow/flags.hpp"
+#include "starglow/base/flags.hpp"
 
 namespace starglow {
 

@@ -1,4 +1,4 @@
-#include "starglow/galaxies.hpp"
+#include "starglow/base/galaxies.hpp"
 
 namespace starglow {
 namespace {

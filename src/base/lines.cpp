@@ -1,4 +1,4 @@
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow {
 

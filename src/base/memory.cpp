@@ -1,7 +1,7 @@
 // Memory of buffers and matrices.
 #include <new>
 
-#include "starglow/view.hpp"
+#include "starglow/base/view.hpp"
 
 #if defined(__linux__)
 #include <sys/mman.h>

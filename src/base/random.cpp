@@ -1,4 +1,4 @@
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "starglow/version.hpp"
+#include "starglow/base/version.hpp"
 
 namespace starglow {
 

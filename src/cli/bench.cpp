@@ -12,9 +12,10 @@
 #include "cli/star_bench.hpp"
 #include "cli/verb.hpp"
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/model.hpp"
-#include "starglow/population.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/population.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -80,7 +81,7 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::usage, "seconds out of range", {settings.text("seconds"), "0 to 3600", ""});
   const auto n = static_cast<std::size_t>(n_given), draws = static_cast<std::size_t>(k_given);
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
-  const Population population = Population::shipped();
+  const Population population = shipped_population();
   WorkerPool pool(settings.threads());
   const Galaxies galaxies = population.sample(settings.seed(), 1, n, pool);
 

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -7,10 +7,11 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/map_panels.hpp"
-#include "starglow/noise.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/noise.hpp"
+#include "starglow/report/map_panels.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -167,7 +168,7 @@ int run(const Settings& settings, Console& console) {
   Matrix<float> position;
   if (fixed) {
     provenance.add_input(settings.text("map"));
-    const GalaxyMap map = GalaxyMap::load(settings.text("map"));
+    const GalaxyMap map = load_map(settings.text("map"));
     position = map.project(galaxies, pool);
   } else {
     MapOptions options;
@@ -198,7 +199,7 @@ int run(const Settings& settings, Console& console) {
         if (key != "time" && key != "threads") parts.metadata["provenance." + key] = value;
       parts.metadata["trustworthiness"] = fmt::format("{:.6f}", quality.trustworthiness);
       parts.metadata["preservation"] = fmt::format("{:.6f}", quality.preservation);
-      GalaxyMap(std::move(parts)).save(settings.text("save_map"), settings.flag("overwrite"));
+      save(GalaxyMap(std::move(parts)), settings.text("save_map"), settings.flag("overwrite"));
     }
   }
   std::size_t nowhere = 0;

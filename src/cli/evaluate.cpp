@@ -1,4 +1,5 @@
-#include "starglow/calibration.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/judge/calibration.hpp"
 
 #include <fmt/format.h>
 
@@ -10,9 +11,9 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/report.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/report/report.hpp"
 
 namespace starglow::cli {
 namespace {

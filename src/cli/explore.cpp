@@ -8,11 +8,12 @@
 #include "cli/output.hpp"
 #include "cli/serve.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/map.hpp"
-#include "starglow/page.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/map/map.hpp"
+#include "starglow/page/page.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -50,7 +51,7 @@ std::optional<PageMap> map_of_table(const TableReader& reader) {
 // The map that was asked for, else that of the table, else principal components.
 PageMap map_for(const Settings& settings, const TableReader& reader, const Galaxies& galaxies, WorkerPool& pool) {
   if (settings.is_set("map"))
-    return {GalaxyMap::load(settings.text("map")).project(galaxies, pool), "UMAP 1 (no unit)", "UMAP 2 (no unit)",
+    return {load_map(settings.text("map")).project(galaxies, pool), "UMAP 1 (no unit)", "UMAP 2 (no unit)",
             "Places in the map " + std::filesystem::path(settings.text("map")).filename().string() + "."};
   auto map = map_of_table(reader);
   return map ? std::move(*map) : principal_map(galaxies);

@@ -1,9 +1,10 @@
-#include "starglow/import_k24.hpp"
+#include "starglow/files/import_k24.hpp"
+#include "starglow/files/models.hpp"
 
 #include <fmt/format.h>
 
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -22,7 +23,7 @@ int run(const Settings& settings, Console& console) {
   if (!settings.positionals().empty()) with = settings.positionals()[0];
   if (settings.is_set("without_luminosity")) without = settings.text("without_luminosity");
   const Model model = import_k24(with, without);
-  model.save(settings.text("output"), settings.flag("overwrite"));
+  save(model, settings.text("output"), settings.flag("overwrite"));
   console.info(fmt::format("{}: {} networks, {} parameters; nothing of the pickle was executed",
                            settings.text("output"), (with ? 10 : 0) + (without ? 10 : 0), model.n_params()));
   return 0;

@@ -7,11 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/verb.hpp"
-#include "files/fits_file.hpp"
-#include "files/fits_guard.hpp"
-#include "files/model_io.hpp"
-#include "starglow/error.hpp"
-#include "starglow/table.hpp"
+#include "files/fits/fits_file.hpp"
+#include "files/fits/fits_guard.hpp"
+#include "files/models/model_io.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
 
 namespace starglow::cli {
 namespace {

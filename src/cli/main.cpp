@@ -10,8 +10,8 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/version.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/version.hpp"
 
 namespace starglow::cli {
 namespace {

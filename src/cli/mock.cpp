@@ -6,9 +6,10 @@
 #include "cli/mock_stars.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/population.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/population.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -92,7 +93,7 @@ namespace {
 int run(const Settings& settings, Console& console) {
   if (settings.text("population") == "stars") return run_stars(settings, console);
   const Population population =
-      settings.is_set("population_file") ? Population::load(settings.text("population_file")) : Population::shipped();
+      settings.is_set("population_file") ? load_population(settings.text("population_file")) : shipped_population();
   const auto n = settings.integer("n");
   const auto first_id = settings.integer("first_id");
   if (n < 1 || n > 100'000'000'000)

@@ -11,10 +11,12 @@
 #include "cli/output.hpp"
 #include "cli/star_maker.hpp"
 #include "cli/star_spectra.hpp"
-#include "starglow/error.hpp"
-#include "starglow/features.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/features.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -43,7 +45,7 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
     if (spectra)
       throw Error(ErrorKind::usage, "compact stellar populations have no spectra",
                   {out.file.string(), "a grid in HDF5, or the shipped one", ""});
-    out.compact = CompactSsp::load(out.file);
+    out.compact = load_compact_ssp(out.file);
     if (photometry && out.compact.photometry_count == 0)
       throw Error(ErrorKind::usage, "these compact stellar populations were made without filters",
                   {out.file.string(), "", "Make them again with --filters."});
@@ -231,11 +233,11 @@ int run_stars(const Settings& settings, Console& console) {
                 {"", "", "Stars take --config FILE.toml."});
   const auto n = static_cast<std::size_t>(n_given);
   std::vector<Filter> filters;
-  for (const auto& file : settings.list("filters")) filters.push_back(Filter::load(file));
+  for (const auto& file : settings.list("filters")) filters.push_back(load_filter(file));
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
   const bool spectra = settings.is_set("spectra");
   const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
-  if (settings.is_set("save_ssp")) grid.compact.save(settings.text("save_ssp"), settings.flag("overwrite"));
+  if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
   WorkerPool pool(settings.threads());
   const Maker maker(population_of(settings), settings.text("aperture"), settings.seed(), grid.compact,
                     std::move(filters), model, pool);

@@ -4,7 +4,7 @@
 
 #include "cli/settings.hpp"
 #include "cli/verb.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/view.hpp"
 
 namespace starglow::cli {
 

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "files/atomic_file.hpp"
-#include "starglow/flags.hpp"
+#include "starglow/base/flags.hpp"
 
 namespace starglow::cli {
 namespace {

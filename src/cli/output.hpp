@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "cli/settings.hpp"
-#include "starglow/provenance.hpp"
+#include "starglow/files/provenance.hpp"
 
 namespace starglow::cli {
 

@@ -8,11 +8,12 @@
 #include "cli/output.hpp"
 #include "cli/paint_settings.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/model.hpp"
-#include "starglow/spectra_file.hpp"
-#include "starglow/spectrum_figure.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/spectra_file.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/report/spectrum_figure.hpp"
 
 namespace starglow::cli {
 namespace {

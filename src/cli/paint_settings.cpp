@@ -6,7 +6,8 @@
 #include <cctype>
 #include <cmath>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/starlight.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -64,7 +65,7 @@ void parse_widths(const Settings& settings, PaintSettings& out) {
 
 void parse_filters(const Settings& settings, PaintSettings& out) {
   for (const auto& path : settings.list("filters")) {
-    out.filters.push_back(Filter::load(path, settings.text("filter_unit")));
+    out.filters.push_back(load_filter(path, settings.text("filter_unit")));
     for (std::size_t k = 0; k + 1 < out.filters.size(); ++k)
       if (magnitude_column(out.filters[k]) == magnitude_column(out.filters.back()))
         throw Error(ErrorKind::usage, "two filters of one name", {out.filters.back().name(), "different names", ""});

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cli/settings.hpp"
-#include "starglow/paint_spectra.hpp"
-#include "starglow/photometry.hpp"
-#include "starglow/table.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/spectra/paint_spectra.hpp"
+#include "starglow/spectra/photometry.hpp"
 
 namespace starglow::cli {
 

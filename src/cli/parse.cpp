@@ -10,7 +10,7 @@
 #include <toml++/toml.h>
 
 #include "cli/settings.hpp"
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -7,10 +7,11 @@
 #include "base/pipeline.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/noise.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/noise.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -7,12 +7,13 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/measure.hpp"
-#include "starglow/spectra_file.hpp"
-#include "starglow/spectra_reader.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/spectra_file.hpp"
+#include "starglow/files/spectra_reader.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/spectra/measure.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -209,7 +210,7 @@ int run(const Settings& settings, Console& console) {
     return 0;
   }
   const TemplateSet templates =
-      settings.is_set("templates") ? TemplateSet::load(settings.text("templates")) : TemplateSet::shipped();
+      settings.is_set("templates") ? load_templates(settings.text("templates")) : shipped_templates();
   WorkerPool pool(settings.threads());
   const Spectra sample = reader.rows() > 0 ? reader.read(0, 1) : Spectra{};
   TableWriter out(settings.text("output"), columns_of(reader, sample, options.lines), conventions,

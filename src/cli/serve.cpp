@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "cli/console.hpp"
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 

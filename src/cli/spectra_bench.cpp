@@ -5,11 +5,12 @@
 #include <cmath>
 #include <vector>
 
-#include "starglow/measure.hpp"
-#include "starglow/merge.hpp"
-#include "starglow/paint.hpp"
-#include "starglow/random.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/measure.hpp"
+#include "starglow/spectra/merge.hpp"
+#include "starglow/spectra/paint.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -96,7 +97,7 @@ struct SpectraBench::State {
   }
 
   WorkerPool& pool;
-  TemplateSet templates = TemplateSet::shipped();
+  TemplateSet templates = shipped_templates();
   PixelGrid grid;
   std::array<std::vector<double>, 3> wave;
   std::array<std::vector<float>, 3> flux, ivar;

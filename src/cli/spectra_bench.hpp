@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "starglow/parallel.hpp"
+#include "starglow/base/parallel.hpp"
 
 namespace starglow::cli {
 

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <memory>
 
-#include "starglow/model.hpp"
-#include "starglow/parallel.hpp"
+#include "starglow/base/parallel.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow::cli {
 

@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/noise.hpp"
-#include "starglow/photometry.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/model/noise.hpp"
+#include "starglow/spectra/photometry.hpp"
 
 namespace starglow::cli {
 namespace {

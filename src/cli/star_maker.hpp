@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "cli/settings.hpp"
-#include "starglow/model.hpp"
-#include "starglow/star_photometry.hpp"
-#include "starglow/star_population.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/stars/star_photometry.hpp"
+#include "starglow/stars/star_population.hpp"
 
 namespace starglow::cli {
 

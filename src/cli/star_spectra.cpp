@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::cli {
 namespace {

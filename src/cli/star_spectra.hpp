@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "cli/star_maker.hpp"
-#include "starglow/spectra_file.hpp"
+#include "starglow/files/spectra_file.hpp"
 
 namespace starglow::cli {
 

@@ -5,9 +5,9 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/table.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -1,4 +1,5 @@
-#include "starglow/train.hpp"
+#include "starglow/model/train.hpp"
+#include "starglow/files/models.hpp"
 
 #include <fmt/format.h>
 
@@ -7,9 +8,9 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "starglow/error.hpp"
-#include "starglow/population.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/population.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -35,7 +36,7 @@ TrainingState starting_state(const Settings& settings, const std::string& file, 
     return {};
   }
   if (settings.flag("resume")) {
-    TrainingState state = TrainingState::load(file);
+    TrainingState state = load_training_state(file);
     std::size_t finished = 0;
     for (const auto& [name, network] : state.networks) finished += network.finished ? 1U : 0U;
     console.info(fmt::format("going on from '{}': {} networks finished, {} begun", file, finished,
@@ -66,7 +67,7 @@ int run(const Settings& settings, Console& console) {
       check_interrupt();
       console.info(text);
     });
-    population.save(settings.text("output"), settings.flag("overwrite"));
+    save(population, settings.text("output"), settings.flag("overwrite"));
     console.info(fmt::format("{}: {} components, fitted to {} galaxies", settings.text("output"),
                              population.weight.size(), population.metadata.at("n_galaxies")));
     return 0;
@@ -80,7 +81,7 @@ int run(const Settings& settings, Console& console) {
   TrainingCheckpoint checkpoint;
   checkpoint.state = starting_state(settings, file, console);
   checkpoint.interval = settings.number("checkpoint_every");
-  checkpoint.save = [&](const TrainingState& state) { state.save(file); };
+  checkpoint.save = [&](const TrainingState& state) { save(state, file); };
   checkpoint.poll = check_interrupt;
   WorkerPool pool(settings.threads());
   std::optional<Model> trained;
@@ -96,14 +97,14 @@ int run(const Settings& settings, Console& console) {
         &checkpoint);
   } catch (const Interrupted&) {
     if (checkpoint.state.networks.empty()) throw;  // nothing to go on with
-    checkpoint.state.save(file);
+    save(checkpoint.state, file);
     console.error(fmt::format("interrupted; '{}' keeps what was done. The same command with --resume goes on", file));
     return k_exit_resumable;
   }
   const Model& model = *trained;
   if (const auto gates = model.parts().metadata.find("label_gates"); gates != model.parts().metadata.end())
     console.info(gates->second);
-  model.save(output, settings.flag("overwrite"));
+  save(model, output, settings.flag("overwrite"));
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
   console.info(fmt::format("{}: {} parameters, trained on {} galaxies, model {}", settings.text("output"),

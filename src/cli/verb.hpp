@@ -4,7 +4,7 @@
 
 #include "cli/console.hpp"
 #include "cli/settings.hpp"
-#include "starglow/train.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow::cli {
 

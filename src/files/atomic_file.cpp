@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::files {
 namespace fs = std::filesystem;

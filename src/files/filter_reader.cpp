@@ -8,8 +8,9 @@
 #include <sstream>
 
 #include "files/hdf5_file.hpp"
-#include "starglow/error.hpp"
-#include "starglow/filter.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/filter.hpp"
 
 namespace starglow {
 namespace {
@@ -149,7 +150,7 @@ Filter from_text(const std::filesystem::path& path, std::string_view given) {
 
 }  // namespace
 
-Filter Filter::load(const std::filesystem::path& path, std::string_view unit) {
+Filter load_filter(const std::filesystem::path& path, std::string_view unit) {
   std::error_code failed;
   const Text text{path.string()};
   if (!std::filesystem::is_regular_file(path, failed)) text.refuse("cannot be read", "no such file", "a filter curve");

@@ -9,7 +9,7 @@
 #include <limits>
 #include <mutex>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::files {
 namespace {

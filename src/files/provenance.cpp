@@ -1,12 +1,12 @@
-#include "starglow/provenance.hpp"
+#include "starglow/files/provenance.hpp"
 
 #include <chrono>
 #include <ctime>
 #include <fstream>
 
-#include "starglow/error.hpp"
-#include "starglow/sha256.hpp"
-#include "starglow/version.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/sha256.hpp"
+#include "starglow/base/version.hpp"
 
 namespace starglow {
 

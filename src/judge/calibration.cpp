@@ -1,14 +1,14 @@
-#include "starglow/calibration.hpp"
+#include "starglow/judge/calibration.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "judge/noisy.hpp"
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/metrics.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/judge/metrics.hpp"
 
 namespace starglow {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "starglow/calibration.hpp"
+#include "starglow/judge/calibration.hpp"
 
 namespace starglow {
 namespace {

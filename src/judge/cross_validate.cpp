@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "starglow/error.hpp"
-#include "starglow/evaluate.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/judge/evaluate.hpp"
 
 namespace starglow {
 namespace {

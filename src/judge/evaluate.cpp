@@ -1,13 +1,13 @@
-#include "starglow/evaluate.hpp"
+#include "starglow/judge/evaluate.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "starglow/error.hpp"
-#include "starglow/metrics.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/judge/metrics.hpp"
 
 namespace starglow {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "starglow/evaluate.hpp"
+#include "starglow/judge/evaluate.hpp"
 
 namespace starglow {
 namespace {

@@ -3,9 +3,9 @@
 #include <limits>
 #include <span>
 
-#include "starglow/evaluate.hpp"
-#include "starglow/noise_model.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/judge/evaluate.hpp"
+#include "starglow/model/noise_model.hpp"
 
 namespace starglow {
 

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <limits>
 
-#include "starglow/calibration.hpp"
-#include "starglow/joint.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/judge/calibration.hpp"
+#include "starglow/model/joint.hpp"
 
 namespace starglow {
 namespace {

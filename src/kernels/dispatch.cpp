@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::kernels {
 

@@ -151,7 +151,7 @@ void intrinsic_ew(const double* t, double* ew, Size n) {
 typedef unsigned Words32 __attribute__((vector_size(STARGLOW_VECTOR_BYTES)));
 inline Words32 splat_word(unsigned x) { return x - Words32{}; }
 
-// First word of Threefry2x32-20 (starglow/random.hpp) for counters {draw, lane}.
+// First word of Threefry2x32-20 (starglow/base/random.hpp) for counters {draw, lane}.
 inline Words32 threefry_first(unsigned key0, unsigned key1, Words32 draw, unsigned lane) {
   const unsigned key2 = 0x1BD11BDAU ^ key0 ^ key1;
   Words32 x0 = draw + splat_word(key0), x1 = splat_word(lane + key1);

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/network.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/kernels/network.hpp"
 
 namespace starglow::kernels {
 

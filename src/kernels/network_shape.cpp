@@ -1,5 +1,5 @@
-#include "starglow/error.hpp"
-#include "starglow/network.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/kernels/network.hpp"
 
 namespace starglow {
 

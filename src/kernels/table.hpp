@@ -76,8 +76,8 @@ struct MixtureOps {
   /// ew (n) = sinh(max(t, 0)); NaN becomes 0.
   void (*intrinsic_ew)(const double* t, double* ew, Size n);
   /// Draws 0..n-1 of one object, EW in A, line j at out[j] (n). key: of the object and stream
-  /// (starglow/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the normal
-  /// of line j. A ratio of the [SII] lines beyond its limits is brought to them, their sum kept.
+  /// (starglow/base/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the
+  /// normal of line j. A ratio of the [SII] lines beyond its limits is brought to them, their sum kept.
   void (*sample)(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
 };
 

@@ -4,7 +4,7 @@
 #include "model/fit_joint.hpp"
 #include "model/masking.hpp"
 #include "model/train_joint.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

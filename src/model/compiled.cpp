@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "starglow/error.hpp"
-#include "starglow/sha256.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/sha256.hpp"
 
 namespace starglow {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "kernels/network.hpp"
 #include "model/neighbours.hpp"
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow {
 

@@ -2,8 +2,8 @@
 #include <tuple>
 #include <utility>
 
-#include "starglow/error.hpp"
-#include "starglow/model.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow {
 

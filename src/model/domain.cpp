@@ -1,4 +1,4 @@
-#include "starglow/domain.hpp"
+#include "starglow/model/domain.hpp"
 
 #include <Eigen/Dense>
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "model/mixture.hpp"
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

@@ -1,12 +1,12 @@
-#include "starglow/features.hpp"
+#include "starglow/model/features.hpp"
 
 #include <cmath>
 #include <limits>
 #include <numbers>
 
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
 
 namespace starglow {
 namespace {

@@ -7,7 +7,7 @@
 #include "model/matrix8.hpp"
 #include "model/optimiser.hpp"
 #include "model/sites.hpp"
-#include "starglow/joint.hpp"
+#include "starglow/model/joint.hpp"
 
 namespace starglow {
 

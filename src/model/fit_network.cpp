@@ -8,8 +8,8 @@
 #include "kernels/network.hpp"
 #include "model/masking.hpp"
 #include "model/optimiser.hpp"
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -3,11 +3,11 @@
 #include <functional>
 #include <vector>
 
-#include "starglow/checkpoint.hpp"
-#include "starglow/features.hpp"
-#include "starglow/network.hpp"
-#include "starglow/train.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/kernels/network.hpp"
+#include "starglow/model/checkpoint.hpp"
+#include "starglow/model/features.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow {
 

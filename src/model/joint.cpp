@@ -1,11 +1,11 @@
-#include "starglow/joint.hpp"
+#include "starglow/model/joint.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

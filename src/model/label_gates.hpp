@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/galaxies.hpp"
+#include "starglow/base/galaxies.hpp"
 
 namespace starglow {
 

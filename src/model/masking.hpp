@@ -2,9 +2,9 @@
 #include <cstdint>
 #include <span>
 
-#include "starglow/features.hpp"
-#include "starglow/random.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/model/features.hpp"
 
 namespace starglow {
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <Eigen/Dense>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow {
 

@@ -4,8 +4,8 @@
 #include <limits>
 #include <numbers>
 
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -1,4 +1,4 @@
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +9,9 @@
 #include "model/compiled.hpp"
 #include "model/masking.hpp"
 #include "model/slopes.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -7,8 +7,8 @@
 #include <nanoflann.hpp>
 
 #include "model/training_set.hpp"
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -2,10 +2,10 @@
 #include <memory>
 #include <span>
 
-#include "starglow/galaxies.hpp"
-#include "starglow/neighbours.hpp"
-#include "starglow/parallel.hpp"
-#include "starglow/train.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/parallel.hpp"
+#include "starglow/model/neighbours.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow {
 

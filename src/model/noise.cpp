@@ -1,9 +1,9 @@
-#include "starglow/noise.hpp"
+#include "starglow/model/noise.hpp"
 
 #include <cmath>
 #include <limits>
 
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -1,11 +1,11 @@
-#include "starglow/noise_model.hpp"
+#include "starglow/model/noise_model.hpp"
 
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

@@ -1,16 +1,16 @@
-#include "starglow/population.hpp"
+#include "starglow/model/population.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "model/mixture.hpp"
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/features.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/noise_model.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/model/features.hpp"
+#include "starglow/model/noise_model.hpp"
 
 namespace starglow {
 namespace {

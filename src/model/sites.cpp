@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "starglow/joint.hpp"
+#include "starglow/model/joint.hpp"
 
 namespace starglow {
 namespace {

@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "model/matrix8.hpp"
-#include "starglow/galaxies.hpp"
-#include "starglow/noise_model.hpp"
-#include "starglow/parallel.hpp"
-#include "starglow/view.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/parallel.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/model/noise_model.hpp"
 
 namespace starglow {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "starglow/cosmology.hpp"
+#include "starglow/base/cosmology.hpp"
 
 namespace starglow {
 namespace {

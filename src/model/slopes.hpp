@@ -1,7 +1,7 @@
 #pragma once
 #include <span>
 
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow {
 

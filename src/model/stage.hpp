@@ -8,8 +8,8 @@
 #include "model/fit_network.hpp"
 #include "model/training_log.hpp"
 #include "model/training_set.hpp"
-#include "starglow/model.hpp"
-#include "starglow/train.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow {
 

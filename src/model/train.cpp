@@ -1,4 +1,4 @@
-#include "starglow/train.hpp"
+#include "starglow/model/train.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -10,9 +10,9 @@
 #include "model/neighbours.hpp"
 #include "model/stage.hpp"
 #include "model/train_joint.hpp"
-#include "starglow/error.hpp"
-#include "starglow/sha256.hpp"
-#include "starglow/version.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/sha256.hpp"
+#include "starglow/base/version.hpp"
 
 namespace starglow {
 namespace {

@@ -3,8 +3,8 @@
 #include <sstream>
 #include <type_traits>
 
-#include "starglow/error.hpp"
-#include "starglow/train.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/model/train.hpp"
 
 namespace starglow {
 namespace {

@@ -7,7 +7,7 @@
 #include "kernels/network.hpp"
 #include "model/fit_joint.hpp"
 #include "model/masking.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

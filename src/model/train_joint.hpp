@@ -4,7 +4,7 @@
 
 #include "model/fit_joint.hpp"
 #include "model/stage.hpp"
-#include "starglow/joint.hpp"
+#include "starglow/model/joint.hpp"
 
 namespace starglow {
 

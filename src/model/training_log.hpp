@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/checkpoint.hpp"
+#include "starglow/model/checkpoint.hpp"
 
 namespace starglow {
 

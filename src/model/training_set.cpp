@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "model/fit_network.hpp"
-#include "starglow/features.hpp"
-#include "starglow/galaxies.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/model/features.hpp"
 
 namespace starglow {
 

@@ -1,4 +1,4 @@
-#include "starglow/bands.hpp"
+#include "starglow/spectra/bands.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "starglow/continuum_fit.hpp"
+#include "starglow/spectra/continuum_fit.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "starglow/templates.hpp"
+#include "starglow/spectra/templates.hpp"
 
 namespace starglow::continuum {
 

@@ -1,4 +1,4 @@
-#include "starglow/extinction.hpp"
+#include "starglow/spectra/extinction.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,9 +1,9 @@
-#include "starglow/filter.hpp"
+#include "starglow/spectra/filter.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 

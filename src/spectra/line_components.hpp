@@ -2,7 +2,7 @@
 #include <array>
 #include <cstddef>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 // A namespace of its own: paint.hpp has components too.
 namespace starglow::line_fit {

@@ -1,4 +1,4 @@
-#include "starglow/line_fit.hpp"
+#include "starglow/spectra/line_fit.hpp"
 
 #include <algorithm>
 #include <cmath>

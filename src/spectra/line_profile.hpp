@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <span>
 
-#include "starglow/spectrum.hpp"
+#include "starglow/spectra/spectrum.hpp"
 
 namespace starglow::line_fit {
 

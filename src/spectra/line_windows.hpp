@@ -1,7 +1,7 @@
 #pragma once
 #include <array>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow {
 

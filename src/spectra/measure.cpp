@@ -1,13 +1,13 @@
-#include "starglow/measure.hpp"
+#include "starglow/spectra/measure.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "spectra/line_windows.hpp"
-#include "starglow/extinction.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/spectra/extinction.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 namespace {

@@ -1,8 +1,8 @@
-#include "starglow/merge.hpp"
+#include "starglow/spectra/merge.hpp"
 
 #include <cmath>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 

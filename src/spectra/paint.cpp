@@ -1,5 +1,5 @@
 // From the lines of a galaxy to Gaussians on its pixels, and the way back of the derivatives.
-#include "starglow/paint.hpp"
+#include "starglow/spectra/paint.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

@@ -1,14 +1,14 @@
-#include "starglow/paint_spectra.hpp"
+#include "starglow/spectra/paint_spectra.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/random.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 namespace {

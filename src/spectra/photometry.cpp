@@ -1,4 +1,4 @@
-#include "starglow/photometry.hpp"
+#include "starglow/spectra/photometry.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,8 +6,8 @@
 #include <numbers>
 #include <string>
 
-#include "starglow/error.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 namespace {

@@ -1,10 +1,10 @@
-#include "starglow/pixel_grid.hpp"
+#include "starglow/spectra/pixel_grid.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

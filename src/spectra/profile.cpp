@@ -5,9 +5,9 @@
 #include <numbers>
 #include <string>
 
-#include "starglow/error.hpp"
-#include "starglow/paint.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/spectra/paint.hpp"
 
 namespace starglow {
 namespace {

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <limits>
 
-#include "starglow/line_fit.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/spectra/line_fit.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 

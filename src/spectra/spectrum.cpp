@@ -1,10 +1,10 @@
-#include "starglow/spectrum.hpp"
+#include "starglow/spectra/spectrum.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "spectra/nnls.hpp"
-#include "starglow/templates.hpp"
+#include "starglow/spectra/templates.hpp"
 
 namespace starglow {
 namespace {

@@ -1,10 +1,10 @@
-#include "starglow/templates.hpp"
+#include "starglow/spectra/templates.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "spectra/line_windows.hpp"
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

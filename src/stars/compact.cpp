@@ -2,9 +2,9 @@
 #include <cmath>
 #include <functional>
 
-#include "starglow/error.hpp"
-#include "starglow/side_bands.hpp"
-#include "starglow/star_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/spectra/side_bands.hpp"
+#include "starglow/stars/star_bands.hpp"
 
 namespace starglow {
 namespace {

@@ -1,4 +1,4 @@
-#include "starglow/dsps_cosmology.hpp"
+#include "starglow/stars/dsps_cosmology.hpp"
 
 #include <cmath>
 

@@ -1,4 +1,4 @@
-#include "starglow/dust.hpp"
+#include "starglow/stars/dust.hpp"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +7,8 @@
 #include <string>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/sfh.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/stars/sfh.hpp"
 
 namespace starglow {
 namespace {

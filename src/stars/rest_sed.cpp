@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/stars.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/stars/stars.hpp"
 
 namespace starglow {
 namespace {

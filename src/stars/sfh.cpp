@@ -1,10 +1,10 @@
-#include "starglow/sfh.hpp"
+#include "starglow/stars/sfh.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

@@ -1,11 +1,11 @@
-#include "starglow/ssp.hpp"
+#include "starglow/stars/ssp.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
-#include "starglow/lines.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow {
 namespace {

@@ -1,12 +1,12 @@
-#include "starglow/star_bands.hpp"
+#include "starglow/stars/star_bands.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
 
 namespace starglow {
 namespace {

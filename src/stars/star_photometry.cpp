@@ -1,11 +1,11 @@
-#include "starglow/star_photometry.hpp"
+#include "starglow/stars/star_photometry.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
-#include "starglow/photometry.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/spectra/photometry.hpp"
 
 namespace starglow {
 namespace {

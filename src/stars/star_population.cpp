@@ -1,12 +1,12 @@
-#include "starglow/star_population.hpp"
+#include "starglow/stars/star_population.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "starglow/dsps_cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/stars/dsps_cosmology.hpp"
 
 namespace starglow {
 namespace {

@@ -4,9 +4,9 @@
 #include <numeric>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/stars.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/stars/stars.hpp"
 
 namespace starglow {
 namespace {

@@ -1,4 +1,4 @@
-#include "starglow/cosmology.hpp"
+#include "starglow/base/cosmology.hpp"
 
 #include <gtest/gtest.h>
 

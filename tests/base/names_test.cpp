@@ -2,10 +2,10 @@
 
 #include <set>
 
-#include "starglow/flags.hpp"
-#include "starglow/galaxies.hpp"
-#include "starglow/lines.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/lines.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {

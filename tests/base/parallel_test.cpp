@@ -1,4 +1,4 @@
-#include "starglow/parallel.hpp"
+#include "starglow/base/parallel.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "starglow/sha256.hpp"
+#include "starglow/base/sha256.hpp"
 
 #include <gtest/gtest.h>
 

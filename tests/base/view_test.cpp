@@ -1,4 +1,4 @@
-#include "starglow/view.hpp"
+#include "starglow/base/view.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <functional>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 #include "support/shared_data.hpp"
 
 namespace starglow::files {

@@ -2,8 +2,9 @@
 
 #include <cmath>
 
-#include "starglow/error.hpp"
-#include "starglow/filter.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/filter.hpp"
 #include "support/shared_data.hpp"
 
 namespace starglow {
@@ -15,14 +16,14 @@ using test::write_all;
 TEST(FilterFile, ReadsTextInItsUnit) {
   const TempFolder folder;
   write_all(folder / "a.txt", "# wavelength [nm]  transmission\n500 0\n510 0.5\n# in between\n520, 0.25\n530\t0\n");
-  const Filter f = Filter::load(folder / "a.txt");
+  const Filter f = load_filter(folder / "a.txt");
   EXPECT_EQ(f.name(), "a");
   EXPECT_EQ(f.lo(), 5000);
   EXPECT_EQ(f.hi(), 5300);
   EXPECT_DOUBLE_EQ(f.at(5150), 0.375);
   write_all(folder / "b.txt", "5000 0\n5100 0.5\n5200 0\n");
-  EXPECT_EQ(Filter::load(folder / "b.txt", "Angstrom").hi(), 5200);
-  EXPECT_EQ(Filter::load(folder / "b.txt", "nm").hi(), 52000);
+  EXPECT_EQ(load_filter(folder / "b.txt", "Angstrom").hi(), 5200);
+  EXPECT_EQ(load_filter(folder / "b.txt", "nm").hi(), 52000);
 }
 
 TEST(FilterFile, ReadsEcsvWithItsColumnsInAnyOrder) {
@@ -31,7 +32,7 @@ TEST(FilterFile, ReadsEcsvWithItsColumnsInAnyOrder) {
             "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: response, datatype: float64}\n"
             "# - {name: wavelength, unit: micron, datatype: float64}\n# meta: !!omap\n# - {band_name: r}\n"
             "response wavelength\n0 0.50\n0.5 0.51\n0 0.52\n");
-  EXPECT_NEAR(Filter::load(folder / "f.ecsv").hi(), 5200, 1e-9);
+  EXPECT_NEAR(load_filter(folder / "f.ecsv").hi(), 5200, 1e-9);
 }
 
 TEST(FilterFile, RefusesWhatItCannotUnderstand) {
@@ -54,7 +55,7 @@ TEST(FilterFile, RefusesWhatItCannotUnderstand) {
   for (const auto& [content, word] : cases) {
     write_all(folder / "bad.txt", content);
     try {
-      (void)Filter::load(folder / "bad.txt");
+      (void)load_filter(folder / "bad.txt");
       ADD_FAILURE() << content;
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::input) << content;
@@ -62,9 +63,9 @@ TEST(FilterFile, RefusesWhatItCannotUnderstand) {
     }
   }
   write_all(folder / "a.txt", "# wavelength [nm]\n500 0\n510 0.5\n520 0\n");
-  EXPECT_THROW((void)Filter::load(folder / "a.txt", "micron"), Error);  // the file says nm
-  EXPECT_THROW((void)Filter::load(folder / "a.txt", "parsec"), Error);
-  EXPECT_THROW((void)Filter::load(folder / "none.txt"), Error);
+  EXPECT_THROW((void)load_filter(folder / "a.txt", "micron"), Error);  // the file says nm
+  EXPECT_THROW((void)load_filter(folder / "a.txt", "parsec"), Error);
+  EXPECT_THROW((void)load_filter(folder / "none.txt"), Error);
 }
 
 TEST(FilterFile, PivotsOfPublishedFilters) {
@@ -73,7 +74,7 @@ TEST(FilterFile, PivotsOfPublishedFilters) {
        {std::pair{"sdss2010-r", 6166.0}, std::pair{"lsst2023-r", 6220.0}, std::pair{"decam2014-r", 6420.0}}) {
     const auto path = test::shared_file("filters/" + std::string(file) + ".ecsv");
     STARGLOW_NEED_SHARED(path);
-    EXPECT_NEAR(Filter::load(path).pivot(), pivot, 40) << file;
+    EXPECT_NEAR(load_filter(path).pivot(), pivot, 40) << file;
   }
 }
 

@@ -1,7 +1,7 @@
 // Tables: the guard of the headers, the library behind it, the columns.
-#include "files/fits_guard.hpp"
+#include "files/fits/fits_guard.hpp"
 #include "fuzz/target.hpp"
-#include "starglow/table.hpp"
+#include "starglow/files/table.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;

@@ -3,8 +3,9 @@
 #include "files/hdf5_file.hpp"
 
 #include "fuzz/target.hpp"
-#include "starglow/filter.hpp"
-#include "starglow/ssp.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/filter.hpp"
+#include "starglow/stars/ssp.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::answer([&] { files::check_hdf5(path); });
 #ifndef STARGLOW_FUZZER
   fuzz::answer([&] { (void)read_ssp(path); });
-  fuzz::answer([&] { (void)Filter::load(path); });
+  fuzz::answer([&] { (void)load_filter(path); });
 #endif
   return 0;
 }

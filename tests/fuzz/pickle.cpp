@@ -1,8 +1,8 @@
 // The published weight files: NumPy's container, the pickle in it, the networks in that.
-#include "files/pickle.hpp"
+#include "files/models/pickle.hpp"
 
 #include "fuzz/target.hpp"
-#include "starglow/import_k24.hpp"
+#include "starglow/files/import_k24.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;

@@ -1,10 +1,12 @@
 // Model files, checkpoints and templates of starlight: the container, then what they make of it.
-#include "files/safetensors.hpp"
+#include "files/models/safetensors.hpp"
 
-#include "files/model_io.hpp"
+#include "files/models/model_io.hpp"
 #include "fuzz/target.hpp"
-#include "starglow/checkpoint.hpp"
-#include "starglow/templates.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/model/checkpoint.hpp"
+#include "starglow/spectra/templates.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;
@@ -15,6 +17,6 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   });
   static const fuzz::File file;
   const auto path = file.write(data, size);
-  fuzz::answer([&] { (void)TemplateSet::load(path); });
-  return fuzz::answer([&] { (void)TrainingState::load(path); });
+  fuzz::answer([&] { (void)load_templates(path); });
+  return fuzz::answer([&] { (void)load_training_state(path); });
 }

@@ -1,8 +1,8 @@
 // Spectra of the surveys and of this project: what the readers make of HDUs, columns, images, units and grids. The file
 // stands for both of DESI's, since its two kinds of HDUs can lie in one.
-#include "files/spectra_source.hpp"
+#include "files/surveys/spectra_source.hpp"
 #include "fuzz/target.hpp"
-#include "starglow/spectra_reader.hpp"
+#include "starglow/files/spectra_reader.hpp"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace starglow;

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

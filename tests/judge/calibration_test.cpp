@@ -1,12 +1,12 @@
-#include "starglow/calibration.hpp"
+#include "starglow/judge/calibration.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 #include "support/example_galaxies.hpp"
 
 namespace starglow {

@@ -1,4 +1,4 @@
-#include "starglow/evaluate.hpp"
+#include "starglow/judge/evaluate.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,10 +6,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "starglow/error.hpp"
-#include "starglow/metrics.hpp"
-#include "starglow/random.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/judge/metrics.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/shared_data.hpp"
 

@@ -1,4 +1,4 @@
-#include "starglow/metrics.hpp"
+#include "starglow/judge/metrics.hpp"
 
 #include <gtest/gtest.h>
 

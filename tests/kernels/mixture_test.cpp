@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
-#include "starglow/joint.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/model/joint.hpp"
 #include "support/every_isa.hpp"
 
 namespace starglow {

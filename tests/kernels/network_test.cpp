@@ -7,8 +7,8 @@
 #include <limits>
 #include <string>
 
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 #include "support/every_isa.hpp"
 #include "support/slow_network.hpp"
 

@@ -1,4 +1,5 @@
-#include "starglow/domain.hpp"
+#include "starglow/model/domain.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,10 +8,10 @@
 #include <limits>
 #include <numeric>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/model.hpp"
-#include "starglow/population.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/population.hpp"
 #include "support/example_galaxies.hpp"
 
 namespace starglow {
@@ -65,7 +66,7 @@ TEST(Domain, FlagsTheFractionAndKnowsFarFromNear) {
 TEST(Domain, OutliersOfTheShippedModelAreFlaggedAndThePoliciesKept) {
   const Model model = Model::shipped();
   WorkerPool pool(1);
-  Galaxies g = Population::shipped().sample(1, 1, 2000, pool);
+  Galaxies g = shipped_population().sample(1, 1, 2000, pool);
   const auto share = [&](const Prediction& p) {
     double n = 0;
     for (const auto f : p.flags) n += (f & k_out_of_domain) != 0 ? 1 : 0;

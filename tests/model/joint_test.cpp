@@ -1,4 +1,5 @@
-#include "starglow/joint.hpp"
+#include "starglow/model/joint.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,11 +9,11 @@
 #include "model/fit_joint.hpp"
 #include "model/masking.hpp"
 #include "model/sites.hpp"
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/model.hpp"
-#include "starglow/train.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/train.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
 #include "support/slow_model.hpp"

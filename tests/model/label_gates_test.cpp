@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "starglow/train.hpp"
+#include "starglow/model/train.hpp"
 #include "support/example_galaxies.hpp"
 
 namespace starglow {

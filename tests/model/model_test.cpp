@@ -1,4 +1,5 @@
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,10 +7,10 @@
 #include <functional>
 #include <limits>
 
-#include "files/model_io.hpp"
+#include "files/models/model_io.hpp"
 #include "kernels/dispatch.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
 #include "support/shared_data.hpp"
@@ -294,13 +295,13 @@ TEST(ModelFile, EqualBytesAndHashAfterARoundTrip) {
   Model::Parts parts = Model::shipped().parts();
   parts.metadata["train.activation"] = "polyswish";  // a description whose name ends like a structural one
   const Model model(std::move(parts));
-  model.save(folder / "a.safetensors");
+  save(model, folder / "a.safetensors");
   const Model back = Model::load(folder / "a.safetensors");
-  back.save(folder / "b.safetensors");
+  save(back, folder / "b.safetensors");
   EXPECT_EQ(back.hash(), model.hash());
   EXPECT_EQ(back.parts().metadata, model.parts().metadata);
   EXPECT_EQ(test::read_all(folder / "a.safetensors"), test::read_all(folder / "b.safetensors"));
-  EXPECT_THROW(model.save(folder / "a.safetensors"), Error);
+  EXPECT_THROW(save(model, folder / "a.safetensors"), Error);
 }
 
 TEST(ModelFile, AFileThatDoesNotFitIsRefused) {

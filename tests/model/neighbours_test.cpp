@@ -1,4 +1,5 @@
-#include "starglow/neighbours.hpp"
+#include "starglow/model/neighbours.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,10 +9,10 @@
 #include <filesystem>
 #include <numeric>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/model.hpp"
-#include "starglow/train.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/train.hpp"
 #include "support/example_galaxies.hpp"
 
 namespace starglow {
@@ -125,7 +126,7 @@ TEST_P(Neighbours, KeepTheirNumbersThroughAFileAndForAnyThreads) {
   const Model a = train(g, preset(GetParam(), 0, 0), one), b = train(g, preset(GetParam(), 0, 0), three);
   EXPECT_EQ(a.hash(), b.hash());
   const auto file = std::filesystem::temp_directory_path() / (std::string("starglow_") + GetParam() + ".safetensors");
-  a.save(file, true);
+  save(a, file, true);
   const Model c = Model::load(file);
   std::filesystem::remove(file);
   EXPECT_EQ(a.hash(), c.hash());

@@ -1,12 +1,13 @@
-#include "starglow/noise.hpp"
+#include "starglow/model/noise.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "starglow/error.hpp"
-#include "starglow/model.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/model/model.hpp"
 #include "support/example_galaxies.hpp"
 
 namespace starglow {

@@ -8,10 +8,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "starglow/cosmology.hpp"
-#include "starglow/import_k24.hpp"
-#include "starglow/metrics.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/files/import_k24.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/judge/metrics.hpp"
 #include "support/shared_data.hpp"
 
 namespace starglow {

@@ -1,15 +1,16 @@
-#include "starglow/population.hpp"
+#include "starglow/model/population.hpp"
+#include "starglow/files/models.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "model/mixture.hpp"
-#include "starglow/cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/features.hpp"
-#include "starglow/model.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/model/features.hpp"
+#include "starglow/model/model.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/shared_data.hpp"
 
@@ -67,7 +68,7 @@ TEST(Population, AFitToGalaxiesDrawsGalaxiesLikeThem) {
 }
 
 TEST(Population, DrawsDependOnSeedAndIdAlone) {
-  const Population p = Population::shipped();
+  const Population p = shipped_population();
   WorkerPool one(1), many(7);
   const Galaxies all = p.sample(4, 100, 5000, one), again = p.sample(4, 100, 5000, many);
   EXPECT_TRUE(std::equal(all.band_flux.flat().begin(), all.band_flux.flat().end(), again.band_flux.flat().begin()));
@@ -86,7 +87,7 @@ TEST(Population, DrawsDependOnSeedAndIdAlone) {
 }
 
 TEST(Population, FluxesHaveTheDrawnLuminosityAndRatios) {
-  const Population p = Population::shipped();
+  const Population p = shipped_population();
   WorkerPool pool(1);
   const Galaxies g = p.sample(1, 1, 200, pool);
   std::array<double, 12> x{};
@@ -101,14 +102,14 @@ TEST(Population, FluxesHaveTheDrawnLuminosityAndRatios) {
 
 TEST(Population, FilesReadBackAndForeignOnesAreRefused) {
   const test::TempFolder folder;
-  const Population p = Population::shipped();
-  p.save(folder / "p.safetensors");
-  const Population back = Population::load(folder / "p.safetensors");
+  const Population p = shipped_population();
+  save(p, folder / "p.safetensors");
+  const Population back = load_population(folder / "p.safetensors");
   WorkerPool pool(1);
   EXPECT_EQ(back.sample(1, 1, 1, pool).z[0], p.sample(1, 1, 1, pool).z[0]);
   EXPECT_THROW(Model::load(folder / "p.safetensors"), Error);
-  Model::shipped().save(folder / "m.safetensors");
-  EXPECT_THROW(Population::load(folder / "m.safetensors"), Error);
+  save(Model::shipped(), folder / "m.safetensors");
+  EXPECT_THROW(load_population(folder / "m.safetensors"), Error);
 }
 
 TEST(Population, TooFewGalaxiesAreAnError) { EXPECT_THROW(fit_population(test::example_galaxies(100), {}), Error); }

@@ -1,4 +1,4 @@
-#include "starglow/train.hpp"
+#include "starglow/model/train.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include "model/fit_network.hpp"
 #include "model/optimiser.hpp"
 #include "model/training_set.hpp"
-#include "starglow/error.hpp"
-#include "starglow/evaluate.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/judge/evaluate.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
 

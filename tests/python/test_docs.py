@@ -82,7 +82,7 @@ def test_the_table_of_training_settings_is_the_programs(starglow, mock):
 
 
 def test_the_table_of_flags_is_the_headers():
-    header = re.findall(r"k_(\w+) = 1 << (\d+)", (ROOT / "include/starglow/flags.hpp").read_text())
+    header = re.findall(r"k_(\w+) = 1 << (\d+)", (ROOT / "include/starglow/base/flags.hpp").read_text())
     table = re.findall(r"^\| (\d+) \| (\d+) \| (\w+) \|", (ROOT / "docs/flags.md").read_text(), re.M)
     assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [
         (name, bit, value) for bit, value, name in table

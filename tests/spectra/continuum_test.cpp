@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "starglow/continuum_fit.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/continuum_fit.hpp"
 
 namespace starglow {
 namespace {
@@ -52,7 +53,7 @@ Case dusty(const TemplateSet& t, std::size_t old_one, std::size_t young, double 
 }
 
 TEST(Continuum, PopulationsBehindDustAreFoundUnderTheLinesToo) {
-  const TemplateSet t = TemplateSet::shipped();
+  const TemplateSet t = shipped_templates();
   for (const double slope : {-0.4, 0.0, 0.4, 0.6})
     for (const std::size_t young : {0U, 3U, 9U}) {
       const Case c = dusty(t, 1, young, 0.6, slope);
@@ -74,7 +75,7 @@ TEST(Continuum, PopulationsBehindDustAreFoundUnderTheLinesToo) {
 
 TEST(Continuum, NothingLeadsFurtherDown) {
   // The slopes of chi2 by each weight and each order of the polynomial, from the model's definition.
-  const TemplateSet t = TemplateSet::shipped();
+  const TemplateSet t = shipped_templates();
   Case c = dusty(t, 1, 9, 0.7, 0.5);
   for (std::size_t i = 0; i < k_pixels; ++i) c.flux[i] += 0.03 * std::sin(12.9898 * static_cast<double>(i * i % 1009));
   const ContinuumFit fit = fit_continuum(c.view(), t, c.use);
@@ -121,7 +122,7 @@ TEST(Continuum, NothingLeadsFurtherDown) {
 }
 
 TEST(Continuum, ASecondFitKeepsShiftAndWidth) {
-  const TemplateSet t = TemplateSet::shipped();
+  const TemplateSet t = shipped_templates();
   const Case c = dusty(t, 1, 3, 0.5, 0.3);
   const ContinuumFit first = fit_continuum(c.view(), t, c.use);
   const std::vector<std::uint8_t> all(k_pixels, 1);
@@ -135,7 +136,7 @@ TEST(Continuum, ASecondFitKeepsShiftAndWidth) {
 }
 
 TEST(Continuum, WithoutPixelsOrLightThereIsNoAnswer) {
-  const TemplateSet t = TemplateSet::shipped();
+  const TemplateSet t = shipped_templates();
   Case c = dusty(t, 1, 3, 0.5, 0.3);
   EXPECT_FALSE(fit_continuum(c.view(), t, std::vector<std::uint8_t>(k_pixels, 0)).good);
   SpectrumView nowhere = c.view();

@@ -1,5 +1,6 @@
 // Separation and measurement, against slow twins and spectra whose truth is known.
-#include "starglow/measure.hpp"
+#include "starglow/spectra/measure.hpp"
+#include "starglow/files/starlight.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,12 +10,12 @@
 #include <numbers>
 
 #include "spectra/nnls.hpp"
-#include "starglow/error.hpp"
-#include "starglow/extinction.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/merge.hpp"
-#include "starglow/random.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/spectra/extinction.hpp"
+#include "starglow/spectra/merge.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 namespace {
@@ -345,7 +346,7 @@ TEST(Measure, AnyThreadsGiveTheSameBits) {
 }
 
 TEST(Templates, ShippedOnesAreWholeAndBadOnesRefused) {
-  const TemplateSet shipped = TemplateSet::shipped();
+  const TemplateSet shipped = shipped_templates();
   EXPECT_EQ(shipped.count(), 16U);
   EXPECT_LT(std::exp(shipped.log_first()), k_fit_from);
   EXPECT_GT(std::exp(shipped.log_first() + shipped.log_step() * static_cast<double>(shipped.pixels() - 1)), k_fit_to);

@@ -1,4 +1,4 @@
-#include "starglow/paint_spectra.hpp"
+#include "starglow/spectra/paint_spectra.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 namespace starglow {
 namespace {

@@ -1,4 +1,4 @@
-#include "starglow/paint.hpp"
+#include "starglow/spectra/paint.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <numeric>
 #include <vector>
 
-#include "starglow/error.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 #include "support/expect_derivative.hpp"
 
 namespace starglow {

@@ -1,12 +1,12 @@
-#include "starglow/photometry.hpp"
+#include "starglow/spectra/photometry.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <functional>
 
-#include "starglow/error.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/spectra/side_bands.hpp"
 #include "support/expect_derivative.hpp"
 
 namespace starglow {

@@ -1,4 +1,4 @@
-#include "starglow/side_bands.hpp"
+#include "starglow/spectra/side_bands.hpp"
 
 #include <gtest/gtest.h>
 

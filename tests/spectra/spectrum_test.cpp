@@ -1,11 +1,11 @@
-#include "starglow/spectrum.hpp"
+#include "starglow/spectra/spectrum.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace {

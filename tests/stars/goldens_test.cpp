@@ -1,10 +1,10 @@
 // Numbers that DSPS 0.4.8 gave in float64, its derivatives by automatic differentiation; tolerances of the file.
 #include <gtest/gtest.h>
 
-#include "starglow/dsps_cosmology.hpp"
-#include "starglow/dust.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/stars.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/stars/dsps_cosmology.hpp"
+#include "starglow/stars/dust.hpp"
+#include "starglow/stars/stars.hpp"
 #include "support/goldens.hpp"
 
 namespace starglow {

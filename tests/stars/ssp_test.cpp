@@ -1,10 +1,10 @@
-#include "starglow/ssp.hpp"
+#include "starglow/stars/ssp.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "starglow/error.hpp"
+#include "starglow/base/error.hpp"
 #include "support/ssp_writer.hpp"
 
 namespace starglow {

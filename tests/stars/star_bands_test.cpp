@@ -1,12 +1,12 @@
-#include "starglow/star_bands.hpp"
+#include "starglow/stars/star_bands.hpp"
 
 #include <gtest/gtest.h>
 
 #include <complex>
 
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/side_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/spectra/side_bands.hpp"
 #include "support/every_isa.hpp"
 #include "support/expect_derivative.hpp"
 #include "support/goldens.hpp"

@@ -7,9 +7,10 @@
 #include <fstream>
 #include <vector>
 
-#include "starglow/dust.hpp"
-#include "starglow/photometry.hpp"
-#include "starglow/stars.hpp"
+#include "starglow/files/starlight.hpp"
+#include "starglow/spectra/photometry.hpp"
+#include "starglow/stars/dust.hpp"
+#include "starglow/stars/stars.hpp"
 
 int main(int argc, char** argv) {
   using namespace starglow;

@@ -1,12 +1,12 @@
-#include "starglow/star_photometry.hpp"
+#include "starglow/stars/star_photometry.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "starglow/dsps_cosmology.hpp"
-#include "starglow/error.hpp"
-#include "starglow/photometry.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/spectra/photometry.hpp"
+#include "starglow/stars/dsps_cosmology.hpp"
 #include "support/goldens.hpp"
 #include "support/ssp_writer.hpp"
 

@@ -1,12 +1,13 @@
-#include "starglow/star_population.hpp"
+#include "starglow/stars/star_population.hpp"
+#include "starglow/files/starlight.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "starglow/error.hpp"
-#include "starglow/star_bands.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/stars/star_bands.hpp"
 #include "support/goldens.hpp"
 
 namespace starglow {
@@ -134,20 +135,20 @@ TEST(CompactSsp, FilesReadBackAndForeignOnesAreRefused) {
   options.photometry = true;
   options.photometry_step = 0.02;
   CompactSsp small = compact(shipped_ssp(), options);
-  small.save(folder / "c.safetensors");
-  const CompactSsp back = CompactSsp::load(folder / "c.safetensors");
+  save(small, folder / "c.safetensors");
+  const CompactSsp back = load_compact_ssp(folder / "c.safetensors");
   EXPECT_EQ(back.node, small.node);
   EXPECT_EQ(back.begin, small.begin);
   EXPECT_EQ(back.coefficient, small.coefficient);
   EXPECT_EQ(back.photometry_count, small.photometry_count);
   EXPECT_EQ(back.metadata, small.metadata);
   EXPECT_TRUE(std::equal(back.light.flat().begin(), back.light.flat().end(), small.light.flat().begin()));
-  EXPECT_THROW(small.save(folder / "c.safetensors"), Error);
+  EXPECT_THROW(save(small, folder / "c.safetensors"), Error);
   small.node[0] = 60000;
-  small.save(folder / "d.safetensors");
-  EXPECT_THROW(CompactSsp::load(folder / "d.safetensors"), Error);
-  EXPECT_THROW(CompactSsp::load(std::filesystem::path(STARGLOW_SOURCE_DIR) / "models/population.safetensors"), Error);
-  EXPECT_THROW(CompactSsp::load(std::filesystem::path(STARGLOW_SOURCE_DIR) / "models/ssp.safetensors"), Error);
+  save(small, folder / "d.safetensors");
+  EXPECT_THROW(load_compact_ssp(folder / "d.safetensors"), Error);
+  EXPECT_THROW(load_compact_ssp(std::filesystem::path(STARGLOW_SOURCE_DIR) / "models/population.safetensors"), Error);
+  EXPECT_THROW(load_compact_ssp(std::filesystem::path(STARGLOW_SOURCE_DIR) / "models/ssp.safetensors"), Error);
 }
 
 }  // namespace

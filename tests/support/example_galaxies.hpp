@@ -1,8 +1,8 @@
 #pragma once
 #include <cmath>
 
-#include "starglow/galaxies.hpp"
-#include "starglow/random.hpp"
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow::test {
 

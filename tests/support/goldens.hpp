@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/ssp.hpp"
+#include "starglow/stars/ssp.hpp"
 #include "support/shared_data.hpp"
 
 namespace starglow::test {

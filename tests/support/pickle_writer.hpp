@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow::test {
 

@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "starglow/cosmology.hpp"
-#include "starglow/model.hpp"
+#include "starglow/base/cosmology.hpp"
+#include "starglow/model/model.hpp"
 #include "support/dual.hpp"
 #include "support/slow_network.hpp"
 

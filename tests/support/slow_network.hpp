@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "starglow/network.hpp"
+#include "starglow/kernels/network.hpp"
 
 namespace starglow::slow {
 

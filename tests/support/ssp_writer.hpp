@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/ssp.hpp"
+#include "starglow/stars/ssp.hpp"
 
 namespace starglow::test {
 

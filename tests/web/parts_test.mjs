@@ -310,7 +310,7 @@ same(threefry(0, 0, 0, 0), [0x6b200159, 0x99ba4efe]);
 same(threefry(0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff), [0x1cb996fc, 0xbb002be7]);
 same(threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3), [0xc4923a9c, 0x483df7a0]);
 
-// base 85: bytes of every length, as src/files/page_bundle.cpp writes them (the vectors of its test: Ascii85, moved by seven)
+// base 85: bytes of every length, as src/page/page_bundle.cpp writes them (the vectors of its test: Ascii85, moved by seven)
 const moved = (t) =>
   [...t]
     .map((c) => {

@@ -2,7 +2,7 @@
 // once; of large ones only the ranges that are needed, where the server knows ranges.
 import { SafeTensors, parseHeader, decode } from "./safetensors.js";
 
-/** The bytes of numbers stand apart by their place in four (src/files/page.cpp): back together. */
+/** The bytes of numbers stand apart by their place in four (src/page/page.cpp): back together. */
 function together(buffer, parts) {
   const from = new Uint8Array(buffer),
     out = new Uint8Array(from.length);
@@ -11,7 +11,7 @@ function together(buffer, parts) {
   return out.buffer;
 }
 
-/** Five characters, four bytes (src/files/page_bundle.hpp); a last group that is short stands for fewer. */
+/** Five characters, four bytes (src/page/page_bundle.hpp); a last group that is short stands for fewer. */
 export function base85(text) {
   const out = new Uint8Array(Math.floor((text.length * 4) / 5));
   for (let i = 0, o = 0; o < out.length; i += 5) {

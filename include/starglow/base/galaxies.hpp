@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "starglow/base/lines.hpp"
+#include "starglow/base/view.hpp"
+
+namespace starglow {
+
+/// What the numbers of a table mean. Stored in its header and in a model's metadata, and compared: "unknown" clashes
+/// with nothing but is reported. Values as in the header cards of the same meaning.
+struct Conventions {
+  std::string aperture = "unknown";  ///< APERTURE: fibre | total | unknown
+  std::string mwcorr = "unknown";    ///< MWCORR: T | F | unknown, Galactic dust removed
+  std::string maskrule = "unknown";  ///< MASKRULE: k24 | robust | ...
+  std::string contsrc = "unknown";   ///< CONTSRC: masked data | model | synthetic
+  std::string labelver = "unknown";  ///< LABELVER: catalogue release of the EWs
+  std::string fluxscal = "unknown";  ///< FLUXSCAL: absolute | relative
+  std::string vacuum = "unknown";    ///< VACUUM: T | F | unknown
+};
+
+/// A table of galaxies in memory: one row a galaxy, columns as in the contract. An empty vector or matrix is an absent
+/// column; otherwise it has `size()` rows. Fluxes in 1e-17 erg/s/cm2/A (observed-frame flux density), EWs in A (rest).
+struct Galaxies {
+  std::size_t n = 0;
+  std::vector<std::int64_t> targetid;  ///< TARGETID; never through a double
+  std::vector<std::string> survey;     ///< SURVEY, optional
+  std::vector<std::string> program;    ///< PROGRAM, optional
+  std::vector<double> z;               ///< Z
+  Matrix<double> band_flux;            ///< BAND_FLUX (n, 12)
+  Matrix<double> band_flux_ivar;       ///< BAND_FLUX_IVAR (n, 12), optional; 0 = band missing
+  Matrix<float> ew;                    ///< {LINE}_EW (n, 10), optional
+  Matrix<float> ew_ivar;               ///< {LINE}_EW_IVAR (n, 10), A^-2, optional; 0 = no number
+  std::vector<std::int32_t> flags;     ///< FLAGS, optional
+  Conventions conventions;
+
+  std::size_t size() const noexcept { return n; }
+};
+
+/// The given rows, in the given order (a row may be taken more than once).
+Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows);
+
+}  // namespace starglow

@@ -1,0 +1,61 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/model/features.hpp"
+
+namespace starglow {
+
+/// Where a model's training galaxies lie: a mixture of normal distributions of the eleven log10 band ratios and
+/// log_lum. A galaxy's score is the log10 probability of lying as far from the nearest component as it does (chi-square
+/// of the Mahalanobis distance, with as many degrees of freedom as features are known); below `threshold` it is
+/// OUT_OF_DOMAIN.
+class Domain {
+ public:
+  static constexpr std::size_t k_n_features = FeatureRecipe::k_n_ratios + 1;
+  struct Parts {
+    Matrix<double> mean;        ///< (components, 12)
+    Matrix<double> covariance;  ///< (components, 12 x 12)
+    double threshold = 0;       ///< log10 probability
+  };
+  explicit Domain(Parts parts);  ///< Error(model): shapes, or a covariance that is not positive definite
+
+  const Parts& parts() const noexcept { return parts_; }
+  /// x (12): features; NaN = not known. NaN without any.
+  double score(std::span<const double> x) const;
+  bool contains(std::span<const double> x) const { return !(score(x) < parts_.threshold); }
+  /// Moves x along the line to the mean of the nearest component, to where the score is the threshold.
+  void clip(std::span<double> x) const;
+
+ private:
+  struct Nearest {
+    std::size_t component, known;
+    double distance2;
+  };
+  Nearest nearest(std::span<const double> x) const;
+  Parts parts_;
+  struct Factors;
+  std::shared_ptr<const Factors> factors_;  ///< of the covariances, everything known
+};
+
+/// The density of the galaxies' features, and the threshold that flags `fraction` of them. Error(input): fewer than 100
+/// usable galaxies.
+Domain fit_domain(const Galaxies& galaxies, std::span<const std::size_t> rows, double fraction, std::uint64_t seed);
+
+/// log10 of the probability that a chi-square variable of n degrees of freedom exceeds x; accurate in the far tail.
+double log10_chi_square_tail(double x, std::size_t n);
+
+/// What `predict` does with a galaxy that is OUT_OF_DOMAIN; the flag is set in any case.
+enum class OutOfDomain {
+  warn,   ///< answers as for any other
+  nan,    ///< no answer: NaN
+  clip,   ///< answers for the nearest features inside the domain
+  prior,  ///< answers with the distribution of all training galaxies
+};
+
+}  // namespace starglow

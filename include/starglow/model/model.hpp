@@ -1,0 +1,146 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "starglow/base/galaxies.hpp"
+#include "starglow/base/lines.hpp"
+#include "starglow/base/parallel.hpp"
+#include "starglow/base/view.hpp"
+#include "starglow/kernels/network.hpp"
+#include "starglow/model/domain.hpp"
+#include "starglow/model/features.hpp"
+#include "starglow/model/joint.hpp"
+#include "starglow/model/neighbours.hpp"
+#include "starglow/model/noise_model.hpp"
+
+namespace starglow {
+
+/// Networks of one shape that answer together. Three uses of one structure:
+///  - kind "k24": n_nets = number of lines, net k gives line outputs[k] (n_out = 1);
+///  - kind "mlp": n_nets = ensemble members, each gives all `outputs`; members are averaged in asinh EW;
+///  - kind "joint": members as in "mlp", their outputs are the parameters of a JointHead, averaged.
+/// Network k sees (x - x_mean[k]) / x_scale[k]; output j is asinh(EW/A) = y_mean[j] + y_scale[j] * network output.
+struct NetworkBank {
+  NetworkShape shape;
+  FeatureRecipe features;
+  std::size_t n_nets = 0;
+  bool kind_per_line = false;           ///< set by Model from its kind
+  std::vector<float> params;            ///< (n_nets, shape.n_params())
+  Matrix<double> x_mean, x_scale;       ///< (n_nets, n_in)
+  std::vector<std::size_t> outputs;     ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
+  std::vector<double> y_mean, y_scale;  ///< one a line of `outputs`
+  std::optional<JointHead> joint;       ///< kind "joint"
+
+  bool per_line() const noexcept { return kind_per_line; }
+};
+
+struct PredictOptions {
+  bool float64 = false;    ///< run the networks in double: for tests and comparisons, half as fast
+  std::size_t draws = 0;   ///< joint draws a galaxy (kind joint)
+  std::uint64_t seed = 1;  ///< of the draws
+  OutOfDomain out_of_domain = OutOfDomain::warn;
+  std::size_t first_row = 0;  ///< of this chunk in its table: the id of rows without TARGETID
+};
+
+/// How a table's conventions fit those that a model was trained with.
+struct ConventionReport {
+  bool luminosity_usable = true;   ///< same aperture and an absolute flux scale
+  bool redshift_usable = true;     ///< same aperture: at another one redshift stands for another part of the galaxy
+  std::vector<std::string> notes;  ///< for people: what is unknown, what was decided
+};
+
+/// Answer for n galaxies. EWs in A, rest frame, emission positive; NaN where a fatal flag is set.
+struct Prediction {
+  Matrix<double> ew;                ///< (n, 10) point or median of the intrinsic distribution
+  Matrix<double> p16, p84;          ///< (n, 10), empty for point models
+  Matrix<float> draws;              ///< (n, 10 * draws): draw k of line l in column l * draws + k; draw k of all lines
+                                    ///< belongs together
+  std::vector<std::int32_t> flags;  ///< (n)
+};
+
+/// Derivatives of the answers of n galaxies with respect to the twelve band fluxes (A per flux unit) and, thirteenth,
+/// the redshift (A): (n, 10 * 13), line-major. p16, p84 empty for point models.
+inline constexpr std::size_t k_n_slopes = k_n_bands + 1;
+struct Derivatives {
+  Matrix<double> ew, p16, p84;
+};
+
+struct ModelFiles;  // starglow/files/models.hpp
+
+/// A trained model: immutable, cheap to copy, safe to share between threads.
+class Model {
+ public:
+  /// The parts of a model file. Of `full` and `partial` one may be absent; the baselines have `neighbours` alone.
+  struct Parts {
+    std::string kind;                             ///< "k24", "mlp", "joint", "knn" or "llr"
+    std::optional<NetworkBank> full;              ///< for galaxies that have all the features
+    std::optional<NetworkBank> partial;           ///< for those that lack luminosity, redshift or, with masks, bands
+    std::optional<NeighbourBank> neighbours;      ///< kinds "knn" and "llr"
+    std::map<std::string, std::string> metadata;  ///< everything else; docs/model-format.md
+    std::optional<Domain> domain;                 ///< where the training galaxies lie
+    std::optional<NoiseModel> noise;              ///< law of the measurement errors, noise_model.hpp
+  };
+
+  explicit Model(Parts parts);  ///< checks shapes and sizes; Error(model)
+
+  /// The model inside the library. Who calls this includes starglow/files/models.hpp (or starglow.hpp).
+  template <class Files = ModelFiles>
+  static Model shipped() {
+    return Files::shipped();
+  }
+  /// Reads a safetensors file; likewise. Error(input) when the file is broken, Error(model) when it is another kind.
+  template <class Files = ModelFiles>
+  static Model load(const std::filesystem::path& path) {
+    return Files::load(path);
+  }
+
+  const Parts& parts() const noexcept;
+  bool has_distribution() const noexcept { return parts().kind == "joint"; }
+  /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
+  const std::string& hash() const noexcept;
+  std::size_t n_params() const noexcept;  ///< of all networks, both siblings; numbers kept by a baseline
+
+  /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale
+  /// absent, other aperture) get the sibling without luminosity and NO_LUMINOSITY.
+  /// Error(model) when the table's conventions clash with the model's in a way that cannot be repaired.
+  /// Networks with masks (features.hpp) answer from any six bands or more.
+  Prediction predict(const Galaxies& galaxies, WorkerPool& pool, const PredictOptions& options = {}) const;
+
+  /// The joint intrinsic distribution of every galaxy; components = 0 where there is no answer. Error(model): a point
+  /// model.
+  std::vector<LineDistribution> distributions(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// Joint draws, as Prediction::draws, EWs in A. Random numbers: stream intrinsic, lane 0 of draw k picks the
+  /// component, lanes 1 to 8 are its normals.
+  Matrix<float> sample(const Galaxies& galaxies, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const;
+
+  /// dEW/dF: (n, 10 * 12), line-major, A per flux unit, by the kernel's reverse pass in float64; z held fixed. For kind
+  /// joint: of the median. NaN where predict() has no answer; 0 for a missing band. Error(model): kinds knn and llr,
+  /// whose answers jump where a neighbour changes.
+  Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// The same of all answers, and with respect to the redshift too. A missing redshift has derivative 0.
+  Derivatives derivatives(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
+  Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;
+  /// Gradient with respect to the band fluxes (n, 12) of sum(d_ew . ew), d_ew (n, 10).
+  Matrix<double> vjp(const Galaxies& galaxies, MatrixView<const double> d_ew, WorkerPool& pool) const;
+
+  /// What the table's conventions mean for this model. Error(model): they clash in a way that cannot be repaired.
+  ConventionReport compare(const Conventions& table) const;
+
+ private:
+  struct Compiled;
+  struct Answer;
+  template <class T>
+  void predict_shard(const Galaxies&, const ConventionReport&, Shard, const PredictOptions&, const Answer&) const;
+  Prediction answer(const Galaxies&, WorkerPool&, const PredictOptions&, Derivatives* slopes,
+                    std::vector<LineDistribution>* distributions) const;
+  std::shared_ptr<const Compiled> compiled_;
+};
+
+}  // namespace starglow

@@ -1,0 +1,40 @@
+#pragma once
+#include <array>
+#include <string>
+#include <vector>
+
+#include "starglow/base/lines.hpp"
+#include "starglow/map/map.hpp"
+#include "starglow/report/figure.hpp"
+
+namespace starglow {
+
+/// The lines that the panels of the map show.
+inline constexpr std::array<Line, 6> k_map_lines{Line::OII_DOUBLET, Line::HBETA,    Line::OIII_5007,
+                                                 Line::HALPHA,      Line::NII_6584, Line::SII_6716};
+
+/// EWs to set beside the measured ones: medians, or medians with noise. (n, 10), A; NaN = none.
+struct MapState {
+  std::string name;  ///< "predicted", "predicted + noise", "K24 + noise"
+  Matrix<double> ew;
+};
+
+/// How much a line varies among neighbours in the map. All of asinh(EW / A), of galaxies whose line was measured with
+/// EW > 0 and, for a state, whose EW there is positive as well.
+struct MapLine {
+  std::size_t line = 0;
+  MapScatter observed;
+  std::vector<MapScatter> states;  ///< scatter over that observed: below 1, the state is smoother than the sky
+};
+
+struct MapPanels {
+  std::size_t k = 0;           ///< map neighbours of a galaxy
+  std::vector<MapLine> lines;  ///< of k_map_lines
+  Figure figure;               ///< a panel a line and state: observed, then the states
+};
+
+/// position (n, 2) of the table's galaxies.
+MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, const std::vector<MapState>& states,
+                     std::size_t k, WorkerPool& pool);
+
+}  // namespace starglow

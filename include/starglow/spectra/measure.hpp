@@ -1,0 +1,48 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "starglow/base/parallel.hpp"
+#include "starglow/spectra/bands.hpp"
+#include "starglow/spectra/continuum_fit.hpp"
+#include "starglow/spectra/line_fit.hpp"
+#include "starglow/spectra/spectrum.hpp"
+#include "starglow/spectra/templates.hpp"
+
+namespace starglow {
+
+struct MeasureOptions {
+  MaskRecipe recipe = MaskRecipe::k24;
+  bool deredden = false;    ///< divide by the Milky Way's transmission (extinction.hpp); needs ebv
+  bool lines = true;        ///< measure the lines; without, recipe k24 fits no starlight and is much faster
+  bool side_bands = false;  ///< EWs against side bands alone, the second method; not the fit of Gaussians
+};
+
+/// Everything measured of one spectrum. Fluxes 1e-17 erg/s/cm2, EWs rest frame in A. A line with no number: NaN and 0.
+struct Measurement {
+  BandMeasurement bands;
+  std::array<double, k_n_lines> ew, ew_ivar;
+  std::array<double, k_n_lines> ew_limit;  ///< upper limit, 95 % one-sided: EW + 1.645 / sqrt(ivar)
+  std::array<double, k_n_lines> flux, flux_ivar;
+  std::array<double, k_n_lines> sigma_v;                    ///< km/s, intrinsic
+  std::array<double, k_n_lines> continuum, continuum_ivar;  ///< mean of the two side bands
+  double vdisp = 0, v_stars = 0;                            ///< of the stars, km/s: see ContinuumFit
+  std::int32_t flags = 0;
+  std::vector<double> continuum_model, line_model;  ///< one a pixel; empty when not fitted
+};
+
+/// Separates starlight and lines of one spectrum and measures both.
+///
+/// EW = flux / continuum / (1 + z), the continuum as in side_bands.hpp: the mean of the fitted starlight in the side
+/// bands, corrected by the mean of what the data show there beyond it, as far as this is better known than the
+/// starlight itself is trusted (2 %). ew_ivar joins the errors of flux, continuum and of the starlight under the Balmer
+/// lines. A galaxy with z not finite, or without a usable pixel, gets NaN and its flags; nothing is thrown for data.
+Measurement measure_spectrum(const SpectrumView& s, const TemplateSet& templates, const MeasureOptions& options = {},
+                             bool quasar = false);
+
+/// All spectra of a batch; the answer does not depend on the number of threads.
+std::vector<Measurement> measure(const Spectra& spectra, const TemplateSet& templates, WorkerPool& pool,
+                                 const MeasureOptions& options = {});
+
+}  // namespace starglow

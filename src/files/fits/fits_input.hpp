@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "files/fits/fits_file.hpp"
+#include "files/fits/fits_guard.hpp"
+#include "starglow/base/view.hpp"
+
+namespace starglow::files {
+
+/// A FITS file opened for reading by names: HDUs by EXTNAME, columns by TTYPE. Headers are checked before the library
+/// sees the file; gzip is unpacked to a temporary file. Error(input) names the file, the HDU and the column.
+class FitsInput {
+ public:
+  explicit FitsInput(const std::filesystem::path& path);
+
+  const std::string& name() const noexcept { return name_; }
+  const FitsSummary& summary() const noexcept { return summary_; }
+  bool has(std::string_view extname) const noexcept;
+  /// Axes of an image HDU, slowest first ("C order"); of a table: rows.
+  std::vector<std::uint64_t> shape(std::string_view extname);
+  /// Rows of a table. Error(input): the HDU is an image.
+  std::uint64_t table_rows(std::string_view extname);
+  /// Error(input) when CHECKSUM or DATASUM of this HDU are there and do not match.
+  void verify(std::string_view extname);
+  std::string card(std::string_view extname, const std::string& key);
+
+  /// Elements [first, first + into.size()) of an image, flattened.
+  void read_image(std::string_view extname, std::uint64_t first, std::span<double> into);
+  void read_image(std::string_view extname, std::uint64_t first, std::span<float> into);
+  void read_image(std::string_view extname, std::uint64_t first, std::span<std::int32_t> into);
+
+  bool has_column(std::string_view extname, const std::string& column);
+  /// Rows [first, first + count) of a scalar column. TNULL is NaN, or 0 for integers.
+  std::vector<double> doubles(std::string_view extname, const std::string& column, std::uint64_t first,
+                              std::uint64_t count);
+  std::vector<std::int64_t> integers(std::string_view extname, const std::string& column, std::uint64_t first,
+                                     std::uint64_t count);
+  std::vector<std::string> texts(std::string_view extname, const std::string& column, std::uint64_t first,
+                                 std::uint64_t count);
+  std::string column_unit(std::string_view extname, const std::string& column);
+
+  [[noreturn]] void fail(const std::string& what, const std::string& seen, const std::string& wanted,
+                         const std::string& remedy = "") const;
+
+ private:
+  void move(std::string_view extname);
+  int column(std::string_view extname, const std::string& name);
+  template <class T>
+  void image(std::string_view extname, int type, std::uint64_t first, std::span<T> into);
+
+  std::string name_;
+  PlainFile plain_;
+  FitsSummary summary_;
+  FitsFile file_;
+  std::string at_ = "\n";  // EXTNAME of the current HDU
+};
+
+}  // namespace starglow::files

@@ -1,0 +1,179 @@
+// FastSpecFit catalogues: fastspec-*.fits of versions 2.x and 3.x.
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "files/surveys/spectra_source.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+
+namespace starglow::files {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+using Version = std::array<int, 3>;
+
+class Fastspec final : public SpectraSource {
+ public:
+  Fastspec(const std::filesystem::path& path, bool check) : file_(path) {
+    rows = file_.table_rows("FASTSPEC");
+    has_flux = file_.has("MODELS");
+    has_models = true;
+    has_catalogue_ew = true;
+    meta_ = file_.has("METADATA") ? "METADATA" : "FASTSPEC";
+    z_in_ = file_.has_column(meta_, "Z") ? meta_ : "FASTSPEC";
+    if (check) {
+      if (file_.table_rows(meta_) != rows)
+        file_.fail("METADATA and FASTSPEC have different rows", std::to_string(file_.table_rows(meta_)),
+                   std::to_string(rows));
+      for (const char* name : {"METADATA", "FASTSPEC", "MODELS"})
+        if (file_.has(name)) file_.verify(name);
+      if (has_flux) check_models();
+    }
+    read_version();
+    conventions = {"fibre",    "T", "unknown", "model", "FastSpecFit " + (text_.empty() ? "unknown" : text_),
+                   "absolute", "T"};
+    if (!has_flux) notes.push_back("'" + file_.name() + "' has no MODELS: EWs alone, no band fluxes");
+  }
+
+  Spectra read(std::size_t first, std::size_t count) override {
+    Spectra s = empty_batch(count, k_n_desi_pixels);
+    for (std::size_t i = 0; i < k_n_desi_pixels; ++i) s.wave_obs(0, i) = desi_wave(i);
+    s.ivar = {};  // models have no noise
+    s.targetid = file_.integers(meta_, "TARGETID", first, count);
+    s.z = file_.doubles(z_in_, "Z", first, count);
+    s.spectype = file_.has_column(meta_, "SPECTYPE") ? file_.texts(meta_, "SPECTYPE", first, count)
+                                                     : std::vector<std::string>(count);
+    if (file_.has_column(meta_, "SURVEY")) s.survey = file_.texts(meta_, "SURVEY", first, count);
+    if (file_.has_column(meta_, "PROGRAM")) s.program = file_.texts(meta_, "PROGRAM", first, count);
+    s.ebv.assign(count, k_nan);
+    if (file_.has_column(meta_, "ZWARN")) {
+      const auto zwarn = file_.integers(meta_, "ZWARN", first, count);
+      for (std::size_t i = 0; i < count; ++i)
+        if (zwarn[i] != 0) s.flags[i] |= k_zwarn;
+    }
+    s.continuum = Matrix<double>(count, k_n_desi_pixels, k_nan);
+    s.lines = Matrix<double>(count, k_n_desi_pixels, k_nan);
+    for (auto& f : s.flux.flat()) f = k_nan;
+    if (has_flux) read_models(first, count, s);
+    read_lines(first, count, s);
+    return s;
+  }
+
+ private:
+  void check_models() {
+    const auto shape = file_.shape("MODELS");
+    if (shape != std::vector<std::uint64_t>{rows, 3, k_n_desi_pixels})
+      file_.fail("MODELS has a shape that does not fit",
+                 std::to_string(shape.size()) + " axes, last " + std::to_string(shape.empty() ? 0 : shape.back()),
+                 std::to_string(rows) + " x 3 x 7781");
+    // lambda_i = CRVAL1 + CDELT1 i with i from 0: CRPIX1 = 0 is meant so, whatever the standard says.
+    const double first = std::strtod(file_.card("MODELS", "CRVAL1").c_str(), nullptr),
+                 step = std::strtod(file_.card("MODELS", "CDELT1").c_str(), nullptr);
+    if (!(std::fabs(first - 3600) < 1e-6) || !(std::fabs(first + step * 7780 - 9824) < 1e-3))
+      file_.fail("MODELS is on another grid",
+                 file_.card("MODELS", "CRVAL1") + " + " + file_.card("MODELS", "CDELT1") + " i A", "3600 + 0.8 i A");
+  }
+
+  void read_version() {
+    for (int i = 0; i < 100; ++i) {
+      const std::string number = (i < 10 ? "0" : "") + std::to_string(i);
+      for (const char* hdu : {"PRIMARY", "FASTSPEC"})
+        if (file_.card(hdu, "DEPNAM" + number) == "fastspecfit") text_ = file_.card(hdu, "DEPVER" + number);
+      if (!text_.empty()) break;
+    }
+    std::size_t at = 0;
+    for (auto& part : version_) {
+      part = std::atoi(text_.c_str() + at);
+      at = text_.find('.', at);
+      if (at == std::string::npos) break;
+      ++at;
+    }
+    const auto note = [&](const std::string& what) {
+      notes.push_back("'" + file_.name() + "' (FastSpecFit " + (text_.empty() ? "of unknown version" : text_) +
+                      "): " + what);
+    };
+    if (text_.empty()) return note("known defects of some versions cannot be excluded");
+    const auto before = [&](Version v) { return version_ < v; };
+    if (before({2, 0, 0})) note("EWs of 1.x are wrong by (1+z)^2 and are left out");
+    if (!before({3, 1, 0}) && before({3, 1, 5})) note("EW_IVAR of 3.1.0-3.1.4 is wrong and these EWs are left out");
+    if (!before({2, 0, 0}) && before({2, 4, 3}))
+      note("EWs in camera overlaps (5760-5800, 7520-7620 A) are doubled and are left out");
+    if (!before({2, 0, 0}) && before({2, 3, 0})) note("EW errors are too small");
+    if (!before({3, 1, 5}) && before({3, 2, 0}))
+      note("very strong lines may be wrong: those that disagree with BOXFLUX are left out");
+    if (before({3, 4, 0})) note("lines narrower than a pixel have fluxes biased by 5-30 %");
+  }
+
+  void read_models(std::size_t first, std::size_t count, Spectra& s) {
+    constexpr std::size_t n = k_n_desi_pixels;
+    std::vector<float> planes(3 * n);
+    for (std::size_t i = 0; i < count; ++i) {
+      file_.read_image("MODELS", (first + i) * 3 * n, std::span<float>(planes));
+      for (std::size_t p = 0; p < n; ++p) {
+        const double stars = static_cast<double>(planes[p]) + static_cast<double>(planes[n + p]),
+                     lines = static_cast<double>(planes[2 * n + p]);
+        s.continuum(i, p) = stars;
+        s.lines(i, p) = lines;
+        s.flux(i, p) = stars + lines;
+        if (!std::isfinite(stars + lines)) s.flags[i] |= k_bad_pixels;
+      }
+    }
+  }
+
+  void read_lines(std::size_t first, std::size_t count, Spectra& s) {
+    s.catalogue_ew = Matrix<float>(count, k_n_lines, std::nanf(""));
+    s.catalogue_ew_ivar = Matrix<float>(count, k_n_lines, 0.0F);
+    const bool known = !text_.empty();
+    if (known && (version_ < Version{2, 0, 0} || (version_ >= Version{3, 1, 0} && version_ < Version{3, 1, 5}))) return;
+    const bool overlaps = known && version_ < Version{2, 4, 3};
+    const bool strong = known && version_ >= Version{3, 1, 5} && version_ < Version{3, 2, 0};
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      std::vector<std::string> members{std::string(k_lines[line].name)};
+      if (line == 0) members = {"OII_3726", "OII_3729"};
+      std::vector<double> ew(count, 0.0), variance(count, 0.0);
+      std::vector<bool> any(count, false), dropped(count, false);
+      for (const auto& member : members) {
+        const auto value = file_.doubles("FASTSPEC", member + "_EW", first, count),
+                   ivar = file_.doubles("FASTSPEC", member + "_EW_IVAR", first, count);
+        std::vector<double> sum, box, box_ivar, sum_ivar;
+        if (strong) {
+          sum = file_.doubles("FASTSPEC", member + "_FLUX", first, count);
+          sum_ivar = file_.doubles("FASTSPEC", member + "_FLUX_IVAR", first, count);
+          box = file_.doubles("FASTSPEC", member + "_BOXFLUX", first, count);
+          box_ivar = file_.doubles("FASTSPEC", member + "_BOXFLUX_IVAR", first, count);
+        }
+        for (std::size_t i = 0; i < count; ++i) {
+          if (strong && sum_ivar[i] > 0 && box_ivar[i] > 0) {
+            const double d = std::fabs(sum[i] - box[i]);
+            if (d > 0.2 * std::fabs(box[i]) && d * d > 25 * (1 / sum_ivar[i] + 1 / box_ivar[i])) dropped[i] = true;
+          }
+          if (!(ivar[i] > 0) || !std::isfinite(ivar[i]) || !std::isfinite(value[i])) continue;  // 0: not measured
+          ew[i] += value[i];
+          variance[i] += 1 / ivar[i];
+          any[i] = true;
+        }
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        const double at = k_lines[line].wave_vac * (1 + s.z[i]);
+        if (overlaps && ((at > 5755 && at < 5805) || (at > 7515 && at < 7625))) dropped[i] = true;
+        if (!any[i] || dropped[i] || ew[i] < 0) continue;  // a negative EW has a negative continuum
+        s.catalogue_ew(i, line) = static_cast<float>(ew[i]);
+        s.catalogue_ew_ivar(i, line) = static_cast<float>(1 / variance[i]);
+      }
+    }
+  }
+
+  FitsInput file_;
+  std::string meta_, z_in_, text_;
+  Version version_{};
+};
+
+}  // namespace
+
+std::unique_ptr<SpectraSource> open_fastspec(const std::filesystem::path& path, bool check) {
+  return std::make_unique<Fastspec>(path, check);
+}
+
+}  // namespace starglow::files
