@@ -9,10 +9,21 @@ else()
 endif()
 target_compile_options(starglow_flags INTERFACE ${warnings}
   -ffp-contract=off)  # the same sums on every compiler; the kernels choose their own (src/kernels)
+# Hardening: what an overwritten stack or table would do ends the program instead. The kernels, which hold neither
+# buffers nor pointers of others, have flags of their own. Paths of the build folder are in no binary.
+target_compile_options(starglow_flags INTERFACE -fstack-protector-strong "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  if(NOT STARGLOW_SANITIZE)
+    target_compile_options(starglow_flags INTERFACE "$<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+  endif()
+  target_link_options(starglow_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+                      $<$<CONFIG:Release>:-Wl,--discard-all>)  # names of source files and of what is static
+endif()
 if(STARGLOW_SANITIZE)
   target_compile_options(starglow_flags INTERFACE -fsanitize=${STARGLOW_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
   target_link_options(starglow_flags INTERFACE -fsanitize=${STARGLOW_SANITIZE})
+  target_compile_definitions(starglow_flags INTERFACE STARGLOW_SANITIZED)
 endif()
 if(STARGLOW_COVERAGE)
   target_compile_options(starglow_flags INTERFACE --coverage -O1)

@@ -10,12 +10,11 @@ held constant beyond BC03's ages and wavelengths."""
 
 import argparse
 import hashlib
-import json
-import struct
 from pathlib import Path
 
 import h5py
 import numpy as np
+from model_file import sealed
 from numpy.polynomial import chebyshev
 
 WAVE_LO, WAVE_HI = 1000.0, 25000.0  # A
@@ -60,19 +59,7 @@ def scaled(x, lo, hi):
 
 
 def save(path, tensors, metadata):
-    structural = {k: v for k, v in metadata.items() if k in ("kind", "format_version")}
-    text = "".join(f"{k}={v}\n" for k, v in sorted(structural.items()))
-    for name, array in sorted(tensors.items()):
-        text += f"{name}:F32" + "".join(f",{n}" for n in array.shape) + "\n"
-    metadata = dict(metadata, layout_hash=hashlib.sha256(text.encode()).hexdigest()[:16])
-    header, offset, body = {"__metadata__": dict(sorted(metadata.items()))}, 0, b""
-    for name, array in sorted(tensors.items()):
-        raw = np.ascontiguousarray(array, "<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [offset, offset + len(raw)]}
-        body, offset = body + raw, offset + len(raw)
-    packed = json.dumps(header, separators=(",", ":")).encode()
-    packed += b" " * (-len(packed) % 8)
-    Path(path).write_bytes(struct.pack("<Q", len(packed)) + packed + body)
+    Path(path).write_bytes(sealed({name: np.asarray(array, "<f4") for name, array in tensors.items()}, metadata))
 
 
 def main():
@@ -119,7 +106,6 @@ def main():
     names = {p: hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in (o.fsps, o.bc03)}
     metadata = {
         "kind": "ssp",
-        "format_version": "1",
         "form": "emulator",
         "source": "FSPS v2.4 solar (BaSeL, Padova, Chabrier); metallicity ratios of BC03",
         "inputs": "; ".join(f"{Path(p).name} {h}" for p, h in names.items()),

@@ -12,13 +12,12 @@ to them, again and again."""
 
 import glob
 import hashlib
-import json
-import struct
 import sys
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from model_file import sealed
 from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import nnls
 
@@ -86,25 +85,6 @@ def choose(rows):
         chosen.append(int(np.argmax(error)))
 
 
-def write(path, tensors, metadata):
-    """safetensors with sorted keys and a header padded to 8 bytes; layout_hash as in docs/model-format.md."""
-    tensors = {k: np.ascontiguousarray(v) for k, v in sorted(tensors.items())}
-    kinds = {"float32": "F32", "float64": "F64"}
-    header, at = {}, 0
-    for name, value in tensors.items():
-        header[name] = {
-            "data_offsets": [at, at + value.nbytes],
-            "dtype": kinds[str(value.dtype)],
-            "shape": list(value.shape),
-        }
-        at += value.nbytes
-    header["__metadata__"] = dict(sorted(metadata.items()))
-    text = json.dumps(dict(sorted(header.items())), separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text + b"".join(v.tobytes() for v in tensors.values()))
-
-
 def main(folder, ckc, mastar, path):
     names, rows = populations(folder, ckc, mastar)
     chosen, error = choose(rows)
@@ -114,12 +94,10 @@ def main(folder, ckc, mastar, path):
     )
     for i in chosen:
         print("  " + names[i])
-    write(
-        path,
+    content = sealed(
         {"templates.flux": rows[chosen].astype("f4"), "templates.grid": np.array([np.log(FIRST), STEP])},
         {
             "kind": "templates",
-            "format_version": "1",
             "names": "; ".join(names[i] for i in chosen),
             "fwhm": str(FWHM),
             "vacuum": "T",
@@ -129,7 +107,8 @@ def main(folder, ckc, mastar, path):
             "median_fit": f"{np.median(error):.4f}",
         },
     )
-    print(hashlib.sha256(Path(path).read_bytes()).hexdigest(), path)
+    Path(path).write_bytes(content)
+    print(hashlib.sha256(content).hexdigest(), path)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ Matrix<double> matrix_of(const char* name, const AnyArray& array, std::size_t ro
 template <class Work>
 void for_rows(std::size_t n, unsigned threads, const Work& work) {
   const nb::gil_scoped_release release;
-  with_pool(n <= k_shard_rows ? 1 : threads, [&](WorkerPool& pool) {
+  with_interruptible_pool(n <= k_shard_rows ? 1 : threads, [&](WorkerPool& pool) {
     pool.for_shards(shard_count(n, k_shard_rows), [&](std::size_t k) {
       const Shard rows = shard(k, n, k_shard_rows);
       for (std::size_t i = rows.first; i < rows.last; ++i) work(i);
@@ -164,7 +164,7 @@ nb::dict measure_all(const AnyArray& wave, const nb::dict& planes, const AnyArra
   {
     const nb::gil_scoped_release release;
     const TemplateSet templates = shipped_templates();
-    with_pool(threads, [&](WorkerPool& pool) { all = measure(s, templates, pool, options); });
+    with_interruptible_pool(threads, [&](WorkerPool& pool) { all = measure(s, templates, pool, options); });
   }
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   nb::dict out;
@@ -207,7 +207,7 @@ nb::dict paint_all(const AnyArray& wave, const nb::dict& planes, const AnyArray&
     const nb::gil_scoped_release release;
     PaintSpectraOptions options;
     options.resolving_power = resolving_power;
-    with_pool(threads, [&](WorkerPool& pool) { fluxes = paint_spectra(s, ew, sigma, pool, options); });
+    with_interruptible_pool(threads, [&](WorkerPool& pool) { fluxes = paint_spectra(s, ew, sigma, pool, options); });
   }
   nb::dict out;
   out["flux"] = give(std::move(s.flux));

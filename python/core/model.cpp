@@ -26,7 +26,7 @@ constexpr std::size_t k_block_rows = 16384;
 template <class Work>
 void for_blocks(const Columns& columns, unsigned threads, const Work& work) {
   const nb::gil_scoped_release release;
-  with_pool(columns.n <= 512 ? 1 : threads, [&](WorkerPool& pool) {
+  with_interruptible_pool(columns.n <= 512 ? 1 : threads, [&](WorkerPool& pool) {
     for (std::size_t first = 0; first < columns.n; first += k_block_rows) {
       work(columns.block(first, std::min(k_block_rows, columns.n - first)), first, pool);
       const nb::gil_scoped_acquire acquire;
@@ -70,15 +70,18 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   std::vector<float> all_draws(n * k_n_lines * draws);
   std::vector<std::int32_t> flags(n);
   for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
-    const Prediction p = model.predict(
+    Prediction p = model.predict(
         g, pool,
         {.float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first});
     put(p.ew, first, ew);
     if (joint) put(p.p16, first, p16), put(p.p84, first, p84);
     if (draws > 0) put(p.draws, first, all_draws);
-    if (noise)
-      put(add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, first_row + first, model.parts().noise, seed, pool),
-          first, noisy);
+    if (noise) {
+      const Matrix<double> ews =
+          add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, first_row + first, model.parts().noise, seed, pool);
+      flag_bounded(ews, p.flags);
+      put(ews, first, noisy);
+    }
     std::copy(p.flags.begin(), p.flags.end(), flags.begin() + static_cast<std::ptrdiff_t>(first));
   });
   nb::dict out;

@@ -1,9 +1,12 @@
 #include "pool.hpp"
 
+#include <nanobind/nanobind.h>
 #include <unistd.h>
 
 #include <memory>
 #include <mutex>
+
+namespace nb = nanobind;
 
 namespace starglow::python {
 namespace {
@@ -38,6 +41,23 @@ void with_pool(unsigned threads, const std::function<void(WorkerPool&)>& work) {
     k.process = getpid();
   }
   work(*k.pool);
+}
+
+void with_interruptible_pool(unsigned threads, const std::function<void(WorkerPool&)>& work) {
+  with_pool(threads, [&](WorkerPool& pool) {
+    struct Poll {
+      WorkerPool& pool;
+      explicit Poll(WorkerPool& p) : pool(p) {
+        pool.set_poll([] {
+          const nb::gil_scoped_acquire acquire;
+          if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        });
+      }
+      ~Poll() { pool.set_poll({}); }
+    };
+    const Poll poll(pool);
+    work(pool);
+  });
 }
 
 }  // namespace starglow::python

@@ -110,7 +110,8 @@ nb::dict mock(std::size_t n, std::uint64_t seed, std::int64_t first_id, unsigned
   Galaxies g;
   {
     const nb::gil_scoped_release release;
-    with_pool(threads, [&](WorkerPool& pool) { g = shipped_population().sample(seed, first_id, n, pool); });
+    with_interruptible_pool(threads,
+                            [&](WorkerPool& pool) { g = shipped_population().sample(seed, first_id, n, pool); });
   }
   return columns_of(std::move(g));
 }

@@ -41,7 +41,7 @@ Model train_model(const nb::dict& galaxies, const std::string& preset,
   std::optional<Model> model;
   {
     const nb::gil_scoped_release release;
-    with_pool(threads, [&](WorkerPool& pool) {
+    with_interruptible_pool(threads, [&](WorkerPool& pool) {
       model = train(table, config, pool, [&](const TrainProgress& p) {
         const nb::gil_scoped_acquire acquire;
         if (PyErr_CheckSignals() != 0) throw nb::python_error();
@@ -83,7 +83,7 @@ nb::tuple judge(const nb::dict& galaxies, const nb::list& predictions, std::int6
   std::string points, distributions, text;
   {
     const nb::gil_scoped_release release;
-    with_pool(threads, [&](WorkerPool& pool) {
+    with_interruptible_pool(threads, [&](WorkerPool& pool) {
       const Evaluation result = evaluate(table, all, resamples, seed, pool);
       points = evaluation_json(result);
       text = evaluation_table(result);

@@ -42,6 +42,7 @@ OUT_OF_DOMAIN = 1 << 4
 Z_RANGE = 1 << 5
 NO_ANSWER = 1 << 9
 ID_IS_ROW = 1 << 10
+BOUNDED = 1 << 15
 FATAL = NONFINITE | NO_ANSWER
 """Flags that mean: no finite answer."""
 

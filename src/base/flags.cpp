@@ -2,8 +2,8 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 14> k_flags{{
-    {k_nonfinite, "NONFINITE", "a needed input is NaN or infinite"},
+const std::array<FlagInfo, 15> k_flags{{
+    {k_nonfinite, "NONFINITE", "a needed input is infinite, or so far off that there is no finite answer"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
     {k_no_luminosity, "NO_LUMINOSITY", "the model without luminosity was used"},
@@ -17,6 +17,7 @@ const std::array<FlagInfo, 14> k_flags{{
     {k_bad_pixels, "BAD_PIXELS", "pixels without a finite flux or with a negative ivar"},
     {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
     {k_filter_outside, "FILTER_OUTSIDE", "a filter is not covered by the spectrum"},
+    {k_bounded, "BOUNDED", "an answer was held to the largest that galaxies have"},
 }};
 
 std::string flag_names(std::int32_t flags) {

@@ -3,10 +3,13 @@
 #include <sched.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,9 +28,23 @@ struct WorkerPool::State {
   std::exception_ptr error;
   std::size_t error_shard = std::numeric_limits<std::size_t>::max();
   std::vector<std::thread> workers;
+  std::function<void()> poll;
+  std::exception_ptr polled;  // what the poll threw
 
-  void take_shards() {
+  void take_shards(bool calling) {
+    using Clock = std::chrono::steady_clock;
+    auto last = calling && poll ? Clock::now() : Clock::time_point{};
     for (std::size_t k = next.fetch_add(1); k < n_shards; k = next.fetch_add(1)) {
+      if (calling && poll && Clock::now() - last > std::chrono::milliseconds(50)) {
+        try {
+          poll();
+        } catch (...) {
+          polled = std::current_exception();
+          next = n_shards;
+          return;
+        }
+        last = Clock::now();
+      }
       try {
         (*work)(k);
       } catch (...) {
@@ -40,6 +57,32 @@ struct WorkerPool::State {
     }
   }
 
+  std::size_t had = 0;  // threads that the last begin() got
+
+  // Starts so many threads; false, and none, where the system gives fewer.
+  bool begin(std::size_t wanted) {
+    stop = false;
+    try {
+      workers.reserve(wanted);
+      while (workers.size() < wanted) workers.emplace_back([this] { worker(); });
+      return true;
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+    had = workers.size();
+    end();
+    return false;
+  }
+  void end() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    start.notify_all();
+    for (auto& thread : workers) thread.join();
+    workers.clear();
+  }
+
   void worker() {
     std::size_t seen = 0;
     std::unique_lock lock(mutex);
@@ -48,7 +91,7 @@ struct WorkerPool::State {
       if (stop) return;
       seen = generation;
       lock.unlock();
-      take_shards();
+      take_shards(false);
       lock.lock();
       if (--busy == 0) done.notify_one();
     }
@@ -57,17 +100,14 @@ struct WorkerPool::State {
 
 WorkerPool::WorkerPool(unsigned threads) : state_(std::make_unique<State>()) {
   if (threads == 0) threads = available_processors();
-  for (unsigned i = 1; i < threads; ++i) state_->workers.emplace_back([s = state_.get()] { s->worker(); });
+  // A limit on processes, threads or memory: half of those that could be had, so that the work has room beside them.
+  for (std::size_t wanted = threads - 1; wanted > 0 && !state_->begin(wanted); wanted = state_->had / 2) {
+  }
 }
 
-WorkerPool::~WorkerPool() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
-  }
-  state_->start.notify_all();
-  for (auto& worker : state_->workers) worker.join();
-}
+WorkerPool::~WorkerPool() { state_->end(); }
+
+void WorkerPool::set_poll(std::function<void()> poll) { state_->poll = std::move(poll); }
 
 unsigned WorkerPool::threads() const noexcept { return static_cast<unsigned>(state_->workers.size()) + 1; }
 
@@ -85,9 +125,13 @@ void WorkerPool::for_shards(std::size_t n_shards, const std::function<void(std::
     if (wake) ++s.generation;
   }
   if (wake) s.start.notify_all();
-  s.take_shards();
+  s.take_shards(true);
   std::unique_lock lock(s.mutex);
   s.done.wait(lock, [&] { return s.busy == 0; });
+  if (s.polled) {
+    s.error = nullptr;
+    std::rethrow_exception(std::exchange(s.polled, nullptr));
+  }
   if (s.error) std::rethrow_exception(std::exchange(s.error, nullptr));
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -52,6 +53,7 @@ class Channel {
 /// With `overlap` the three run at the same time, `work` in the calling thread, and at most five items are alive;
 /// without, one after the other in the calling thread. What `write` sees is the same.
 ///
+/// Where the system gives no threads for it, the stages run one after the other.
 /// When a stage throws, the items before the failing one are still written (all that can be), the stages end, and the
 /// exception of the stage nearest to the output is thrown here.
 template <class Read, class Work, class Write>
@@ -67,23 +69,30 @@ void pipeline(std::size_t n, bool overlap, Read read, Work work, Write write) {
   }
   Channel<Item> ready(1), done(1);
   std::exception_ptr read_error, work_error, write_error;
-  std::thread reader([&] {
-    try {
-      for (std::size_t k = 0; k < n; ++k)
-        if (!ready.push(read(k))) break;
-    } catch (...) {
-      read_error = std::current_exception();
-    }
-    ready.close();
-  });
-  std::thread writer([&] {
-    try {
-      while (auto item = done.pop()) write(*item);
-    } catch (...) {
-      write_error = std::current_exception();
-    }
+  std::thread reader, writer;
+  try {
+    writer = std::thread([&] {
+      try {
+        while (auto item = done.pop()) write(*item);
+      } catch (...) {
+        write_error = std::current_exception();
+      }
+      done.close();
+    });
+    reader = std::thread([&] {
+      try {
+        for (std::size_t k = 0; k < n; ++k)
+          if (!ready.push(read(k))) break;
+      } catch (...) {
+        read_error = std::current_exception();
+      }
+      ready.close();
+    });
+  } catch (const std::system_error&) {
     done.close();
-  });
+    if (writer.joinable()) writer.join();
+    return pipeline(n, false, read, work, write);
+  }
   try {
     while (auto item = ready.pop()) {
       work(*item);

@@ -1,5 +1,6 @@
 #include "cli/console.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -32,24 +33,34 @@ Console::Console(bool json_log) : json_log_(json_log), terminal_(isatty(STDERR_F
   colour_ = terminal_ && (no_color == nullptr || *no_color == '\0');
 }
 
-void Console::clear_progress() {
-  if (progress_shown_) std::fputs("\r\033[K", stderr);
+// What cannot be said (a full disk, a closed stream) is lost; the answer is not.
+void Console::put(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto n = ::write(STDERR_FILENO, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void Console::clear_progress() noexcept {
+  if (progress_shown_) put("\r\033[K");
   progress_shown_ = false;
 }
 
 void Console::say(std::string_view level, std::string_view message) {
   if (json_log_) {
     const nlohmann::json line{{"level", level}, {"message", message}};
-    fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    put(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
     return;
   }
   clear_progress();
   if (level == "info")
-    fmt::print(stderr, "{}\n", message);
+    put(fmt::format("{}\n", message));
   else if (colour_)
-    fmt::print(stderr, "\033[{}m{}:\033[0m {}\n", level == "error" ? "31" : "33", level, message);
+    put(fmt::format("\033[{}m{}:\033[0m {}\n", level == "error" ? "31" : "33", level, message));
   else
-    fmt::print(stderr, "{}: {}\n", level, message);
+    put(fmt::format("{}: {}\n", level, message));
 }
 
 void Console::data(std::string_view text) {
@@ -85,8 +96,7 @@ void Progress::update(double done, std::string_view note) {
   }
   constexpr int width = 24;
   const int filled = total_ > 0 ? static_cast<int>(width * std::min(1.0, done / total_)) : 0;
-  fmt::print(stderr, "\r\033[K[{:#<{}}{:.<{}}] {}", "", filled, "", width - filled, numbers);
-  std::fflush(stderr);
+  Console::put(fmt::format("\r\033[K[{:#<{}}{:.<{}}] {}", "", filled, "", width - filled, numbers));
   console_.progress_shown_ = true;
 }
 
@@ -95,9 +105,19 @@ void install_signal_handlers() {
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // a second signal ends the process at once
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an output error, reported as such
+  for (const int signal : {SIGINT, SIGTERM, SIGXCPU}) sigaction(signal, &action, nullptr);
+  struct sigaction hangup{};  // nohup asks that it be ignored
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe, or a file beyond the limit on sizes: an output error, told as such
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void hold_standard_descriptors() {
+  // A file that is opened would get the number of a closed stream, and what is said would go into it. Reading from
+  // what stands for stdin and writing to what stands for stdout fail, as with a closed one.
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      if (::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY) != fd) return;
 }
 
 bool interrupted() noexcept { return g_signal != 0; }

@@ -26,7 +26,8 @@ class Console {
  private:
   friend class Progress;
   void say(std::string_view level, std::string_view message);
-  void clear_progress();
+  void clear_progress() noexcept;
+  static void put(std::string_view text) noexcept;
   bool json_log_, terminal_, colour_;
   bool progress_shown_ = false;
 };
@@ -48,11 +49,13 @@ class Progress {
   Clock::time_point start_, last_;
 };
 
-/// Thrown by check_interrupt() after SIGINT or SIGTERM, so that destructors remove temporary files.
+/// Thrown by check_interrupt() after SIGINT, SIGTERM, SIGHUP or SIGXCPU, so that destructors remove temporary files.
 struct Interrupted {
   int signal;
 };
 void install_signal_handlers();
+/// Descriptors 0 to 2 that are closed are held, so that no file gets their numbers. Before anything is opened.
+void hold_standard_descriptors();
 bool interrupted() noexcept;
 void check_interrupt();
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
+#include <optional>
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "files/atomic_file.hpp"
+#include "files/atomic_folder.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/noise.hpp"
@@ -92,8 +95,9 @@ std::string scores_table(const MapPanels& panels, const std::vector<MapState>& s
   return out;
 }
 
-void write_panels(const Settings& settings, Console& console, const TableReader& reader, const Galaxies& galaxies,
-                  const Matrix<float>& position, std::size_t k, const Provenance& provenance, WorkerPool& pool) {
+// The figure of the panels; their scores are said.
+std::string panels_of(const Settings& settings, Console& console, const TableReader& reader, const Galaxies& galaxies,
+                      const Matrix<float>& position, std::size_t k, const Provenance& provenance, WorkerPool& pool) {
   if (galaxies.ew.empty())
     throw Error(ErrorKind::input, "the panels need measured lines",
                 {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "Without --panels the map needs none."});
@@ -108,21 +112,41 @@ void write_panels(const Settings& settings, Console& console, const TableReader&
   if (const auto k24 = published(reader); !k24.empty()) states.push_back({"K24 + noise", noisy(k24)});
   const MapPanels panels = map_panels(galaxies, position, states, k, pool);
   console.data(scores_table(panels, states));
-  const std::filesystem::path folder = std::filesystem::path(settings.text("panels")) / "figures";
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed)
-    throw Error(ErrorKind::output, "the folder for the panels cannot be made",
-                {"'" + folder.string() + "'", "a folder that can be written", failed.message()});
-  write_text((folder / "map.json").string(), figure_json(panels.figure, provenance.entries()),
-             settings.flag("overwrite"));
+  return figure_json(panels.figure, provenance.entries());
+}
+
+constexpr const char* k_panels_file = "figures/map.json";
+
+// What is written beside the table: prepared first, named last, so that a failure leaves nothing.
+struct Besides {
+  std::optional<files::AtomicFile> map;
+  std::optional<files::AtomicFolder> panels;
+  void commit() {
+    if (map) map->commit();
+    if (panels) panels->commit();
+  }
+};
+
+// The table's own flags, and those of the map: what the bands lack, and NO_ANSWER where there is no place.
+std::vector<std::int32_t> flags_of(const TableReader& reader, const Galaxies& g, const Matrix<float>& position) {
+  std::vector<std::int32_t> flags(g.n, 0);
+  if (reader.has_column("FLAGS")) {
+    const auto before = reader.read_integers("FLAGS", 0, g.n);
+    for (std::size_t i = 0; i < g.n && before.size() == g.n; ++i) flags[i] = static_cast<std::int32_t>(before[i]);
+  }
+  for (std::size_t i = 0; i < g.n; ++i) {
+    flags[i] |=
+        band_flags(g.band_flux.row(i), g.band_flux_ivar.empty() ? std::span<const double>{} : g.band_flux_ivar.row(i));
+    if (std::isnan(position(i, 0))) flags[i] |= k_no_answer;
+  }
+  return flags;
 }
 
 void write_table(const Settings& settings, Console& console, const TableReader& reader, const Matrix<float>& position,
-                 const Provenance& provenance) {
+                 std::span<const std::int32_t> flags, const Provenance& provenance, Besides& besides) {
   std::vector<ColumnInfo> columns;
   for (const auto& column : reader.columns()) {
-    if (column.name == k_column) continue;
+    if (column.name == k_column || column.name == "FLAGS") continue;
     if (TableWriter::can_copy(column))
       columns.push_back(column);
     else
@@ -130,14 +154,17 @@ void write_table(const Settings& settings, Console& console, const TableReader& 
   }
   const std::vector<ColumnInfo> copied = columns;
   columns.push_back({k_column, 'E', 2, ""});
+  columns.push_back({"FLAGS", 'J', 1, ""});
   TableWriter out(settings.text("output"), columns, reader.conventions(), settings.flag("overwrite"));
   for (std::size_t first = 0; first < reader.rows(); first += k_chunk) {
     check_interrupt();
     const std::size_t count = std::min(k_chunk, reader.rows() - first);
     for (const auto& column : copied) out.copy(reader, column.name, first, count);
     out.write(k_column, first, position.flat().subspan(2 * first, 2 * count));
+    out.write("FLAGS", first, flags.subspan(first, count));
   }
   out.commit(provenance);
+  besides.commit();
 }
 
 int run(const Settings& settings, Console& console) {
@@ -161,14 +188,18 @@ int run(const Settings& settings, Console& console) {
   }
   for (const char* key : {"output", "save_map"})
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
+  if (settings.is_set("panels"))
+    check_folder_output(settings.text("panels"), {k_panels_file}, settings.flag("overwrite"));
   const Galaxies galaxies = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
   Matrix<float> position;
+  Besides besides;
   if (fixed) {
     provenance.add_input(settings.text("map"));
     const GalaxyMap map = load_map(settings.text("map"));
+    if (const auto& said = map.parts().metadata; said.count("note") > 0) console.info(said.at("note"));
     position = map.project(galaxies, pool);
   } else {
     MapOptions options;
@@ -199,20 +230,29 @@ int run(const Settings& settings, Console& console) {
         if (key != "time" && key != "threads") parts.metadata["provenance." + key] = value;
       parts.metadata["trustworthiness"] = fmt::format("{:.6f}", quality.trustworthiness);
       parts.metadata["preservation"] = fmt::format("{:.6f}", quality.preservation);
-      save(GalaxyMap(std::move(parts)), settings.text("save_map"), settings.flag("overwrite"));
+      besides.map.emplace(settings.text("save_map"), settings.flag("overwrite"));
+      besides.map->write(file_content(GalaxyMap(std::move(parts))));
     }
   }
   std::size_t nowhere = 0;
   for (std::size_t i = 0; i < position.rows(); ++i) nowhere += std::isnan(position(i, 0)) ? 1U : 0U;
   if (nowhere > 0)
-    console.warn(fmt::format("{} of {} galaxies have no place (NaN): fewer than six bands", nowhere, position.rows()));
+    console.warn(
+        fmt::format("{} of {} galaxies have no place (NaN): fewer than six bands, or fluxes beyond what a map can hold",
+                    nowhere, position.rows()));
   if (settings.flag("strict") && nowhere > 0)
     throw Error(ErrorKind::input, "--strict: galaxies without a place in the map",
                 {std::to_string(nowhere), "none", "Nothing was written."});
-  if (settings.is_set("panels")) write_panels(settings, console, reader, galaxies, position, k, provenance, pool);
+  if (settings.is_set("panels")) {
+    const std::string figure = panels_of(settings, console, reader, galaxies, position, k, provenance, pool);
+    besides.panels.emplace(settings.text("panels"));
+    besides.panels->write(k_panels_file, figure);
+  }
   if (settings.is_set("output")) {
-    write_table(settings, console, reader, position, provenance);
+    write_table(settings, console, reader, position, flags_of(reader, galaxies, position), provenance, besides);
     console.info(fmt::format("{}: {} galaxies", settings.text("output"), reader.rows()));
+  } else {
+    besides.commit();
   }
   return 0;
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 
+#include "base/input_file.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
@@ -254,16 +255,11 @@ void write_report(const Settings& settings, Report report, const std::string& js
   report.facts.emplace_back("table", settings.positionals().at(0));
   for (const auto& name : report.points.names) report.facts.emplace_back("prediction", name);
   report.text = text;
-  std::error_code failed;
-  std::filesystem::create_directories(folder / "figures", failed);
-  if (failed)
-    throw Error(ErrorKind::output, "the folder of the report cannot be made",
-                {(folder / "figures").string(), "a folder that can be written", failed.message()});
-  const bool overwrite = settings.flag("overwrite");
-  for (const auto& f : report.figures)
-    write_text((folder / "figures" / (f.name + ".json")).string(), figure_json(f, report.provenance), overwrite);
-  write_text((folder / "scores.json").string(), json, overwrite);
-  write_text((folder / "index.html").string(), report_html(report), overwrite);
+  std::map<std::string, std::string> all;
+  for (const auto& f : report.figures) all["figures/" + f.name + ".json"] = figure_json(f, report.provenance);
+  all["scores.json"] = json;
+  all["index.html"] = report_html(report);
+  write_folder(folder.string(), all, settings.flag("overwrite"));
   console.info("report: " + (folder / "index.html").string());
 }
 
@@ -288,6 +284,13 @@ int run(const Settings& settings, Console& console) {
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
   if (settings.is_set("report") && std::filesystem::is_directory(settings.text("report")))
     check_output((std::filesystem::path(settings.text("report")) / "index.html").string(), settings.flag("overwrite"));
+  if (settings.is_set("predictions")) check_input_file(settings.text("predictions"), "the file of --predictions");
+  if (settings.flag("dry_run")) {
+    const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
+    if (settings.flag("cv")) (void)train_config(settings);
+    console.info(fmt::format("would judge {} on the {} rows of {}", what, reader.rows(), settings.positionals().at(0)));
+    return 0;
+  }
   const Galaxies table = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
   std::string extra;

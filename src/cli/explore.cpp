@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "cli/output.hpp"
 #include "cli/serve.hpp"
 #include "cli/verb.hpp"
+#include "files/atomic_folder.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/files/models.hpp"
@@ -123,24 +125,41 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   return c;
 }
 
+// A folder whose index.html is a page of ours.
+bool holds_our_page(const std::filesystem::path& folder) {
+  std::ifstream in(folder / "index.html", std::ios::binary);
+  std::string start(1 << 16, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(in.gcount()));
+  return start.find("starglow") != std::string::npos;
+}
+
+// Throws unless the files may be written there: none of them exists, or all belong to a page of ours and may be
+// replaced.
+void check_folder(const std::map<std::string, std::string>& files, const std::filesystem::path& folder,
+                  bool overwrite) {
+  std::error_code failed;
+  for (const auto& [name, content] : files) {
+    if (!std::filesystem::exists(std::filesystem::symlink_status(folder / name, failed))) continue;
+    const std::string seen = (folder / name).string();
+    if (!std::filesystem::is_regular_file(folder / "index.html", failed) || !holds_our_page(folder))
+      throw Error(ErrorKind::usage, "the folder holds a file of that name which is no page of starglow's",
+                  {seen, "a new folder", "Nothing was written."});
+    if (!overwrite)
+      throw Error(ErrorKind::usage, "the page exists", {seen, "a new folder", "--overwrite replaces it."});
+  }
+}
+
 void write_folder(const std::map<std::string, std::string>& files, const std::filesystem::path& folder, bool overwrite,
                   Console& console) {
-  if (!overwrite && std::filesystem::exists(folder / "index.html"))
-    throw Error(ErrorKind::usage, "the page exists",
-                {(folder / "index.html").string(), "a new folder", "--overwrite replaces it."});
+  check_folder(files, folder, overwrite);
+  files::AtomicFolder out(folder);
   std::size_t bytes = 0;
-  const auto write = [&](const std::string& name, const std::string& content) {
-    std::error_code failed;
-    std::filesystem::create_directories((folder / name).parent_path(), failed);
-    if (failed)
-      throw Error(ErrorKind::output, "the folder of the page cannot be made",
-                  {(folder / name).parent_path().string(), "a folder that can be written", failed.message()});
-    write_text((folder / name).string(), content, true);
-    bytes += content.size();
-  };
+  for (const auto& [name, content] : files) bytes += content.size();
   for (const auto& [name, content] : files)
-    if (name != "index.html") write(name, content);
-  write("index.html", files.at("index.html"));  // last: it names the others
+    if (name != "index.html") out.write(name, content);
+  out.write("index.html", files.at("index.html"));  // last: it names the others
+  out.commit();
   console.info(fmt::format("page: {} ({:.2f} MB). A browser needs a server for it: any static one, or --serve",
                            (folder / "index.html").string(), static_cast<double>(bytes) / 1e6));
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/input_file.hpp"
 #include "cli/verb.hpp"
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
@@ -134,6 +135,7 @@ std::string model_text(const json& j) {
 
 int run(const Settings& settings, Console& console) {
   const std::string path = settings.positionals().at(0);
+  check_input_file(path, "'" + path + "'");
   std::array<char, 9> start{};
   std::ifstream in(path, std::ios::binary);
   in.read(start.data(), 9);

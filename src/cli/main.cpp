@@ -1,14 +1,18 @@
 // starglow: the command line. Finds the verb, merges its settings, runs it, and turns errors into exit codes.
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <csignal>
-#include <cstdlib>
+#include <filesystem>
 #include <new>
+#include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "files/hdf5_contents.hpp"
 #include "kernels/dispatch.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/version.hpp"
@@ -39,6 +43,13 @@ const Verb& find_verb(const std::string& name) {
               {"", "", did_you_mean(name, names) + " starglow --help lists the verbs."});
 }
 
+// Where this program lies; empty where the system does not say.
+std::filesystem::path own_path() {
+  std::error_code failed;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failed);
+  return failed || !std::filesystem::exists(path, failed) ? std::filesystem::path() : path;
+}
+
 int run(const std::vector<std::string>& arguments, Console& console) {
   if (arguments.empty()) {
     console.error("no verb given");
@@ -46,6 +57,9 @@ int run(const std::vector<std::string>& arguments, Console& console) {
     return exit_code(ErrorKind::usage);
   }
   const std::string& first = arguments.front();
+  if (first == "hdf5-contents")  // this program itself is who calls it so
+    return files::serve_hdf5_contents(std::span(arguments).subspan(1));
+  files::set_hdf5_program(own_path());
   if (first == "--help" || first == "-h" || first == "help") {
     if (first == "help" && arguments.size() > 1) {
       const Verb& verb = find_verb(arguments[1]);
@@ -77,7 +91,35 @@ int run(const std::vector<std::string>& arguments, Console& console) {
   }
   console = Console(settings.flag("json_log"));
   if (settings.is_set("isa")) kernels::select_isa(settings.text("isa"));
+  watch_inputs(settings);
   return verb.run(settings, console);
+}
+
+}  // namespace
+}  // namespace starglow::cli
+
+namespace starglow::cli {
+namespace {
+
+int guarded(int argc, char** argv, Console& console) {
+  try {
+    remember_command(argc, argv);
+    return run({argv + 1, argv + argc}, console);
+  } catch (const Error& e) {
+    console.error(e.what());
+    return exit_code(e.kind());
+  } catch (const Interrupted& e) {
+    console.error("interrupted; no output was written");
+    return 128 + e.signal;
+  } catch (const std::system_error& e) {  // what the system refuses: threads, descriptors, folders
+    console.error(fmt::format("the system refuses: {}. No output was written", e.what()));
+    return exit_code(ErrorKind::output);
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& e) {
+    console.error(fmt::format("internal error (a bug in starglow {}, {}): {}", version(), revision(), e.what()));
+    return 1;
+  }
 }
 
 }  // namespace
@@ -86,22 +128,15 @@ int run(const std::vector<std::string>& arguments, Console& console) {
 int main(int argc, char** argv) {
   using namespace starglow;
   using namespace starglow::cli;
+  hold_standard_descriptors();
   install_signal_handlers();
-  remember_command(argc, argv);
-  Console console;
   try {
-    return run({argv + 1, argv + argc}, console);
-  } catch (const Error& e) {
-    console.error(e.what());
-    return exit_code(e.kind());
-  } catch (const Interrupted& e) {
-    console.error("interrupted; no output was written");
-    return 128 + e.signal;
-  } catch (const std::bad_alloc&) {
-    console.error("out of memory. Fewer --threads or smaller inputs need less.");
-    return 1;
-  } catch (const std::exception& e) {
-    console.error(fmt::format("internal error (a bug in starglow {}, {}): {}", version(), revision(), e.what()));
-    return 1;
+    Console console;
+    return guarded(argc, argv, console);
+  } catch (const std::bad_alloc&) {  // also while a message was made
+    constexpr std::string_view text =
+        "error: out of memory; no output was written. Fewer --threads, draws or rows at a time (--chunk) need less.\n";
+    if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return exit_code(ErrorKind::output);
+    return exit_code(ErrorKind::output);
   }
 }

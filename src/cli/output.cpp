@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "files/atomic_file.hpp"
+#include "files/atomic_folder.hpp"
+#include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 
 namespace starglow::cli {
@@ -13,7 +15,18 @@ std::vector<std::string>& command() {
   return words;
 }
 
+Provenance& at_start() {
+  static Provenance start;
+  return start;
+}
+
 }  // namespace
+
+void watch_inputs(const Settings& settings) {
+  for (const auto& name : settings.positionals()) at_start().watch(name);
+  for (const auto& [key, value] : settings.values())
+    if (value.type == OptionType::text && !value.text.empty() && value.text.size() < 4096) at_start().watch(value.text);
+}
 
 void remember_command(int argc, char** argv) {
   command().assign(argv, argv + argc);
@@ -24,7 +37,7 @@ void remember_command(int argc, char** argv) {
 }
 
 Provenance provenance_of(const Settings& settings) {
-  Provenance p;
+  Provenance p = at_start();
   p.argv = command();
   for (const auto& [key, value] : settings.values())
     if (key != "threads" && key != "print_config" && key != "dry_run" && !value.text.empty())
@@ -38,6 +51,21 @@ void write_text(const std::string& path, std::string_view text, bool overwrite) 
   files::AtomicFile file(path, overwrite);
   file.write(text);
   file.commit();
+}
+
+void check_folder_output(const std::string& folder, const std::vector<std::string>& names, bool overwrite) {
+  for (const auto& name : names)
+    if (const auto path = std::filesystem::path(folder) / name; !overwrite && std::filesystem::exists(path))
+      throw Error(ErrorKind::usage, "output '" + path.string() + "' exists", {"", "", "--overwrite replaces it."});
+}
+
+void write_folder(const std::string& folder, const std::map<std::string, std::string>& contents, bool overwrite) {
+  std::vector<std::string> names;
+  for (const auto& [name, content] : contents) names.push_back(name);
+  check_folder_output(folder, names, overwrite);
+  files::AtomicFolder out(folder);
+  for (const auto& [name, content] : contents) out.write(name, content);
+  out.commit();
 }
 
 void check_output(const std::string& path, bool overwrite) { const files::AtomicFile probe(path, overwrite); }

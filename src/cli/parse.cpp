@@ -9,6 +9,7 @@
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
+#include "base/input_file.hpp"
 #include "cli/settings.hpp"
 #include "starglow/base/error.hpp"
 
@@ -114,8 +115,12 @@ class SettingsBuilder {
         if (text != "true" && text != "false") fail("true or false");
         break;
       case OptionType::integer:
+        if (option.key == "seed") {
+          if (!parses(std::uint64_t{})) fail("a whole number, 0 to 2^64 - 1");
+          break;
+        }
         if (!parses(std::int64_t{})) fail("a whole number");
-        if ((option.key == "threads" || option.key == "seed") && text[0] == '-') fail("a whole number >= 0");
+        if (option.key == "threads" && text[0] == '-') fail("a whole number >= 0");
         if (option.key == "threads" && text.size() > 4) fail("at most 9999 threads");
         break;
       case OptionType::number: {
@@ -201,12 +206,18 @@ std::vector<std::string> expand_lists(const std::vector<std::string>& values) {
       out.push_back(value);
       continue;
     }
+    check_input_file(value.substr(1), "file list '" + value.substr(1) + "'");
     std::ifstream list(value.substr(1));
     if (!list) throw Error(ErrorKind::input, "file list '" + value.substr(1) + "' cannot be read");
     for (std::string line; std::getline(list, line);)
       if (!line.empty()) out.push_back(line);
   }
   return out;
+}
+
+bool names_a_file(const std::string& argument) {
+  std::error_code failed;  // a text that no file name can be
+  return std::filesystem::exists(argument, failed);
 }
 
 bool looks_like_override(const std::string& argument) {
@@ -261,7 +272,7 @@ Parsed parse_arguments(std::string_view verb, const OptionSet& declared, const s
           extra.substr(extra.find_first_not_of('-') == std::string::npos ? 0 : extra.find_first_not_of('-'));
       throw Error(ErrorKind::usage, "unknown option '" + extra + "'",
                   {"", "", did_you_mean(bare.substr(0, bare.find('=')), known, "--")});
-    } else if (!only_files && looks_like_override(extra) && !std::filesystem::exists(extra)) {
+    } else if (!only_files && looks_like_override(extra) && !names_a_file(extra)) {
       overrides.push_back(extra);
     } else {
       positionals.push_back(extra);

@@ -171,9 +171,11 @@ int run(const Settings& settings, Console& console) {
                                         .out_of_domain = policy,
                                         .first_row = c.first});
           const Prediction& p = c.prediction;
-          if (noise)
+          if (noise) {
             c.noisy = add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, c.first, model.parts().noise,
                                 settings.seed(), pool);
+            flag_bounded(c.noisy, c.prediction.flags);
+          }
           for (const auto flags : p.flags) {
             fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
             flagged += flags != 0 ? 1 : 0;

@@ -46,7 +46,12 @@ double Settings::number(std::string_view key) const {
 }
 
 unsigned Settings::threads() const { return static_cast<unsigned>(integer("threads")); }
-std::uint64_t Settings::seed() const { return static_cast<std::uint64_t>(integer("seed")); }
+std::uint64_t Settings::seed() const {
+  const std::string& text = get("seed").text;
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 void Settings::set_default(std::string_view key, const std::string& text, const std::string& origin) {
   const auto found = values_.find(key);

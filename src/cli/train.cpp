@@ -43,6 +43,10 @@ TrainingState starting_state(const Settings& settings, const std::string& file, 
                              state.networks.size() - finished));
     return state;
   }
+  // --overwrite is about the model: a file that is no checkpoint is somebody's own.
+  if (!is_checkpoint(file))
+    throw Error(ErrorKind::usage, "'" + file + "' is no checkpoint, and is not replaced by one",
+                {"a file of another kind", "a new name, or a checkpoint", "--checkpoint names another file."});
   if (!settings.flag("overwrite"))
     throw Error(ErrorKind::usage, "an unfinished training is kept in '" + file + "'",
                 {"", "", "--resume goes on with it, --overwrite begins anew."});
@@ -75,6 +79,9 @@ int run(const Settings& settings, Console& console) {
   const TrainConfig config = train_config(settings);
   const std::string& output = settings.text("output");
   const std::string file = settings.is_set("checkpoint") ? settings.text("checkpoint") : output + ".checkpoint";
+  std::error_code absent;
+  if (file == output || std::filesystem::equivalent(file, output, absent))
+    throw Error(ErrorKind::usage, "the checkpoint and the model are one file", {file, "two names", ""});
   if (!(settings.number("checkpoint_every") >= 0))
     throw Error(ErrorKind::usage, "checkpoint_every out of range",
                 {settings.text("checkpoint_every"), "seconds, 0 or more", ""});

@@ -59,10 +59,23 @@ AtomicFile::AtomicFile(const fs::path& path, bool overwrite) : path_(path) {
   fs::remove(temporary_, ignored);  // left by a process that was killed; the lock says that none is writing now
 }
 
+void AtomicFile::refuse_lock(const char* seen) const {
+  throw Error(ErrorKind::output, "the lock of '" + path_.string() + "' cannot be used",
+              {"'" + lock_path_.string() + "' is " + seen, "no such name, or an ordinary file", "Remove it."});
+}
+
 void AtomicFile::lock() {
   for (;;) {
-    lock_ = ::open(lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    // Others may write in the folder: a link that lies there in place of the lock is not followed.
+    lock_ = ::open(lock_path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+    if (lock_ < 0 && errno == ELOOP) refuse_lock("a link");
     if (lock_ < 0) fail("cannot write to the folder of", path_);
+    struct stat lies_there{};
+    if (::fstat(lock_, &lies_there) != 0 || !S_ISREG(lies_there.st_mode) || lies_there.st_nlink > 1) {
+      ::close(lock_);
+      lock_ = -1;
+      refuse_lock("no file of its own");
+    }
     if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
       std::array<char, 32> text{};
       const auto got = ::read(lock_, text.data(), text.size() - 1);
@@ -91,7 +104,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::string_view content) {
-  const Descriptor file{::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  const Descriptor file{::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644)};
   if (file.fd < 0) fail("cannot create", temporary_);
   std::size_t done = 0;
   while (done < content.size()) {

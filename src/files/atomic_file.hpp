@@ -29,6 +29,7 @@ class AtomicFile {
 
  private:
   void lock();
+  [[noreturn]] void refuse_lock(const char* seen) const;
   std::filesystem::path path_, temporary_, lock_path_;
   int lock_ = -1;
   bool committed_ = false;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <sstream>
 
+#include "files/hdf5_contents.hpp"
 #include "files/hdf5_file.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
@@ -159,9 +160,10 @@ Filter load_filter(const std::filesystem::path& path, std::string_view unit) {
   std::array<char, 8> magic{};
   std::ifstream(path, std::ios::binary).read(magic.data(), 8);
   if (std::string_view(magic.data(), 4) != "\x89HDF") return from_text(path, unit);
-  const files::Hdf5File file(path);
-  for (const char* name : {"wave", "transmission"})
-    if (const auto shape = file.shape(name); shape.size() != 1)
+  static constexpr std::array<std::string_view, 2> names{"wave", "transmission"};
+  const files::Hdf5Contents file(path, names);
+  for (const auto& name : names)
+    if (const auto shape = file.shape(std::string(name)); shape.size() != 1)
       file.refuse("'" + std::string(name) + "' is no curve", std::to_string(shape.size()) + " dimensions", "one");
   return {path.stem().string(), file.doubles("wave"), file.doubles("transmission")};
 }

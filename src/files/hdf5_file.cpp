@@ -15,7 +15,7 @@ namespace starglow::files {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t k_largest = std::uint64_t{8} << 30;
+constexpr std::uint64_t k_free_bytes = std::uint64_t{16} << 20, k_most_ratio = 200;
 
 // The library keeps global state; Debian's build is not thread-safe.
 std::mutex& library() {
@@ -150,7 +150,20 @@ std::vector<std::uint64_t> Hdf5File::shape(const std::string& name) const {
     bytes *= axis;
     out.push_back(axis);
   }
+  std::error_code failed;
+  const std::uint64_t size = fs::file_size(path_, failed);
+  if (bytes > k_free_bytes && (failed || bytes / k_most_ratio > size))
+    refuse("grows too much when '" + name + "' is unpacked",
+           std::to_string(bytes) + " bytes from " + std::to_string(size),
+           "a ratio below " + std::to_string(k_most_ratio));
   return out;
+}
+
+bool Hdf5File::is_text(const std::string& name) const {
+  const std::lock_guard lock(library());
+  const Handle set(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Handle type(H5Dget_type(set.get()), H5Tclose);
+  return type.good() && H5Tget_class(type.get()) == H5T_STRING;
 }
 
 std::vector<double> Hdf5File::doubles(const std::string& name) const {

@@ -19,7 +19,12 @@ class Hdf5File {
   Hdf5File(const Hdf5File&) = delete;
   Hdf5File& operator=(const Hdf5File&) = delete;
 
+  /// Bytes of the largest dataset, as numbers in double precision; one that is more than 200 times larger than its file
+  /// is refused too, from 16 MiB on.
+  static constexpr std::uint64_t k_largest = std::uint64_t{8} << 30;
+
   bool has(const std::string& name) const;
+  bool is_text(const std::string& name) const;
   /// Shape of a dataset of the root group. Error(input): absent, no dataset, larger than 8 GiB, stored outside the
   /// file, or packed by a filter other than gzip, shuffle, fletcher32.
   std::vector<std::uint64_t> shape(const std::string& name) const;

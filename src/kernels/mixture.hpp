@@ -2,6 +2,7 @@
 // Loops over mixtures of normal distributions: quantiles in double, joint draws in float. Compiled once per instruction
 // set.
 #include "kernels/vector.hpp"
+#include "starglow/base/limits.hpp"
 
 namespace starglow::kernels {
 namespace {
@@ -127,11 +128,12 @@ void quantiles(int components, const double* weight, const double* mean, const d
   quantiles_of<4>(weight, mean, sd, stride, z, n, t);
 }
 
-// sinh(max(t, 0)) without cancellation near 0.
+// sinh(max(t, 0)) without cancellation near 0, held to the largest EW of a galaxy.
 template <class T>
 inline Vec<T> intrinsic_ew_vector(Vec<T> t) {
-  const Vec<T> zero{}, one = splat<T>(T(1)), half = splat<T>(T(0.5));
-  const Vec<T> e = expm1_core<T>(t > zero ? t : zero);
+  const Vec<T> zero{}, one = splat<T>(T(1)), half = splat<T>(T(0.5)), most = splat<T>(T(k_most_t));
+  const Vec<T> positive = t > zero ? t : zero;
+  const Vec<T> e = expm1_core<T>(positive > most ? most : positive);
   return half * (e + e / (e + one));
 }
 

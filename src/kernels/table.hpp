@@ -73,7 +73,7 @@ struct MixtureOps {
   /// [c stride + i]. Exact to 1e-10 of the narrowest sd; NaN in, NaN out.
   void (*quantiles)(int components, const double* weight, const double* mean, const double* sd, Size stride,
                     const double* z, Size n, double* t);
-  /// ew (n) = sinh(max(t, 0)); NaN becomes 0.
+  /// ew (n) = sinh(t), t held between 0 and k_most_t (limits.hpp); NaN becomes 0.
   void (*intrinsic_ew)(const double* t, double* ew, Size n);
   /// Draws 0..n-1 of one object, EW in A, line j at out[j] (n). key: of the object and stream
   /// (starglow/base/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the

@@ -15,6 +15,7 @@ constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t k_least_bands = 6;  // as the models answer from
 constexpr std::size_t k_epochs_small = 500, k_epochs_large = 200, k_small = 10000;
 constexpr std::size_t k_shard_rows = 16;
+constexpr double k_brightest = 1e30;  // fluxes whose squares can be summed
 
 constexpr std::array<std::string_view, 4> k_feature_names{"normalised-log-flux", "log-flux", "flux", "colours"};
 constexpr std::array<std::string_view, 3> k_metric_names{"euclidean", "manhattan", "cosine"};
@@ -49,7 +50,7 @@ Matrix<double> raw_features(const Galaxies& g, MapFeatures features) {
     for (std::size_t b = 0; b < k_n_bands; ++b) {
       const bool there = has_band(g, i, b);
       const double flux = there ? g.band_flux(i, b) : k_nan;
-      value[b] = features == MapFeatures::flux ? flux : std::log10(flux);
+      value[b] = features != MapFeatures::flux ? std::log10(flux) : flux < k_brightest ? flux : k_nan;
       if (!there) continue;
       sum += value[b];
       known += 1;
@@ -64,6 +65,14 @@ Matrix<double> raw_features(const Galaxies& g, MapFeatures features) {
 
 bool complete(std::span<const double> x) {
   return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
+}
+
+// Standardised features that a map in float32 can hold: the sum of their squares stays below its largest number.
+constexpr double k_farthest = 1e17;
+bool within_reach(std::span<const double> raw, const GalaxyMap::Parts& map) {
+  for (std::size_t j = 0; j < raw.size(); ++j)
+    if (std::fabs((raw[j] - map.mean[j]) / map.scale[j]) > k_farthest) return false;  // a NaN is none of them
+  return true;
 }
 
 void check(const MapOptions& o) {
@@ -147,7 +156,13 @@ GalaxyMap::GalaxyMap(Parts parts) : parts_(std::move(parts)) {
   if (n < 2 * parts_.options.neighbours)
     refuse("number of galaxies", n, "at least " + std::to_string(2 * parts_.options.neighbours));
   for (const double s : parts_.scale)
-    if (!(s > 0)) throw Error(ErrorKind::model, "a map has a scale that is not positive", {std::to_string(s), "", ""});
+    if (!(s > 0) || !std::isfinite(s))
+      throw Error(ErrorKind::model, "a map has a scale that is not positive", {std::to_string(s), "", ""});
+  const auto finite = [](double v) { return std::isfinite(v); };
+  if (!std::all_of(parts_.mean.begin(), parts_.mean.end(), finite) ||
+      !std::all_of(parts_.points.flat().begin(), parts_.points.flat().end(), finite) ||
+      !std::all_of(parts_.position.flat().begin(), parts_.position.flat().end(), finite))
+    throw Error(ErrorKind::model, "a map has a number that is not finite");
 }
 
 GalaxyMap GalaxyMap::fit(const Galaxies& galaxies, const MapOptions& options, WorkerPool& pool,
@@ -237,6 +252,7 @@ Matrix<float> GalaxyMap::project(const Galaxies& galaxies, WorkerPool& pool) con
   for (std::size_t i = 0; i < galaxies.n; ++i) {
     std::size_t bands = 0;
     for (std::size_t b = 0; b < k_n_bands; ++b) bands += has_band(galaxies, i, b) ? 1U : 0U;
+    if (!within_reach(raw.row(i), parts_)) continue;
     if (complete(raw.row(i)))
       whole.push_back(i);
     else if (bands >= k_least_bands &&

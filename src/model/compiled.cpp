@@ -21,14 +21,25 @@ double number(const std::map<std::string, std::string>& metadata, const std::str
   return value;
 }
 
+// The sum that names a model; not computed where it is known.
+struct Name {
+  bool known;
+  Sha256 sum;
+  void add(std::string_view text) {
+    if (!known) sum.add(text);
+  }
+};
+
 template <class V>
-void add(Sha256& sum, const V& values) {
-  sum.add(std::span(reinterpret_cast<const unsigned char*>(values.data()), values.size() * sizeof(*values.data())));
+void add(Name& name, const V& values) {
+  if (!name.known)
+    name.sum.add(
+        std::span(reinterpret_cast<const unsigned char*>(values.data()), values.size() * sizeof(*values.data())));
 }
 
 }  // namespace
 
-Model::Compiled::Compiled(Parts given) : parts(std::move(given)) {
+Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move(given)), hash(std::move(known_hash)) {
   z_min = number(parts.metadata, "z_min", 0.0);
   z_max = number(parts.metadata, "z_max", 1e9);
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
@@ -36,9 +47,10 @@ Model::Compiled::Compiled(Parts given) : parts(std::move(given)) {
     ew_ratio[d] = number(parts.metadata, key, k_doublets[d].ew_ratio);
     if (!(ew_ratio[d] > 0)) throw Error(ErrorKind::model, "model metadata '" + key + "' is not positive");
   }
-  Sha256 sum;
+  Name sum{!hash.empty(), {}};
   sum.add(parts.kind);
   for (const auto& [key, value] : parts.metadata) {
+    if (key == "note") continue;  // what reading said of the file, nothing of the model
     sum.add(key);
     sum.add("=");
     sum.add(value);
@@ -81,7 +93,7 @@ Model::Compiled::Compiled(Parts given) : parts(std::move(given)) {
     add(sum, std::vector<double>{parts.domain->parts().threshold});
   }
   if (parts.noise) add(sum, parts.noise->coefficients.flat());
-  hash = sum.hex();
+  if (!sum.known) hash = sum.sum.hex();
 }
 
 std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {

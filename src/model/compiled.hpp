@@ -12,7 +12,7 @@ namespace starglow {
 
 /// A model made ready to run: networks in both number types, numbers of the metadata parsed once.
 struct Model::Compiled {
-  explicit Compiled(Parts given);
+  Compiled(Parts given, std::string known_hash);
 
   /// What the networks say of some rows: outputs (rows, outputs) averaged over members (one network a line: its line),
   /// and where asked for their derivatives (rows, outputs * n_in) with respect to the features.

@@ -18,6 +18,8 @@ ConventionReport Model::compare(const Conventions& table) const {
   one_of("FLUXSCAL", table.fluxscal, "absolute", "relative");
   one_of("VACUUM", table.vacuum, "T", "F");
   ConventionReport report;
+  if (const auto note = parts().metadata.find("note"); note != parts().metadata.end())
+    report.notes.push_back(note->second);
   const auto trained = [&](const char* key) {
     const auto found = parts().metadata.find(key);
     return found == parts().metadata.end() ? std::string("unknown") : found->second;

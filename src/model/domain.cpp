@@ -56,6 +56,9 @@ Domain::Domain(Parts parts) : parts_(std::move(parts)) {
   if (components == 0 || components > 64 || parts_.mean.cols() != k_n || parts_.covariance.rows() != components ||
       parts_.covariance.cols() != k_n * k_n || !std::isfinite(parts_.threshold))
     throw Error(ErrorKind::model, "the domain of the model has a wrong shape");
+  for (const auto* m : {&parts_.mean, &parts_.covariance})
+    for (const double v : m->flat())
+      if (!std::isfinite(v)) throw Error(ErrorKind::model, "the domain of the model holds a number that is not finite");
   std::vector<std::size_t> all(k_n);
   for (std::size_t i = 0; i < k_n; ++i) all[i] = i;
   auto factors = std::make_shared<Factors>();

@@ -5,6 +5,7 @@
 
 #include "kernels/dispatch.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/base/limits.hpp"
 #include "starglow/base/random.hpp"
 
 namespace starglow {
@@ -27,8 +28,8 @@ LineDistribution raw_distribution(const JointHead& head, std::span<const double>
     d.weight[c] = std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
     sum += d.weight[c];
     for (std::size_t j = 0; j < k_n; ++j) {
-      d.mean[c][j] = y_mean[j] + y_scale[j] * o[c * k_n + j];
-      d.sd[c][j] = y_scale[j] * (JointHead::k_min_sd + exponential[c * k_n + j]);
+      d.mean[c][j] = std::clamp(y_mean[j] + y_scale[j] * o[c * k_n + j], -k_most_parameter, k_most_parameter);
+      d.sd[c][j] = std::min(y_scale[j] * (JointHead::k_min_sd + exponential[c * k_n + j]), k_most_parameter);
     }
   }
   for (std::size_t c = 0; c < head.components; ++c) d.weight[c] /= sum;

@@ -11,6 +11,7 @@
 #include "model/slopes.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/base/limits.hpp"
 #include "starglow/base/random.hpp"
 
 namespace starglow {
@@ -66,11 +67,16 @@ void check_bank(const NetworkBank& bank, const std::string& name, bool distribut
       throw Error(ErrorKind::model, "networks '" + name + "' hold a scale that is not positive");
   for (const auto m : bank.x_mean.flat())
     if (!finite(m)) throw Error(ErrorKind::model, "networks '" + name + "' hold a mean that is not finite");
+  for (const auto m : bank.y_mean)
+    if (!finite(m)) throw Error(ErrorKind::model, "networks '" + name + "' hold an answer's mean that is not finite");
+  for (const auto s : bank.y_scale)
+    if (!finite(s) || !(s > 0))
+      throw Error(ErrorKind::model, "networks '" + name + "' hold an answer's scale that is not positive");
 }
 
 }  // namespace
 
-Model::Model(Parts parts) {
+Model::Model(Parts parts, std::string known_hash) {
   const bool baseline = parts.kind == "knn" || parts.kind == "llr";
   if (!baseline && parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint")
     throw Error(ErrorKind::model, "a model of this kind cannot predict",
@@ -92,7 +98,7 @@ Model::Model(Parts parts) {
     throw Error(ErrorKind::model, "networks with masks belong to the galaxies that lack something");
   if (parts.partial && !parts.partial->features.masks && (parts.partial->features.log_lum || parts.partial->features.z))
     throw Error(ErrorKind::model, "the networks without luminosity use luminosity or redshift");
-  compiled_ = std::make_shared<const Compiled>(std::move(parts));
+  compiled_ = std::make_shared<const Compiled>(std::move(parts), std::move(known_hash));
 }
 
 const Model::Parts& Model::parts() const noexcept { return compiled_->parts; }
@@ -114,6 +120,12 @@ struct Model::Answer {
 };
 
 namespace {
+
+// EW of a point's t, within what galaxies have.
+double held_ew(double t, std::int32_t& flags) {
+  if (std::fabs(t) >= k_most_t) flags |= k_bounded;
+  return std::sinh(std::clamp(t, -k_most_t, k_most_t));
+}
 
 // The weak members of the doublets that a bank does not give itself.
 template <class F>
@@ -207,7 +219,8 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         if (outside && options.out_of_domain == OutOfDomain::nan) continue;
         const bool prior = outside && options.out_of_domain == OutOfDomain::prior;
         for (std::size_t j = 0; j < k_n_independent_lines; ++j)
-          out.ew(row, k_independent_lines[j]) = std::sinh(prior ? c.parts.neighbours->t_mean[j] : near.t(r, j));
+          out.ew(row, k_independent_lines[j]) =
+              held_ew(prior ? c.parts.neighbours->t_mean[j] : near.t(r, j), out.flags[row]);
         derive_partners(k_independent_lines, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
           out.ew(row, weak) = out.ew(row, strong) / ratio;
         });
@@ -223,11 +236,18 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       if (outputs.outside[r] != 0) out.flags[row] |= k_out_of_domain;
       if (outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::nan) continue;
       const bool prior = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::prior;
+      const auto raw = outputs.t.row(r);
+      if (!prior && !std::all_of(raw.begin(), raw.end(), [](double v) { return std::isfinite(v); })) {
+        out.flags[row] |= k_nonfinite;  // numbers so far off that the networks overflow
+        continue;
+      }
       std::array<double, k_n_lines> t{};
       LineDistribution d;
       if (bank.joint) {
         d = prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
         std::copy(d.median.begin(), d.median.end(), t.begin());
+        if (std::any_of(d.p84.begin(), d.p84.end(), [](double v) { return v >= k_most_t; }))
+          out.flags[row] |= k_bounded;
         LineDistribution::PerLine ew, p16, p84;
         const auto& kernel = kernels::active().mixture;
         kernel.intrinsic_ew(d.median.data(), ew.data(), ew.size());
@@ -250,7 +270,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       } else {
         for (std::size_t j = 0; j < n_lines; ++j) {
           t[j] = bank.y_mean[j] + (prior ? 0.0 : bank.y_scale[j] * outputs.t(r, j));
-          out.ew(row, bank.outputs[j]) = std::sinh(t[j]);
+          out.ew(row, bank.outputs[j]) = held_ew(t[j], out.flags[row]);
         }
       }
       const auto at = [&](std::size_t line) { return static_cast<std::ptrdiff_t>(line * options.draws); };

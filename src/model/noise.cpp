@@ -1,8 +1,11 @@
 #include "starglow/model/noise.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "starglow/base/flags.hpp"
+#include "starglow/base/limits.hpp"
 #include "starglow/base/random.hpp"
 
 namespace starglow {
@@ -37,11 +40,18 @@ Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& g, std::si
       for (std::size_t line = 0; line < k_n_lines; ++line) {
         const NoiseSource source = noise_source(line);
         const double sigma = source.factor * sigma_of(g, i, source, ew(i, source.line), model);
-        out(i, line) = ew(i, line) + sigma * random.normal(draw, static_cast<std::uint32_t>(source.line));
+        const double noisy = ew(i, line) + sigma * random.normal(draw, static_cast<std::uint32_t>(source.line));
+        out(i, line) = std::clamp(noisy, -k_most_noisy_ew, k_most_noisy_ew);
       }
     }
   });
   return out;
+}
+
+void flag_bounded(MatrixView<const double> noisy, std::span<std::int32_t> flags) {
+  for (std::size_t i = 0; i < noisy.rows(); ++i)
+    for (std::size_t line = 0; line < noisy.cols(); ++line)
+      if (std::fabs(noisy(i, line)) >= k_most_noisy_ew) flags[i] |= k_bounded;
 }
 
 Matrix<double> one_draw(MatrixView<const float> draws, std::size_t n_draws, std::size_t k) {

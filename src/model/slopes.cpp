@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "starglow/base/cosmology.hpp"
+#include "starglow/base/limits.hpp"
 
 namespace starglow {
 namespace {
@@ -14,8 +15,8 @@ constexpr std::size_t k_most_features = 2 * (FeatureRecipe::k_n_ratios + 2) + 1;
 // One line: d_x, the slopes of its t along the features, becomes those of its EW along the fluxes and the redshift.
 void through_features(const NetworkBank& bank, const RowOutputs& from, double t, std::span<double> d_x,
                       std::span<double> out) {
-  // d sinh(max(t, 0)) / dt for distributions, d sinh(t) / dt for points
-  const double outer = bank.joint && t < 0 ? 0.0 : std::cosh(t);
+  // d sinh(max(t, 0)) / dt for distributions, d sinh(t) / dt for points; 0 where the answer is held to its limit
+  const double outer = (bank.joint && t < 0) || std::fabs(t) >= k_most_t ? 0.0 : std::cosh(t);
   for (double& d : d_x) d *= outer;
   features_vjp(bank.features, from.flux, d_x, out.first(k_n_bands));
   double d_z = 0;

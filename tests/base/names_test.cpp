@@ -37,7 +37,12 @@ TEST(Lines, IndependentOnesAreAllButTheWeakDoubletMembers) {
 TEST(Flags, NamesAndBits) {
   EXPECT_EQ(flag_names(0), "0");
   EXPECT_EQ(flag_names(k_band_missing | k_no_answer), "BAND_MISSING|NO_ANSWER");
-  for (std::size_t k = 0; k < k_flags.size(); ++k) EXPECT_EQ(k_flags[k].bit, 1 << k);
+  std::int32_t before = 0;
+  for (const auto& flag : k_flags) {
+    EXPECT_EQ(flag.bit & (flag.bit - 1), 0) << flag.name;  // one bit
+    EXPECT_GT(flag.bit, before) << flag.name;
+    before = flag.bit;
+  }
 }
 
 TEST(Folds, AreTheHashOfTheContract) {

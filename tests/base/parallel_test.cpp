@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace starglow {
@@ -46,6 +51,42 @@ TEST(WorkerPool, TheErrorOfTheLowestShardIsRethrownAndTheRestIsDone) {
     pool.for_shards(5, [&](std::size_t) { ++done; });  // usable afterwards
     EXPECT_EQ(done, 105);
   }
+}
+
+TEST(WorkerPool, APollThatThrowsEndsTheWork) {
+  for (const unsigned threads : {1U, 3U}) {
+    WorkerPool pool(threads);
+    std::atomic<int> polls{0}, done{0};
+    pool.set_poll([&] {
+      if (++polls == 2) throw std::runtime_error("enough");
+    });
+    EXPECT_THROW(pool.for_shards(100000,
+                                 [&](std::size_t) {
+                                   ++done;
+                                   std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                                 }),
+                 std::runtime_error);
+    EXPECT_LT(done, 10000);
+    pool.set_poll({});
+    done = 0;
+    pool.for_shards(7, [&](std::size_t) { ++done; });  // usable afterwards
+    EXPECT_EQ(done, 7);
+  }
+}
+
+void work_within_a_gigabyte() {
+  const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
+  setrlimit(RLIMIT_AS, &limit);
+  WorkerPool pool(2000);
+  std::atomic<int> done{0};
+  pool.for_shards(5000, [&](std::size_t) { ++done; });
+  std::_Exit(pool.threads() < 2000 && done == 5000 ? 0 : 1);
+}
+
+// In a process of its own: a limit on addresses cannot be taken back.
+TEST(WorkerPoolDeathTest, WorksWithFewerThreadsWhereTheSystemGivesFewer) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(work_within_a_gigabyte(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Shards, CoverTheRangeWithoutGaps) {

@@ -26,6 +26,31 @@ ErrorKind kind_of(const std::function<void()>& f) {
   return ErrorKind::numeric;
 }
 
+TEST(AtomicFile, NothingThatLiesBesideTheOutputIsWrittenThrough) {
+  for (const bool hard : {false, true})
+    for (const char* name : {".out.lock", ".out.part"}) {
+      const TempFolder folder;
+      test::write_all(folder / "precious", "precious");
+      if (hard)
+        std::filesystem::create_hard_link(folder / "precious", folder / name);
+      else
+        std::filesystem::create_symlink("precious", folder / name);
+      try {
+        AtomicFile file(folder / "out", false);
+        file.write("hello");
+        file.commit();
+        EXPECT_EQ(test::read_all(folder / "out"), "hello");
+      } catch (const Error& e) {
+        EXPECT_EQ(e.kind(), ErrorKind::output) << e.what();
+        EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+      }
+      EXPECT_EQ(test::read_all(folder / "precious"), "precious") << name << " " << hard;
+    }
+  const TempFolder folder;
+  ASSERT_EQ(mkfifo((folder / ".out.lock").c_str(), 0600), 0);
+  EXPECT_EQ(kind_of([&] { AtomicFile(folder / "out", false); }), ErrorKind::output);
+}
+
 TEST(AtomicFile, AppearsWholeAtCommit) {
   const TempFolder folder;
   const auto path = folder / "a name [with] blanks.txt";

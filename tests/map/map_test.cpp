@@ -257,6 +257,28 @@ TEST(GalaxyMap, CopiesOfAGalaxyAreNoTrouble) {
   for (const float x : map.parts().position.flat()) EXPECT_TRUE(std::isfinite(x));
 }
 
+TEST(GalaxyMap, ARowBeyondFloat32CostsItselfAlone) {
+  WorkerPool pool(1);
+  for (const auto features : {MapFeatures::flux, MapFeatures::log_flux}) {
+    MapOptions options = quick();
+    options.features = features;
+    const GalaxyMap map = GalaxyMap::fit(example_galaxies(100), options, pool);
+    Galaxies g = example_galaxies(20);
+    for (std::size_t b = 0; b < k_n_bands; ++b) {
+      g.band_flux(0, b) = 1e39;
+      g.band_flux(1, b) = 1e300;
+      g.band_flux(2, b) = 1e25;
+      g.band_flux(3, b) = b == 4 ? 1e39 : g.band_flux(3, b);
+    }
+    const Matrix<float> at = map.project(g, pool);
+    for (std::size_t i = 4; i < g.n; ++i) EXPECT_TRUE(std::isfinite(at(i, 0)) && std::isfinite(at(i, 1))) << i;
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_FALSE(std::isinf(at(i, 0)) || std::isinf(at(i, 1))) << i;
+    if (features == MapFeatures::flux) {
+      EXPECT_TRUE(std::isnan(at(0, 0)) && std::isnan(at(1, 0)));
+    }
+  }
+}
+
 TEST(GalaxyMap, SaysWhatIsWrong) {
   WorkerPool pool(1);
   const Galaxies g = example_galaxies(100);
@@ -280,6 +302,13 @@ TEST(GalaxyMap, SaysWhatIsWrong) {
   Galaxies none = g;
   none.band_flux = {};
   EXPECT_EQ(kind_of(none, [](MapOptions&) {}), "input");
+  GalaxyMap::Parts parts = GalaxyMap::fit(g, quick(), pool).parts();
+  for (float* number : {&parts.points(3, 4), &parts.position(5, 1)}) {
+    const float before = std::exchange(*number, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_THROW(GalaxyMap{parts}, Error);
+    *number = before;
+  }
+  EXPECT_NO_THROW(GalaxyMap{parts});
   EXPECT_THROW(parse_map_features("brightness"), Error);
   EXPECT_THROW(parse_map_metric("taxi"), Error);
 }

@@ -11,6 +11,7 @@
 #include "kernels/dispatch.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/base/limits.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
 #include "support/shared_data.hpp"
@@ -176,6 +177,42 @@ TEST(Model, BitEqualForAnyThreadsAndChunks) {
       for (std::size_t i = 0; i < rows.size(); ++i)
         for (std::size_t line = 0; line < k_n_lines; ++line) ASSERT_EQ(part.ew(i, line), whole.ew(rows[i], line));
     }
+  }
+}
+
+TEST(Model, AnswersAreFiniteOrFlagged) {
+  const Model model = Model::shipped();
+  WorkerPool pool(2);
+  Galaxies g = test::example_galaxies(400);
+  std::uint64_t x = 1;
+  for (std::size_t i = 0; i < g.n; ++i)
+    for (std::size_t b = 0; b < k_n_bands; ++b) {
+      x = x * 6364136223846793005U + 1442695040888963407U;
+      const double unit = static_cast<double>(x >> 11) * 0x1p-53;
+      if (i % 2 == 0) g.band_flux(i, b) = std::pow(10.0, 600 * unit - 300);
+      if (i % 2 == 1 && b == i % k_n_bands) g.band_flux(i, b) *= std::pow(10.0, 0.2 * static_cast<double>(i));
+    }
+  for (const bool f64 : {false, true}) {
+    const Prediction p = model.predict(g, pool, {.float64 = f64, .draws = 8, .seed = 3});
+    std::size_t bounded = 0;
+    for (std::size_t i = 0; i < g.n; ++i) {
+      const bool fatal = (p.flags[i] & k_fatal_flags) != 0;
+      bounded += (p.flags[i] & k_bounded) != 0 ? 1U : 0U;
+      const auto check = [&](double ew) {
+        EXPECT_TRUE(fatal ? std::isnan(ew) : ew >= 0 && ew <= k_most_ew * (1 + 1e-5)) << i << " " << ew;
+      };
+      for (std::size_t line = 0; line < k_n_lines; ++line) {
+        check(p.ew(i, line));
+        check(p.p16(i, line));
+        check(p.p84(i, line));
+        EXPECT_TRUE(fatal || p.p84(i, line) < k_most_ew * (1 - 1e-9) || (p.flags[i] & k_bounded) != 0) << i;
+        for (std::size_t k = 0; k < 8; ++k) check(static_cast<double>(p.draws(i, line * 8 + k)));
+      }
+    }
+    EXPECT_GT(bounded, 20U);
+    const Derivatives d = model.derivatives(g, pool);
+    for (const auto* m : {&d.ew, &d.p16, &d.p84})
+      for (const double v : m->flat()) EXPECT_FALSE(std::isinf(v));
   }
 }
 

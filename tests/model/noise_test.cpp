@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/limits.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/model/model.hpp"
 #include "support/example_galaxies.hpp"
@@ -77,6 +79,21 @@ TEST(AddNoise, DependsOnSeedAndIdAlone) {
   const double expected = 5 + RandomObject(9, Stream::label_noise, g.targetid[0]).normal(0, 6) /
                                   std::sqrt(static_cast<double>(g.ew_ivar(0, 6)));
   EXPECT_DOUBLE_EQ(a(0, 6), expected);
+}
+
+TEST(AddNoise, IsHeldToWhatCanBe) {
+  Galaxies g = test::example_galaxies(4);
+  g.ew_ivar = Matrix<float>(4, k_n_lines, 1.0F);
+  for (std::size_t line = 0; line < k_n_lines; ++line) g.ew_ivar(2, line) = 1e-30F;
+  Matrix<double> ew(g.n, k_n_lines, 5.0);
+  WorkerPool pool(1);
+  const auto noisy = add_noise(ew, g, 0, std::nullopt, 9, pool);
+  std::vector<std::int32_t> flags(g.n, k_z_range);
+  flag_bounded(noisy, flags);
+  for (std::size_t i = 0; i < g.n; ++i) {
+    EXPECT_EQ(flags[i], i == 2 ? k_z_range | k_bounded : k_z_range);
+    for (std::size_t line = 0; line < k_n_lines; ++line) EXPECT_LE(std::fabs(noisy(i, line)), k_most_noisy_ew);
+  }
 }
 
 TEST(AddNoise, WithoutErrorsTheModelOrNothing) {

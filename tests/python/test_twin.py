@@ -90,11 +90,15 @@ def test_names_are_the_librarys():
         float(x)
         for x in re.findall(
             r"\d+\.\d+",
-            re.search(r"k_side_bands\{\{(.*?)\}\};", (ROOT / "include/starglow/spectra/side_bands.hpp").read_text(), re.S)[1],
+            re.search(
+                r"k_side_bands\{\{(.*?)\}\};", (ROOT / "include/starglow/spectra/side_bands.hpp").read_text(), re.S
+            )[1],
         )
     ]
     assert np.array_equal(np.reshape(numbers, (10, 4)), names.SIDE_BANDS)
-    listed = re.findall(r'\{"(\w+)", Line::(\w+), ([\d.]+)\}', (ROOT / "include/starglow/spectra/paint.hpp").read_text())
+    listed = re.findall(
+        r'\{"(\w+)", Line::(\w+), ([\d.]+)\}', (ROOT / "include/starglow/spectra/paint.hpp").read_text()
+    )
     assert listed and [(n, names.LINES[k], w) for n, k, w, _ in names.COMPONENTS] == [
         (n, line, float(w)) for n, line, w in listed
     ]

@@ -25,6 +25,10 @@ const luminosityBands = [9, 8, 10, 7, 11, 6, 5, 4, 3, 2, 1, 0];
 const minBands = 6;
 const activations = ["selu", "polyswish", "silu"];
 const minSd = 0.03;
+const mostT = 9.9034875550361281, // asinh of 10,000 A: include/starglow/base/limits.hpp
+  mostNoisyEw = 1e5,
+  mostParameter = 1e3;
+const held = (x, most) => Math.min(Math.max(x, -most), most);
 const present = (flux) => flux > 0 && Number.isFinite(flux);
 
 const nodes = [0.14887433898163122, 0.43339539412924719, 0.67940956829902441, 0.86506336668898451, 0.97390652851717172];
@@ -193,8 +197,9 @@ export class Model {
       for (let k = 0; k < c; ++k) {
         d.weight[k] /= sum;
         for (let j = 0; j < 8; ++j) {
-          d.mean[k * 8 + j] = bank.yMean[j] + bank.yScale[j] * o[k * 8 + j];
-          d.sd[k * 8 + j] = bank.yScale[j] * (minSd + Math.exp(o[(c + k) * 8 + j]));
+          const t = bank.yMean[j] + bank.yScale[j] * o[k * 8 + j];
+          d.mean[k * 8 + j] = Math.min(Math.max(t, -mostParameter), mostParameter);
+          d.sd[k * 8 + j] = Math.min(bank.yScale[j] * (minSd + Math.exp(o[(c + k) * 8 + j])), mostParameter);
           for (let l = 0; l < L; ++l) {
             const at = k * total + (r * L + l) * 8 + j;
             weight[at] = d.weight[k];
@@ -236,7 +241,9 @@ export class Model {
     }
     for (const { bank, luminosity, redshift, rows } of groups.values()) {
       const raw = this.run(bank, rows, flux, z, luminosity, redshift);
-      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], d));
+      const columns = bank.sizes.at(-1),
+        finite = (r) => raw.subarray(r * columns, (r + 1) * columns).every(Number.isFinite);
+      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], finite(r) ? d : null));
     }
   }
 
@@ -268,9 +275,10 @@ export class Model {
     const choice = this.choose(bands, z);
     if (!choice) return null;
     const raw = this.run(choice.bank, [0], bands, redshift, choice.luminosity, choice.redshift);
+    if (!raw.every(Number.isFinite)) return null;
     return {
       ew: this.spread(
-        raw.map((y, j) => Math.sinh(choice.bank.yMean[j] + choice.bank.yScale[j] * y)),
+        raw.map((y, j) => Math.sinh(held(choice.bank.yMean[j] + choice.bank.yScale[j] * y, mostT))),
         choice.bank.outputs,
       ),
     };
@@ -306,7 +314,7 @@ export class Model {
         source = d < 0 ? line : doublets[d][1];
       const own = sigma(source),
         s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
-      return value + (d < 0 ? 1 : 1 / fixedRatio[d]) * s * this.kernel.normal(key, 0, source);
+      return held(value + (d < 0 ? 1 : 1 / fixedRatio[d]) * s * this.kernel.normal(key, 0, source), mostNoisyEw);
     });
   }
 

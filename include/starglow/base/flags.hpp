@@ -22,6 +22,7 @@ enum Flag : std::int32_t {
   k_bad_pixels = 1 << 11,      ///< pixels without a finite flux, or of negative ivar, were taken as no data
   k_zwarn = 1 << 12,           ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
   k_filter_outside = 1 << 13,  ///< a filter is not covered by the spectrum: its magnitudes are NaN
+  k_bounded = 1 << 15,         ///< an answer was held to the largest that galaxies have (limits.hpp)
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -31,7 +32,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 14> k_flags;
+extern const std::array<FlagInfo, 15> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

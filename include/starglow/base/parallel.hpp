@@ -11,7 +11,8 @@ namespace starglow {
 /// One call of `for_shards` at a time; the calling thread works too. Not copyable, not to be shared between callers.
 class WorkerPool {
  public:
-  /// threads >= 1; 0 takes the number of processors that this process may use.
+  /// threads >= 1; 0 takes the number of processors that this process may use. Where the system gives fewer, the pool
+  /// has fewer, down to the calling thread alone: slower, and the same results.
   explicit WorkerPool(unsigned threads = 0);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -22,6 +23,10 @@ class WorkerPool {
   /// Calls work(shard) once for each shard in [0, n_shards) and returns when all are done. When some throw, the rest is
   /// still done and the exception of the lowest shard is rethrown, so that the error does not depend on timing either.
   void for_shards(std::size_t n_shards, const std::function<void(std::size_t)>& work);
+
+  /// `poll` is called by the calling thread between its shards, at most every 50 ms. Where it throws, no further shard
+  /// is begun and for_shards throws the same. An empty one is never called.
+  void set_poll(std::function<void()> poll);
 
  private:
   struct State;

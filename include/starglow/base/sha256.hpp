@@ -8,7 +8,7 @@
 
 namespace starglow {
 
-/// SHA-256 (FIPS 180-4), fed in pieces.
+/// SHA-256 (FIPS 180-4), fed in pieces; by the processor's instructions for it where there are such.
 class Sha256 {
  public:
   void add(std::span<const unsigned char> bytes) noexcept;
@@ -16,7 +16,6 @@ class Sha256 {
   std::string hex();  ///< 64 hexadecimal digits; ends the sum
 
  private:
-  void block(const unsigned char* p) noexcept;
   std::array<std::uint32_t, 8> state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<unsigned char, 64> buffer_{};

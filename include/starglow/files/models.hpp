@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <string>
 
 #include "starglow/map/map.hpp"
 #include "starglow/model/checkpoint.hpp"
@@ -26,6 +27,10 @@ void save(const Population& population, const std::filesystem::path& path, bool 
 GalaxyMap load_map(const std::filesystem::path& path);
 void save(const GalaxyMap& map, const std::filesystem::path& path, bool overwrite = false);
 
+std::string file_content(const GalaxyMap& map);  ///< the bytes that save() writes
+
+/// Whether a file says that it is a checkpoint.
+bool is_checkpoint(const std::filesystem::path& path) noexcept;
 /// Replaces an older state; the file holds its own SHA-256, and one that was changed or cut is refused: Error(input).
 void save(const TrainingState& state, const std::filesystem::path& path);
 TrainingState load_training_state(const std::filesystem::path& path);

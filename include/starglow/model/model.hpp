@@ -87,7 +87,7 @@ class Model {
     std::optional<NoiseModel> noise;              ///< law of the measurement errors, noise_model.hpp
   };
 
-  explicit Model(Parts parts);  ///< checks shapes and sizes; Error(model)
+  explicit Model(Parts parts) : Model(std::move(parts), std::string()) {}  ///< checks shapes and sizes; Error(model)
 
   /// The model inside the library. Who calls this includes starglow/files/models.hpp (or starglow.hpp).
   template <class Files = ModelFiles>
@@ -134,6 +134,8 @@ class Model {
   ConventionReport compare(const Conventions& table) const;
 
  private:
+  friend struct ModelFiles;
+  Model(Parts parts, std::string known_hash);  ///< its hash, where that need not be computed
   struct Compiled;
   struct Answer;
   template <class T>

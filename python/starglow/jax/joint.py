@@ -14,6 +14,10 @@ from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
 from .weights import MIN_SD, Bank, _pytree
 
+MOST_EW, MOST_NOISY_EW = 1e4, 1e5  # A: answers are held to these (limits.hpp)
+MOST_T = 9.9034875550361281  # asinh of the first
+MOST_PARAMETER = 1e3  # of t: means and widths of the components
+
 
 @_pytree
 class Distribution:
@@ -38,7 +42,9 @@ def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, ja
     c = bank.factor.shape[0]
     shape = outputs.shape[:-1]
     mean = bank.y_mean + bank.y_scale * outputs[..., : 8 * c].reshape(*shape, c, 8)
+    mean = jnp.clip(mean, -MOST_PARAMETER, MOST_PARAMETER)
     sd = bank.y_scale * (MIN_SD + jnp.exp(outputs[..., 8 * c : 16 * c].reshape(*shape, c, 8)))
+    sd = jnp.minimum(sd, MOST_PARAMETER)
     logits = jnp.concatenate([jnp.zeros((*shape, 1), outputs.dtype), outputs[..., 16 * c :]], axis=-1)
     return jax.nn.softmax(logits, axis=-1), mean, sd
 
@@ -104,8 +110,8 @@ def _quantile_jvp(
 
 
 def ew_of(t: jax.Array) -> jax.Array:
-    """EW (A) of t: sinh(max(t, 0)), never negative, derivative 0 where there is no line."""
-    return jnp.sinh(jnp.maximum(t, 0) * (t > 0))
+    """EW (A) of t: sinh(max(t, 0)), never negative, derivative 0 where there is no line; at most 10,000 A."""
+    return jnp.sinh(jnp.minimum(jnp.maximum(t, 0) * (t > 0), MOST_T))
 
 
 def all_lines(outputs: Sequence[int], ew_ratio: jax.Array, ew: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
 from .domain import outside
-from .joint import Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
+from .joint import MOST_NOISY_EW, MOST_T, Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
 from .weights import Weights
 
@@ -143,7 +143,17 @@ def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array
                 jnp.any(mine & rows.answered), lambda b, x, t: forward(b, x, t), lambda *_: empty, bank, x, there
             )
         )
-    return answers, rows.flags | features.bit(out, names.OUT_OF_DOMAIN), out
+    flags = rows.flags | features.bit(out, names.OUT_OF_DOMAIN)
+    for k, (outputs, mine) in enumerate(zip(answers, (rows.full, ~rows.full))):
+        if outputs is None:
+            continue
+        finite = jnp.all(jnp.isfinite(outputs), axis=-1)  # else so far off that the networks overflow
+        answers[k] = jnp.where(finite[..., None], outputs, 0)
+        lost = ~finite & rows.answered
+        lost = lost & mine if None not in (weights.full, weights.partial) else lost
+        lost = lost & ~out if policy == "prior" else lost
+        flags = flags | features.bit(lost, names.NONFINITE)
+    return answers, flags, out
 
 
 def _check_policy(policy: str) -> None:
@@ -266,6 +276,7 @@ def _predict(
     if weights.has_distribution:
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
+        flags = flags | features.bit(d.known & jnp.any(levels[2] >= MOST_T, axis=-1), names.BOUNDED)
         ew, p16, p84 = (
             jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels
         )
@@ -276,12 +287,16 @@ def _predict(
         if bank is None or outputs is None:
             continue
         prior = (out & (policy == "prior"))[..., None]
-        ew = jnp.sinh(bank.y_mean + jnp.where(prior, 0, bank.y_scale * outputs))
-        parts.append(all_lines(bank.outputs, weights.ew_ratio, ew))
-    ew = parts[0] if len(parts) == 1 else jnp.where(rows.full[..., None], parts[0], parts[1])
+        t = bank.y_mean + jnp.where(prior, 0, bank.y_scale * outputs)
+        held = jnp.any(jnp.abs(t) >= MOST_T, axis=-1)
+        parts.append((all_lines(bank.outputs, weights.ew_ratio, jnp.sinh(jnp.clip(t, -MOST_T, MOST_T))), held))
+    ew, held = parts[0]
+    if len(parts) == 2:
+        ew, held = jnp.where(rows.full[..., None], ew, parts[1][0]), jnp.where(rows.full, held, parts[1][1])
     known = (flags & names.FATAL) == 0
     if policy == "nan":
         known = known & ~out
+    flags = flags | features.bit(known & held, names.BOUNDED)
     return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
 
 
@@ -479,4 +494,4 @@ def add_noise(
         sigma_ew(weights, ew, band_flux, z)  # raises: neither errors nor a law
     ids = random.id_words(targetid, ew.shape[:-1], first_row)
     word = random.words(seed, random.LABEL_NOISE, ids, [draw], np.asarray(lanes, np.uint32))[..., 0, :]
-    return ew + sigma * random.normal(word, ew.dtype)
+    return jnp.clip(ew + sigma * random.normal(word, ew.dtype), -MOST_NOISY_EW, MOST_NOISY_EW)

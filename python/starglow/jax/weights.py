@@ -175,7 +175,6 @@ def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weigh
 
 def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
     """First 16 digits of SHA-256 over what says how the tensors are run (``docs/model-format.md``)."""
-    names = {np.dtype("f2"): "F16", np.dtype("f4"): "F32", np.dtype("f8"): "F64"}
 
     def structural(key: str) -> bool:
         if key in ("kind", "format_version", "lines", "band_edges"):
@@ -191,24 +190,39 @@ def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
 
     text = "".join(f"{k}={meta[k]}\n" for k in sorted(meta) if structural(k))
     for name in sorted(tensors):
-        dtype = tensors[name].dtype
-        text += name + ":" + names.get(dtype, f"{'U' if dtype.kind == 'u' else 'I'}{8 * dtype.itemsize}")
-        text += "".join(f",{size}" for size in tensors[name].shape) + "\n"
+        text += _described(name, tensors[name])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def content_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
+    """SHA-256 over all metadata but itself and all tensors (``docs/model-format.md``)."""
+    total = hashlib.sha256("".join(f"{k}={meta[k]}\n" for k in sorted(meta) if k != "sha256").encode())
+    for name in sorted(tensors):
+        total.update(_described(name, tensors[name]).encode())
+        total.update(np.ascontiguousarray(tensors[name]))
+    return total.hexdigest()
+
+
+def _described(name: str, tensor: np.ndarray) -> str:
+    kind = {"f": "F", "u": "U", "i": "I"}[tensor.dtype.kind]
+    return f"{name}:{kind}{8 * tensor.dtype.itemsize}" + "".join(f",{size}" for size in tensor.shape) + "\n"
 
 
 def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -> Weights:
     kind = meta.get("kind", "")
     if kind not in ("joint", "mlp", "k24"):
         raise ValueError(f"kind '{kind}' has no networks, expected joint, mlp or k24")
+    if meta["format_version"] not in ("1", "2"):
+        raise ValueError(f"the model's 'format_version' is '{meta['format_version']}', expected '2', or '1'")
     for key, wanted in (
-        ("format_version", "1"),
         ("lines", ",".join(LINES)),
         ("band_edges", ",".join(f"{e:.0f}" for e in BAND_EDGES)),
         ("layout_hash", layout_hash(tensors, meta)),
     ):
         if meta[key] != wanted:
             raise ValueError(f"the model's '{key}' is '{meta[key]}', expected '{wanted}'")
+    if meta["format_version"] != "1" and meta["sha256"] != (seen := content_hash(tensors, meta)):
+        raise ValueError(f"it was changed after it was written: SHA-256 {seen}, expected {meta['sha256']}")
     for name, tensor in tensors.items():
         if not np.all(np.isfinite(tensor)):
             raise ValueError(f"tensor '{name}' holds numbers that are not finite")
@@ -282,14 +296,16 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     if given != set(range(len(LINES))) or len(set(outputs)) != len(outputs):
         raise ValueError(f"networks '{name}' do not give all ten lines once: {meta[f'{name}.outputs']}")
     x_scale = _shaped(tensors, f"{name}.x_scale", (n_nets, n_in))
-    if not np.all(x_scale > 0):
-        raise ValueError(f"tensor '{name}.x_scale' holds a scale that is not positive")
+    y_scale = _shaped(tensors, f"{name}.y_scale", (len(outputs),))
+    for key, scale in (("x_scale", x_scale), ("y_scale", y_scale)):
+        if not np.all(scale > 0):
+            raise ValueError(f"tensor '{name}.{key}' holds a scale that is not positive")
     return Bank(
         tuple(layers),
         _shaped(tensors, f"{name}.x_mean", (n_nets, n_in)),
         x_scale,
         _shaped(tensors, f"{name}.y_mean", (len(outputs),)),
-        _shaped(tensors, f"{name}.y_scale", (len(outputs),)),
+        y_scale,
         joint.get("factor"),
         joint.get("shift"),
         joint.get("slope"),

@@ -2,6 +2,7 @@
 
 #include "files/atomic_file.hpp"
 #include "files/models/model_io.hpp"
+#include "files/models/whole.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/map/map.hpp"
@@ -36,12 +37,10 @@ std::uint64_t whole(const SafeTensors& content, const std::string& key) {
 }  // namespace
 
 GalaxyMap load_map(const std::filesystem::path& path) {
-  const SafeTensors content = read_safetensors(path);
+  const SafeTensors content = read_whole(path);
   if (content.text("kind") != "map")
     throw Error(ErrorKind::model, "this file is no map",
                 {"kind '" + content.text("kind") + "'", "map", "embed --save-map writes one."});
-  if (content.text("format_version") != "1" || content.text("layout_hash") != layout_hash(content))
-    throw Error(ErrorKind::model, "the map file is of another version or was changed by hand");
   GalaxyMap::Parts p;
   try {
     p.options.features = parse_map_features(content.text("map.features"));
@@ -66,17 +65,22 @@ GalaxyMap load_map(const std::filesystem::path& path) {
   p.points = matrix("map.points", 0);
   p.position = matrix("map.position", 2);
   for (const auto& [key, value] : content.metadata)
-    if (!key.starts_with("map.") && key != "kind" && key != "format_version" && key != "layout_hash")
+    if (!key.starts_with("map.") && key != "kind" && key != "format_version" && key != "layout_hash" && key != "sha256")
       p.metadata[key] = value;
   return GalaxyMap(std::move(p));
 }
 
 void save(const GalaxyMap& map, const std::filesystem::path& path, bool overwrite) {
+  AtomicFile file(path, overwrite);
+  file.write(file_content(map));
+  file.commit();
+}
+
+std::string file_content(const GalaxyMap& map) {
   const GalaxyMap::Parts& p = map.parts();
   SafeTensors out;
   out.metadata = p.metadata;
   out.metadata["kind"] = "map";
-  out.metadata["format_version"] = "1";
   out.metadata["map.features"] = std::string(to_string(p.options.features));
   out.metadata["map.metric"] = std::string(to_string(p.options.metric));
   out.metadata["map.neighbours"] = std::to_string(p.options.neighbours);
@@ -88,10 +92,8 @@ void save(const GalaxyMap& map, const std::filesystem::path& path, bool overwrit
   out.tensors["map.scale"] = Tensor::from(p.scale, {p.scale.size()});
   out.tensors["map.points"] = Tensor::from(p.points.flat(), {p.points.rows(), p.points.cols()});
   out.tensors["map.position"] = Tensor::from(p.position.flat(), {p.position.rows(), std::uint64_t{2}});
-  out.metadata["layout_hash"] = layout_hash(out);
-  AtomicFile file(path, overwrite);
-  file.write(format_safetensors(out));
-  file.commit();
+  seal(out);
+  return format_safetensors(out);
 }
 
 }  // namespace starglow

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "files/atomic_file.hpp"
+#include "files/models/whole.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
 #include "starglow/files/models.hpp"
@@ -14,7 +15,7 @@ namespace starglow {
 namespace files {
 namespace {
 
-constexpr const char* k_format_version = "1";
+constexpr const char* k_hash = "hash";  // the model's name in every provenance: Model::hash()
 
 std::vector<std::string> split(const std::string& text) {
   std::vector<std::string> items;
@@ -238,7 +239,6 @@ SafeTensors model_to_tensors(const Model::Parts& parts) {
   SafeTensors out;
   out.metadata = parts.metadata;
   out.metadata["kind"] = parts.kind;
-  out.metadata["format_version"] = k_format_version;
   out.metadata["lines"] = line_list();
   out.metadata["band_edges"] = band_edges();
   if (parts.full) bank_to_tensors(*parts.full, "full", out);
@@ -246,12 +246,13 @@ SafeTensors model_to_tensors(const Model::Parts& parts) {
   if (parts.domain) domain_to_tensors(parts.domain->parts(), out);
   if (parts.noise) noise_to_tensors(*parts.noise, out);
   if (parts.neighbours) neighbours_to_tensors(*parts.neighbours, out);
-  out.metadata["layout_hash"] = layout_hash(out);
+  seal(out);
   return out;
 }
 
 Model::Parts model_from_tensors(const SafeTensors& content) {
-  check_value(content, "format_version", k_format_version);
+  if (content.text("format_version") != k_format_without_sum)
+    check_value(content, "format_version", std::string(k_format_version));
   Model::Parts parts;
   parts.kind = content.text("kind");
   if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint" && parts.kind != "knn" && parts.kind != "llr")
@@ -272,24 +273,26 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
   parts.noise = noise_from_tensors(content);
   parts.neighbours = neighbours_from_tensors(content);
   for (const auto& [key, value] : content.metadata)
-    if (!is_structural(key) && key != "layout_hash") parts.metadata[key] = value;
+    if (!is_structural(key) && key != "layout_hash" && key != "sha256" && key != k_hash) parts.metadata[key] = value;
   return parts;
 }
 
 }  // namespace files
 
 Model ModelFiles::load(const std::filesystem::path& path) {
-  return Model(files::model_from_tensors(files::read_safetensors(path)));
+  return Model(files::model_from_tensors(files::read_whole(path)));
 }
 
 Model ModelFiles::shipped() {
-  return Model(files::model_from_tensors(files::parse_safetensors(files::embedded_model("starglow"), "shipped model")));
+  const files::SafeTensors content = files::embedded_whole("starglow");
+  const auto hash = content.metadata.find(files::k_hash);  // of what is inside the program the tests check it
+  return Model(files::model_from_tensors(content), hash == content.metadata.end() ? std::string() : hash->second);
 }
 
 void save(const Model& model, const std::filesystem::path& path, bool overwrite) {
-  files::AtomicFile file(path, overwrite);
-  file.write(files::format_safetensors(files::model_to_tensors(model.parts())));
-  file.commit();
+  files::SafeTensors content = files::model_to_tensors(model.parts());
+  content.metadata[files::k_hash] = model.hash();
+  files::write_whole(path, std::move(content), overwrite);
 }
 
 }  // namespace starglow

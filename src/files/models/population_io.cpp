@@ -1,5 +1,6 @@
 #include "files/atomic_file.hpp"
 #include "files/models/model_io.hpp"
+#include "files/models/whole.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/model/population.hpp"
@@ -14,8 +15,6 @@ Population from_tensors(const SafeTensors& content) {
   if (content.text("kind") != "population")
     throw Error(ErrorKind::model, "this file is no population",
                 {"kind '" + content.text("kind") + "'", "population", ""});
-  if (content.text("format_version") != "1" || content.text("layout_hash") != layout_hash(content))
-    throw Error(ErrorKind::model, "the population file is of another version or was changed by hand");
   Population p;
   const Tensor& weight = content.get("population.weight", {0});
   p.weight = weight.doubles();
@@ -38,22 +37,19 @@ Population from_tensors(const SafeTensors& content) {
   p.z_low = z[0];
   p.z_high = z[1];
   for (const auto& [key, value] : content.metadata)
-    if (key != "kind" && key != "format_version" && key != "layout_hash") p.metadata[key] = value;
+    if (key != "kind" && key != "format_version" && key != "layout_hash" && key != "sha256") p.metadata[key] = value;
   return p;
 }
 
 }  // namespace
 
-Population load_population(const std::filesystem::path& path) { return from_tensors(read_safetensors(path)); }
-Population shipped_population() {
-  return from_tensors(parse_safetensors(embedded_model("population"), "shipped population"));
-}
+Population load_population(const std::filesystem::path& path) { return from_tensors(read_whole(path)); }
+Population shipped_population() { return from_tensors(embedded_whole("population")); }
 
 void save(const Population& p, const std::filesystem::path& path, bool overwrite) {
   SafeTensors out;
   out.metadata = p.metadata;
   out.metadata["kind"] = "population";
-  out.metadata["format_version"] = "1";
   const std::uint64_t n = p.weight.size();
   out.tensors["population.weight"] = Tensor::from(p.weight, {n});
   out.tensors["population.mean"] = Tensor::from(p.mean.flat(), {n, k_d});
@@ -64,10 +60,7 @@ void save(const Population& p, const std::filesystem::path& path, bool overwrite
   out.tensors["population.high"] = Tensor::from(p.high, {k_d});
   out.tensors["population.noise_shape"] = Tensor::from(p.noise_shape, {k_n_bands});
   out.tensors["population.z_range"] = Tensor::from(std::array<double, 2>{p.z_low, p.z_high}, {2});
-  out.metadata["layout_hash"] = layout_hash(out);
-  AtomicFile file(path, overwrite);
-  file.write(format_safetensors(out));
-  file.commit();
+  write_whole(path, std::move(out), overwrite);
 }
 
 }  // namespace starglow

@@ -3,6 +3,7 @@
 
 #include "files/atomic_file.hpp"
 #include "files/models/model_io.hpp"
+#include "files/models/whole.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/stars/ssp.hpp"
@@ -17,8 +18,6 @@ void check_kind(const SafeTensors& content, const std::string& form) {
   if (content.text("kind") != "ssp")
     throw Error(ErrorKind::model, "this file holds no stellar populations",
                 {"kind '" + content.text("kind") + "'", "ssp", ""});
-  if (content.text("format_version") != "1" || content.text("layout_hash") != layout_hash(content))
-    throw Error(ErrorKind::model, "the file of stellar populations is of another version or was changed by hand");
   if (content.text("form") != form)
     throw Error(ErrorKind::model, "the file holds stellar populations in another form",
                 {"'" + content.text("form") + "'", "'" + form + "'", ""});
@@ -76,12 +75,10 @@ std::vector<double> as_doubles(std::span<const std::uint32_t> values) { return {
 
 }  // namespace
 
-SspGrid shipped_ssp() {
-  return grid_of_emulator(parse_safetensors(embedded_model("ssp"), "shipped stellar populations"));
-}
+SspGrid shipped_ssp() { return grid_of_emulator(embedded_whole("ssp")); }
 
 CompactSsp load_compact_ssp(const std::filesystem::path& path) {
-  const SafeTensors content = read_safetensors(path);
+  const SafeTensors content = read_whole(path);
   check_kind(content, "compact");
   CompactSsp out;
   out.lgmet = content.get("ssp.lgmet", {0}).doubles();
@@ -116,7 +113,8 @@ CompactSsp load_compact_ssp(const std::filesystem::path& path) {
   for (const auto node : out.node)
     if (node >= out.photometry_begin) throw broken();
   for (const auto& [key, value] : content.metadata)
-    if (key != "kind" && key != "format_version" && key != "layout_hash" && key != "form") out.metadata[key] = value;
+    if (key != "kind" && key != "format_version" && key != "layout_hash" && key != "form" && key != "sha256")
+      out.metadata[key] = value;
   return out;
 }
 
@@ -125,7 +123,6 @@ void save(const CompactSsp& grid, const std::filesystem::path& path, bool overwr
   out.metadata = grid.metadata;
   out.metadata["kind"] = "ssp";
   out.metadata["form"] = "compact";
-  out.metadata["format_version"] = "1";
   const std::uint64_t rows = grid.light.rows(), n_node = grid.node_wave.size();
   out.tensors["ssp.lgmet"] = Tensor::from(grid.lgmet, {grid.lgmet.size()});
   out.tensors["ssp.lg_age_gyr"] = Tensor::from(grid.lg_age_gyr, {grid.lg_age_gyr.size()});
@@ -140,10 +137,7 @@ void save(const CompactSsp& grid, const std::filesystem::path& path, bool overwr
   const std::array<double, 2> photometry{static_cast<double>(grid.photometry_begin),
                                          static_cast<double>(grid.photometry_count)};
   out.tensors["ssp.photometry"] = Tensor::from(photometry, {2});
-  out.metadata["layout_hash"] = layout_hash(out);
-  AtomicFile file(path, overwrite);
-  file.write(format_safetensors(out));
-  file.commit();
+  write_whole(path, std::move(out), overwrite);
 }
 
 }  // namespace starglow

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <array>
+#include <string_view>
 
+#include "files/hdf5_contents.hpp"
 #include "files/hdf5_file.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/files/starlight.hpp"
@@ -14,18 +17,18 @@ std::string by(const std::vector<std::uint64_t>& shape) {
   return out.empty() ? "a single value" : out;
 }
 
-void expect_shape(const files::Hdf5File& file, const std::string& name, const std::vector<std::uint64_t>& wanted) {
+void expect_shape(const files::Hdf5Contents& file, const std::string& name, const std::vector<std::uint64_t>& wanted) {
   const auto seen = file.shape(name);
   if (seen != wanted) file.refuse("'" + name + "' has another shape than its axes", by(seen), by(wanted));
 }
 
-std::vector<double> axis(const files::Hdf5File& file, const std::string& name) {
+std::vector<double> axis(const files::Hdf5Contents& file, const std::string& name) {
   const auto seen = file.shape(name);
   if (seen.size() != 1) file.refuse("'" + name + "' is no axis", by(seen), "one dimension");
   return file.doubles(name);
 }
 
-Matrix<double> matrix(const files::Hdf5File& file, const std::string& name, std::size_t rows, std::size_t cols) {
+Matrix<double> matrix(const files::Hdf5Contents& file, const std::string& name, std::size_t rows, std::size_t cols) {
   const auto values = file.doubles(name);
   Matrix<double> out(rows, cols);
   std::copy(values.begin(), values.end(), out.data());
@@ -35,7 +38,10 @@ Matrix<double> matrix(const files::Hdf5File& file, const std::string& name, std:
 }  // namespace
 
 SspGrid read_ssp(const std::filesystem::path& path) {
-  const files::Hdf5File file(path);
+  static constexpr std::array<std::string_view, 7> names{
+      "ssp_lgmet",       "ssp_lg_age_gyr",       "ssp_wave", "ssp_flux", "ssp_emline_wave",
+      "ssp_emline_name", "ssp_emline_luminosity"};
+  const files::Hdf5Contents file(path, names);
   SspGrid grid;
   grid.source = path.filename().string();
   grid.lgmet = axis(file, "ssp_lgmet");

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <fstream>
 
+#include "base/input_file.hpp"
 #include "files/models/model_io.hpp"
 #include "files/models/safetensors.hpp"
+#include "files/models/whole.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/spectra/templates.hpp"
@@ -17,7 +19,6 @@ TemplateSet from_tensors(const files::SafeTensors& content) {
   if (content.text("kind") != "templates")
     throw Error(ErrorKind::model, "this file holds no templates",
                 {"kind '" + content.text("kind") + "'", "templates", ""});
-  if (content.text("format_version") != "1") throw Error(ErrorKind::model, "the templates are of another version");
   const auto grid = content.get("templates.grid", {2}).doubles();
   const files::Tensor& flux = content.get("templates.flux", {0, 0});
   const auto values = flux.doubles();
@@ -84,13 +85,12 @@ TemplateSet from_populations(const std::filesystem::path& path) {
 }  // namespace
 
 TemplateSet load_templates(const std::filesystem::path& path) {
+  check_input_file(path, "file of templates '" + path.string() + "'");
   std::array<char, 4> magic{};
   std::ifstream(path, std::ios::binary).read(magic.data(), magic.size());
   if (std::string_view(magic.data(), magic.size()) == "\x89HDF") return from_populations(path);
-  return from_tensors(files::read_safetensors(path));
+  return from_tensors(files::read_whole(path));
 }
-TemplateSet shipped_templates() {
-  return from_tensors(files::parse_safetensors(files::embedded_model("templates"), "shipped templates"));
-}
+TemplateSet shipped_templates() { return from_tensors(files::embedded_whole("templates")); }
 
 }  // namespace starglow
