@@ -4,6 +4,7 @@
 #include <string>
 
 #include "arrays.hpp"
+#include "files/hdf5_contents.hpp"
 #include "kernels/dispatch.hpp"
 #include "parts.hpp"
 #include "starglow/base/flags.hpp"
@@ -14,6 +15,9 @@
 namespace starglow::python {
 
 void bind_facts(nb::module_& m) {
+  m.def(
+      "set_hdf5_program", [](const std::string& path) { files::set_hdf5_program(path); }, nb::arg("path"),
+      "The program that reads HDF5 in a process of its own.");
   m.attr("version") = std::string(version());
   m.attr("revision") = std::string(revision());
   nb::list lines, labels, waves, flags;

@@ -17,6 +17,9 @@ Parts that need more than NumPy are imported on demand: `starglow.jax` (JAX), `s
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 from . import _core
 from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
@@ -26,6 +29,10 @@ from .tables import galaxies, mock, read_table, to_astropy, to_pandas, write_tab
 from .training import Evaluation, evaluate, train
 
 __version__: str = _core.version
+
+# HDF5 is read by the program that comes with the package, in a process of its own: the library can crash on a file.
+if (_program := Path(sysconfig.get_path("scripts")) / "starglow").is_file():
+    _core.set_hdf5_program(str(_program))
 
 #: (name, bit, meaning) of each bit of FLAGS
 FLAGS: tuple[tuple[str, int, str], ...] = _core.flags
