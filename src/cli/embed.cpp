@@ -199,7 +199,7 @@ int run(const Settings& settings, Console& console) {
   if (fixed) {
     provenance.add_input(settings.text("map"));
     const GalaxyMap map = load_map(settings.text("map"));
-    if (const auto& said = map.parts().metadata; said.count("note") > 0) console.info(said.at("note"));
+    if (const auto& said = map.parts().metadata; said.count("read.note") > 0) console.info(said.at("read.note"));
     position = map.project(galaxies, pool);
   } else {
     MapOptions options;

@@ -50,7 +50,7 @@ Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move
   Name sum{!hash.empty(), {}};
   sum.add(parts.kind);
   for (const auto& [key, value] : parts.metadata) {
-    if (key == "note") continue;  // what reading said of the file, nothing of the model
+    if (key == "read.note") continue;  // what reading said of the file, nothing of the model
     sum.add(key);
     sum.add("=");
     sum.add(value);

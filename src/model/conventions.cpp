@@ -18,7 +18,7 @@ ConventionReport Model::compare(const Conventions& table) const {
   one_of("FLUXSCAL", table.fluxscal, "absolute", "relative");
   one_of("VACUUM", table.vacuum, "T", "F");
   ConventionReport report;
-  if (const auto note = parts().metadata.find("note"); note != parts().metadata.end())
+  if (const auto note = parts().metadata.find("read.note"); note != parts().metadata.end())
     report.notes.push_back(note->second);
   const auto trained = [&](const char* key) {
     const auto found = parts().metadata.find(key);

@@ -5,13 +5,14 @@
 #include <span>
 #include <vector>
 
+#include "starglow/base/limits.hpp"
 #include "starglow/base/lines.hpp"
 #include "starglow/base/view.hpp"
 
 namespace starglow {
 
-/// EW (A) of t: never negative.
-inline double intrinsic_ew(double t) noexcept { return std::sinh(t > 0 ? t : 0.0); }
+/// EW (A) of t: never negative, at most k_most_ew.
+inline double intrinsic_ew(double t) noexcept { return std::sinh(t > 0 ? (t < k_most_t ? t : k_most_t) : 0.0); }
 
 /// The joint intrinsic distribution of the eight independent lines of one galaxy: a mixture of normal distributions in
 /// t, EW = sinh(max(t, 0)) A, so an EW is never negative and P(t < 0) is the probability of no line at all.

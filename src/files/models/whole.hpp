@@ -13,7 +13,7 @@ namespace starglow::files {
 
 inline constexpr std::string_view k_format_version = "2", k_format_without_sum = "1";
 /// Metadata that say what reading found, for people; never written.
-inline constexpr std::string_view k_note = "note";
+inline constexpr std::string_view k_note = "read.note";
 
 /// SHA-256 of all metadata but `sha256` (`key=value\n`) and of all tensors (`name:dtype,size,...\n`, then their bytes),
 /// each in the order of the names.

@@ -70,7 +70,7 @@ std::string read_back(const std::filesystem::path& path) {
     } else if (kind == "joint") {
       (void)Model::load(path);
     }
-    EXPECT_EQ(content.metadata.count("note"), 0U);
+    EXPECT_EQ(content.metadata.count("read.note"), 0U);
     return content_hash(content);
   } catch (const Error& e) {
     EXPECT_TRUE(e.kind() == ErrorKind::input || e.kind() == ErrorKind::model) << e.what();
@@ -139,7 +139,7 @@ TEST(WholeFiles, TheFirstFormatIsReadWithANote) {
   EXPECT_NE(model.compare({}).notes[0].find("format 1"), std::string::npos);
   EXPECT_EQ(model.hash(), Model::shipped().hash());  // the note is no part of the model
   save(model, folder / "new");
-  EXPECT_EQ(Model::load(folder / "new").parts().metadata.count("note"), 0U);
+  EXPECT_EQ(Model::load(folder / "new").parts().metadata.count("read.note"), 0U);
   // The new format without its sum is not the old one.
   SafeTensors none = model_to_tensors(Model::shipped().parts());
   none.metadata.erase("sha256");
