@@ -62,7 +62,8 @@ AtomicFolder::AtomicFolder(const fs::path& folder) : folder_(folder) {
     throw Error(ErrorKind::output, "the folder cannot be made",
                 {"'" + parent.string() + "'", "a folder that can be written", failed.message()});
   }
-  staging_ = parent / ("." + folder_.filename().string() + ".part");
+  // Inside a folder that is there: it may be a file system of its own, or its parent may be closed.
+  staging_ = fs::exists(status) ? folder_ / ".starglow.part" : parent / ("." + folder_.filename().string() + ".part");
   try {
     if (::mkdir(staging_.c_str(), 0755) != 0 && errno != EEXIST) fail("cannot write to the folder of", folder_);
     lock_ = ::open(staging_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -6,9 +6,10 @@
 
 namespace starglow::files {
 
-/// Files of one folder that appear together or not at all: written into `.NAME.part` beside it, synced, then moved. A
-/// folder that is not there gets its name in one step; into one that is there the files are moved one by one, the last
-/// added last. Without commit() nothing is left, folders that were made on the way included.
+/// Files of one folder that appear together or not at all: written elsewhere, synced, then moved. A folder that is not
+/// there is made as `.NAME.part` beside it and gets its name in one step; in one that is there the files are made in
+/// `.starglow.part` and moved one by one, the last added last. Without commit() nothing is left, folders that were made
+/// on the way included.
 ///
 /// One writer at a time, as for AtomicFile.
 class AtomicFolder {
