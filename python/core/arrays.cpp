@@ -86,6 +86,7 @@ Columns Columns::from(const nb::dict& arguments) {
   reals("band_flux", "BAND_FLUX", 2, k_n_bands, c.band_flux);
   reals("band_flux_ivar", "BAND_FLUX_IVAR", 2, k_n_bands, c.band_flux_ivar);
   reals("z", "Z", 1, 1, c.z);
+  reals("ebv", "EBV", 1, 1, c.ebv);
   reals("ew", "EW", 2, k_n_lines, c.ew);
   reals("ew_ivar", "EW_IVAR", 2, k_n_lines, c.ew_ivar);
   if (const nb::object ids = get("targetid"); !ids.is_none()) {
@@ -126,6 +127,7 @@ Columns Columns::from(const nb::dict& arguments) {
   column("BAND_FLUX", c.band_flux);
   column("BAND_FLUX_IVAR", c.band_flux_ivar);
   column("Z", c.z);
+  column("EBV", c.ebv);
   column("EW", c.ew);
   column("EW_IVAR", c.ew_ivar);
   length("TARGETID", c.targetid.is_valid(), c.targetid.is_valid() ? c.targetid.shape(0) : 0);
@@ -150,6 +152,10 @@ Galaxies Columns::block(std::size_t first, std::size_t count) const {
   if (z.given()) {
     g.z.resize(count);
     z.read(first, count, g.z.data());
+  }
+  if (ebv.given()) {
+    g.ebv.resize(count);
+    ebv.read(first, count, g.ebv.data());
   }
   if (targetid.is_valid()) {
     g.targetid.resize(count);

@@ -69,7 +69,8 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
       noisy(noise ? n * k_n_lines : 0);
   std::vector<float> all_draws(n * k_n_lines * draws);
   std::vector<std::int32_t> flags(n);
-  for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+  for_blocks(columns, threads, [&](const Galaxies& given, std::size_t first, WorkerPool& pool) {
+    const Galaxies g = model.with_own_dust(given);
     Prediction p = model.predict(
         g, pool,
         {.float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first});
@@ -156,14 +157,14 @@ void bind_model(nb::module_& m) {
       .def_prop_ro("metadata", [](const Model& model) { return model.parts().metadata; })
       .def(
           "notes",
-          [](const Model& model, const nb::dict& conventions) {
+          [](const Model& model, const nb::dict& conventions, bool has_ebv) {
             nb::dict given;
             given["conventions"] = conventions;
             nb::list notes;
-            for (const auto& note : model.compare(Columns::from(given).conventions).notes) notes.append(note);
+            for (const auto& note : model.compare(Columns::from(given).conventions, has_ebv).notes) notes.append(note);
             return notes;
           },
-          nb::arg("conventions"))
+          nb::arg("conventions"), nb::arg("has_ebv") = false)
       .def("predict", &predict, nb::arg("galaxies"), nb::arg("draws"), nb::arg("noise"), nb::arg("seed"),
            nb::arg("out_of_domain"), nb::arg("float64"), nb::arg("first_row"), nb::arg("threads"))
       .def("sample", &sample, nb::arg("galaxies"), nb::arg("draws"), nb::arg("seed"), nb::arg("first_row"),

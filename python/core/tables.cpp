@@ -29,6 +29,7 @@ nb::dict columns_of(Galaxies&& g) {
   };
   vector("targetid", g.targetid);
   vector("z", g.z);
+  vector("ebv", g.ebv);
   vector("flags", g.flags);
   matrix("band_flux", g.band_flux);
   matrix("band_flux_ivar", g.band_flux_ivar);

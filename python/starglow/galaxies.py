@@ -34,6 +34,9 @@ class Galaxies:
     survey, program : (n,) str
         Key the random numbers too, where present.
     flags : (n,) int32
+    ebv : (n,) float
+        E(B-V) of the Milky Way, mag, on the scale of the SFD98 map; NaN = unknown. Band fluxes whose MWCORR is not the
+        model's are converted by it.
     conventions : dict
         What the numbers mean: APERTURE, MWCORR, MASKRULE, CONTSRC, LABELVER, FLUXSCAL, VACUUM (docs/tables.md).
 
@@ -52,6 +55,7 @@ class Galaxies:
     survey: Any = None
     program: Any = None
     flags: Any = None
+    ebv: Any = None
     conventions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,6 +66,7 @@ class Galaxies:
         if z is not None and z.ndim == 0 and self.band_flux is not None:  # one redshift for all
             z = np.broadcast_to(z, self.band_flux.shape[:1])
         put(self, "z", z)
+        put(self, "ebv", optional(real, "EBV", self.ebv, "mag"))
         put(self, "targetid", optional(_arrays.ids, "TARGETID", self.targetid))
         put(self, "ew", optional(real, "EW", self.ew, _arrays.EW))
         put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar))

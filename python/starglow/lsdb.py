@@ -82,6 +82,7 @@ def _galaxies(frame: pd.DataFrame, names: dict[str, str], conventions: dict[str,
         ids,
         survey=text["SURVEY"],
         program=text["PROGRAM"],
+        ebv=number("EBV"),
         conventions=conventions or {},
     )
 

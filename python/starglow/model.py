@@ -145,7 +145,7 @@ class Model:
         InputError
             They clash in a way that cannot be repaired.
         """
-        return self._core.notes(galaxies.conventions)
+        return self._core.notes(galaxies.conventions, galaxies.ebv is not None)
 
     def predict(
         self,
@@ -157,6 +157,7 @@ class Model:
         survey: Any = None,
         program: Any = None,
         ew_ivar: Any = None,
+        ebv: Any = None,
         conventions: dict[str, str] | None = None,
         draws: int = 0,
         noise: bool = False,
@@ -183,6 +184,8 @@ class Model:
             Key the random numbers of `draws` and `noise`.
         ew_ivar : (n, 10) array
             Measurement errors that `noise` uses; without them the model's noise law.
+        ebv : (n,) array
+            E(B-V) of the Milky Way, mag: converts bands whose MWCORR is not the model's.
         conventions : dict
             What the numbers mean, e.g. {"APERTURE": "total"}.
         draws : int
@@ -220,6 +223,7 @@ class Model:
             survey=survey,
             program=program,
             ew_ivar=ew_ivar,
+            ebv=ebv,
             conventions=conventions,
         )
         g = _galaxies(band_flux, z, more)
@@ -246,6 +250,7 @@ class Model:
         band_flux_ivar: Any = None,
         survey: Any = None,
         program: Any = None,
+        ebv: Any = None,
         conventions: dict[str, str] | None = None,
         first_row: int = 0,
         threads: int = 0,
@@ -255,7 +260,12 @@ class Model:
         A draw depends on (seed, TARGETID, draw) alone: equal for any order, chunk, thread or machine.
         """
         more = dict(
-            band_flux_ivar=band_flux_ivar, targetid=targetid, survey=survey, program=program, conventions=conventions
+            band_flux_ivar=band_flux_ivar,
+            targetid=targetid,
+            survey=survey,
+            program=program,
+            ebv=ebv,
+            conventions=conventions,
         )
         return self._core.sample(
             _galaxies(band_flux, z, more)._columns(),
@@ -271,6 +281,7 @@ class Model:
         z: Any = None,
         *,
         band_flux_ivar: Any = None,
+        ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
@@ -283,7 +294,7 @@ class Model:
             As `predict`; kinds "knn" and "llr", whose answers jump.
         """
         return self._core.jacobian(
-            _galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, conventions=conventions))._columns(),
+            _galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions))._columns(),
             whole("threads", threads, MOST_THREADS),
         )
 
@@ -294,11 +305,12 @@ class Model:
         *,
         d_flux: Any,
         band_flux_ivar: Any = None,
+        ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
         """Change of the ten EWs (n, 10) along a change `d_flux` (n, 12) of the band fluxes; as `jacobian`."""
-        return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, conventions, threads)
+        return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, ebv, conventions, threads)
 
     def vjp(
         self,
@@ -307,16 +319,26 @@ class Model:
         *,
         d_ew: Any,
         band_flux_ivar: Any = None,
+        ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
         """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`."""
-        return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, conventions, threads)
+        return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, ebv, conventions, threads)
 
     def _along(
-        self, band_flux: Any, z: Any, name: str, d: Any, forward: bool, ivar: Any, conventions: Any, threads: int
+        self,
+        band_flux: Any,
+        z: Any,
+        name: str,
+        d: Any,
+        forward: bool,
+        ivar: Any,
+        ebv: Any,
+        conventions: Any,
+        threads: int,
     ) -> np.ndarray:
-        g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, conventions=conventions))
+        g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, ebv=ebv, conventions=conventions))
         return self._core.along(g._columns(), real(name, d), forward, whole("threads", threads, MOST_THREADS))
 
 

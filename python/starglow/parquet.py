@@ -141,6 +141,7 @@ def galaxies_of(table: pa.Table, conventions: dict[str, str] | None = None) -> G
         ew_ivar=ew_ivar,
         survey=text["SURVEY"],
         program=text["PROGRAM"],
+        ebv=number("EBV"),
         conventions=conventions_of(table.schema.metadata) | (conventions or {}),
     )
 

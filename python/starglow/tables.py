@@ -27,6 +27,7 @@ _PLAIN = {
     "survey": "SURVEY",
     "program": "PROGRAM",
     "flags": "FLAGS",
+    "ebv": "EBV",
 }
 
 
@@ -118,6 +119,7 @@ def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
         survey=column("SURVEY"),
         program=column("PROGRAM"),
         flags=column("FLAGS"),
+        ebv=column("EBV"),
         ew=lines("_EW"),
         ew_ivar=lines("_EW_IVAR"),
         conventions=said | (conventions or {}),
@@ -147,10 +149,10 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
             values = getattr(table, attribute)
             if values is None and name == "TARGETID" and prediction is not None:
                 values = np.arange(n)
-            if values is None or (prediction is not None and name in ("BAND_FLUX", "BAND_FLUX_IVAR", "FLAGS")):
+            if values is None or (prediction is not None and name in ("BAND_FLUX", "BAND_FLUX_IVAR", "FLAGS", "EBV")):
                 continue
             values = np.asarray(values)
-            if name in ("Z", "BAND_FLUX", "BAND_FLUX_IVAR"):
+            if name in ("Z", "EBV", "BAND_FLUX", "BAND_FLUX_IVAR"):
                 values = values.astype(np.float64, copy=False)
             elif name == "FLAGS":
                 values = values.astype(np.int32, copy=False)

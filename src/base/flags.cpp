@@ -2,7 +2,7 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 15> k_flags{{
+const std::array<FlagInfo, 16> k_flags{{
     {k_nonfinite, "NONFINITE", "a needed input is infinite, or so far off that there is no finite answer"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
@@ -18,6 +18,7 @@ const std::array<FlagInfo, 15> k_flags{{
     {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
     {k_filter_outside, "FILTER_OUTSIDE", "a filter is not covered by the spectrum"},
     {k_bounded, "BOUNDED", "an answer was held to the largest that galaxies have"},
+    {k_not_galaxy, "NOT_GALAXY", "no galaxy by SPECTYPE, OBJTYPE or fibre status"},
 }};
 
 std::string flag_names(std::int32_t flags) {

@@ -1,5 +1,7 @@
 #include "starglow/base/galaxies.hpp"
 
+#include "starglow/base/random.hpp"
+
 namespace starglow {
 namespace {
 
@@ -23,6 +25,13 @@ Matrix<T> take(const Matrix<T>& from, std::span<const std::size_t> rows) {
 
 }  // namespace
 
+bool has_id(const Galaxies& g, std::size_t row) noexcept { return !g.targetid.empty() && g.targetid[row] != k_null_id; }
+
+std::int64_t random_id(const Galaxies& g, std::size_t row, std::size_t first_row) {
+  if (!has_id(g, row)) return static_cast<std::int64_t>(first_row + row);
+  return object_id(g.targetid[row], g.survey.empty() ? "" : g.survey[row], g.program.empty() ? "" : g.program[row]);
+}
+
 Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
   Galaxies out;
   out.n = rows.size();
@@ -30,6 +39,7 @@ Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
   out.survey = take(from.survey, rows);
   out.program = take(from.program, rows);
   out.z = take(from.z, rows);
+  out.ebv = take(from.ebv, rows);
   out.band_flux = take(from.band_flux, rows);
   out.band_flux_ivar = take(from.band_flux_ivar, rows);
   out.ew = take(from.ew, rows);

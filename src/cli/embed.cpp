@@ -103,9 +103,10 @@ std::string panels_of(const Settings& settings, Console& console, const TableRea
                 {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "Without --panels the map needs none."});
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
   const std::size_t draws = model.has_distribution() ? 1 : 0;
-  const Prediction p = model.predict(galaxies, pool, {.draws = draws, .seed = settings.seed()});
+  const Galaxies own = model.with_own_dust(galaxies);
+  const Prediction p = model.predict(own, pool, {.draws = draws, .seed = settings.seed()});
   const auto noisy = [&](const Matrix<double>& ew) {
-    return add_noise(ew, galaxies, 0, model.parts().noise, settings.seed(), pool);
+    return add_noise(ew, own, 0, model.parts().noise, settings.seed(), pool);
   };
   std::vector<MapState> states{{"predicted", p.ew},
                                {"predicted + noise", noisy(draws > 0 ? one_draw(p.draws, 1, 0) : p.ew)}};

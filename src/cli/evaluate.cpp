@@ -237,7 +237,7 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   console.info(fmt::format("judging {} (trained on {} galaxies: on those its scores are not a test; --cv is)",
                            given ? settings.text("model") : "the shipped model", n));
   as_asked(settings).change(table);
-  for (const auto& note : model.compare(table.conventions).notes) console.info(note);
+  for (const auto& note : model.compare(table.conventions, !table.ebv.empty()).notes) console.info(note);
   const std::size_t draws = model.has_distribution() ? static_cast<std::size_t>(settings.integer("draws")) : 0;
   Prediction p = model.predict(table, pool, {.draws = draws, .seed = settings.seed()});
   return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws};

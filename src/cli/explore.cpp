@@ -98,7 +98,8 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   c.title = settings.is_set("title") ? settings.text("title") : std::filesystem::path(input).filename().string();
   c.notes = reader.notes();
   c.galaxies = reader.read(0, reader.rows());
-  for (const auto& note : model.compare(c.galaxies.conventions).notes) c.notes.push_back(note);
+  for (const auto& note : model.compare(c.galaxies.conventions, !c.galaxies.ebv.empty()).notes) c.notes.push_back(note);
+  c.galaxies = model.with_own_dust(std::move(c.galaxies));  // what the page's own copy of the model is given
   if (!c.galaxies.ew.empty() && c.galaxies.ew_ivar.empty())
     c.notes.emplace_back("the table's EWs have no EW_IVAR: they are not shown as measurements");
   c.columns = more_columns(reader, c.notes);

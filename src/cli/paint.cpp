@@ -48,7 +48,8 @@ class Job {
       model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
       if (wanted.draws > 0 && !model->has_distribution())
         throw Error(ErrorKind::model, "a point model has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
-      for (const auto& note : model->compare(in.table().conventions()).notes) console.info(note);
+      for (const auto& note : model->compare(in.table().conventions(), in.table().has_column("EBV")).notes)
+        console.info(note);
     } else {
       open_table();
     }
@@ -165,6 +166,7 @@ class Job {
       g.survey = s.survey;
       g.program = s.program;
       g.z = s.z;
+      g.ebv = s.ebv;
       g.band_flux = out.bands;
       g.conventions = in.table().conventions();
       Prediction p = model->predict(g, pool, {.draws = wanted.draws, .seed = settings.seed(), .first_row = first});

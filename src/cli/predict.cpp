@@ -76,9 +76,8 @@ struct Writer {
     const Galaxies& g = chunk.galaxies;
     const Prediction& p = chunk.prediction;
     const std::size_t first = chunk.first;
-    std::vector<std::int64_t> ids = g.targetid;
-    if (ids.empty())
-      for (std::size_t i = 0; i < g.n; ++i) ids.push_back(static_cast<std::int64_t>(first + i));
+    std::vector<std::int64_t> ids(g.n);
+    for (std::size_t i = 0; i < g.n; ++i) ids[i] = has_id(g, i) ? g.targetid[i] : static_cast<std::int64_t>(first + i);
     out.write("TARGETID", first, std::span<const std::int64_t>(ids));
     if (!g.z.empty()) out.write("Z", first, std::span<const double>(g.z));
     if (!g.survey.empty()) out.write("SURVEY", first, std::span<const std::string>(g.survey));
@@ -134,7 +133,8 @@ int run(const Settings& settings, Console& console) {
   const std::string input = settings.positionals().at(0);
   const TableReader reader(input);
   for (const auto& note : reader.notes()) console.warn(note);
-  for (const auto& note : model.compare(reader.conventions()).notes) console.info(note);
+  const auto notes = model.compare(reader.conventions(), reader.has_column("EBV")).notes;
+  for (const auto& note : notes) console.info(note);
   if (!reader.has_column("BAND_FLUX"))
     throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
                 {"", "12 band fluxes a row", "prep makes them from spectra."});
@@ -145,6 +145,7 @@ int run(const Settings& settings, Console& console) {
   WorkerPool pool(settings.threads());
   TableWriter out(settings.text("output"), output_columns(reader, model, draws, noise), reader.conventions(),
                   settings.flag("overwrite"));
+  for (const auto& note : notes) out.note(note);
   std::vector<std::size_t> counts(k_flags.size(), 0);
   std::size_t fatal = 0, flagged = 0;
   {
@@ -159,7 +160,7 @@ int run(const Settings& settings, Console& console) {
         shard_count(reader.rows(), rows), pool.threads() > 1,
         [&](std::size_t k) {
           const Shard range = shard(k, reader.rows(), rows);
-          return Chunk{range.first, reader.read(range.first, range.count()), {}, {}};
+          return Chunk{range.first, model.with_own_dust(reader.read(range.first, range.count())), {}, {}};
         },
         [&](Chunk& c) {
           check_interrupt();

@@ -4,10 +4,26 @@
 
 #include "starglow/base/error.hpp"
 #include "starglow/model/model.hpp"
+#include "model/dust.hpp"
 
 namespace starglow {
+namespace {
 
-ConventionReport Model::compare(const Conventions& table) const {
+std::string trained(const Model& model, const char* key) {
+  const auto found = model.parts().metadata.find(key);
+  return found == model.parts().metadata.end() ? std::string("unknown") : found->second;
+}
+
+bool differ(const std::string& a, const std::string& b) { return a != "unknown" && b != "unknown" && a != b; }
+
+}  // namespace
+
+int dust_to_add(const Conventions& table, const Model& model) {
+  const std::string own = trained(model, "mwcorr");
+  return !differ(table.mwcorr, own) ? 0 : own == "F" ? 1 : -1;
+}
+
+ConventionReport Model::compare(const Conventions& table, bool has_ebv) const {
   const auto one_of = [](const char* name, const std::string& value, const char* first, const char* second) {
     if (value != first && value != second && value != "unknown")
       throw Error(ErrorKind::input, std::string(name) + " has an unknown value",
@@ -20,31 +36,30 @@ ConventionReport Model::compare(const Conventions& table) const {
   ConventionReport report;
   if (const auto note = parts().metadata.find("read.note"); note != parts().metadata.end())
     report.notes.push_back(note->second);
-  const auto trained = [&](const char* key) {
-    const auto found = parts().metadata.find(key);
-    return found == parts().metadata.end() ? std::string("unknown") : found->second;
-  };
-  const auto differ = [](const std::string& a, const std::string& b) {
-    return a != "unknown" && b != "unknown" && a != b;
-  };
   if (table.vacuum == "F")
     throw Error(ErrorKind::model, "the table's bands are in air wavelengths",
                 {"VACUUM = F", "vacuum", "Measure them again in vacuum."});
-  if (differ(table.mwcorr, trained("mwcorr")))
-    throw Error(ErrorKind::model, "Galactic dust was treated otherwise in the model's training",
-                {"MWCORR = " + table.mwcorr, "MWCORR = " + trained("mwcorr"),
-                 "Use band fluxes with the model's convention, or a model trained with yours."});
-  if (differ(table.aperture, trained("aperture"))) {
+  if (const int dust = dust_to_add(table, *this); dust != 0) {
+    report.dust_converted = has_ebv;
+    const std::string seen = "MWCORR is " + table.mwcorr + ", the model's is " + trained(*this, "mwcorr");
+    report.notes.push_back(
+        has_ebv ? seen + ": the Milky Way's dust is " + (dust > 0 ? "put back" : "removed") +
+                      " by EBV; rows without EBV or Z are answered as they are"
+        : table.contsrc == "synthetic"
+            ? seen + ": synthetic light has no Milky Way, and is taken as seen through little dust (no EBV)"
+            : seen + ", and there is no EBV to convert by: the Milky Way's dust is assumed to be small");
+  }
+  if (differ(table.aperture, trained(*this, "aperture"))) {
     report.luminosity_usable = report.redshift_usable = false;
-    report.notes.push_back("APERTURE is " + table.aperture + ", the model's is " + trained("aperture") +
+    report.notes.push_back("APERTURE is " + table.aperture + ", the model's is " + trained(*this, "aperture") +
                            ": the networks without luminosity are used");
   }
   if (table.fluxscal == "relative") {
     report.luminosity_usable = false;
     report.notes.push_back("FLUXSCAL is relative: the networks without luminosity are used");
   }
-  for (const auto& [name, ours, theirs] : {std::tuple{"MASKRULE", table.maskrule, trained("maskrule")},
-                                           std::tuple{"CONTSRC", table.contsrc, trained("contsrc")}})
+  for (const auto& [name, ours, theirs] : {std::tuple{"MASKRULE", table.maskrule, trained(*this, "maskrule")},
+                                           std::tuple{"CONTSRC", table.contsrc, trained(*this, "contsrc")}})
     if (differ(ours, theirs) && ours != "synthetic")
       report.notes.push_back(std::string(name) + " is " + ours + ", the model was trained with " + theirs);
   std::string unknown;

@@ -7,6 +7,7 @@
 
 #include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
+#include "model/dust.hpp"
 #include "model/masking.hpp"
 #include "model/slopes.hpp"
 #include "starglow/base/error.hpp"
@@ -188,7 +189,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
   // Rows that are treated alike: nothing lacks; bands lack; luminosity lacks; redshift too.
   std::array<std::vector<std::size_t>, 4> groups;
   for (std::size_t i = shard.first; i < shard.last; ++i) {
-    std::int32_t flags = g.targetid.empty() ? k_id_is_row : 0;
+    std::int32_t flags = has_id(g, i) ? 0 : k_id_is_row;
     flags |=
         band_flags(g.band_flux.row(i), g.band_flux_ivar.empty() ? std::span<const double>{} : g.band_flux_ivar.row(i));
     const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[i];
@@ -261,9 +262,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         }
         if (into.distributions != nullptr) (*into.distributions)[row] = d;
         if (options.draws > 0) {
-          const std::int64_t id = g.targetid.empty() ? static_cast<std::int64_t>(options.first_row + row)
-                                                     : object_id(g.targetid[row], g.survey.empty() ? "" : g.survey[row],
-                                                                 g.program.empty() ? "" : g.program[row]);
+          const std::int64_t id = random_id(g, row, options.first_row);
           draw_lines(d, *bank.joint, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
@@ -307,7 +306,13 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   if (!joint && (options.draws > 0 || distributions != nullptr))
     throw Error(ErrorKind::model, "a point model has no distribution",
                 {"kind " + parts().kind, "kind joint", "Noise can be added to its points (add_noise, --noise)."});
-  const ConventionReport report = compare(g.conventions);
+  const ConventionReport report = compare(g.conventions, !g.ebv.empty());
+  if (report.dust_converted) {
+    Prediction out = answer(with_own_dust(g), pool, options, slopes, distributions);
+    if (slopes != nullptr)
+      for (auto* of : {&slopes->ew, &slopes->p16, &slopes->p84}) chain_dust(g, *this, *of);
+    return out;
+  }
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   Prediction out;
   out.ew = Matrix<double>(g.n, k_n_lines, nan);

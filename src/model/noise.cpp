@@ -33,10 +33,7 @@ Matrix<double> add_noise(MatrixView<const double> ew, const Galaxies& g, std::si
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
     const Shard rows = shard(k, g.n, k_shard_rows);
     for (std::size_t i = rows.first; i < rows.last; ++i) {
-      const std::int64_t id = g.targetid.empty() ? static_cast<std::int64_t>(first_row + i)
-                                                 : object_id(g.targetid[i], g.survey.empty() ? "" : g.survey[i],
-                                                             g.program.empty() ? "" : g.program[i]);
-      const RandomObject random(seed, Stream::label_noise, id);
+      const RandomObject random(seed, Stream::label_noise, random_id(g, i, first_row));
       for (std::size_t line = 0; line < k_n_lines; ++line) {
         const NoiseSource source = noise_source(line);
         const double sigma = source.factor * sigma_of(g, i, source, ew(i, source.line), model);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -12,6 +13,7 @@
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/base/limits.hpp"
+#include "starglow/spectra/extinction.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
 #include "support/shared_data.hpp"
@@ -287,8 +289,6 @@ TEST(Model, ConventionsThatClashAreRefused) {
   const Model model = Model::shipped();
   Conventions c;
   EXPECT_EQ(model.compare(c).notes.size(), 1U);  // all unknown: said once
-  c.mwcorr = "T";
-  EXPECT_THROW(model.compare(c), Error);
   c.mwcorr = "F";
   c.vacuum = "F";
   EXPECT_THROW(model.compare(c), Error);
@@ -299,6 +299,69 @@ TEST(Model, ConventionsThatClashAreRefused) {
   c.maskrule = "robust";
   EXPECT_TRUE(model.compare(c).luminosity_usable);
   EXPECT_EQ(model.compare(c).notes.size(), 1U);
+}
+
+TEST(Model, GalacticDustIsConvertedOrAssumed) {
+  const Model model = Model::shipped();
+  ASSERT_EQ(model.parts().metadata.at("mwcorr"), "F");
+  WorkerPool pool(1);
+  Galaxies reddened = test::example_galaxies(4), clean = reddened;
+  reddened.conventions.mwcorr = "F";
+  clean.conventions.mwcorr = "T";
+  clean.ebv = {0.05, 0.3, std::nan(""), -9999.0};  // the last two: unknown
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t b = 0; b < k_n_bands; ++b) {
+      const double wave = 0.5 * (band_lo(b) + band_hi(b)) * (1 + clean.z[i]);
+      clean.band_flux(i, b) /= milky_way_transmission(wave, clean.ebv[i]);
+    }
+  EXPECT_TRUE(model.compare(clean.conventions, true).dust_converted);
+  const auto a = model.predict(reddened, pool), b = model.predict(clean, pool);
+  EXPECT_EQ(a.flags, b.flags);
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t line = 0; line < k_n_lines; ++line)
+      EXPECT_NEAR(b.ew(i, line), a.ew(i, line), 1e-4 * a.ew(i, line));
+  clean.ebv.clear();  // no EBV: never a refusal, and it is said
+  const auto report = model.compare(clean.conventions, false);
+  EXPECT_FALSE(report.dust_converted);
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_NE(report.notes[0].find("MWCORR is T"), std::string::npos);
+  EXPECT_NE(model.predict(clean, pool).ew(1, 6), b.ew(1, 6));
+}
+
+TEST(Model, SlopesGoThroughGalacticDust) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  Galaxies g = test::example_galaxies(3);
+  g.conventions.mwcorr = "T";
+  g.ebv = {0.1, 0.2, std::nan("")};
+  const auto slopes = model.derivatives(g, pool).ew;
+  const auto at = [&](std::size_t i, std::size_t k, double by) {
+    Galaxies moved = g;
+    (k < k_n_bands ? moved.band_flux(i, k) : moved.z[i]) *= 1 + by;
+    return model.predict(moved, pool, {.float64 = true}).ew;
+  };
+  for (std::size_t i = 0; i < g.n; ++i)
+    for (const std::size_t k : std::initializer_list<std::size_t>{0, 5, 11, 12}) {
+      const double step = 1e-5, x = k < k_n_bands ? g.band_flux(i, k) : g.z[i];
+      const auto up = at(i, k, step), down = at(i, k, -step);
+      for (const std::size_t line : std::initializer_list<std::size_t>{0, 6}) {
+        const double central = (up(i, line) - down(i, line)) / (2 * step * x);
+        EXPECT_NEAR(slopes(i, line * k_n_slopes + k), central, 1e-4 * std::fabs(central) + 1e-4) << i << " " << k;
+      }
+    }
+}
+
+TEST(Model, NullIdsAreKeyedByTheRow) {
+  const Model model = Model::shipped();
+  WorkerPool pool(1);
+  Galaxies g = test::example_galaxies(2), none = g;
+  g.targetid = {77, k_null_id};
+  none.targetid.clear();
+  const auto a = model.predict(g, pool, {.draws = 2}), b = model.predict(none, pool, {.draws = 2});
+  EXPECT_EQ(a.flags[0] & k_id_is_row, 0);
+  EXPECT_EQ(a.flags[1] & k_id_is_row, k_id_is_row);
+  EXPECT_TRUE(std::ranges::equal(a.draws.row(1), b.draws.row(1)));
+  EXPECT_FALSE(std::ranges::equal(a.draws.row(0), b.draws.row(0)));
 }
 
 TEST(Model, WordsOfConventionsAreKnown) {

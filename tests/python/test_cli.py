@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from scipy.interpolate import CubicSpline
 
 from conftest import forget_checksum
 
@@ -147,11 +148,35 @@ def test_models_that_do_not_fit_exit_6_and_broken_ones_3(starglow, mock, tmp_pat
     )
     run = starglow("predict", mock, "-o", tmp_path / "o.fits", "--draws", 4, "--model", tmp_path / "point.safetensors")
     assert run.returncode == 6 and "no draws" in run.stderr
-    spoil(mock, tmp_path / "dust.fits")
-    with fits.open(tmp_path / "dust.fits", mode="update") as hdus:
-        hdus[1].header["MWCORR"] = True
-    run = starglow("predict", tmp_path / "dust.fits", "-o", tmp_path / "o.fits")
-    assert run.returncode == 6 and "MWCORR" in run.stderr
+    spoil(mock, tmp_path / "air.fits")
+    with fits.open(tmp_path / "air.fits", mode="update") as hdus:
+        hdus[1].header["VACUUM"] = False
+    run = starglow("predict", tmp_path / "air.fits", "-o", tmp_path / "o.fits")
+    assert run.returncode == 6 and "VACUUM" in run.stderr
+
+
+@pytest.mark.parametrize("ebv", [True, False])
+def test_galactic_dust_is_converted_or_assumed_and_said(starglow, mock, tmp_path, ebv):
+    t = Table.read(mock)
+    forget_checksum(t)
+    t.meta["MWCORR"] = False
+    t.write(tmp_path / "reddened.fits")
+    dust = np.linspace(0, 0.3, len(t))
+    middle = (3550 + 300 * np.arange(12)) * (1 + np.asarray(t["Z"])[:, None])
+    x = [0, 0.377, 0.820, 1.667, 1.828, 2.141, 2.433, 3.704, 3.846]  # Fitzpatrick (1999), table 3
+    law = CubicSpline(x, [0, 0.265, 0.829, 2.688, 3.055, 3.806, 4.315, 6.265, 6.591], bc_type="natural")
+    t["BAND_FLUX"] = np.asarray(t["BAND_FLUX"]) * 10 ** (0.4 * 0.86 * dust[:, None] * law(1e4 / middle))
+    t.meta["MWCORR"] = True
+    if ebv:
+        t["EBV"] = dust
+    t.write(tmp_path / "clean.fits")
+    assert starglow("predict", tmp_path / "reddened.fits", "-o", tmp_path / "a.fits").returncode == 0
+    run = starglow("predict", tmp_path / "clean.fits", "-o", tmp_path / "b.fits")
+    assert run.returncode == 0 and "MWCORR is T" in run.stderr
+    assert "MWCORR is T" in fits.getheader(tmp_path / "b.fits", "GALAXIES")["NOTES"]
+    a, b = (np.asarray(Table.read(tmp_path / f)["HALPHA_EW"], float) for f in ("a.fits", "b.fits"))
+    close = np.abs(b - a) < 1e-3 * np.abs(a) + 1e-3
+    assert close.all() if ebv else not close[len(t) // 2 :].all()
 
 
 def test_rows_without_answer_exit_4_and_stay(starglow, mock, tmp_path):

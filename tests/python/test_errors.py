@@ -182,8 +182,8 @@ def test_errors_have_parts_and_kinds(tmp_path):
         model.save(tmp_path / "m.safetensors")
     with pytest.raises(OSError):
         model.save(tmp_path / "no" / "m.safetensors")
-    with pytest.raises(sg.InputError, match="Galactic dust"):
-        model.predict(np.ones((2, 12)), 0.1, conventions={"MWCORR": "T"})
+    with pytest.raises(sg.InputError, match="air wavelengths"):
+        model.predict(np.ones((2, 12)), 0.1, conventions={"VACUUM": "F"})
     with pytest.raises(sg.InputError, match="unknown convention"):
         model.predict(np.ones((2, 12)), 0.1, conventions={"APERTUR": "total"})
     with pytest.raises(sg.InputError, match="out_of_domain"):

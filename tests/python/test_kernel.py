@@ -45,6 +45,17 @@ def test_values_are_numpys(model, galaxies, dtype):
     )
 
 
+def test_galactic_dust_is_converted_by_ebv(model, galaxies):
+    f, z = galaxies.band_flux[:40], galaxies.z[:40]
+    said = dict(ebv=np.linspace(0, 0.4, 40), conventions={"MWCORR": "T"})
+    want = model.predict(f, z, float64=True, **said)
+    got = sgk.predict(model, f, z, **said)
+    np.testing.assert_allclose(got.ew, want.ew, rtol=1e-9)
+    assert np.abs(got.ew - model.predict(f, z, float64=True).ew).max() > 0.1
+    draws = sgk.sample(model, f, z, galaxies.targetid[:40], draws=2, **said)
+    np.testing.assert_allclose(draws, model.sample(f, z, galaxies.targetid[:40], draws=2, **said), rtol=1e-4, atol=1e-4)
+
+
 def test_vmap_is_one_call(model, galaxies):
     f, z = jnp.asarray(galaxies.band_flux).reshape(20, 30, 12), jnp.asarray(galaxies.z).reshape(20, 30)
     whole = sgk.predict(model, f, z)

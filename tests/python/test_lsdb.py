@@ -79,8 +79,8 @@ def test_wrong_catalogues_are_refused_before_anything_runs(galaxies):
         sl.add_lines(c[["ra", "dec", "Z", "BAND_FLUX"]], draws=2)
     with pytest.raises(ValueError, match="columns of these names"):
         sl.add_lines(sl.add_lines(c))
-    with pytest.raises(ValueError, match="Galactic dust"):
-        sl.add_lines(c, conventions={"MWCORR": "T"})
+    with pytest.raises(ValueError, match="air wavelengths"):
+        sl.add_lines(c, conventions={"VACUUM": "F"})
     renamed = c.rename({"Z": "redshift", "TARGETID": "id"})
     got = sl.add_lines(renamed, names={"Z": "redshift", "TARGETID": "id"}, draws=1).compute()
     want = sg.Model.shipped().sample(galaxies, draws=1)

@@ -155,6 +155,25 @@ def test_total_light_is_answered_from_colours(galaxies):
         assert distance(p.ew, reference.ew) < TOLERANCE["ew"][0]
 
 
+@pytest.mark.parametrize("mwcorr", ["T", "F"])
+def test_galactic_dust_is_converted_by_ebv(galaxies, mwcorr):
+    flux, z, ids, _ = galaxies
+    flux, z = flux[:40], z[:40]
+    ebv = np.linspace(0, 0.4, 40)
+    ebv[[3, 7, 11]] = np.nan, -1, 99  # unknown
+    said = dict(ebv=ebv, conventions={"MWCORR": mwcorr})
+    reference = sg.Model.shipped().predict(flux, z, float64=True, **said)
+    plain = sg.Model.shipped().predict(flux, z, float64=True)
+    assert np.array_equal(reference.ew, plain.ew, equal_nan=True) == (mwcorr == "F")
+    p = sgj.predict(sgj.load(), flux, z, **said)
+    np.testing.assert_array_equal(p.flags, reference.flags)
+    assert distance(p.ew, reference.ew) < TOLERANCE["ew"][0]
+    halpha, two = sg.LINES.index("HALPHA"), dict(ebv=ebv[:2], conventions={"MWCORR": mwcorr})
+    slopes = jax.grad(lambda x: sgj.predict(sgj.load(), x, z[:2], **two).ew[:, halpha].sum())(flux[:2])
+    jacobian = sg.Model.shipped().jacobian(flux[:2], z[:2], **two)
+    np.testing.assert_allclose(slopes, jacobian[:, halpha], rtol=1e-6, atol=1e-6)
+
+
 @pytest.mark.parametrize("precision", [64, 32])
 def test_draws_and_noise_have_the_bits_of_cpp(galaxies, precision):
     flux, z, ids, _ = galaxies
@@ -379,7 +398,7 @@ WRONG = [
     ),
     (lambda w: sgj.predict(w, np.ones((3, 12), complex)), ValueError, "real numbers"),
     (lambda w: sgj.predict(w, [["a"] * 12]), ValueError, "real numbers"),
-    (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"MWCORR": "T"}), ValueError, "Galactic dust"),
+    (lambda w: sgj.predict(w, np.ones((3, 12)), ebv=np.ones(2)), ValueError, "ebv does not fit"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"VACUUM": "F"}), ValueError, "air wavelengths"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"APERTURE": "fiber"}), ValueError, "fibre, total"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"DUST": "F"}), ValueError, "unknown convention"),

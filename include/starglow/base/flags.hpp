@@ -18,11 +18,12 @@ enum Flag : std::int32_t {
   k_poor_continuum = 1 << 7,   ///< continuum at a line not positive or too noisy
   k_clipped = 1 << 8,          ///< a parameter was outside a grid and was clipped (stars)
   k_no_answer = 1 << 9,        ///< too few bands for any model                                         fatal
-  k_id_is_row = 1 << 10,       ///< no TARGETID: random numbers are keyed by the row index
+  k_id_is_row = 1 << 10,       ///< no TARGETID, or a null one: random numbers are keyed by the row index
   k_bad_pixels = 1 << 11,      ///< pixels without a finite flux, or of negative ivar, were taken as no data
   k_zwarn = 1 << 12,           ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
   k_filter_outside = 1 << 13,  ///< a filter is not covered by the spectrum: its magnitudes are NaN
   k_bounded = 1 << 15,         ///< an answer was held to the largest that galaxies have (limits.hpp)
+  k_not_galaxy = 1 << 16,      ///< the file says that this is no galaxy: SPECTYPE, OBJTYPE, fibre status
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -32,7 +33,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 15> k_flags;
+extern const std::array<FlagInfo, 16> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

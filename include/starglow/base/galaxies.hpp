@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,14 +22,18 @@ struct Conventions {
   std::string vacuum = "unknown";    ///< VACUUM: T | F | unknown
 };
 
+/// A TARGETID that is null (TNULL, masked, a null of Arrow): the row has no id. It is keyed by its number, ID_IS_ROW.
+inline constexpr std::int64_t k_null_id = std::numeric_limits<std::int64_t>::min();
+
 /// A table of galaxies in memory: one row a galaxy, columns as in the contract. An empty vector or matrix is an absent
 /// column; otherwise it has `size()` rows. Fluxes in 1e-17 erg/s/cm2/A (observed-frame flux density), EWs in A (rest).
 struct Galaxies {
   std::size_t n = 0;
-  std::vector<std::int64_t> targetid;  ///< TARGETID; never through a double
+  std::vector<std::int64_t> targetid;  ///< TARGETID; never through a double; k_null_id = none
   std::vector<std::string> survey;     ///< SURVEY, optional
   std::vector<std::string> program;    ///< PROGRAM, optional
   std::vector<double> z;               ///< Z
+  std::vector<double> ebv;             ///< EBV, E(B-V) of the Milky Way, mag, SFD98 scale, optional; NaN = unknown
   Matrix<double> band_flux;            ///< BAND_FLUX (n, 12)
   Matrix<double> band_flux_ivar;       ///< BAND_FLUX_IVAR (n, 12), optional; 0 = band missing
   Matrix<float> ew;                    ///< {LINE}_EW (n, 10), optional
@@ -38,6 +43,13 @@ struct Galaxies {
 
   std::size_t size() const noexcept { return n; }
 };
+
+/// Whether a row has an id of its own.
+bool has_id(const Galaxies& galaxies, std::size_t row) noexcept;
+
+/// What keys the random numbers of a row: object_id() of TARGETID, SURVEY and PROGRAM, or `first_row` + row where there
+/// is no TARGETID.
+std::int64_t random_id(const Galaxies& galaxies, std::size_t row, std::size_t first_row);
 
 /// The given rows, in the given order (a row may be taken more than once).
 Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows);

@@ -79,6 +79,10 @@ class TableWriter {
   /// Whether copy() can take a column over: B I J K E D A.
   static bool can_copy(const ColumnInfo& column) noexcept;
 
+  /// Into the header's card NOTES: what was assumed of the input, or done with it. Call it before the first row is
+  /// written: behind long data a header grows slowly.
+  void note(std::string_view text);
+
   void commit(const Provenance& provenance);
 
  private:

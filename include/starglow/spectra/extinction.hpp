@@ -8,6 +8,9 @@ namespace starglow {
 /// held constant outside.
 double milky_way_extinction(double wave_obs);
 
+/// Whether a number can be an E(B-V) of the Milky Way: 0 to 10 mag. Others (NaN, -9999, 99) are unknown.
+constexpr bool known_ebv(double ebv) noexcept { return ebv >= 0 && ebv <= 10; }
+
 /// Share of the light that the Milky Way lets through, 10^(-0.4 A): divide flux by it, multiply ivar by its square.
 double milky_way_transmission(double wave_obs, double ebv_sfd98);
 

@@ -19,8 +19,8 @@ def usable_conventions(weights: Weights, conventions: dict[str, str] | None = No
 
     `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
     unknown, which is no clash. Light of another aperture keeps its colours, but its luminosity and redshift stand for
-    another part of the galaxy: the networks without them answer. ValueError where Galactic dust was treated otherwise,
-    which cannot be repaired here.
+    another part of the galaxy: the networks without them answer. Another treatment of Galactic dust is converted by
+    `ebv` (dust.py), or assumed not to matter. ValueError: bands in air, and unknown words.
     """
     seen = said(conventions)
     for name, known in _VALUES.items():
@@ -35,14 +35,6 @@ def usable_conventions(weights: Weights, conventions: dict[str, str] | None = No
     if seen.get("VACUUM") == "F":
         raise error(
             "model", "the table's bands are in air wavelengths", "VACUUM = F", "vacuum", "Measure them again in vacuum."
-        )
-    if differ("MWCORR"):
-        raise error(
-            "model",
-            "Galactic dust was treated otherwise in the model's training",
-            f"MWCORR = {seen['MWCORR']}",
-            f"MWCORR = {trained['mwcorr']}",
-            "Use band fluxes with the model's convention, or a model trained with yours.",
         )
     same = not differ("APERTURE")
     return same and seen.get("FLUXSCAL") != "relative", same

@@ -24,6 +24,7 @@ from .. import _arrays, _core
 from .._arrays import MOST_DRAWS, MOST_THREADS, whole
 from ..errors import error
 from ..model import Model
+from .dust import dust_to_add, own_dust
 from .predict import Prediction
 from .random import split_ids
 
@@ -213,6 +214,18 @@ def _arguments(weights: Any, band_flux: Any, z: Any, band_flux_ivar: Any) -> tup
     return flux, jax.lax.stop_gradient(ivar), redshift
 
 
+def _own_dust(
+    model: Model, flux: jax.Array, ivar: jax.Array, z: jax.Array, ebv: Any, conventions: dict[str, str] | None
+) -> tuple[jax.Array, jax.Array]:
+    if ebv is None:
+        return flux, ivar
+    ebv = _numbers("EBV", ebv, flux.dtype)
+    if ebv.shape not in (z.shape, ()):
+        raise error("input", "EBV and BAND_FLUX differ in length", f"shape {ebv.shape}", f"{z.shape}")
+    dust = dust_to_add(model.metadata.get("mwcorr", "unknown"), conventions)
+    return own_dust(flux, None, z, ebv, dust)[0], ivar  # the ivar only says which bands are there
+
+
 def _conventions(given: dict[str, str] | None) -> str:
     return "".join(f"{key}={value};" for key, value in sorted(_arrays.conventions(given).items()))
 
@@ -224,6 +237,7 @@ def predict(
     *,
     band_flux_ivar: Any = None,
     targetid: Any = None,
+    ebv: Any = None,
     conventions: dict[str, str] | None = None,
     out_of_domain: str = "warn",
     threads: int = 0,
@@ -240,7 +254,7 @@ def predict(
     band_flux_ivar : (..., 12) array
     targetid : any
         Only whether it is there matters (flag ID_IS_ROW).
-    conventions, out_of_domain
+    ebv, conventions, out_of_domain
         As `starglow.Model.predict`.
     threads : int
         0: all processors of this process.
@@ -260,6 +274,7 @@ def predict(
     said = _conventions(conventions)
     model._core.notes(_arrays.conventions(conventions))  # raises where they clash
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
+    flux, ivar = _own_dust(model, flux, ivar, redshift, ebv, conventions)
     if hasattr(weights, "source"):
         flux = _fixed(flux, jax.tree_util.tree_leaves(weights))
     static = _Static(
@@ -285,6 +300,7 @@ def sample(
     draws: int = 1,
     seed: int = 1,
     band_flux_ivar: Any = None,
+    ebv: Any = None,
     conventions: dict[str, str] | None = None,
     threads: int = 0,
 ) -> jax.Array:
@@ -307,6 +323,7 @@ def sample(
     said = _conventions(conventions)
     model._core.notes(_arrays.conventions(conventions))
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
+    flux, ivar = _own_dust(model, flux, ivar, redshift, ebv, conventions)
     words = _words(targetid, flux.shape[:-1])
     draws, seed, threads = (
         whole("draws", draws, MOST_DRAWS),

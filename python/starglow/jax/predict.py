@@ -15,6 +15,7 @@ from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
+from .dust import dust_to_add, own_dust
 from .domain import outside
 from .joint import MOST_NOISY_EW, MOST_T, Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
@@ -64,9 +65,10 @@ class _Rows(NamedTuple):
 
 
 def _checked(
-    weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any
+    weights: Weights, band_flux: Any, z: Any, band_flux_ivar: Any, ebv: Any, conventions: dict[str, str] | None
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-    """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type of the weights."""
+    """Band fluxes, redshifts (NaN where absent) and ivar of a batch, in the type and with the Galactic dust of the
+    weights."""
     _check_weights(weights)
     band_flux, z, band_flux_ivar = (
         _real("band_flux", band_flux),
@@ -84,7 +86,11 @@ def _checked(
         raise error("input", "z does not fit band_flux", f"shape {np.shape(z)}", f"{shape}")
     redshift = jnp.broadcast_to(jnp.asarray(jnp.nan if z is None else z, weights.dtype), shape)
     ivar = None if band_flux_ivar is None else jnp.asarray(band_flux_ivar, weights.dtype)
-    return jnp.asarray(band_flux, weights.dtype), redshift, ivar
+    if ebv is not None and np.shape(ebv) not in (shape, ()):
+        raise error("input", "ebv does not fit band_flux", f"shape {np.shape(ebv)}", f"{shape}")
+    dust = dust_to_add(dict(weights.conventions)["mwcorr"], conventions)
+    flux, ivar = own_dust(jnp.asarray(band_flux, weights.dtype), ivar, redshift, optional(_real, "ebv", ebv), dust)
+    return flux, redshift, ivar
 
 
 def _rows(
@@ -211,6 +217,7 @@ def predict(
     *,
     band_flux_ivar: Any = None,
     targetid: Any = None,
+    ebv: Any = None,
     conventions: dict[str, str] | None = None,
     out_of_domain: str = "warn",
 ) -> Prediction:
@@ -229,6 +236,8 @@ def predict(
         0 marks a missing band.
     targetid : optional
         Only says that there is one: without it ID_IS_ROW is flagged, as in every other interface.
+    ebv : array (...), optional
+        E(B-V) of the Milky Way, mag: converts fluxes whose MWCORR is not that of the weights.
     conventions : dict, optional
         What the fluxes mean, as in the header of a table: ``{"APERTURE": "total"}`` for the light of whole galaxies,
         which the shipped model, trained on light in a fibre, answers from the colours alone.
@@ -254,7 +263,7 @@ def predict(
     _check_policy(out_of_domain)
     answer: Prediction = _predict(
         weights,
-        *_checked(weights, band_flux, z, band_flux_ivar),
+        *_checked(weights, band_flux, z, band_flux_ivar, ebv, conventions),
         targetid is None,
         usable_conventions(weights, conventions),
         out_of_domain,
@@ -307,6 +316,7 @@ def distribution(
     *,
     band_flux_ivar: Any = None,
     targetid: Any = None,
+    ebv: Any = None,
     conventions: dict[str, str] | None = None,
     out_of_domain: str = "warn",
 ) -> Distribution:
@@ -319,7 +329,7 @@ def distribution(
     """
     _check_policy(out_of_domain)
     _need_distribution(weights)
-    checked = _checked(weights, band_flux, z, band_flux_ivar)
+    checked = _checked(weights, band_flux, z, band_flux_ivar, ebv, conventions)
     answer: Distribution = _distribution(
         weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain
     )

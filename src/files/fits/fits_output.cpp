@@ -45,6 +45,14 @@ void create_galaxies(fitsfile* f, const std::vector<ColumnInfo>& columns, const 
   check_fits(status, ErrorKind::output, what);
 }
 
+void write_notes(fitsfile* f, const std::string& notes, const std::string& what) {
+  int status = 0;
+  std::string plain = notes;  // a header holds printable ASCII
+  std::replace_if(plain.begin(), plain.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  fits_update_key_longstr(f, "NOTES", plain.c_str(), nullptr, &status);
+  check_fits(status, ErrorKind::output, what);
+}
+
 void write_checksums(fitsfile* file, const std::filesystem::path& path, std::optional<std::uint32_t> known,
                      const std::string& what) {
   int status = 0;

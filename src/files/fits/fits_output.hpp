@@ -18,6 +18,9 @@ namespace starglow::files {
 void create_galaxies(fitsfile* file, const std::vector<ColumnInfo>& columns, const Conventions& conventions,
                      std::size_t rows, const std::string& what);
 
+/// The card NOTES of the current HDU, CONTINUEd where it is long; replaces what stood there.
+void write_notes(fitsfile* file, const std::string& notes, const std::string& what);
+
 /// CHECKSUM and DATASUM of the current HDU, with fixed comments: the library's own carry the time of day, and equal
 /// runs must be equal bytes. `known`: the sum of the data where it was added up while they were written; else they are
 /// read again from `path`.

@@ -169,7 +169,7 @@ struct TableReader::State {
       throw Error(ErrorKind::input, "'" + name + "': TARGETID is not an integer column",
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
                    "A TARGETID exceeds 2^53: in a float column it is already damaged."});
-    for (const char* column : {"TARGETID", "Z", "FLAGS"})
+    for (const char* column : {"TARGETID", "Z", "EBV", "FLAGS"})
       if (const int i = find(column); i != 0 && info(i).repeat != 1)
         throw Error(ErrorKind::input, "'" + name + "': column " + column + " is not one number a row",
                     {std::to_string(info(i).repeat) + " a row", "1", ""});
@@ -281,11 +281,12 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   g.n = count;
   g.conventions = s.conventions;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), flux = s.find("BAND_FLUX"),
-            ivar = s.find("BAND_FLUX_IVAR");
+  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), ebv = s.find("EBV"),
+            flux = s.find("BAND_FLUX"), ivar = s.find("BAND_FLUX_IVAR");
   g.targetid.resize(targetid != 0 ? count : 0);
   g.flags.resize(flags != 0 ? count : 0);
   g.z.resize(z != 0 ? count : 0);
+  g.ebv.resize(ebv != 0 ? count : 0);
   g.band_flux = Matrix<double>(flux != 0 ? count : 0, k_n_bands);
   g.band_flux_ivar = Matrix<double>(ivar != 0 ? count : 0, k_n_bands);
   struct Measured {
@@ -319,6 +320,7 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
       for (std::size_t i = 0; i < n; ++i) g.flags[at + i] = static_cast<std::int32_t>(integers[i]);
     }
     if (z != 0) s.numbers(z, TDOUBLE, nan, row, n, g.z.data() + at);
+    if (ebv != 0) s.numbers(ebv, TDOUBLE, nan, row, n, g.ebv.data() + at);
     if (flux != 0) s.numbers(flux, TDOUBLE, nan, row, n * k_n_bands, g.band_flux.data() + at * k_n_bands);
     if (ivar != 0) s.numbers(ivar, TDOUBLE, nan, row, n * k_n_bands, g.band_flux_ivar.data() + at * k_n_bands);
     for (const auto& m : measured) {

@@ -96,7 +96,7 @@ struct TableWriter::State {
 
   files::AtomicFile output;
   std::vector<ColumnInfo> columns;
-  std::string what;
+  std::string what, notes;
   files::RowBuffer buffer;
   files::OnesSum sum;                          ///< of the rows so far
   std::optional<std::size_t> summed_rows = 0;  ///< how many; empty when they did not come whole and in order
@@ -131,6 +131,12 @@ void TableWriter::write(std::string_view column, std::size_t first, std::span<co
 }
 void TableWriter::write(std::string_view column, std::size_t first, std::span<const std::string> v) {
   state_->write(column, TSTRING, first, v);
+}
+
+void TableWriter::note(std::string_view text) {
+  State& s = *state_;
+  s.notes += (s.notes.empty() ? "" : "; ") + std::string(text);
+  files::write_notes(s.file.get(), s.notes, s.what);
 }
 
 bool TableWriter::can_copy(const ColumnInfo& column) noexcept {
