@@ -6,11 +6,11 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <optional>
 
 #include "base/input_file.hpp"
 #include "cli/output.hpp"
+#include "cli/predictions.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/table.hpp"
@@ -71,33 +71,6 @@ Matrix<double> columns_with_suffix(const TableReader& reader, const std::string&
     throw Error(ErrorKind::input, "the table has no columns of predictions",
                 {"no {LINE}_EW" + suffix, "HALPHA_EW" + suffix + " ...", ""});
   return ew;
-}
-
-NamedPrediction from_file(const std::string& path, const Galaxies& table) {
-  const TableReader reader(path);
-  const Galaxies other = reader.read(0, reader.rows());
-  if (other.ew.empty()) throw Error(ErrorKind::input, "'" + path + "' has no {LINE}_EW columns");
-  if (other.targetid.empty() || table.targetid.empty())
-    throw Error(ErrorKind::input, "predictions from a file are matched by TARGETID",
-                {"no such column", "TARGETID in both tables", ""});
-  std::map<std::int64_t, std::size_t> where;
-  for (std::size_t i = 0; i < other.n; ++i)
-    if (!where.emplace(other.targetid[i], i).second)
-      throw Error(ErrorKind::input, "'" + path + "' has a TARGETID twice",
-                  {std::to_string(other.targetid[i]), "unique ids", ""});
-  NamedPrediction out{path, Matrix<double>(table.n, k_n_lines, std::numeric_limits<double>::quiet_NaN())};
-  std::size_t missing = 0;
-  for (std::size_t i = 0; i < table.n; ++i) {
-    const auto found = where.find(table.targetid[i]);
-    if (found == where.end()) {
-      ++missing;
-      continue;
-    }
-    for (std::size_t line = 0; line < k_n_lines; ++line)
-      out.ew(i, line) = static_cast<double>(other.ew(found->second, line));
-  }
-  if (missing == table.n) throw Error(ErrorKind::input, "'" + path + "' has none of the table's TARGETIDs");
-  return out;
 }
 
 // Takes away what the judged model shall do without.
@@ -292,6 +265,18 @@ int run(const Settings& settings, Console& console) {
     return 0;
   }
   const Galaxies table = reader.read(0, reader.rows());
+  if (settings.flag("dry_run")) {
+    if (settings.is_set("model")) (void)Model::load(settings.text("model"));
+    if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table);
+    console.info(fmt::format("would judge {} on the {} rows of {}",
+                             settings.flag("cv")              ? "a recipe, trained on parts of the table,"
+                             : settings.is_set("predictions") ? settings.text("predictions")
+                             : settings.is_set("columns")     ? "columns " + settings.text("columns")
+                             : settings.is_set("model")       ? settings.text("model")
+                                                              : "the shipped model",
+                             table.n, settings.positionals()[0]));
+    return 0;
+  }
   WorkerPool pool(settings.threads());
   std::string extra;
   if (settings.is_set("sizes")) {
@@ -301,7 +286,7 @@ int run(const Settings& settings, Console& console) {
   }
   std::vector<NamedPrediction> predictions;
   if (settings.is_set("predictions"))
-    predictions.push_back(from_file(settings.text("predictions"), table));
+    predictions.push_back(predictions_of_file(settings.text("predictions"), table));
   else if (settings.is_set("columns"))
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
@@ -346,7 +331,7 @@ int run(const Settings& settings, Console& console) {
     const std::string& against = settings.text("against");
     predictions.push_back(against[0] == '_'
                               ? NamedPrediction{"columns " + against, columns_with_suffix(reader, against)}
-                              : from_file(against, table));
+                              : predictions_of_file(against, table));
   } else if (reader.has_column("HALPHA_EW_K24") && settings.text("columns") != "_K24") {
     predictions.push_back({"K24 (columns _K24)", columns_with_suffix(reader, "_K24")});
   }

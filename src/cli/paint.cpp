@@ -48,8 +48,7 @@ class Job {
       model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
       if (wanted.draws > 0 && !model->has_distribution())
         throw Error(ErrorKind::model, "a point model has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
-      for (const auto& note : model->compare(in.table().conventions(), in.table().has_column("EBV")).notes)
-        console.info(note);
+      for (const auto& note : model->compare(in.conventions(), in.table().has_column("EBV")).notes) console.info(note);
     } else {
       open_table();
     }
@@ -100,6 +99,10 @@ class Job {
       const std::size_t i = r / k_draws, k = r % k_draws;
       std::ranges::copy(lines.strength[k].row(i), strength.row(r).begin());
       std::ranges::copy(widths.row(i), sigma.row(r).begin());
+      if (std::ranges::any_of(sigma.row(r), [](double v) { return std::isnan(v); })) {  // no width, no lines: flagged
+        std::ranges::fill(strength.row(r), std::nan(""));
+        std::ranges::fill(sigma.row(r), 0.0);
+      }
       std::ranges::copy(lines.bands.row(i), bands.row(r).begin());
       options.draw[r] = static_cast<std::uint32_t>(k);
       s.flags[r] = lines.flags[i];
@@ -168,7 +171,7 @@ class Job {
       g.z = s.z;
       g.ebv = s.ebv;
       g.band_flux = out.bands;
-      g.conventions = in.table().conventions();
+      g.conventions = in.conventions();
       Prediction p = model->predict(g, pool, {.draws = wanted.draws, .seed = settings.seed(), .first_row = first});
       out.flags = p.flags;
       if (wanted.draws == 0) out.strength.push_back(std::move(p.ew));
@@ -208,9 +211,7 @@ class Job {
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t l = 0; l < k_n_lines; ++l) {
         out(i, l) = column.empty() ? wanted.sigma_v[l] : column(i, column.cols() == k_n_lines ? l : 0);
-        if (!(out(i, l) >= 0))
-          throw Error(ErrorKind::input, fmt::format("a width is not positive in row {}", first + i),
-                      {fmt::format("{} = {}", wanted.sigma_column, out(i, l)), "km/s, 0 or more", ""});
+        if (!(out(i, l) >= 0 && std::isfinite(out(i, l)))) out(i, l) = std::nan("");  // that row is not painted
       }
     return out;
   }
@@ -346,7 +347,7 @@ int run(const Settings& settings, Console& console) {
     if (row >= job.in.rows())
       throw Error(ErrorKind::usage, "--figure-rows names no row",
                   {std::to_string(row), "below " + std::to_string(job.in.rows()), ""});
-  SpectraFileWriter out(output, layout, job.in.table().conventions(), settings.flag("overwrite"));
+  SpectraFileWriter out(output, layout, job.in.conventions(), settings.flag("overwrite"));
   const std::size_t galaxies = std::max<std::size_t>(job.wanted.chunk / job.repeats(), 1);
   {
     Progress bar(console, "painting", "spectra", static_cast<double>(job.rows()));

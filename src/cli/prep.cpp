@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -21,7 +24,10 @@ namespace {
 constexpr std::int64_t k_default_chunk = 128;  // a DESI spectrum with its resolution is 0.7 MB while it is read
 
 void declare(OptionSet& set) {
-  set.positional = {"FILE", "DESI coadd and redrock files, SDSS spec, FastSpecFit or spectra files", 1, 100000};
+  set.positional = {"FILE",
+                    "DESI coadd and redrock files, SDSS spec, FastSpecFit or spectra files, other tables of spectra; "
+                    "a folder; @list, a file of their names",
+                    1, 100000};
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
   set.add({"recipe",
            OptionType::text,
@@ -44,6 +50,10 @@ void declare(OptionSet& set) {
            "templates of starlight, or stellar populations in HDF5 as DSPS has them; without it, the shipped ones", "",
            "FILE"});
   set.add({"spectra", OptionType::text, "also a spectra file: flux, ivar, fitted continuum, fitted lines", "", "FILE"});
+  set.add({"z", OptionType::number, "redshift of spectra whose file (a general table) has none", "", "VALUE"});
+  set.add({"wave_unit", OptionType::text, "unit of wavelengths where a general table does not say it", "", "UNIT"});
+  set.add({"flux_unit", OptionType::text,
+           "unit of fluxes where a general table does not say it; relative: an arbitrary scale", "", "UNIT"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
@@ -51,15 +61,26 @@ void declare(OptionSet& set) {
 constexpr const char* k_flux = "10**-17 erg s-1 cm-2 Angstrom-1";
 constexpr const char* k_flux_ivar = "10**34 erg-2 s2 cm4 Angstrom2";
 
-std::vector<ColumnInfo> columns_of(const SpectraReader& reader, const Spectra& sample, bool measure_ew) {
-  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
-  if (!sample.survey.empty()) columns.push_back({"SURVEY", 'A', 16, ""});
-  if (!sample.program.empty()) columns.push_back({"PROGRAM", 'A', 16, ""});
+std::vector<ColumnInfo> columns_of(const SpectraReader& reader, bool noise, bool measure_ew) {
+  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, "", k_null_id}};
+  const auto kept = [&](const ColumnInfo& column) {
+    if (reader.keeps(column.name)) columns.push_back(column);
+  };
+  kept({"SURVEY", 'A', 16, ""});
+  kept({"PROGRAM", 'A', 16, ""});
+  kept({"ORIGINAL_ID", 'A', 64, ""});
   columns.push_back({"Z", 'D', 1, ""});
+  kept({"Z_ERR", 'D', 1, ""});
+  kept({"ZWARN", 'K', 1, "", k_null_id});
+  kept({"SPECTYPE", 'A', 10, ""});
+  kept({"OBJTYPE", 'A', 10, ""});
+  kept({"COADD_FIBERSTATUS", 'K', 1, "", k_null_id});
+  kept({"RA", 'D', 1, "deg"});
+  kept({"DEC", 'D', 1, "deg"});
   columns.push_back({"EBV", 'D', 1, "mag"});
   const auto bands = static_cast<std::int64_t>(k_n_bands);
   columns.push_back({"BAND_FLUX", 'D', bands, k_flux});
-  columns.push_back({"BAND_FLUX_IVAR", 'D', bands, k_flux_ivar});
+  if (noise) columns.push_back({"BAND_FLUX_IVAR", 'D', bands, k_flux_ivar});
   columns.push_back({"BAND_NPIX", 'J', bands, ""});
   const auto add = [&](const char* suffix, const char* unit) {
     for (const auto& line : k_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, unit});
@@ -96,12 +117,33 @@ void write_lines(TableWriter& out, std::size_t first, std::size_t n, const char*
   }
 }
 
+// What the files say of their targets; of a file that is silent, nothing: "", NaN or null.
+void write_targets(TableWriter& out, std::size_t first, const Spectra& s, const SpectraReader& reader) {
+  const auto column = [&](const char* name, const auto& values, const auto& none) {
+    if (!reader.keeps(name)) return;
+    auto all = values;
+    all.resize(s.size(), none);
+    out.write(name, first, std::span<const std::remove_cvref_t<decltype(none)>>(all));
+  };
+  const std::string empty;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  column("SURVEY", s.survey, empty);
+  column("PROGRAM", s.program, empty);
+  column("ORIGINAL_ID", s.original_id, empty);
+  column("Z_ERR", s.z_err, nan);
+  column("ZWARN", s.zwarn, k_null_id);
+  column("SPECTYPE", s.spectype, empty);
+  column("OBJTYPE", s.objtype, empty);
+  column("COADD_FIBERSTATUS", s.fiberstatus, k_null_id);
+  column("RA", s.ra, nan);
+  column("DEC", s.dec, nan);
+}
+
 void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const std::vector<Measurement>& m,
-                 const SpectraReader& reader, bool measured, const std::vector<std::int32_t>& flags) {
+                 const SpectraReader& reader, bool noise, bool measured, const std::vector<std::int32_t>& flags) {
   const std::size_t n = s.size();
   out.write("TARGETID", first, std::span<const std::int64_t>(s.targetid));
-  if (!s.survey.empty()) out.write("SURVEY", first, std::span<const std::string>(s.survey));
-  if (!s.program.empty()) out.write("PROGRAM", first, std::span<const std::string>(s.program));
+  write_targets(out, first, s, reader);
   out.write("Z", first, std::span<const double>(s.z));
   out.write("EBV", first, std::span<const double>(s.ebv));
   std::vector<double> flux, ivar;
@@ -114,7 +156,7 @@ void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const st
     vdisp.push_back(static_cast<float>(one.vdisp));
   }
   out.write("BAND_FLUX", first, std::span<const double>(flux));
-  out.write("BAND_FLUX_IVAR", first, std::span<const double>(ivar));
+  if (noise) out.write("BAND_FLUX_IVAR", first, std::span<const double>(ivar));
   out.write("BAND_NPIX", first, std::span<const std::int32_t>(pixels));
   const auto catalogue = [&](const Matrix<float>& from, float none) {
     return [&from, none](std::size_t i, std::size_t line) { return from.empty() ? none : from(i, line); };
@@ -150,7 +192,11 @@ class SpectraOutput {
     layout_.pixels = sample.pixels();
     layout_.one_grid = reader.one_grid();
     layout_.planes = {true, !sample.ivar.empty(), !sample.mask.empty(), fitted, fitted, false};
-    layout_.columns = {{"TARGETID", 'K', 1, ""}, {"Z", 'D', 1, ""}, {"EBV", 'D', 1, "mag"}, {"FLAGS", 'J', 1, ""}};
+    layout_.columns = {{"TARGETID", 'K', 1, "", k_null_id}};
+    for (const char* name : {"SURVEY", "PROGRAM", "SPECTYPE"})
+      if (reader.keeps(name)) layout_.columns.push_back({name, 'A', 16, ""});
+    for (const auto& column : {ColumnInfo{"Z", 'D', 1, ""}, {"EBV", 'D', 1, "mag"}, {"FLAGS", 'J', 1, ""}})
+      layout_.columns.push_back(column);
     out_.emplace(settings.text("spectra"), layout_, conventions, settings.flag("overwrite"));
   }
 
@@ -184,14 +230,47 @@ class SpectraOutput {
   std::optional<SpectraFileWriter> out_;
 };
 
+// Names given on the command line, those of @lists in their place.
+std::vector<std::filesystem::path> inputs_of(const Settings& settings) {
+  std::vector<std::filesystem::path> out;
+  for (const auto& name : settings.positionals()) {
+    if (!name.starts_with("@")) {
+      out.emplace_back(name);
+      continue;
+    }
+    std::ifstream in(name.substr(1));
+    if (!in)
+      throw Error(ErrorKind::input, "the list '" + name.substr(1) + "' cannot be read", {"", "a name a line", ""});
+    for (std::string line; std::getline(in, line);) {
+      while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.pop_back();
+      if (!line.empty() && !line.starts_with("#")) out.emplace_back(line);
+    }
+  }
+  return out;
+}
+
+SpectraReaderOptions reader_options(const Settings& settings) {
+  SpectraReaderOptions out;
+  out.skip_bad = true;
+  if (settings.is_set("z")) {
+    out.z = settings.number("z");
+    if (!(*out.z > -1 && *out.z < 20))
+      throw Error(ErrorKind::usage, "--z out of range", {settings.text("z"), "a redshift", ""});
+  }
+  if (settings.is_set("wave_unit")) out.wave_unit = settings.text("wave_unit");
+  if (settings.is_set("flux_unit")) out.flux_unit = settings.text("flux_unit");
+  return out;
+}
+
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o table.fits names it."});
   const auto chunk = settings.integer("chunk");
   if (chunk < 1 || chunk > 65536)
     throw Error(ErrorKind::usage, "chunk out of range", {std::to_string(chunk), "1 to 65536", ""});
-  const auto& inputs = settings.positionals();
-  SpectraReader reader({inputs.begin(), inputs.end()});
+  const auto inputs = inputs_of(settings);
+  SpectraReader reader(inputs, reader_options(settings));
   for (const auto& note : reader.notes()) console.warn(note);
+  for (const auto& failure : reader.failures()) console.error("left out: " + failure.what);
   MeasureOptions options;
   options.recipe = settings.text("recipe") == "robust" ? MaskRecipe::robust : MaskRecipe::k24;
   options.deredden = settings.flag("deredden");
@@ -213,7 +292,8 @@ int run(const Settings& settings, Console& console) {
       settings.is_set("templates") ? load_templates(settings.text("templates")) : shipped_templates();
   WorkerPool pool(settings.threads());
   const Spectra sample = reader.rows() > 0 ? reader.read(0, 1) : Spectra{};
-  TableWriter out(settings.text("output"), columns_of(reader, sample, options.lines), conventions,
+  const bool noise = !sample.ivar.empty();  // without noise an ivar of 0 would say that each band is missing
+  TableWriter out(settings.text("output"), columns_of(reader, noise, options.lines), conventions,
                   settings.flag("overwrite"));
   std::optional<SpectraOutput> spectra;
   if (settings.is_set("spectra")) {
@@ -229,6 +309,8 @@ int run(const Settings& settings, Console& console) {
       check_interrupt();
       Spectra s = reader.read(first, static_cast<std::size_t>(chunk));
       if (reader.models_only()) s.flux = s.continuum;  // bands of the light without lines
+      for (std::size_t i = 0; i < s.size(); ++i)
+        if (s.targetid[i] == k_null_id) s.flags[i] |= k_id_is_row;
       const auto measured = measure(s, templates, pool, options);
       std::vector<std::int32_t> flags;
       for (const auto& m : measured) {
@@ -237,7 +319,7 @@ int run(const Settings& settings, Console& console) {
         flagged += m.flags != 0 ? 1 : 0;
         for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (m.flags & k_flags[k].bit) != 0 ? 1U : 0U;
       }
-      write_chunk(out, first, s, measured, reader, options.lines, flags);
+      write_chunk(out, first, s, measured, reader, noise, options.lines, flags);
       if (spectra) spectra->write(first, s, measured);
       first += s.size();
       bar.update(static_cast<double>(first));
@@ -248,14 +330,16 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::input, fmt::format("--strict: {} of {} spectra are flagged", flagged, reader.rows()),
                 {summary, "no flag", "Nothing was written."});
   Provenance provenance = provenance_of(settings);
-  for (const auto& input : inputs) provenance.add_input(input);
+  for (const auto& input : reader.inputs()) provenance.add_input(input);
   if (settings.is_set("templates")) provenance.add_input(settings.text("templates"));
   out.commit(provenance);
   if (spectra) spectra->commit(provenance);
   console.info(fmt::format("{}: {} spectra{}", settings.text("output"), reader.rows(),
                            summary.empty() ? ", no flags" : "; flags: " + summary));
-  if (fatal > 0 && !settings.flag("allow_partial")) {
-    console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", fatal));
+  const std::size_t failed = reader.failures().size();
+  if (failed > 0) console.error(fmt::format("{} of {} files were left out", failed, inputs.size()));
+  if ((fatal > 0 || failed > 0) && !settings.flag("allow_partial")) {
+    if (fatal > 0) console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", fatal));
     return exit_code(ErrorKind::numeric);
   }
   return 0;

@@ -53,12 +53,25 @@ TrainingState starting_state(const Settings& settings, const std::string& file, 
   return {};
 }
 
+// Measured lines of a table that no model of ours has: a user may take them for labels.
+std::string other_lines(const TableReader& reader) {
+  std::string out;
+  for (const auto& column : reader.columns()) {
+    if (!column.name.ends_with("_EW") || column.type == 'A' || find_line(column.name.substr(0, column.name.size() - 3)))
+      continue;
+    out += (out.empty() ? "" : ", ") + column.name;
+  }
+  return out;
+}
+
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output"))
     throw Error(ErrorKind::usage, "no output given", {"", "", "-o model.safetensors names it."});
   const std::string input = settings.positionals().at(0);
   const TableReader reader(input);
   for (const auto& note : reader.notes()) console.warn(note);
+  if (const auto names = other_lines(reader); !names.empty())
+    console.warn("not learnt, as no line of the model: " + names);
   const Galaxies galaxies = reader.read(0, reader.rows());
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would train '{}' on the {} rows of {} and write {}", settings.text("preset"), galaxies.n,

@@ -12,6 +12,7 @@
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/spectra/filter.hpp"
+#include "files/units.hpp"
 
 namespace starglow {
 namespace {
@@ -19,13 +20,7 @@ namespace {
 constexpr std::uintmax_t k_largest = 64u << 20;
 
 /// Angstrom in one unit of the name; nothing for a word that is no unit of length.
-std::optional<double> angstrom_in(std::string_view word) {
-  static const std::map<std::string, double, std::less<>> known{
-      {"A", 1},   {"AA", 1},       {"Angstrom", 1},  {"angstrom", 1}, {"Angstroms", 1},    {"angstroms", 1},
-      {"nm", 10}, {"micron", 1e4}, {"microns", 1e4}, {"um", 1e4},     {"micrometer", 1e4}, {"m", 1e10}};
-  const auto found = known.find(word);
-  return found == known.end() ? std::nullopt : std::optional(found->second);
-}
+std::optional<double> angstrom_in(std::string_view word) { return files::factor_of(word, files::Quantity::length); }
 
 struct Text {
   std::string name;  ///< of the file, for messages
@@ -75,12 +70,12 @@ std::optional<std::string> unit_in_comment(std::string_view line) {
     const auto a = line.find(open), b = line.find(close, a == std::string_view::npos ? 0 : a);
     if (a == std::string_view::npos || b == std::string_view::npos) continue;
     const std::string word(line.substr(a + 1, b - a - 1));
-    if (angstrom_in(word)) return word;
+    if (files::is_unit(word)) return word;  // of wavelength, or it is refused
   }
   const auto at = line.find("unit");
   if (at == std::string_view::npos) return std::nullopt;
   for (const auto& word : words(line.substr(at)))
-    if (angstrom_in(word)) return word;
+    if (files::is_unit(word)) return word;
   return std::nullopt;
 }
 

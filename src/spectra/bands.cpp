@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/coverage.hpp"
 #include "spectra/line_windows.hpp"
 
 namespace starglow {
@@ -23,11 +24,6 @@ Range pixels_in(const SpectrumView& s, double lo, double hi) {
                                     s.wave_obs.begin());
   };
   return {at(lo), at(hi)};
-}
-
-double pixel_width(const SpectrumView& s, std::size_t i) {
-  const std::size_t a = i > 0 ? i - 1 : 0, b = std::min(i + 1, s.size() - 1);
-  return b > a ? (s.wave_obs[b] - s.wave_obs[a]) / static_cast<double>(b - a) : 0;
 }
 
 // A pixel whose value is a mixture of the pixels at its window's edges.
@@ -108,7 +104,7 @@ BandMeasurement measure_bands_k24(const SpectrumView& s) {
     for (std::size_t i = r.first; i < r.last; ++i) {
       if (good[i] == 0) continue;
       ++n;
-      covered += pixel_width(s, i);
+      covered += pixel_width(s.wave_obs, i);
       const Replaced& e = replaced[i];
       if (e.is) {
         sum += (1 - e.share) * s.flux[e.left] + e.share * s.flux[e.right];
@@ -140,10 +136,10 @@ BandMeasurement measure_bands_robust(const SpectrumView& s, std::span<const doub
   BandMeasurement out;
   for (std::size_t b = 0; b < k_n_bands; ++b) {
     const Range r = pixels_in(s, band_lo(b), band_hi(b));
-    double sum = 0, covered = 0, variance = 0;
+    double sum = 0, covered = 0, variance = 0, in_holes = 0, of_holes = 0;  // pixels, and their sum
     std::size_t n = 0, filled = 0;
     for (std::size_t i = r.first; i < r.last; ++i) {
-      if (good[i] != 0) covered += pixel_width(s, i);
+      if (good[i] != 0) covered += pixel_width(s.wave_obs, i);
       if (good[i] != 0 && window[i] == 0) {
         ++n;
         sum += s.flux[i];
@@ -153,8 +149,20 @@ BandMeasurement measure_bands_robust(const SpectrumView& s, std::span<const doub
         sum += continuum[i];
       }
     }
+    // Pixels that a hole in the grid lacks are filled as masked ones are, along a straight line of the starlight.
+    for (std::size_t i = r.first > 0 ? r.first - 1 : 0; i + 1 < s.size() && i < r.last; ++i) {
+      if (!is_hole(s.wave_obs, i)) continue;
+      const double a = s.wave_obs[i], d = s.wave_obs[i + 1] - a;
+      const double lo = std::max(a, band_lo(b) * (1 + s.z)), hi = std::min(a + d, band_hi(b) * (1 + s.z));
+      const double missing = std::max(0.0, width_of_holes(s.wave_obs, lo, hi)) / pixel_width(s.wave_obs, i);
+      const double t = (0.5 * (lo + hi) - a) / d;
+      in_holes += missing;
+      of_holes += missing > 0 ? missing * ((1 - t) * continuum[i] + t * continuum[i + 1]) : 0.0;
+    }
+    if (in_holes > 0 && std::isfinite(of_holes)) sum += of_holes;
+    const double pixels = static_cast<double>(n + filled) + (std::isfinite(of_holes) ? in_holes : 0.0);
     const bool enough = n > 0 && covered >= k_min_band_share * k_band_width * (1 + s.z) && std::isfinite(sum);
-    out.flux[b] = enough ? sum / static_cast<double>(n + filled) : k_nan;
+    out.flux[b] = enough ? sum / pixels : k_nan;
     out.ivar[b] = enough && variance > 0 ? static_cast<double>(n) * static_cast<double>(n) / variance : 0;
     out.good_pixels[b] = static_cast<std::int32_t>(n);
   }

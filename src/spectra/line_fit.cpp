@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/coverage.hpp"
 #include "spectra/line_components.hpp"
 #include "spectra/line_profile.hpp"
 #include "spectra/line_windows.hpp"
@@ -38,9 +39,9 @@ class Fit {
     for (std::size_t c = 0; c < k_components.size(); ++c) {
       const double w = k_components[c].wave;
       const std::size_t a = pixel(w * (1 - k_core / k_light_kms)), b = pixel(w * (1 + k_core / k_light_kms));
-      std::size_t there = 0;
-      for (std::size_t i = a; i < b; ++i) there += usable(i) ? 1U : 0U;
-      const bool on = a > 0 && b < s.size() && b > a && 2 * there >= b - a;
+      double there = 0;
+      for (std::size_t i = a; i < b; ++i) there += usable(i) ? pixel_width(s.wave_obs, i) : 0.0;
+      const bool on = a > 0 && b < s.size() && b > a && there >= w * (1 + s.z) * k_core / k_light_kms;  // half of it
       covered_[c] = on;
       if (k_components[c].stellar) {
         const double level = side_continuum(k_components[c].wave);

@@ -137,7 +137,7 @@ Measurement measure_spectrum(const SpectrumView& given, const TemplateSet& templ
   SpectrumView s = given;
   Dereddened clean;
   if (options.deredden) {
-    if (!std::isfinite(s.ebv)) {
+    if (!known_ebv(s.ebv)) {
       m.flags |= k_nonfinite;
       return m;
     }

@@ -17,7 +17,7 @@ std::size_t desi_offset(std::span<const double> wave_obs, const std::string& wha
                  "within 3600 to 9824 A", ""});
   const auto offset = static_cast<std::size_t>(first);
   for (std::size_t i = 0; i < wave_obs.size(); ++i)
-    if (!(std::fabs(wave_obs[i] - desi_wave(offset + i)) < 1e-4))
+    if (!(std::fabs(wave_obs[i] - desi_wave(offset + i)) < 1e-3))
       throw Error(ErrorKind::input, what + " is not on the survey's grid at pixel " + std::to_string(i),
                   {std::to_string(wave_obs[i]) + " A", std::to_string(desi_wave(offset + i)) + " A (3600 + 0.8 i)",
                    "Resampled spectra go into a spectra file of their own (docs/spectra.md)."});

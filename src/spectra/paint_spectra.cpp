@@ -9,6 +9,7 @@
 #include "starglow/base/flags.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/spectra/side_bands.hpp"
+#include "spectra/coverage.hpp"
 
 namespace starglow {
 namespace {
@@ -40,19 +41,31 @@ void check(const Spectra& s, const MatrixView<const double>& strength, const Mat
   if (!(options.noise_level >= 0)) refuse("a noise level is negative", std::to_string(options.noise_level), ">= 0");
 }
 
+constexpr double k_at = 1e-6;  // A: a line's centre as a range
+
+/// The pixels, with more in the holes of their grid (then `place` says where they are); a resolution matrix belongs to
+/// the pixels that are there.
+PixelGrid grid_of(std::span<const double> wave, bool matrix, std::vector<std::size_t>& place) {
+  const auto whole = matrix ? std::vector<double>() : without_holes(wave, place);
+  return PixelGrid::from_centres(whole.empty() ? wave : std::span<const double>(whole));
+}
+
 /// What can be painted of the strengths of a row; its flags.
-std::int32_t choose(const PixelGrid& grid, LineLight& light, std::span<const double> strength,
+std::int32_t choose(std::span<const double> wave_obs, LineLight& light, std::span<const double> strength,
                     const PaintOptions& options) {
   std::int32_t flags = 0;
   if (!(std::isfinite(light.z) && light.z > -1)) return k_nonfinite;
   for (std::size_t l = 0; l < k_n_lines; ++l) {
     const double wave = k_lines[l].wave_vac * (1 + light.z);
-    if (!(wave > grid.front() && wave < grid.back())) flags |= k_line_outside;
+    const bool on = wave > wave_obs.front() - 0.5 * pixel_width(wave_obs, 0) &&
+                    wave < wave_obs.back() + 0.5 * pixel_width(wave_obs, wave_obs.size() - 1) &&
+                    !(width_of_holes(wave_obs, wave - k_at, wave + k_at) > 0);
+    if (!on) flags |= k_line_outside;
     if (!std::isfinite(strength[l])) return flags | k_nonfinite;
     light.strength[l] = strength[l];
     if (options.strength != Strength::ew || light.continuum[l] > 0) continue;
     // Only what falls on the spectrum is missed.
-    if (strength[l] != 0 && wave > grid.front() && wave < grid.back()) flags |= k_poor_continuum;
+    if (strength[l] != 0 && on) flags |= k_poor_continuum;
     light.strength[l] = 0;
   }
   return flags;
@@ -115,16 +128,20 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
   s.flags.resize(n, 0);
   Matrix<double> fluxes(n, k_n_lines);
   if (n == 0) return fluxes;
-  const PixelGrid common = PixelGrid::from_centres(s.wave_obs.row(0));
+  std::vector<std::size_t> common_place;
+  const PixelGrid common = grid_of(s.wave_obs.row(0), options.matrix, common_place);
   pool.for_shards(n, [&](std::size_t i) {
     const bool own = s.wave_obs.rows() > 1;
-    const PixelGrid grid = own ? PixelGrid::from_centres(s.wave_obs.row(i)) : common;
+    std::vector<std::size_t> own_place;
+    const PixelGrid grid = own ? grid_of(s.wave_obs.row(i), options.matrix, own_place) : common;
     LineLight light;
     light.z = s.z[i];
     std::copy_n(sigma_v.row(i).begin(), k_n_lines, light.sigma_v.begin());
     if (options.lines.strength == Strength::ew)
       light.continuum = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z);
-    s.flags[i] |= (s.flags[i] & k_fatal_flags) != 0 ? 0 : choose(grid, light, strength.row(i), options.lines);
+    s.flags[i] |= (s.flags[i] & k_fatal_flags) != 0
+                      ? 0
+                      : choose(s.wave_obs.row(own ? i : 0), light, strength.row(i), options.lines);
     const auto lines = s.lines.row(i), flux = s.flux.row(i), continuum = std::span(s.continuum.row(i));
     if ((s.flags[i] & k_fatal_flags) != 0) {
       std::fill(lines.begin(), lines.end(), k_nan);
@@ -134,7 +151,14 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
     }
     Instrument instrument{.resolving_power = options.resolving_power};
     if (options.matrix) instrument.matrix = {s.resolution.row(i).data(), k_n_diagonals, m};
-    paint(grid, light, lines, options.lines, instrument);
+    const auto& place = own ? own_place : common_place;
+    if (place.empty()) {
+      paint(grid, light, lines, options.lines, instrument);
+    } else {  // lines fall into the holes of the grid as onto its pixels
+      std::vector<double> whole(grid.size());
+      paint(grid, light, whole, options.lines, instrument);
+      for (std::size_t j = 0; j < m; ++j) lines[j] = whole[place[j]];
+    }
     const auto f = line_fluxes(light, options.lines);
     std::copy(f.begin(), f.end(), fluxes.row(i).begin());
     for (std::size_t j = 0; j < m; ++j) flux[j] = lines[j] == 0 ? continuum[j] : continuum[j] + lines[j];

@@ -4,6 +4,7 @@
 
 #include "starglow/spectra/line_fit.hpp"
 #include "starglow/spectra/side_bands.hpp"
+#include "spectra/coverage.hpp"
 
 namespace starglow {
 
@@ -30,13 +31,14 @@ SideBandEw side_band_ew(const SpectrumView& s, Line line) {
     for (std::size_t i = a; i < b; ++i)
       if (good(i)) {
         ++m.n;
+        m.covered += pixel_width(s.wave_obs, i);
         m.value += s.flux[i];
         m.variance += s.ivar.empty() ? nan : 1 / s.ivar[i];
       }
     const auto n = static_cast<double>(m.n);
     m.value /= n;
     m.variance /= n * n;
-    m.covered = a > 0 && b < s.size() && b > a ? n / static_cast<double>(b - a) : 0;
+    m.covered = a > 0 && b < s.size() ? m.covered / ((hi - lo) * stretch) : 0;
     return m;
   };
   const Mean left = mean(bands.blue_lo, bands.blue_hi), right = mean(bands.red_lo, bands.red_hi);
@@ -45,7 +47,7 @@ SideBandEw side_band_ew(const SpectrumView& s, Line line) {
   // EW = sum (flux / continuum - 1) width: slopes by flux and by both means give the variance.
   double ew = 0, variance = 0, by_left = 0, by_right = 0, covered = 0, width = 0;
   for (std::size_t i = a; i < b; ++i) {
-    const double dw = 0.5 * (s.wave_obs[i + 1] - s.wave_obs[i - 1]);
+    const double dw = pixel_width(s.wave_obs, i);
     width += dw;
     if (!good(i)) continue;
     covered += dw;
@@ -56,6 +58,7 @@ SideBandEw side_band_ew(const SpectrumView& s, Line line) {
     by_left -= ratio * (1 - t) * dw / c;
     by_right -= ratio * t * dw / c;
   }
+  width += width_of_holes(s.wave_obs, window.lo * stretch, window.hi * stretch);
   if (covered < 0.5 * width || !(left.value > 0) || !(right.value > 0)) return {nan, 0};
   const double share = width / covered / stretch;  // pixels that are missing have the mean of the others
   variance += by_left * by_left * left.variance + by_right * by_right * right.variance;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/coverage.hpp"
+
 namespace starglow {
 namespace {
 
@@ -24,7 +26,7 @@ WindowSum good_pixels(std::span<const double> wave, std::span<const double> flux
     ++out.n;
     out.mean += flux[i];
     out.variance += ivar.empty() ? k_nan : 1 / ivar[i];
-    out.covered += i > 0 && i + 1 < wave.size() ? (wave[i + 1] - wave[i - 1]) / 2 : 0.0;
+    out.covered += i > 0 && i + 1 < wave.size() ? pixel_width(wave, i) : 0.0;
   }
   const auto n = static_cast<double>(out.n);
   out.mean /= n;
@@ -42,6 +44,7 @@ double window_mean(std::span<const double> wave, std::span<const double> values,
   };
   auto i = static_cast<std::size_t>(std::upper_bound(wave.begin(), wave.end(), lo) - wave.begin()) - 1;
   i = std::min(i, wave.size() - 2);
+  if (width_of_holes(wave, lo, hi) > 0.5 * (hi - lo)) return k_nan;
   double sum = 0, from = lo, value = at(i, lo);
   for (; i + 1 < wave.size() && from < hi; ++i) {
     const double to = std::min(hi, wave[i + 1]);

@@ -36,11 +36,13 @@ void check_wavelengths(std::span<const double> wave_obs, const std::string& what
 
 std::vector<double> instrument_sigma(std::span<const float> resolution, std::size_t pixels, double step) {
   std::vector<double> sigma(pixels, std::numeric_limits<double>::quiet_NaN());
+  const std::size_t diagonals = pixels > 0 ? resolution.size() / pixels : 0;
+  const double middle = 0.5 * (static_cast<double>(diagonals) - 1);
   for (std::size_t j = 0; j < pixels; ++j) {
     double sum = 0, first = 0, second = 0;
-    for (std::size_t k = 0; k < k_n_diagonals; ++k) {
+    for (std::size_t k = 0; k < diagonals; ++k) {
       const double weight = static_cast<double>(resolution[k * pixels + j]);
-      const double offset = static_cast<double>(k) - 5.0;  // light of pixel j goes to pixel j + k - 5
+      const double offset = static_cast<double>(k) - middle;  // light of pixel j goes to pixel j + k - 5
       sum += weight;
       first += weight * offset;
       second += weight * offset * offset;

@@ -63,8 +63,9 @@ class SpectraFileWriter {
 /// Reads such a file, rows at a time. gzip too. Headers and checksums are verified at opening.
 class SpectraFileReader {
  public:
-  /// Error(input): no such file, no GALAXIES, WAVE, or neither FLUX nor CONTINUUM; shapes that do not fit; another
-  /// unit; air; a grid that does not ascend (of one for all: here, else in read()); a wrong checksum.
+  /// Error(input): no such file, no GALAXIES, WAVE, or neither FLUX nor CONTINUUM; shapes that do not fit; a unit of
+  /// another dimension (others are converted, and air to vacuum); a grid that does not ascend (of one for all: here,
+  /// else in read()); a wrong checksum.
   explicit SpectraFileReader(const std::filesystem::path& path);
   ~SpectraFileReader();
   SpectraFileReader(SpectraFileReader&&) noexcept;
@@ -74,7 +75,8 @@ class SpectraFileReader {
   std::size_t pixels() const noexcept;
   bool one_grid() const noexcept;
   const SpectraPlanes& planes() const noexcept;
-  const TableReader& table() const noexcept;  ///< GALAXIES: its columns, conventions
+  const TableReader& table() const noexcept;        ///< GALAXIES: its columns
+  const Conventions& conventions() const noexcept;  ///< of the spectra as read: wavelengths in air are converted
   const std::vector<std::string>& notes() const noexcept;
 
   /// Rows [first, first + count), all planes the file has; RESOLUTION only when asked for. ivar that is negative or not

@@ -16,13 +16,15 @@ namespace starglow {
 /// A column of a FITS binary table.
 struct ColumnInfo {
   std::string name;
-  char type = 'D';          ///< L B I J K E D A (FITS letter)
-  std::int64_t repeat = 1;  ///< elements a row
-  std::string unit;         ///< TUNIT; "" = none
+  char type = 'D';                     ///< L B I J K E D A (FITS letter)
+  std::int64_t repeat = 1;             ///< elements a row
+  std::string unit;                    ///< TUNIT; "" = none. A reader names the unit that it converts to
+  std::optional<std::int64_t> null{};  ///< of integers: the value that means none (TNULL)
 };
 
-/// Reads a table of galaxies from FITS: HDU `GALAXIES`, else the first table. gzip files too. Columns go by name, in
-/// any numeric type; ids stay integers. Headers are checked before the library sees the file, checksums where present.
+/// Reads a table of galaxies from FITS: HDU `GALAXIES`, else the first table with BAND_FLUX, else the first. gzip files
+/// too. Columns go by name, without regard to case where that is not ambiguous, in any numeric type and any unit of
+/// their dimension; ids stay integers. Headers are checked before the library sees the file, checksums where present.
 class TableReader {
  public:
   /// Error(input): no such file, broken structure, wrong checksum, wrong unit, wrong number of bands.
@@ -40,10 +42,10 @@ class TableReader {
 
   /// Rows [first, first + count) with all contract columns that the table has; memory for these rows only.
   Galaxies read(std::size_t first, std::size_t count) const;
-  /// A numeric column as doubles, (count, repeat); TNULL and absent values are NaN. Error(input): no such column, text,
-  /// or 64-bit integers that a double cannot hold.
+  /// A numeric column as doubles, (count, repeat), in the units of docs/tables.md; nulls are NaN. Error(input): no such
+  /// column, or text.
   Matrix<double> read_column(std::string_view name, std::size_t first, std::size_t count) const;
-  /// A numeric column as integers, (count * repeat), row by row.
+  /// A numeric column as integers, (count * repeat), row by row; a null is k_null_id. TARGETID may be text of digits.
   std::vector<std::int64_t> read_integers(std::string_view name, std::size_t first, std::size_t count) const;
   /// A text column (type A), trailing blanks removed. Error(input): no such column, or numbers.
   std::vector<std::string> read_text(std::string_view name, std::size_t first, std::size_t count) const;

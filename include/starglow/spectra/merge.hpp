@@ -15,7 +15,8 @@ struct CameraSpectrum {
 };
 
 /// Where the pixels of a camera lie on the common grid of DESI: the index of its first pixel.
-/// Error(input) when the camera's wavelengths are not consecutive pixels of that grid to 1e-4 A. `what` names the
+/// Error(input) when the camera's wavelengths are not consecutive pixels of that grid to 1e-3 A (grids in
+/// single precision are). `what` names the
 /// camera.
 std::size_t desi_offset(std::span<const double> wave_obs, const std::string& what);
 

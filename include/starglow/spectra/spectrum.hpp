@@ -54,6 +54,11 @@ struct Spectra {
   Matrix<float> catalogue_ew,
       catalogue_ew_ivar;              ///< (n, 10): EWs that came with the file, rest frame, A; ivar 0 = none
   std::vector<std::string> spectype;  ///< GALAXY, QSO, STAR of the redshift fit
+  /// What else the file says of its targets, kept for the tables: OBJTYPE, COADD_FIBERSTATUS, ZWARN, error of z, RA and
+  /// DEC (degrees), and the id of the file where that is no TARGETID.
+  std::vector<std::string> objtype, original_id;
+  std::vector<std::int64_t> fiberstatus, zwarn;
+  std::vector<double> z_err, ra, dec;
 
   std::size_t size() const noexcept { return flux.rows(); }
   std::size_t pixels() const noexcept { return wave_obs.cols(); }
@@ -66,8 +71,9 @@ struct Spectra {
 void check_wavelengths(std::span<const double> wave_obs, const std::string& what);
 
 /// Standard deviation (A) of the instrument's profile at each pixel, from the second moment of the columns of a
-/// resolution matrix of 11 diagonals (11 x pixels, as in `Spectra::resolution`) on pixels of `step` A. Columns without
-/// light take the value of their nearest neighbour that has some; all NaN when none has.
+/// resolution matrix of 11 or another odd number of diagonals (diagonals x pixels, as in `Spectra::resolution`) on
+/// pixels of `step` A. Columns without light take the value of their nearest neighbour that has some; all NaN when none
+/// has.
 std::vector<double> instrument_sigma(std::span<const float> resolution, std::size_t pixels, double step);
 
 }  // namespace starglow

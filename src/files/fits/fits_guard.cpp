@@ -1,5 +1,6 @@
 #include "files/fits/fits_guard.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -8,6 +9,7 @@
 #include <optional>
 
 #include "starglow/base/error.hpp"
+#include "files/formats.hpp"
 
 namespace starglow::files {
 namespace fs = std::filesystem;
@@ -32,6 +34,9 @@ class Guard {
     if (failed) refuse("cannot be opened", failed.message(), "a readable file");
     in_.open(path_, std::ios::binary);
     if (!in_) refuse("cannot be opened", "no permission to read", "a readable file");
+    if (const auto format = format_of(path_); !format.name.empty())
+      throw Error(ErrorKind::input, "'" + path_.string() + "' is no FITS file",
+                  {std::string(format.name), "a FITS file, or one packed by gzip", std::string(format.remedy)});
     if (size_ < k_block)
       refuse("is no FITS file or is cut short", std::to_string(size_) + " bytes", "at least 2880 bytes");
     std::uint64_t at = 0;
@@ -175,6 +180,13 @@ class Guard {
     return times(repeat, width);
   }
 
+  std::uint64_t plus(std::uint64_t a, std::uint64_t b) const {
+    std::uint64_t sum = 0;
+    if (__builtin_add_overflow(a, b, &sum) || sum > (std::uint64_t{1} << 60))
+      refuse("claims an impossible size", std::to_string(a) + " + " + std::to_string(b), "a size that fits the file");
+    return sum;
+  }
+
   std::uint64_t times(std::uint64_t a, std::uint64_t b) const {
     std::uint64_t product = 0;
     if (__builtin_mul_overflow(a, b, &product) || product > (std::uint64_t{1} << 60))
@@ -194,7 +206,7 @@ class Guard {
       const auto form = cards_.find(key);
       if (form == cards_.end()) refuse("lacks a required header card", "no " + key, key);
       if (binary) {
-        sum += column_bytes(key, form->second);
+        sum = plus(sum, column_bytes(key, form->second));
       } else {
         const std::uint64_t start = required("TBCOL" + std::to_string(i), 1, static_cast<std::int64_t>(hdu.naxis[0]));
         std::uint64_t width = 0;
@@ -248,9 +260,23 @@ class Guard {
       if (hdu.kind != "IMAGE") check_table(hdu, heap);
     }
     const auto width = static_cast<std::uint64_t>(*bitpix < 0 ? -*bitpix : *bitpix) / 8;
-    hdu.data_bytes = times(width, elements + heap);
+    hdu.data_bytes = times(width, plus(elements, heap));
     if (const auto name = cards_.find("EXTNAME"); name != cards_.end()) hdu.extname = name->second;
-    const std::uint64_t end = data + (hdu.data_bytes + k_block - 1) / k_block * k_block;
+    if (hdu.kind != "IMAGE" && hdu.kind != "PRIMARY") {
+      for (std::uint64_t i = 1; i <= required("TFIELDS", 0, 999); ++i) {
+        const auto name = cards_.find("TTYPE" + std::to_string(i));
+        hdu.columns.push_back(name == cards_.end() ? "" : name->second);
+      }
+      const auto says = [&](const char* card) { return cards_.count(card) > 0 && cards_.at(card) == "T"; };
+      if (says("ZTABLE")) hdu.kind = "ZTABLE";
+      if (says("ZIMAGE")) {
+        hdu.kind = "IMAGE";
+        hdu.naxis.clear();
+        for (std::uint64_t i = 1; i <= required("ZNAXIS", 0, 16); ++i)
+          hdu.naxis.push_back(required("ZNAXIS" + std::to_string(i), 0, std::int64_t{1} << 60));
+      }
+    }
+    const std::uint64_t end = plus(data, plus(hdu.data_bytes, k_block - 1) / k_block * k_block);
     if (end > size_)
       refuse("is cut short", std::to_string(size_) + " bytes", std::to_string(end) + " bytes by its headers");
     summary_.hdus.push_back(std::move(hdu));
@@ -266,6 +292,11 @@ class Guard {
 };
 
 }  // namespace
+
+bool same_name(std::string_view a, std::string_view b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::toupper(x) == std::toupper(y); });
+}
 
 FitsSummary guard_fits(const fs::path& path) { return Guard(path).run(); }
 

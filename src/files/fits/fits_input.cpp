@@ -1,8 +1,7 @@
 #include "files/fits/fits_input.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 
 namespace starglow::files {
 
@@ -14,24 +13,26 @@ void FitsInput::fail(const std::string& what, const std::string& seen, const std
   throw Error(ErrorKind::input, "'" + name_ + "': " + what, {seen, wanted, remedy});
 }
 
-bool FitsInput::has(std::string_view extname) const noexcept {
+const HduSummary* FitsInput::hdu(std::string_view extname) const noexcept {
   for (const auto& hdu : summary_.hdus)
-    if (hdu.extname == extname) return true;
-  return false;
+    if (hdu.extname == extname) return &hdu;
+  for (const auto& hdu : summary_.hdus)
+    if (same_name(hdu.extname, extname)) return &hdu;
+  return extname == "PRIMARY" && !summary_.hdus.empty() ? summary_.hdus.data() : nullptr;
 }
+
+bool FitsInput::has(std::string_view extname) const noexcept { return hdu(extname) != nullptr; }
 
 void FitsInput::move(std::string_view extname) {
   if (at_ == extname) return;
-  for (std::size_t i = 0; i < summary_.hdus.size(); ++i) {
-    if (summary_.hdus[i].extname != extname && !(extname == "PRIMARY" && i == 0)) continue;
-    int status = 0, type = 0;
-    fits_movabs_hdu(file_.get(), static_cast<int>(i) + 1, &type, &status);
-    check_fits(status, ErrorKind::input, "'" + name_ + "': HDU " + std::string(extname) + " cannot be read");
-    at_ = extname;
-    return;
-  }
-  fail("no HDU " + std::string(extname), std::to_string(summary_.hdus.size()) + " HDUs of other names",
-       "an HDU with EXTNAME " + std::string(extname));
+  const HduSummary* found = hdu(extname);
+  if (found == nullptr)
+    fail("no HDU " + std::string(extname), std::to_string(summary_.hdus.size()) + " HDUs of other names",
+         "an HDU with EXTNAME " + std::string(extname));
+  int status = 0, type = 0;
+  fits_movabs_hdu(file_.get(), static_cast<int>(found - summary_.hdus.data()) + 1, &type, &status);
+  check_fits(status, ErrorKind::input, "'" + name_ + "': HDU " + std::string(extname) + " cannot be read");
+  at_ = extname;
 }
 
 std::vector<std::uint64_t> FitsInput::shape(std::string_view extname) {
@@ -56,9 +57,13 @@ std::vector<std::uint64_t> FitsInput::shape(std::string_view extname) {
 
 std::uint64_t FitsInput::table_rows(std::string_view extname) {
   move(extname);
-  int status = 0, type = 0;
-  fits_get_hdu_type(file_.get(), &type, &status);
-  if (type == IMAGE_HDU) fail("HDU " + std::string(extname) + " is no table", "an image", "a table");
+  const std::string& kind = hdu(extname)->kind;
+  if (kind == "ZTABLE")
+    fail("HDU " + std::string(extname) + " is a table packed by tiles", "ZTABLE = T",
+         "a table as it is; packed images are read", "funpack unpacks it.");
+  int status = 0;
+  if (kind != "BINTABLE" && kind != "TABLE")
+    fail("HDU " + std::string(extname) + " is no table", "an image", "a table");
   LONGLONG rows = 0;
   fits_get_num_rowsll(file_.get(), &rows, &status);
   check_fits(status, ErrorKind::input, "'" + name_ + "': HDU " + std::string(extname) + " has no rows");
@@ -82,101 +87,111 @@ std::string FitsInput::card(std::string_view extname, const std::string& key) {
   return file_.card(key);
 }
 
-template <class T>
-void FitsInput::image(std::string_view extname, int type, std::uint64_t first, std::span<T> into) {
-  if (into.empty()) return;
-  move(extname);
-  int status = 0, any = 0;
-  fits_read_img(file_.get(), type, static_cast<LONGLONG>(first) + 1, static_cast<LONGLONG>(into.size()), nullptr,
-                into.data(), &any, &status);
-  check_fits(status, ErrorKind::input, "'" + name_ + "': image " + std::string(extname) + " cannot be read");
+std::string FitsInput::image_name(std::string_view extname) const {
+  return "'" + name_ + "': image " + std::string(extname) + " cannot be read";
 }
 
-void FitsInput::read_image(std::string_view e, std::uint64_t first, std::span<double> into) {
-  image(e, TDOUBLE, first, into);
+void FitsInput::read_image(std::string_view extname, std::uint64_t first, std::span<double> into) {
+  move(extname);
+  files::read_image(file_.get(), first, into, image_name(extname));
 }
-void FitsInput::read_image(std::string_view e, std::uint64_t first, std::span<float> into) {
-  image(e, TFLOAT, first, into);
+void FitsInput::read_image(std::string_view extname, std::uint64_t first, std::span<float> into) {
+  if (into.empty()) return;
+  move(extname);
+  files::read_image(file_.get(), first, into, image_name(extname));
 }
-void FitsInput::read_image(std::string_view e, std::uint64_t first, std::span<std::int32_t> into) {
-  image(e, TINT, first, into);
+void FitsInput::read_mask(std::string_view extname, std::uint64_t first, std::span<std::int32_t> into) {
+  move(extname);
+  files::read_mask(file_.get(), first, into, image_name(extname));
+}
+
+double FitsInput::unit_factor(std::string_view extname, Quantity quantity, std::optional<double> absent) {
+  const std::string unit = card(extname, "BUNIT");
+  if (unit.empty() && absent) return *absent;
+  const auto factor = factor_of(unit, quantity);
+  if (!factor)
+    fail(std::string(extname) + " has another unit or none", unit.empty() ? "no BUNIT" : "BUNIT = " + unit,
+         std::string(unit_of(quantity)), "Units of the same dimension are converted.");
+  return *factor;
 }
 
 bool FitsInput::has_column(std::string_view extname, const std::string& column) {
-  move(extname);
-  int number = 0, status = 0;
-  std::string name = column;
-  fits_get_colnum(file_.get(), CASEINSEN, name.data(), &number, &status);
-  fits_clear_errmsg();
-  return status == 0;
+  const HduSummary* found = hdu(extname);
+  if (found == nullptr) return false;
+  return std::any_of(found->columns.begin(), found->columns.end(),
+                     [&](const auto& name) { return same_name(name, column); });
 }
 
 int FitsInput::column(std::string_view extname, const std::string& wanted) {
   if (!has_column(extname, wanted))
     fail("HDU " + std::string(extname) + " has no column " + wanted, "", "a column " + wanted);
-  int number = 0, status = 0, type = 0;
+  move(extname);
+  const auto& columns = hdu(extname)->columns;
+  std::size_t at = columns.size(), alike = 0;
+  for (std::size_t i = columns.size(); i-- > 0;)
+    if (columns[i] == wanted) at = i;
+  for (std::size_t i = columns.size(); i-- > 0 && (at == columns.size() || alike > 0);)
+    if (same_name(columns[i], wanted)) at = i, ++alike;
+  if (alike > 1)
+    fail("two columns differ from " + wanted + " in case alone", columns[at] + " and another", "one of them");
+  return static_cast<int>(at) + 1;
+}
+
+std::uint64_t FitsInput::column_width(std::string_view extname, const std::string& wanted) {
+  const int number = column(extname, wanted);
+  int status = 0, type = 0;
   LONGLONG repeat = 0, width = 0;
-  std::string name = wanted;
-  fits_get_colnum(file_.get(), CASEINSEN, name.data(), &number, &status);
   fits_get_coltypell(file_.get(), number, &type, &repeat, &width, &status);
   check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be understood");
-  if (type < 0 || (type != TSTRING && repeat != 1))
+  if (type < 0)
+    fail("column " + wanted + " of HDU " + std::string(extname) + " has rows of different lengths", "TFORM P or Q",
+         "rows of one length");
+  return type == TSTRING ? 1 : static_cast<std::uint64_t>(repeat);
+}
+
+int FitsInput::scalar(std::string_view extname, const std::string& wanted) {
+  if (const auto width = column_width(extname, wanted); width != 1)
     fail("column " + wanted + " of HDU " + std::string(extname) + " is not one value a row",
-         std::to_string(repeat) + " a row", "1");
-  return number;
+         std::to_string(width) + " a row", "1");
+  return column(extname, wanted);
+}
+
+std::string FitsInput::column_name(const std::string& column) const {
+  return "'" + name_ + "': column " + column + " cannot be read";
 }
 
 std::vector<double> FitsInput::doubles(std::string_view extname, const std::string& wanted, std::uint64_t first,
                                        std::uint64_t count) {
-  const int number = column(extname, wanted);
+  const int number = scalar(extname, wanted);
   std::vector<double> out(count);
-  int status = 0, any = 0;
-  double null = std::numeric_limits<double>::quiet_NaN();
-  if (count > 0)
-    fits_read_col(file_.get(), TDOUBLE, number, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(count),
-                  &null, out.data(), &any, &status);
-  check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be read");
+  read_column(file_.get(), number, first, std::span(out), column_name(wanted));
   return out;
+}
+
+void FitsInput::vectors(std::string_view extname, const std::string& wanted, std::uint64_t first,
+                        std::span<double> into) {
+  read_column(file_.get(), column(extname, wanted), first, into, column_name(wanted));
 }
 
 std::vector<std::int64_t> FitsInput::integers(std::string_view extname, const std::string& wanted, std::uint64_t first,
                                               std::uint64_t count) {
-  const int number = column(extname, wanted);
-  int status = 0, any = 0, type = 0;
-  LONGLONG repeat = 0, width = 0;
-  fits_get_coltypell(file_.get(), number, &type, &repeat, &width, &status);
-  if (type == TFLOAT || type == TDOUBLE || type == TSTRING)
-    fail("column " + wanted + " is not an integer column", type == TSTRING ? "text" : "floating point",
-         "an integer column", "An id exceeds 2^53: in a float column it is already damaged.");
+  const int number = scalar(extname, wanted);
+  if (!is_whole(file_.get(), number))
+    fail("column " + wanted + " is not an integer column", "another type", "an integer column");
   std::vector<std::int64_t> out(count);
-  static_assert(sizeof(LONGLONG) == sizeof(std::int64_t));
-  LONGLONG null = 0;
-  if (count > 0)
-    fits_read_col(file_.get(), TLONGLONG, number, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(count),
-                  &null, out.data(), &any, &status);
-  check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be read");
+  read_column(file_.get(), number, first, std::span(out), column_name(wanted));
   return out;
+}
+
+std::vector<std::int64_t> FitsInput::ids(std::string_view extname, const std::string& wanted, std::uint64_t first,
+                                         std::uint64_t count) {
+  const int number = scalar(extname, wanted);
+  return read_ids(file_.get(), number, first, count, "'" + name_ + "'", "column " + wanted);
 }
 
 std::vector<std::string> FitsInput::texts(std::string_view extname, const std::string& wanted, std::uint64_t first,
                                           std::uint64_t count) {
-  const int number = column(extname, wanted);
-  int status = 0, any = 0, width = 0;
-  fits_get_col_display_width(file_.get(), number, &width, &status);
-  std::vector<char> buffer(count * (static_cast<std::size_t>(width) + 1));
-  std::vector<char*> pointers(count);
-  for (std::size_t i = 0; i < count; ++i) pointers[i] = buffer.data() + i * (static_cast<std::size_t>(width) + 1);
-  char none[] = "";
-  if (count > 0)
-    fits_read_col(file_.get(), TSTRING, number, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(count), none,
-                  pointers.data(), &any, &status);
-  check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be read");
-  std::vector<std::string> out(pointers.begin(), pointers.end());
-  for (auto& text : out) {
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    while (!text.empty() && text.front() == ' ') text.erase(text.begin());
-  }
-  return out;
+  return read_texts(file_.get(), scalar(extname, wanted), first, count, column_name(wanted));
 }
 
 std::string FitsInput::column_unit(std::string_view extname, const std::string& wanted) {

@@ -25,6 +25,10 @@ void create_galaxies(fitsfile* f, const std::vector<ColumnInfo>& columns, const 
   };
   fits_create_tbl(f, BINARY_TBL, static_cast<LONGLONG>(rows), static_cast<int>(columns.size()), pointers(names).data(),
                   pointers(forms).data(), pointers(units).data(), "GALAXIES", &status);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (columns[i].null)
+      fits_write_key_lng(f, ("TNULL" + std::to_string(i + 1)).c_str(), static_cast<LONGLONG>(*columns[i].null),
+                         "no number", &status);
   const auto card = [&](const char* key, const std::string& value, const char* comment) {
     if (value != "unknown") fits_write_key_str(f, key, value.c_str(), comment, &status);
   };

@@ -3,137 +3,100 @@
 
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
+#include "files/surveys/spectra_source.hpp"
 #include "files/unit_text.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/spectra_file.hpp"
+#include "starglow/spectra/air.hpp"
 
 namespace starglow {
 
-using files::check_fits;
-
 struct SpectraFileReader::State {
-  explicit State(const std::filesystem::path& path) : name(path.string()), plain(path), table(plain.path()) {
-    summary = files::guard_fits(plain.path());
-    file = files::FitsFile::open(plain.path());
+  explicit State(const std::filesystem::path& path)
+      : file(path), name(file.name()), table(file.plain_path()), conventions(table.conventions()) {
     notes = table.notes();
     rows = table.rows();
-    const auto* wave = find("WAVE");
-    if (wave == nullptr || !find_any({"FLUX", "CONTINUUM"}) || !has_table())
-      refuse("is no file of spectra", "HDUs " + names(), "GALAXIES, WAVE, and FLUX or CONTINUUM",
-             "prep --spectra and paint write such files; survey files go through prep.");
-    one_grid = wave->naxis.size() == 1;
-    pixels = wave->naxis.empty() ? 0 : static_cast<std::size_t>(wave->naxis[0]);
-    if (pixels < 2) refuse("has a grid of too few pixels", std::to_string(pixels), "at least 2", "");
-    expect_shape("WAVE", one_grid ? std::vector<std::uint64_t>{pixels} : std::vector<std::uint64_t>{pixels, rows});
-    check_unit("WAVE", true);
-    if (card("VACUUM") == "F" || table.conventions().vacuum == "F")
-      refuse("has wavelengths in air", "VACUUM = F", "vacuum", "Convert them first.");
-    planes.flux = plane("FLUX");
-    planes.ivar = plane("IVAR");
-    planes.mask = plane("MASK");
-    planes.continuum = plane("CONTINUUM");
-    planes.lines = plane("LINES");
-    if (find("RESOLUTION") != nullptr) {
-      expect_shape("RESOLUTION", {pixels, k_n_diagonals, rows});
-      verify();
-      planes.resolution = true;
+    if (!file.has("WAVE") || !file.has("GALAXIES") || (!file.has("FLUX") && !file.has("CONTINUUM")))
+      file.fail("is no file of spectra", "HDUs " + names(), "GALAXIES, WAVE, and FLUX or CONTINUUM",
+                "prep --spectra and paint write such files; survey files go through prep.");
+    const auto wave = file.shape("WAVE");
+    one_grid = wave.size() == 1;
+    pixels = wave.empty() ? 0 : static_cast<std::size_t>(wave.back());
+    if (pixels < 2) file.fail("has a grid of too few pixels", std::to_string(pixels), "at least 2");
+    expect_shape("WAVE", one_grid ? std::vector<std::uint64_t>{pixels} : std::vector<std::uint64_t>{rows, pixels});
+    wave_factor = factor("WAVE", files::Quantity::length);
+    air = files::is_air(file, "WAVE") || conventions.vacuum == "F";
+    if (air) notes.push_back("'" + name + "': wavelengths in air are brought to vacuum");
+    conventions.vacuum = air ? "T" : conventions.vacuum;
+    planes.flux = plane("FLUX", files::Quantity::flux_density, flux_factor);
+    planes.ivar = plane("IVAR", files::Quantity::flux_density_ivar, ivar_factor);
+    planes.continuum = plane("CONTINUUM", files::Quantity::flux_density, continuum_factor);
+    planes.lines = plane("LINES", files::Quantity::flux_density, lines_factor);
+    if ((planes.mask = file.has("MASK"))) {
+      expect_shape("MASK", {rows, pixels});
+      file.verify("MASK");
     }
-    for (const char* image : {"FLUX", "CONTINUUM", "LINES"})
-      if (find(image) != nullptr) check_unit(image, false);
+    if (file.has("RESOLUTION")) {
+      planes.resolution = file.shape("RESOLUTION") == std::vector<std::uint64_t>{rows, k_n_diagonals, pixels};
+      if (planes.resolution)
+        file.verify("RESOLUTION");
+      else
+        notes.push_back("'" + name + "': RESOLUTION is not used: its shape is not galaxies x 11 x pixels");
+    }
     if (one_grid) {
       grid.resize(pixels);
-      read_image("WAVE", TDOUBLE, 0, std::span<double>(grid));
+      read_wave(0, grid);
       check_wavelengths(grid, "'" + name + "'");
     }
   }
 
-  [[noreturn]] void refuse(const std::string& what, std::string seen, std::string wanted, std::string remedy) const {
-    throw Error(ErrorKind::input, "'" + name + "' " + what, {std::move(seen), std::move(wanted), std::move(remedy)});
-  }
   std::string names() const {
     std::string out;
-    for (const auto& hdu : summary.hdus)
+    for (const auto& hdu : file.summary().hdus)
       out += (out.empty() ? "" : ", ") + (hdu.extname.empty() ? hdu.kind : hdu.extname);
     return out;
-  }
-  bool has_table() const {
-    return std::any_of(summary.hdus.begin(), summary.hdus.end(),
-                       [](const auto& hdu) { return hdu.extname == "GALAXIES" && hdu.kind == "BINTABLE"; });
-  }
-  const files::HduSummary* find(std::string_view image) const {
-    for (const auto& hdu : summary.hdus)
-      if (hdu.extname == image && hdu.kind == "IMAGE") return &hdu;
-    return nullptr;
-  }
-  bool find_any(std::initializer_list<const char*> images) const {
-    return std::any_of(images.begin(), images.end(), [&](const char* image) { return find(image) != nullptr; });
-  }
-
-  void move(std::string_view image) const {
-    const auto at = find(image) - summary.hdus.data();
-    int type = 0, status = 0;
-    fits_movabs_hdu(file.get(), static_cast<int>(at) + 1, &type, &status);
-    check_fits(status, ErrorKind::input, "'" + name + "': " + std::string(image) + " cannot be read");
-  }
-  std::string card(const char* key) const {
-    move("WAVE");
-    return file.card(key);
   }
   void expect_shape(const char* image, const std::vector<std::uint64_t>& wanted) {
     const auto text = [](const std::vector<std::uint64_t>& axes) {
       std::string out;
-      for (auto i = axes.size(); i-- > 0;) out += std::to_string(axes[i]) + (i > 0 ? " x " : "");
+      for (const auto n : axes) out += (out.empty() ? "" : " x ") + std::to_string(n);
       return out;
     };
-    const auto* hdu = find(image);
-    if (hdu->naxis != wanted)
-      refuse(std::string("has an image ") + image + " of another shape", text(hdu->naxis), text(wanted), "");
-    move(image);
+    const auto seen = file.shape(image);
+    if (seen != wanted) file.fail(std::string("has an image ") + image + " of another shape", text(seen), text(wanted));
   }
-  bool plane(const char* image) {
-    if (find(image) == nullptr) return false;
-    expect_shape(image, {pixels, rows});
-    verify();
+  // An absent unit is that of the layout, and is reported; that of IVAR belongs to FLUX.
+  double factor(const char* image, files::Quantity quantity) {
+    file.verify(image);
+    if (file.card(image, "BUNIT").empty()) {
+      if (quantity == files::Quantity::flux_density_ivar) return 1 / (flux_factor * flux_factor);
+      notes.push_back(std::string(image) + " has no unit; " + std::string(files::unit_of(quantity)) + " is assumed");
+      return 1;
+    }
+    return file.unit_factor(image, quantity);
+  }
+  bool plane(const char* image, files::Quantity quantity, double& by) {
+    if (!file.has(image)) return false;
+    expect_shape(image, {rows, pixels});
+    by = factor(image, quantity);
     return true;
   }
-  void verify() {
-    int data = 0, whole = 0, status = 0;
-    fits_verify_chksum(file.get(), &data, &whole, &status);
-    check_fits(status, ErrorKind::input, "'" + name + "': checksum cannot be computed");
-    if (data < 0 || whole < 0)
-      refuse("was changed after it was written", "DATASUM or CHECKSUM does not match", "matching sums",
-             "Fetch or write the file again.");
-  }
-  void check_unit(const char* image, bool wave) {
-    move(image);
-    if (wave) verify();
-    const std::string unit = file.card("BUNIT");
-    const std::string wanted = wave ? "Angstrom" : "10**-17 erg s-1 cm-2 Angstrom-1";
-    if (unit.empty()) {
-      notes.push_back(std::string(image) + " has no unit; " + wanted + " is assumed");
-    } else if (files::parse_unit(unit) != files::parse_unit(wanted)) {
-      refuse(std::string("has an image ") + image + " in another unit", "'" + unit + "'", wanted, "");
-    }
+
+  void read_wave(std::size_t first, std::span<double> into) {
+    file.read_image("WAVE", first, into);
+    if (wave_factor != 1)
+      for (double& w : into) w *= wave_factor;
+    if (air) to_vacuum(into);
   }
 
-  template <class T>
-  void read_image(const char* image, int type, std::size_t first, std::span<T> into) const {
-    if (into.empty()) return;
-    move(image);
-    int status = 0, any = 0;
-    fits_read_img(file.get(), type, static_cast<LONGLONG>(first) + 1, static_cast<LONGLONG>(into.size()), nullptr,
-                  into.data(), &any, &status);
-    check_fits(status, ErrorKind::input, "'" + name + "': " + image + " cannot be read");
-  }
-
+  files::FitsInput file;
   std::string name;
-  files::PlainFile plain;
   TableReader table;
-  files::FitsSummary summary;
-  files::FitsFile file;
+  Conventions conventions;
   std::vector<std::string> notes;
   std::size_t rows = 0, pixels = 0;
-  bool one_grid = true;
+  bool one_grid = true, air = false;
+  double wave_factor = 1, flux_factor = 1, ivar_factor = 1, continuum_factor = 1, lines_factor = 1;
   std::vector<double> grid;
   SpectraPlanes planes{.flux = false};
 };
@@ -148,10 +111,11 @@ std::size_t SpectraFileReader::pixels() const noexcept { return state_->pixels; 
 bool SpectraFileReader::one_grid() const noexcept { return state_->one_grid; }
 const SpectraPlanes& SpectraFileReader::planes() const noexcept { return state_->planes; }
 const TableReader& SpectraFileReader::table() const noexcept { return state_->table; }
+const Conventions& SpectraFileReader::conventions() const noexcept { return state_->conventions; }
 const std::vector<std::string>& SpectraFileReader::notes() const noexcept { return state_->notes; }
 
 Spectra SpectraFileReader::read(std::size_t first, std::size_t count, bool resolution) const {
-  const State& s = *state_;
+  State& s = *state_;
   if (first > s.rows || count > s.rows - first)
     throw Error(ErrorKind::usage, "rows outside the spectra",
                 {std::to_string(first) + " + " + std::to_string(count), "at most " + std::to_string(s.rows), ""});
@@ -172,28 +136,30 @@ Spectra SpectraFileReader::read(std::size_t first, std::size_t count, bool resol
     std::copy(s.grid.begin(), s.grid.end(), out.wave_obs.data());
   } else {
     out.wave_obs = Matrix<double>(count, m);
-    s.read_image("WAVE", TDOUBLE, first * m, out.wave_obs.flat());
+    s.read_wave(first * m, out.wave_obs.flat());
     for (std::size_t i = 0; i < count; ++i)
       check_wavelengths(out.wave_obs.row(i), "'" + s.name + "', row " + std::to_string(first + i));
   }
-  const auto take = [&](const char* image, bool there, Matrix<double>& into) {
+  const auto take = [&](const char* image, bool there, double by, Matrix<double>& into) {
     if (!there) return;
     into = Matrix<double>(count, m);
-    s.read_image(image, TDOUBLE, first * m, into.flat());
+    s.file.read_image(image, first * m, into.flat());
+    if (by != 1)
+      for (double& x : into.flat()) x *= by;
   };
-  take("FLUX", s.planes.flux, out.flux);
-  take("IVAR", s.planes.ivar, out.ivar);
-  take("CONTINUUM", s.planes.continuum, out.continuum);
-  take("LINES", s.planes.lines, out.lines);
+  take("FLUX", s.planes.flux, s.flux_factor, out.flux);
+  take("IVAR", s.planes.ivar, s.ivar_factor, out.ivar);
+  take("CONTINUUM", s.planes.continuum, s.continuum_factor, out.continuum);
+  take("LINES", s.planes.lines, s.lines_factor, out.lines);
   for (double& ivar : out.ivar.flat())
     if (!(ivar > 0 && std::isfinite(ivar))) ivar = 0;
   if (s.planes.mask) {
     out.mask = Matrix<std::int32_t>(count, m);
-    s.read_image("MASK", TINT, first * m, out.mask.flat());
+    s.file.read_mask("MASK", first * m, out.mask.flat());
   }
   if (resolution && s.planes.resolution) {
     out.resolution = Matrix<float>(count, k_n_diagonals * m);
-    s.read_image("RESOLUTION", TFLOAT, first * k_n_diagonals * m, out.resolution.flat());
+    s.file.read_image("RESOLUTION", first * k_n_diagonals * m, out.resolution.flat());
   }
   return out;
 }

@@ -1,12 +1,14 @@
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <iterator>
-#include <limits>
+#include <type_traits>
 
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
+#include "files/fits/fits_values.hpp"
+#include "files/fits/medium.hpp"
 #include "files/unit_text.hpp"
+#include "files/units.hpp"
 #include "starglow/files/table.hpp"
 
 namespace starglow {
@@ -14,16 +16,22 @@ namespace {
 
 using files::check_fits;
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return out;
-}
+// EWs beyond these are no measurements but marks of their absence (-9999, 1e30): no galaxy has them.
+constexpr float k_least_ew = -500.0F, k_most_ew = 1e5F;
 
-bool is_angstrom(std::string_view unit) {
-  const auto u = files::parse_unit(unit);
-  return u.understood && u.log10_factor == 0 && u.powers == std::map<std::string, int>{{"angstrom", 1}};
+// GALAXIES, else the first table with band fluxes, else the first table; the number of HDUs where there is none.
+std::size_t table_in(const files::FitsSummary& summary) {
+  std::size_t best = summary.hdus.size();
+  int rank = 0;
+  for (std::size_t i = 0; i < summary.hdus.size(); ++i) {
+    const auto& hdu = summary.hdus[i];
+    if (hdu.kind != "BINTABLE") continue;
+    const bool bands = std::any_of(hdu.columns.begin(), hdu.columns.end(),
+                                   [](const auto& name) { return files::same_name(name, "BAND_FLUX"); });
+    const int now = files::same_name(hdu.extname, "GALAXIES") ? 3 : bands ? 2 : 1;
+    if (now > rank) best = i, rank = now;
+  }
+  return best;
 }
 
 }  // namespace
@@ -32,13 +40,14 @@ struct TableReader::State {
   explicit State(const std::filesystem::path& given) : name(given.string()), plain(given) {
     const auto summary = files::guard_fits(plain.path());
     notes = summary.warnings;
-    std::size_t hdu = summary.hdus.size();
-    for (std::size_t i = summary.hdus.size(); i-- > 0;)
-      if (summary.hdus[i].kind == "BINTABLE") hdu = i;
-    for (std::size_t i = summary.hdus.size(); i-- > 0;)
-      if (summary.hdus[i].kind == "BINTABLE" && summary.hdus[i].extname == "GALAXIES") hdu = i;
-    if (hdu == summary.hdus.size())
-      throw Error(ErrorKind::input, "'" + name + "' holds no table", {"no binary-table HDU", "an HDU GALAXIES", ""});
+    const std::size_t hdu = table_in(summary);
+    if (hdu == summary.hdus.size()) {
+      const bool packed =
+          std::any_of(summary.hdus.begin(), summary.hdus.end(), [](const auto& h) { return h.kind == "ZTABLE"; });
+      throw Error(ErrorKind::input, "'" + name + "' holds no table",
+                  {packed ? "a table packed by tiles (ZTABLE)" : "no binary-table HDU", "an HDU GALAXIES",
+                   packed ? "funpack unpacks it." : ""});
+    }
     file = files::FitsFile::open(plain.path());
     int status = 0, type = 0;
     fits_movabs_hdu(file.get(), static_cast<int>(hdu) + 1, &type, &status);
@@ -110,12 +119,17 @@ struct TableReader::State {
       }
       if (type < 0) column.type = '?';  // variable length
       for (const auto& other : columns)
-        if (upper(other.name) == upper(column.name) && !column.name.empty())
+        if (other.name == column.name && !column.name.empty())
           throw Error(ErrorKind::input, "'" + name + "' has two columns of one name",
                       {column.name, "unique names", ""});
+      const std::string null = file.card("TNULL" + std::to_string(i)), zero = file.card("TZERO" + std::to_string(i));
+      if (!null.empty() && std::string_view("BIJK").find(column.type) != std::string_view::npos)
+        column.null = static_cast<std::int64_t>(static_cast<std::uint64_t>(std::strtoll(null.c_str(), nullptr, 10)) +
+                                                static_cast<std::uint64_t>(std::strtoll(zero.c_str(), nullptr, 10)));
       columns.push_back(std::move(column));
     }
     rows = static_cast<std::size_t>(n_rows);
+    scale.assign(columns.size(), 1.0);
   }
 
   void read_conventions() {
@@ -129,7 +143,8 @@ struct TableReader::State {
     take("CONTSRC", conventions.contsrc);
     take("LABELVER", conventions.labelver);
     take("FLUXSCAL", conventions.fluxscal);
-    take("VACUUM", conventions.vacuum);
+    const auto medium = files::medium_of(file, "'" + name + "'");
+    if (medium != files::Medium::unknown) conventions.vacuum = medium == files::Medium::air ? "F" : "T";
     const auto number = [&](const char* key, double wanted) {
       const std::string value = file.card(key);
       if (!value.empty() && std::fabs(std::strtod(value.c_str(), nullptr) - wanted) > 1e-6)
@@ -141,46 +156,85 @@ struct TableReader::State {
     number("NBAND", 12);
   }
 
+  // The column of this name; else the only one that differs from it in case alone; 0: none, or more than one.
   int find(std::string_view wanted) const {
-    const std::string key = upper(wanted);
-    for (std::size_t i = 0; i < columns.size(); ++i)
-      if (upper(columns[i].name) == key) return static_cast<int>(i) + 1;
-    return 0;
+    int alike = 0, at = 0;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i].name == wanted) return static_cast<int>(i) + 1;
+      if (!files::same_name(columns[i].name, wanted)) continue;
+      ++alike;
+      at = static_cast<int>(i) + 1;
+    }
+    return alike == 1 ? at : 0;
+  }
+  // A column of numbers that may be there.
+  int number(std::string_view wanted) const {
+    const int i = find(wanted);
+    return i != 0 && std::string_view("A?L").find(info(i).type) == std::string_view::npos ? i : 0;
   }
   const ColumnInfo& info(int column) const { return columns[static_cast<std::size_t>(column) - 1]; }
 
-  void check_unit(std::string_view column, bool (*matches)(std::string_view), const std::string& wanted) {
-    const int i = find(column);
-    if (i == 0) return;
-    const std::string& unit = info(i).unit;
-    if (unit.empty())
-      notes.push_back("column " + std::string(column) + " has no unit; " + wanted + " is assumed");
-    else if (!matches(unit))
-      throw Error(ErrorKind::input, "'" + name + "': column " + std::string(column) + " has another unit",
-                  {"'" + unit + "'", wanted, "Convert the column, and set its TUNIT."});
+  // Units of one dimension are converted as numbers are read; others are refused where the column means something here.
+  void check_units() {
+    std::vector<bool> absent(columns.size(), false);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto quantity = files::quantity_of(columns[i].name);
+      if (!quantity || find(columns[i].name) != static_cast<int>(i) + 1) continue;
+      std::string& unit = columns[i].unit;
+      const auto factor = files::factor_of(unit, *quantity);
+      const std::string wanted(files::unit_of(*quantity));
+      if (unit.empty() && !factor) {
+        absent[i] = true;
+        const std::string_view column = columns[i].name;
+        if (files::same_name(column, "BAND_FLUX") || files::same_name(column.substr(column.size() - 3), "_EW"))
+          notes.push_back("column " + columns[i].name + " has no unit; " + wanted + " is assumed");
+      } else if (!factor) {
+        throw Error(ErrorKind::input, "'" + name + "': column " + columns[i].name + " has another unit",
+                    {"'" + unit + "'", wanted, "Convert the column, and set its TUNIT."});
+      } else if (*factor != 1) {
+        scale[i] = *factor;
+        notes.push_back("column " + columns[i].name + " is converted from " + unit + " to " + wanted);
+        unit = wanted;
+      }
+    }
+    // An inverse variance without a unit is one of the numbers beside it.
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::string& ivar = columns[i].name;
+      if (!absent[i] || ivar.size() < 6 || !files::same_name(std::string_view(ivar).substr(ivar.size() - 5), "_IVAR"))
+        continue;
+      if (const int of = find(std::string_view(ivar).substr(0, ivar.size() - 5)); of != 0)
+        scale[i] = 1 / (scale[static_cast<std::size_t>(of) - 1] * scale[static_cast<std::size_t>(of) - 1]);
+    }
   }
 
   void check_contract() {
-    for (const char* column : {"BAND_FLUX", "BAND_FLUX_IVAR"})
+    std::vector<std::string> scalars{"TARGETID", "Z", "EBV", "FLAGS"};
+    for (const auto& line : k_lines)
+      for (const char* suffix : {"_EW", "_EW_IVAR"}) scalars.push_back(std::string(line.name) + suffix);
+    const auto unique = [&](const std::string& column) {
+      if (find(column) == 0 &&
+          std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return files::same_name(c.name, column); }))
+        throw Error(ErrorKind::input, "'" + name + "' has columns that differ from " + column + " in case alone",
+                    {"two of them", "one, or one that is called " + column, ""});
+    };
+    for (const char* column : {"BAND_FLUX", "BAND_FLUX_IVAR"}) {
+      unique(column);
       if (const int i = find(column); i != 0 && info(i).repeat != static_cast<std::int64_t>(k_n_bands))
         throw Error(ErrorKind::input, "'" + name + "': column " + column + " has a wrong number of bands",
                     {std::to_string(info(i).repeat), "12", ""});
-    if (const int i = find("TARGETID"); i != 0 && std::string_view("BIJK").find(info(i).type) == std::string_view::npos)
+    }
+    for (const auto& column : scalars) {
+      unique(column);
+      const int i = find(column);
+      if (i != 0 && info(i).type != 'A' && info(i).repeat != 1)
+        throw Error(ErrorKind::input, "'" + name + "': column " + column + " is not one number a row",
+                    {std::to_string(info(i).repeat) + " a row", "1", ""});
+    }
+    if (const int i = find("TARGETID"); i != 0 && info(i).type != 'A' && !files::is_whole(file.get(), i))
       throw Error(ErrorKind::input, "'" + name + "': TARGETID is not an integer column",
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
                    "A TARGETID exceeds 2^53: in a float column it is already damaged."});
-    for (const char* column : {"TARGETID", "Z", "EBV", "FLAGS"})
-      if (const int i = find(column); i != 0 && info(i).repeat != 1)
-        throw Error(ErrorKind::input, "'" + name + "': column " + column + " is not one number a row",
-                    {std::to_string(info(i).repeat) + " a row", "1", ""});
-    check_unit("BAND_FLUX", files::is_flux_unit, "1e-17 erg s^-1 cm^-2 Angstrom^-1");
-    for (const auto& line : k_lines) {
-      check_unit(std::string(line.name) + "_EW", is_angstrom, "Angstrom");
-      for (const char* suffix : {"_EW", "_EW_IVAR"})
-        if (const int i = find(std::string(line.name) + suffix); i != 0 && info(i).repeat != 1)
-          throw Error(ErrorKind::input, "'" + name + "': column " + info(i).name + " is not one number a row",
-                      {std::to_string(info(i).repeat) + " a row", "1", ""});
-    }
+    check_units();
     if (find("TARGETID") == 0) notes.push_back("no column TARGETID; rows are known by their number");
   }
 
@@ -196,32 +250,23 @@ struct TableReader::State {
                   {std::to_string(first) + " + " + std::to_string(count), "at most " + std::to_string(rows), ""});
   }
 
+  std::string cannot(int column) const { return "'" + name + "': column " + info(column).name + " cannot be read"; }
+
+  // Numbers of a column, converted to the units inside; nulls as in fits_values.hpp.
   template <class T>
-  void numbers(int column, int fits_type, T null, std::size_t first, std::size_t elements, T* out) const {
-    if (elements == 0) return;
+  void numbers(int column, std::size_t first, std::span<T> out) const {
     const char type = info(column).type;
     if (type == 'A' || type == '?')
       throw Error(ErrorKind::input, "'" + name + "': column " + info(column).name + " is not numeric",
                   {std::string("type ") + type, "numbers", ""});
-    int status = 0, any = 0;
-    // The library's test for null would turn infinities of float columns into NaN; they need none.
-    T* substitute = type == 'E' || type == 'D' ? nullptr : &null;
-    fits_read_col(file.get(), fits_type, column, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(elements),
-                  substitute, out, &any, &status);
-    check_fits(status, ErrorKind::input, "'" + name + "': column " + info(column).name + " cannot be read");
+    files::read_column(file.get(), column, first, out, cannot(column));
+    if constexpr (std::is_floating_point_v<T>)
+      if (const double by = scale[static_cast<std::size_t>(column) - 1]; by != 1)
+        for (T& x : out) x = static_cast<T>(static_cast<double>(x) * by);
   }
-
-  std::vector<std::string> strings(int column, std::size_t first, std::size_t count) const {
-    const auto width = static_cast<std::size_t>(info(column).repeat);
-    std::vector<char> buffer(count * (width + 1));
-    std::vector<char*> pointers(count);
-    for (std::size_t i = 0; i < count; ++i) pointers[i] = buffer.data() + i * (width + 1);
-    int status = 0, any = 0;
-    char none[] = "";
-    fits_read_col(file.get(), TSTRING, column, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(count), none,
-                  pointers.data(), &any, &status);
-    check_fits(status, ErrorKind::input, "'" + name + "': column " + info(column).name + " cannot be read");
-    return {pointers.begin(), pointers.end()};
+  void ids(int column, std::size_t first, std::span<std::int64_t> out) const {
+    const auto read = files::read_ids(file.get(), column, first, out.size(), "'" + name + "'", info(column).name);
+    std::copy(read.begin(), read.end(), out.begin());
   }
 
   std::string name;
@@ -229,6 +274,7 @@ struct TableReader::State {
   files::FitsFile file;
   std::size_t rows = 0;
   std::vector<ColumnInfo> columns;
+  std::vector<double> scale;  // of each column, to the units inside
   Conventions conventions;
   std::vector<std::string> notes;
 };
@@ -249,7 +295,7 @@ Matrix<double> TableReader::read_column(std::string_view name, std::size_t first
   const int column = s.require(name);
   s.check_range(first, count);
   Matrix<double> out(count, static_cast<std::size_t>(s.info(column).repeat));
-  s.numbers(column, TDOUBLE, std::numeric_limits<double>::quiet_NaN(), first, out.flat().size(), out.data());
+  s.numbers(column, first, out.flat());
   return out;
 }
 
@@ -259,8 +305,10 @@ std::vector<std::int64_t> TableReader::read_integers(std::string_view name, std:
   const int column = s.require(name);
   s.check_range(first, count);
   std::vector<std::int64_t> out(count * static_cast<std::size_t>(s.info(column).repeat));
-  static_assert(sizeof(LONGLONG) == sizeof(std::int64_t));
-  s.numbers(column, TLONGLONG, std::int64_t{0}, first, out.size(), out.data());
+  if (files::same_name(name, "TARGETID"))
+    s.ids(column, first, out);
+  else
+    s.numbers(column, first, std::span(out));
   return out;
 }
 
@@ -271,7 +319,7 @@ std::vector<std::string> TableReader::read_text(std::string_view name, std::size
   if (s.info(column).type != 'A')
     throw Error(ErrorKind::input, "'" + s.name + "': column " + s.info(column).name + " is not text",
                 {std::string("type ") + s.info(column).type, "type A", ""});
-  return s.strings(column, first, count);
+  return files::read_texts(s.file.get(), column, first, count, s.cannot(column));
 }
 
 Galaxies TableReader::read(std::size_t first, std::size_t count) const {
@@ -280,7 +328,6 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   Galaxies g;
   g.n = count;
   g.conventions = s.conventions;
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), ebv = s.find("EBV"),
             flux = s.find("BAND_FLUX"), ivar = s.find("BAND_FLUX_IVAR");
   g.targetid.resize(targetid != 0 ? count : 0);
@@ -314,23 +361,33 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   std::vector<float> values(std::min(step, count));
   for (std::size_t at = 0; at < count; at += step) {
     const std::size_t n = std::min(step, count - at), row = first + at;
-    if (targetid != 0) s.numbers(targetid, TLONGLONG, std::int64_t{0}, row, n, g.targetid.data() + at);
+    const auto rows_of = [&](auto& column, std::size_t width) {
+      return std::span(column).subspan(at * width, n * width);
+    };
+    if (targetid != 0) s.ids(targetid, row, rows_of(g.targetid, 1));
     if (flags != 0) {
-      s.numbers(flags, TLONGLONG, std::int64_t{0}, row, n, integers.data());
-      for (std::size_t i = 0; i < n; ++i) g.flags[at + i] = static_cast<std::int32_t>(integers[i]);
+      s.numbers(flags, row, std::span(integers).first(n));
+      for (std::size_t i = 0; i < n; ++i)
+        g.flags[at + i] = integers[i] == k_null_id ? 0 : static_cast<std::int32_t>(integers[i]);
     }
-    if (z != 0) s.numbers(z, TDOUBLE, nan, row, n, g.z.data() + at);
-    if (ebv != 0) s.numbers(ebv, TDOUBLE, nan, row, n, g.ebv.data() + at);
-    if (flux != 0) s.numbers(flux, TDOUBLE, nan, row, n * k_n_bands, g.band_flux.data() + at * k_n_bands);
-    if (ivar != 0) s.numbers(ivar, TDOUBLE, nan, row, n * k_n_bands, g.band_flux_ivar.data() + at * k_n_bands);
+    if (z != 0) s.numbers(z, row, rows_of(g.z, 1));
+    if (ebv != 0) s.numbers(ebv, row, rows_of(g.ebv, 1));
+    if (flux != 0) s.numbers(flux, row, g.band_flux.flat().subspan(at * k_n_bands, n * k_n_bands));
+    if (ivar != 0) s.numbers(ivar, row, g.band_flux_ivar.flat().subspan(at * k_n_bands, n * k_n_bands));
     for (const auto& m : measured) {
-      s.numbers(m.column, TFLOAT, std::nanf(""), row, n, values.data());
+      s.numbers(m.column, row, std::span(values).first(n));
       for (std::size_t i = 0; i < n; ++i) (*m.into)(at + i, m.line) = values[i];
     }
+    for (std::size_t i = at; i < at + n && !g.ew.empty(); ++i)
+      for (std::size_t line = 0; line < k_n_lines; ++line)
+        if (const float ew = g.ew(i, line); !(ew > k_least_ew && ew < k_most_ew)) {
+          g.ew(i, line) = std::nanf("");
+          if (!g.ew_ivar.empty()) g.ew_ivar(i, line) = 0;
+        }
     for (const char* name : {"SURVEY", "PROGRAM"})
       if (const int column = s.find(name); column != 0 && s.info(column).type == 'A') {
         auto& into = name[0] == 'S' ? g.survey : g.program;
-        auto more = s.strings(column, row, n);
+        auto more = files::read_texts(s.file.get(), column, row, n, s.cannot(column));
         std::move(more.begin(), more.end(), std::back_inserter(into));
       }
   }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 
@@ -152,8 +153,11 @@ void TableWriter::copy(const TableReader& from, std::string_view name, std::size
     write(name, first, std::span<const std::string>(from.read_text(name, first, count)));
   else if (column.type == 'E' || column.type == 'D')
     write(name, first, std::span<const double>(from.read_column(name, first, count).flat()));
-  else
-    write(name, first, std::span<const std::int64_t>(from.read_integers(name, first, count)));
+  else {
+    auto values = from.read_integers(name, first, count);
+    if (column.null) std::replace(values.begin(), values.end(), k_null_id, *column.null);
+    write(name, first, std::span<const std::int64_t>(values));
+  }
 }
 
 void TableWriter::commit(const Provenance& provenance) {

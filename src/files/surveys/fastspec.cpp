@@ -1,8 +1,11 @@
 // FastSpecFit catalogues: fastspec-*.fits of versions 2.x and 3.x.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "files/fits/join.hpp"
 #include "files/surveys/spectra_source.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -23,14 +26,25 @@ class Fastspec final : public SpectraSource {
     has_catalogue_ew = true;
     meta_ = file_.has("METADATA") ? "METADATA" : "FASTSPEC";
     z_in_ = file_.has_column(meta_, "Z") ? meta_ : "FASTSPEC";
+    survey_grid = true;
     if (check) {
-      if (file_.table_rows(meta_) != rows)
-        file_.fail("METADATA and FASTSPEC have different rows", std::to_string(file_.table_rows(meta_)),
-                   std::to_string(rows));
       for (const char* name : {"METADATA", "FASTSPEC", "MODELS"})
         if (file_.has(name)) file_.verify(name);
-      if (has_flux) check_models();
+      check_units();
     }
+    if (has_flux) check_models();
+    join_tables();
+    keep(file_, meta_,
+         {{"SURVEY", "SURVEY"},
+          {"PROGRAM", "PROGRAM"},
+          {"SPECTYPE", "SPECTYPE"},
+          {"OBJTYPE", "OBJTYPE"},
+          {"COADD_FIBERSTATUS", "COADD_FIBERSTATUS"},
+          {"ZWARN", "ZWARN"},
+          {"RA", "RA"},
+          {"RA", "TARGET_RA"},
+          {"DEC", "DEC"},
+          {"DEC", "TARGET_DEC"}});
     read_version();
     conventions = {"fibre",    "T", "unknown", "model", "FastSpecFit " + (text_.empty() ? "unknown" : text_),
                    "absolute", "T"};
@@ -41,18 +55,33 @@ class Fastspec final : public SpectraSource {
     Spectra s = empty_batch(count, k_n_desi_pixels);
     for (std::size_t i = 0; i < k_n_desi_pixels; ++i) s.wave_obs(0, i) = desi_wave(i);
     s.ivar = {};  // models have no noise
-    s.targetid = file_.integers(meta_, "TARGETID", first, count);
-    s.z = file_.doubles(z_in_, "Z", first, count);
-    s.spectype = file_.has_column(meta_, "SPECTYPE") ? file_.texts(meta_, "SPECTYPE", first, count)
-                                                     : std::vector<std::string>(count);
-    if (file_.has_column(meta_, "SURVEY")) s.survey = file_.texts(meta_, "SURVEY", first, count);
-    if (file_.has_column(meta_, "PROGRAM")) s.program = file_.texts(meta_, "PROGRAM", first, count);
-    s.ebv.assign(count, k_nan);
-    if (file_.has_column(meta_, "ZWARN")) {
-      const auto zwarn = file_.integers(meta_, "ZWARN", first, count);
-      for (std::size_t i = 0; i < count; ++i)
-        if (zwarn[i] != 0) s.flags[i] |= k_zwarn;
+    std::vector<std::size_t> own(count), meta(count);
+    std::iota(own.begin(), own.end(), first);
+    std::transform(own.begin(), own.end(), meta.begin(),
+                   [&](std::size_t r) { return meta_row_.empty() ? r : meta_row_[r]; });
+    // The ids of the measured lines; METADATA's are the same, as joined.
+    const auto [low, high] =
+        count > 0 ? std::minmax_element(meta.begin(), meta.end()) : std::pair(meta.end(), meta.end());
+    if (count > 0) {
+      const RowKeys keys = keys_of(file_, meta_, *low, *high + 1 - *low);
+      for (const std::size_t r : meta) {
+        s.targetid.push_back(keys.id[r - *low]);
+        if (!keys.survey.empty()) s.survey.push_back(keys.survey[r - *low]);
+        if (!keys.program.empty()) s.program.push_back(keys.program[r - *low]);
+      }
     }
+    s.z = numbers_if(file_, z_in_, {"Z"}, z_in_ == meta_ ? meta : own, k_nan);
+    if (s.z.empty() && count > 0) file_.fail("no redshifts", "no column Z", "Z in METADATA or FASTSPEC");
+    s.spectype = texts_if(file_, meta_, {"SPECTYPE"}, meta);
+    if (s.spectype.empty()) s.spectype.assign(count, "");
+    s.ebv = numbers_if(file_, meta_, {"EBV"}, meta, k_nan);
+    if (s.ebv.empty()) s.ebv.assign(count, k_nan);
+    s.fiberstatus = integers_if(file_, meta_, {"COADD_FIBERSTATUS"}, meta, 0);
+    s.objtype = texts_if(file_, meta_, {"OBJTYPE"}, meta);
+    s.zwarn = integers_if(file_, meta_, {"ZWARN"}, meta, 0);
+    s.ra = numbers_if(file_, meta_, {"RA", "TARGET_RA"}, meta, k_nan);
+    s.dec = numbers_if(file_, meta_, {"DEC", "TARGET_DEC"}, meta, k_nan);
+    flag_targets(s);
     s.continuum = Matrix<double>(count, k_n_desi_pixels, k_nan);
     s.lines = Matrix<double>(count, k_n_desi_pixels, k_nan);
     for (auto& f : s.flux.flat()) f = k_nan;
@@ -62,12 +91,71 @@ class Fastspec final : public SpectraSource {
   }
 
  private:
+  // The row of METADATA of each row of FASTSPEC; empty where both have the same rows, as the survey writes them.
+  void join_tables() {
+    if (meta_ == "FASTSPEC") return;
+    const std::size_t n = file_.table_rows(meta_);
+    const bool ids = file_.has_column("FASTSPEC", "TARGETID");
+    if (!ids) {
+      if (n != rows)
+        file_.fail("METADATA and FASTSPEC have different rows, and FASTSPEC has no TARGETID to join them by",
+                   std::to_string(n), std::to_string(rows));
+      return;
+    }
+    constexpr std::size_t k_rows = 65536;
+    bool same = n == rows;
+    for (std::size_t first = 0; same && first < n; first += k_rows) {
+      const std::size_t count = std::min(k_rows, n - first);
+      same = same_rows(keys_of(file_, "FASTSPEC", first, count), keys_of(file_, meta_, first, count));
+    }
+    if (same) return;
+    if (has_flux)
+      file_.fail("METADATA and FASTSPEC are in different orders, and MODELS, which has no ids, belongs to one of them",
+                 "TARGETIDs that differ row by row", "the tables as the survey wrote them",
+                 "Sort both tables by TARGETID as MODELS is sorted, or leave MODELS out.");
+    meta_row_ = match_rows(keys_of(file_, "FASTSPEC", 0, rows), keys_of(file_, meta_, 0, n),
+                           "'" + file_.name() + "', METADATA");
+    if (const auto missing = std::count(meta_row_.begin(), meta_row_.end(), k_no_row); missing > 0)
+      file_.fail("METADATA lacks galaxies of FASTSPEC",
+                 std::to_string(missing) + " of " + std::to_string(rows) + " rows",
+                 "every TARGETID (with SURVEY and PROGRAM) of FASTSPEC");
+    notes.push_back("'" + file_.name() + "': METADATA and FASTSPEC have different rows; they are joined by TARGETID");
+  }
+
+  // Units that are there: EWs and redshifts cannot be anything else.
+  void check_units() {
+    const auto one = [&](const std::string& hdu, const std::string& column, Quantity quantity) {
+      if (!file_.has_column(hdu, column)) return;
+      const std::string unit = file_.column_unit(hdu, column);
+      if (!unit.empty() && factor_of(unit, quantity) != 1.0)
+        file_.fail("column " + column + " of " + hdu + " has another unit", unit, std::string(unit_of(quantity)),
+                   "The survey's own files have it.");
+    };
+    one(z_in_, "Z", Quantity::pure);
+    for (const auto& member : members()) {
+      one("FASTSPEC", member + "_EW", Quantity::length);
+      one("FASTSPEC", member + "_EW_IVAR", Quantity::length_ivar);
+      if (!file_.has_column("FASTSPEC", member + "_EW") || !file_.has_column("FASTSPEC", member + "_EW_IVAR"))
+        notes.push_back("'" + file_.name() + "' has no column " + member + "_EW with its ivar: no EW of that line");
+    }
+  }
+
+  // The catalogue's names of the ten lines, [OII] as two.
+  static std::vector<std::string> members() {
+    std::vector<std::string> out{"OII_3726", "OII_3729"};
+    for (std::size_t line = 1; line < k_n_lines; ++line) out.emplace_back(k_lines[line].name);
+    return out;
+  }
+
   void check_models() {
     const auto shape = file_.shape("MODELS");
     if (shape != std::vector<std::uint64_t>{rows, 3, k_n_desi_pixels})
       file_.fail("MODELS has a shape that does not fit",
                  std::to_string(shape.size()) + " axes, last " + std::to_string(shape.empty() ? 0 : shape.back()),
                  std::to_string(rows) + " x 3 x 7781");
+    factor_ = file_.unit_factor("MODELS", Quantity::flux_density);
+    if (is_air(file_, "MODELS"))
+      file_.fail("MODELS is said to be in air wavelengths", "AIRORVAC or VACUUM", "vacuum, as FastSpecFit writes it");
     // lambda_i = CRVAL1 + CDELT1 i with i from 0: CRPIX1 = 0 is meant so, whatever the standard says.
     const double first = std::strtod(file_.card("MODELS", "CRVAL1").c_str(), nullptr),
                  step = std::strtod(file_.card("MODELS", "CDELT1").c_str(), nullptr);
@@ -112,8 +200,8 @@ class Fastspec final : public SpectraSource {
     for (std::size_t i = 0; i < count; ++i) {
       file_.read_image("MODELS", (first + i) * 3 * n, std::span<float>(planes));
       for (std::size_t p = 0; p < n; ++p) {
-        const double stars = static_cast<double>(planes[p]) + static_cast<double>(planes[n + p]),
-                     lines = static_cast<double>(planes[2 * n + p]);
+        const double stars = factor_ * (static_cast<double>(planes[p]) + static_cast<double>(planes[n + p])),
+                     lines = factor_ * static_cast<double>(planes[2 * n + p]);
         s.continuum(i, p) = stars;
         s.lines(i, p) = lines;
         s.flux(i, p) = stars + lines;
@@ -135,17 +223,23 @@ class Fastspec final : public SpectraSource {
       std::vector<double> ew(count, 0.0), variance(count, 0.0);
       std::vector<bool> any(count, false), dropped(count, false);
       for (const auto& member : members) {
+        if (!file_.has_column("FASTSPEC", member + "_EW") || !file_.has_column("FASTSPEC", member + "_EW_IVAR")) {
+          std::fill(dropped.begin(), dropped.end(), true);
+          continue;
+        }
         const auto value = file_.doubles("FASTSPEC", member + "_EW", first, count),
                    ivar = file_.doubles("FASTSPEC", member + "_EW_IVAR", first, count);
         std::vector<double> sum, box, box_ivar, sum_ivar;
-        if (strong) {
+        const bool boxes = strong && file_.has_column("FASTSPEC", member + "_BOXFLUX") &&
+                           file_.has_column("FASTSPEC", member + "_BOXFLUX_IVAR");
+        if (boxes) {
           sum = file_.doubles("FASTSPEC", member + "_FLUX", first, count);
           sum_ivar = file_.doubles("FASTSPEC", member + "_FLUX_IVAR", first, count);
           box = file_.doubles("FASTSPEC", member + "_BOXFLUX", first, count);
           box_ivar = file_.doubles("FASTSPEC", member + "_BOXFLUX_IVAR", first, count);
         }
         for (std::size_t i = 0; i < count; ++i) {
-          if (strong && sum_ivar[i] > 0 && box_ivar[i] > 0) {
+          if (boxes && sum_ivar[i] > 0 && box_ivar[i] > 0) {
             const double d = std::fabs(sum[i] - box[i]);
             if (d > 0.2 * std::fabs(box[i]) && d * d > 25 * (1 / sum_ivar[i] + 1 / box_ivar[i])) dropped[i] = true;
           }
@@ -167,6 +261,8 @@ class Fastspec final : public SpectraSource {
 
   FitsInput file_;
   std::string meta_, z_in_, text_;
+  std::vector<std::size_t> meta_row_;
+  double factor_ = 1;  // of MODELS
   Version version_{};
 };
 

@@ -1,43 +1,13 @@
 #include "starglow/files/spectra_reader.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "files/surveys/spectra_source.hpp"
 #include "starglow/base/error.hpp"
 
 namespace starglow {
 namespace fs = std::filesystem;
-namespace files {
-
-Layout layout_of(const FitsInput& file) {
-  if (file.has("GALAXIES") && file.has("WAVE")) return Layout::own;
-  if (file.has("FASTSPEC")) return Layout::fastspec;
-  if (file.has("REDSHIFTS") || file.has("ZBEST")) return Layout::redrock;
-  for (const char* camera : {"B_FLUX", "R_FLUX", "Z_FLUX"})
-    if (file.has(camera)) return Layout::desi;
-  if (file.has("COADD") && (file.has("SPECOBJ") || file.has("SPALL"))) return Layout::sdss;
-  return Layout::unknown;
-}
-
-Spectra empty_batch(std::size_t count, std::size_t pixels) {
-  Spectra s;
-  s.wave_obs = Matrix<double>(1, pixels);
-  s.flux = Matrix<double>(count, pixels);
-  s.ivar = Matrix<double>(count, pixels);
-  s.mask = Matrix<std::int32_t>(count, pixels);
-  s.flags.assign(count, 0);
-  return s;
-}
-
-void refuse_air(FitsInput& file, std::string_view extname) {
-  const std::string air = file.card(extname, "AIRORVAC"), vacuum = file.card(extname, "VACUUM");
-  if (air == "air" || air == "AIR" || vacuum == "F")
-    file.fail("wavelengths in air", air.empty() ? "VACUUM = F" : "AIRORVAC = " + air, "vacuum wavelengths",
-              "Convert them first.");
-}
-
-}  // namespace files
-
 struct SpectraReader::State {
   struct Part {
     fs::path path, redshifts;
@@ -53,8 +23,10 @@ struct SpectraReader::State {
         return files::open_desi(part.path, part.redshifts, options, check);
       case files::Layout::sdss:
         return files::open_sdss(part.path, check);
-      default:
+      case files::Layout::fastspec:
         return files::open_fastspec(part.path, check);
+      default:
+        return files::open_general(part.path, options, check);
     }
   }
 
@@ -89,50 +61,154 @@ struct SpectraReader::State {
   std::unique_ptr<files::SpectraSource> source;
   Conventions conventions;
   bool catalogue_ew = false, flux = false, models = true, one_grid = true;
-  std::vector<std::string> notes;
+  std::vector<std::string> notes, kept;
+  std::vector<SpectraReader::Failure> failures;
 };
 
-SpectraReader::SpectraReader(const std::vector<fs::path>& inputs, const SpectraReaderOptions& options)
+namespace {
+
+// Which of the redrock files has the redshifts of a coadd: that with the most of its ids; the n-th for the n-th coadd
+// where several have as many.
+class RedshiftFiles {
+ public:
+  void add(const fs::path& path) { paths_.push_back(path); }
+  std::size_t size() const noexcept { return paths_.size(); }
+  const fs::path& of(const fs::path& coadd, std::size_t n) {
+    if (n < paths_.size() && shared(coadd, n)) return paths_[n];
+    read_all();
+    std::vector<std::size_t> votes(paths_.size(), 0);
+    for (const auto id : ids(coadd, "FIBERMAP"))
+      if (const auto found = by_id_.find(id); found != by_id_.end())
+        for (const std::size_t k : found->second) ++votes[k];
+    const auto best = std::max_element(votes.begin(), votes.end());
+    if (best == votes.end() || *best == 0)
+      throw Error(ErrorKind::input, "'" + coadd.string() + "' has no file of redshifts",
+                  {std::to_string(paths_.size()) + " redrock files, none with its TARGETIDs", "its redrock file",
+                   "starglow prep coadd-1.fits redrock-1.fits coadd-2.fits redrock-2.fits ..."});
+    return paths_[static_cast<std::size_t>(best - votes.begin())];
+  }
+
+ private:
+  static std::vector<std::int64_t> ids(const fs::path& path, const char* hdu) {
+    files::FitsInput file(path);
+    return file.ids(hdu, "TARGETID", 0, file.table_rows(hdu));
+  }
+  static std::vector<std::int64_t> redshift_ids(const fs::path& path) {
+    const files::FitsInput file(path);
+    return ids(path, file.has("REDSHIFTS") ? "REDSHIFTS" : "ZBEST");
+  }
+  bool shared(const fs::path& coadd, std::size_t n) const {
+    auto a = ids(coadd, "FIBERMAP"), b = redshift_ids(paths_[n]);
+    std::sort(b.begin(), b.end());
+    return a.empty() ||
+           std::any_of(a.begin(), a.end(), [&](auto id) { return std::binary_search(b.begin(), b.end(), id); });
+  }
+  void read_all() {
+    for (; read_ < paths_.size(); ++read_)
+      for (const auto id : redshift_ids(paths_[read_])) by_id_[id].push_back(read_);
+  }
+  std::vector<fs::path> paths_;
+  std::unordered_map<std::int64_t, std::vector<std::size_t>> by_id_;
+  std::size_t read_ = 0;
+};
+
+// Folders stand for the FITS and ECSV files in them, in the order of their names.
+std::vector<fs::path> expand(const std::vector<fs::path>& inputs) {
+  std::vector<fs::path> out;
+  for (const auto& path : inputs) {
+    std::error_code failed;
+    if (!fs::is_directory(path, failed)) {
+      out.push_back(path);
+      continue;
+    }
+    const std::size_t before = out.size();
+    for (const auto& entry : fs::directory_iterator(path, failed)) {
+      const std::string name = entry.path().filename().string();
+      const auto ends = [&](const char* with) { return name.ends_with(with); };
+      if (entry.is_regular_file(failed) && !name.starts_with(".") &&
+          (ends(".fits") || ends(".fit") || ends(".fits.gz") || ends(".fits.fz") || ends(".ecsv")))
+        out.push_back(entry.path());
+    }
+    if (failed || out.size() == before)
+      throw Error(ErrorKind::input, "the folder '" + path.string() + "' holds no spectra",
+                  {failed ? failed.message() : "no such file", "*.fits, *.fits.gz, *.fits.fz or *.ecsv", ""});
+    std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end());
+  }
+  return out;
+}
+
+}  // namespace
+
+SpectraReader::SpectraReader(const std::vector<fs::path>& given, const SpectraReaderOptions& options)
     : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.options = options;
-  if (inputs.empty()) throw Error(ErrorKind::usage, "no spectra given");
-  std::vector<fs::path> redshifts;
-  std::vector<std::size_t> coadds;
-  for (const auto& path : inputs) {
-    const files::FitsInput file(path);
-    for (const auto& warning : file.summary().warnings) s.add_note("'" + path.string() + "': " + warning);
-    const files::Layout layout = files::layout_of(file);
-    if (layout == files::Layout::unknown)
-      file.fail("no spectra in a known layout", std::to_string(file.summary().hdus.size()) + " HDUs of other names",
-                "DESI (B_FLUX ...), redrock (REDSHIFTS), SDSS (COADD, SPECOBJ), FastSpecFit (FASTSPEC) or a spectra "
-                "file (GALAXIES, WAVE)");
-    if (layout == files::Layout::redrock) {
-      redshifts.push_back(path);
+  if (given.empty()) throw Error(ErrorKind::usage, "no spectra given");
+  const auto inputs = expand(given);
+  RedshiftFiles redshifts;
+  std::vector<State::Part> parts;
+  std::vector<bool> own_redshifts;
+  const auto skip = [&](const fs::path& path, const Error& e) {
+    if (!options.skip_bad || inputs.size() < 2 || e.kind() != ErrorKind::input) throw e;
+    s.failures.push_back({path, e.what()});
+  };
+  for (const auto& path : inputs) try {
+      if (files::is_ecsv(path)) {
+        parts.push_back({path, {}, files::Layout::general, 0, 0});
+        continue;
+      }
+      const files::FitsInput file(path);
+      for (const auto& warning : file.summary().warnings) s.add_note("'" + path.string() + "': " + warning);
+      const files::Layout layout = files::layout_of(file);
+      if (layout == files::Layout::redrock)
+        redshifts.add(path);
+      else
+        parts.push_back({path, {}, layout, 0, 0});
+      if (layout == files::Layout::desi && (file.has("REDSHIFTS") || file.has("ZBEST"))) parts.back().redshifts = path;
+    } catch (const Error& e) {
+      skip(path, e);
+    }
+  const auto coadds = static_cast<std::size_t>(
+      std::count_if(parts.begin(), parts.end(), [](const auto& p) { return p.layout == files::Layout::desi; }));
+  const auto without = static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), [](const auto& p) {
+    return p.layout == files::Layout::desi && p.redshifts.empty();
+  }));
+  const std::size_t wanted = redshifts.size() == coadds ? coadds : without;
+  if (s.failures.empty() && redshifts.size() != wanted)
+    throw Error(ErrorKind::input, "each file of DESI spectra needs its file of redshifts",
+                {std::to_string(coadds) + " coadd and " + std::to_string(redshifts.size()) + " redrock files",
+                 "one redrock file for each coadd, which may have its redshifts inside (REDSHIFTS)",
+                 "starglow prep coadd-1.fits redrock-1.fits coadd-2.fits redrock-2.fits ..."});
+  std::size_t n = 0;
+  for (auto& part : parts) {
+    std::unique_ptr<files::SpectraSource> source;
+    try {
+      if (part.layout == files::Layout::desi && (part.redshifts.empty() || redshifts.size() == coadds))
+        part.redshifts = redshifts.of(part.path, n++);
+      source = s.open(part, true);
+    } catch (const Error& e) {
+      skip(part.path, e);
       continue;
     }
-    if (layout == files::Layout::desi) coadds.push_back(s.parts.size());
-    s.parts.push_back({path, {}, layout, 0, 0});
-  }
-  if (coadds.size() != redshifts.size())
-    throw Error(ErrorKind::input, "each file of DESI spectra needs its file of redshifts",
-                {std::to_string(coadds.size()) + " coadd and " + std::to_string(redshifts.size()) + " redrock files",
-                 "as many of both, in the same order",
-                 "starglow prep coadd-1.fits redrock-1.fits coadd-2.fits redrock-2.fits ..."});
-  for (std::size_t i = 0; i < coadds.size(); ++i) s.parts[coadds[i]].redshifts = redshifts[i];
-  for (auto& part : s.parts) {
-    const auto source = s.open(part, true);
     part.first = s.rows;
     part.rows = source->rows;
-    s.merge(source->conventions, s.rows == 0 && part.path == s.parts.front().path);
+    s.merge(source->conventions, s.parts.empty());
     s.rows += part.rows;
     s.catalogue_ew = s.catalogue_ew || source->has_catalogue_ew;
     s.flux = s.flux || source->has_flux;
     s.models = s.models && source->has_models;
     // Two files share a grid only where it is the survey's own.
-    const bool survey = part.layout == files::Layout::desi || part.layout == files::Layout::fastspec;
-    s.one_grid = s.one_grid && source->one_grid && (survey || s.parts.size() == 1);
+    s.one_grid = s.one_grid && source->one_grid && (source->survey_grid || parts.size() == 1);
     for (const auto& note : source->notes) s.add_note(note);
+    for (const auto& name : source->kept)
+      if (std::find(s.kept.begin(), s.kept.end(), name) == s.kept.end()) s.kept.push_back(name);
+    s.parts.push_back(part);
+  }
+  if (s.parts.empty()) {
+    if (s.failures.empty())
+      throw Error(ErrorKind::input, "files of redshifts alone hold no spectra",
+                  {std::to_string(redshifts.size()) + " redrock files", "each with its coadd", ""});
+    throw Error(ErrorKind::input, "none of the files can be read", {s.failures[0].what, "files of spectra", ""});
   }
 }
 
@@ -146,6 +222,18 @@ bool SpectraReader::has_catalogue_ew() const noexcept { return state_->catalogue
 bool SpectraReader::has_flux() const noexcept { return state_->flux; }
 bool SpectraReader::one_grid() const noexcept { return state_->one_grid; }
 bool SpectraReader::models_only() const noexcept { return state_->models; }
+const std::vector<SpectraReader::Failure>& SpectraReader::failures() const noexcept { return state_->failures; }
+bool SpectraReader::keeps(std::string_view column) const noexcept {
+  return std::find(state_->kept.begin(), state_->kept.end(), column) != state_->kept.end();
+}
+std::vector<fs::path> SpectraReader::inputs() const {
+  std::vector<fs::path> out;
+  for (const auto& part : state_->parts) {
+    out.push_back(part.path);
+    if (!part.redshifts.empty() && part.redshifts != part.path) out.push_back(part.redshifts);
+  }
+  return out;
+}
 const std::vector<std::string>& SpectraReader::notes() const noexcept { return state_->notes; }
 
 Spectra SpectraReader::read(std::size_t first, std::size_t count) {

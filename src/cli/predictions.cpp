@@ -1,0 +1,37 @@
+#include "cli/predictions.hpp"
+
+#include <limits>
+
+#include "files/fits/join.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/table.hpp"
+
+namespace starglow::cli {
+
+NamedPrediction predictions_of_file(const std::string& path, const Galaxies& table) {
+  const TableReader reader(path);
+  const Galaxies other = reader.read(0, reader.rows());
+  if (other.ew.empty()) throw Error(ErrorKind::input, "'" + path + "' has no {LINE}_EW columns");
+  if (other.targetid.empty() || table.targetid.empty())
+    throw Error(ErrorKind::input, "predictions from a file are matched by TARGETID",
+                {"no such column", "TARGETID in both tables", ""});
+  // By SURVEY and PROGRAM too: TARGETIDs repeat over surveys.
+  const auto rows = files::match_rows({table.targetid, table.survey, table.program},
+                                      {other.targetid, other.survey, other.program}, "'" + path + "'");
+  NamedPrediction out{path, Matrix<double>(table.n, k_n_lines, std::numeric_limits<double>::quiet_NaN())};
+  std::size_t missing = 0;
+  for (std::size_t i = 0; i < table.n; ++i) {
+    if (rows[i] == files::k_no_row) {
+      ++missing;
+      continue;
+    }
+    for (std::size_t line = 0; line < k_n_lines; ++line) out.ew(i, line) = static_cast<double>(other.ew(rows[i], line));
+  }
+  if (missing == table.n && table.n > 0)
+    throw Error(
+        ErrorKind::input, "'" + path + "' has none of the table's galaxies",
+        {"no common TARGETID (with SURVEY and PROGRAM, where both tables have them)", "predictions of the table", ""});
+  return out;
+}
+
+}  // namespace starglow::cli

@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+
+#include "starglow/base/galaxies.hpp"
+#include "starglow/judge/evaluate.hpp"
+
+namespace starglow::cli {
+
+/// The predicted EWs of a file for the galaxies of a table, matched by TARGETID, SURVEY and PROGRAM; NaN where it has
+/// none. Error(input): no predictions, no ids, or none of the table's galaxies.
+NamedPrediction predictions_of_file(const std::string& path, const Galaxies& table);
+
+}  // namespace starglow::cli

@@ -1,0 +1,62 @@
+// Files of other formats, called by their names.
+#include "files/formats.hpp"
+
+#include <array>
+#include <cctype>
+#include <fstream>
+#include <string>
+
+namespace starglow::files {
+namespace {
+
+using namespace std::string_view_literals;
+
+struct Magic {
+  std::string_view bytes, name, remedy;
+};
+
+constexpr std::string_view k_parquet = "starglow.parquet in Python reads it (docs/catalogues.md).";
+constexpr std::array<Magic, 19> k_magics{{
+    {"\x1f\x8b"sv, "a gzip file inside a gzip file", "Unpack it once: gunzip."},
+    {"BZh"sv, "a bzip2 file", "Unpack it: bunzip2."},
+    {"\xfd"
+     "7zXZ"sv,
+     "an xz file", "Unpack it: unxz."},
+    {"\x28\xb5\x2f\xfd"sv, "a zstd file", "Unpack it: unzstd."},
+    {"PK\x03\x04"sv, "a zip archive", "Unpack it: unzip."},
+    {"\x1f\x9d"sv, "a compress (.Z) file", "Unpack it: uncompress."},
+    {"\x89HDF\r\n\x1a\n"sv, "an HDF5 file",
+     "Convert the table to FITS: astropy.table.Table.read(name, path=...).write('table.fits')."},
+    {"PAR1"sv, "a Parquet file", k_parquet},
+    {"\x93NUMPY"sv, "a NumPy file (.npy)", "In Python its arrays go to starglow.Model.predict."},
+    {"#ASDF"sv, "an ASDF file", "Convert it to FITS."},
+    {"# %ECSV"sv, "an ECSV table", "prep reads spectra in ECSV; other tables: astropy writes them as FITS."},
+    {"<?xml"sv, "an XML file (a VOTable?)", "Convert it to FITS: astropy reads VOTables."},
+    {"<VOTABLE"sv, "a VOTable", "Convert it to FITS with astropy."},
+    {"<!DOCTYPE"sv, "a web page (a failed download?)", "Fetch the file again."},
+    {"<html"sv, "a web page (a failed download?)", "Fetch the file again."},
+    {"version https://git-lfs"sv, "a pointer of Git LFS, not the file itself", "git lfs pull fetches it."},
+    {"CDF\x01"sv, "a NetCDF file", "Convert it to FITS."},
+    {"\x89PNG"sv, "a picture (PNG)", ""},
+    {"%PDF"sv, "a PDF file", ""},
+}};
+
+}  // namespace
+
+ForeignFormat format_of(const std::filesystem::path& path) {
+  std::array<char, 512> head{};
+  std::ifstream in(path, std::ios::binary);
+  in.read(head.data(), head.size());
+  const std::string_view seen(head.data(), static_cast<std::size_t>(in.gcount()));
+  for (const auto& magic : k_magics)
+    if (seen.starts_with(magic.bytes)) return {magic.name, magic.remedy};
+  if (seen.size() == head.size() && seen.substr(257, 5) == "ustar") return {"a tar archive", "Unpack it: tar -xf."};
+  if (seen.starts_with("SIMPLE") || seen.empty()) return {};
+  for (const char c : seen)
+    if (c != '\n' && c != '\r' && c != '\t' && (c < ' ' || c > '~')) return {};
+  if (seen.find('\n') != std::string_view::npos)
+    return {"a text file", "Tables go in as FITS; astropy.table.Table.read(name, format='ascii').write('table.fits')."};
+  return {};
+}
+
+}  // namespace starglow::files

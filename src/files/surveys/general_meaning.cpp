@@ -1,0 +1,101 @@
+#include "files/surveys/general_meaning.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/spectra/air.hpp"
+
+namespace starglow::files {
+namespace {
+
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+}  // namespace
+
+void fill(const Meaning& m, std::vector<double> wave, std::vector<double> flux, std::vector<double> noise,
+          std::vector<double> mask, Spectra& s, std::size_t i, bool own_grid, const std::string& what) {
+  const std::size_t n = wave.size();
+  for (double& w : wave) w = m.log_wave ? std::pow(10.0, w) : w * m.wave_factor;
+  if (n > 1 && wave.front() > wave.back())
+    for (auto* v : {&wave, &flux, &noise, &mask}) std::reverse(v->begin(), v->end());
+  if (m.air) to_vacuum(wave);
+  check_wavelengths(wave, what);
+  if (own_grid || i == 0) std::copy(wave.begin(), wave.end(), s.wave_obs.row(own_grid ? i : 0).begin());
+  for (std::size_t p = 0; p < n; ++p) {
+    double ivar = 0;
+    if (!noise.empty()) {
+      const double x = noise[p] * m.noise_factor;
+      ivar = m.noise == Noise::error ? (x > 0 ? 1 / (x * x) : x) : m.noise == Noise::variance ? (x > 0 ? 1 / x : x) : x;
+    }
+    const bool odd = !std::isfinite(flux[p]) || (!noise.empty() && (!std::isfinite(ivar) || ivar < 0));
+    const bool masked = !mask.empty() && mask[p] != 0;
+    if (odd) s.flags[i] |= k_bad_pixels;
+    s.flux(i, p) = odd && s.ivar.empty() ? k_nan : std::isfinite(flux[p]) ? flux[p] * m.flux_factor : 0;
+    if (!s.ivar.empty()) s.ivar(i, p) = odd || masked ? 0 : ivar;
+    s.mask(i, p) = masked ? 1 : 0;
+  }
+}
+
+void interpret(Meaning& m, const SpectraReaderOptions& options, std::string wave_unit, std::string flux_unit,
+               const std::string& noise_unit, bool& relative, const std::string& name) {
+  const auto fail = [&](const std::string& what, const std::string& seen, const std::string& wanted,
+                        const std::string& remedy) {
+    throw Error(ErrorKind::input, "'" + name + "': " + what, {seen, wanted, remedy});
+  };
+  if (!m.log_wave) {
+    if (wave_unit.empty()) wave_unit = options.wave_unit;
+    const auto factor = factor_of(wave_unit, Quantity::length);
+    if (!factor)
+      fail("wavelengths have another unit or none", wave_unit.empty() ? "no unit" : wave_unit, "a unit of length",
+           "--wave-unit Angstrom (nm, um) says it where the file does not.");
+    m.wave_factor = *factor;
+  }
+  if (flux_unit.empty()) flux_unit = options.flux_unit;
+  relative = flux_unit == "relative";
+  const auto factor = relative ? std::optional(1.0) : factor_of(flux_unit, Quantity::flux_density);
+  if (!factor)
+    fail("fluxes have another unit or none", flux_unit.empty() ? "no unit" : flux_unit,
+         std::string(unit_of(Quantity::flux_density)) + " or one of its dimension",
+         "--flux-unit says it where the file does not; --flux-unit relative: an arbitrary scale.");
+  m.flux_factor = *factor;
+  const double f = *factor;
+  m.noise_factor = m.noise == Noise::error ? f : m.noise == Noise::variance ? f * f : 1 / (f * f);
+  if (noise_unit.empty() || relative) return;
+  std::optional<double> own;
+  if (m.noise == Noise::error) own = factor_of(noise_unit, Quantity::flux_density);
+  if (m.noise == Noise::ivar) own = factor_of(noise_unit, Quantity::flux_density_ivar);
+  if (m.noise == Noise::variance)
+    if (const auto inverse = factor_of("1 / (" + noise_unit + ")", Quantity::flux_density_ivar)) own = 1 / *inverse;
+  if (!own)
+    fail("the noise has another unit than the flux", noise_unit, "that of the flux, or its square or inverse square",
+         "");
+  m.noise_factor = *own;
+}
+
+bool is_air_name(std::string_view name) {
+  const std::string text = lower(name);
+  return text.starts_with("air_") || text.ends_with("_air");
+}
+
+bool is_log_name(std::string_view name) { return lower(name).starts_with("log"); }
+
+bool is_ecsv(const std::filesystem::path& path) {
+  std::array<char, 7> head{};
+  std::ifstream(path, std::ios::binary).read(head.data(), head.size());
+  return std::string_view(head.data(), head.size()) == "# %ECSV";
+}
+
+}  // namespace starglow::files

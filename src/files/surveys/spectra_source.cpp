@@ -1,0 +1,123 @@
+// What the readers of the surveys' layouts share.
+#include "files/surveys/spectra_source.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "files/fits/medium.hpp"
+#include "starglow/base/flags.hpp"
+
+namespace starglow::files {
+namespace {
+
+constexpr std::int64_t k_restricted = 1 << 3;  // the fibre's reach was restricted; its spectrum is good
+
+std::string upper(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
+
+// The values of the first of the columns that is there, for rows in any order; the range that holds them is read.
+template <class T, class Read>
+std::vector<T> column_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,
+                         std::span<const std::size_t> rows, const T& absent, const Read& read) {
+  const auto* const name =
+      std::find_if(names.begin(), names.end(), [&](const char* n) { return file.has_column(hdu, n); });
+  if (name == names.end()) return {};
+  std::size_t low = static_cast<std::size_t>(-1), high = 0;
+  for (const auto row : rows)
+    if (row != static_cast<std::size_t>(-1)) {
+      low = std::min(low, row);
+      high = std::max(high, row + 1);
+    }
+  std::vector<T> out(rows.size(), absent);
+  if (high == 0) return out;
+  const auto all = read(*name, low, high - low);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (rows[i] != static_cast<std::size_t>(-1)) out[i] = all[rows[i] - low];
+  return out;
+}
+
+}  // namespace
+
+void SpectraSource::keep(FitsInput& file, const std::string& hdu,
+                         std::initializer_list<std::pair<const char*, const char*>> ours_and_theirs) {
+  for (const auto& [ours, theirs] : ours_and_theirs)
+    if (file.has_column(hdu, theirs) && std::find(kept.begin(), kept.end(), ours) == kept.end())
+      kept.emplace_back(ours);
+}
+
+std::vector<std::string> desi_cameras(const FitsInput& file) {
+  std::vector<std::string> out;
+  for (const char* camera : {"B", "R", "Z", "BR", "RZ", "BZ", "BRZ"})
+    if (file.has(std::string(camera) + "_FLUX")) out.push_back(std::string(camera) + "_");
+  return out;
+}
+
+Layout layout_of(const FitsInput& file) {
+  if (file.has("GALAXIES") && file.has("WAVE")) return Layout::own;
+  if (file.has("FASTSPEC")) return Layout::fastspec;
+  if (!desi_cameras(file).empty() && file.has("FIBERMAP")) return Layout::desi;  // redshifts may be inside
+  if (file.has("REDSHIFTS") || file.has("ZBEST")) return Layout::redrock;
+  if (file.has("COADD") && (file.has("SPECOBJ") || file.has("SPALL"))) return Layout::sdss;
+  return Layout::general;
+}
+
+Spectra empty_batch(std::size_t count, std::size_t pixels) {
+  Spectra s;
+  s.wave_obs = Matrix<double>(1, pixels);
+  s.flux = Matrix<double>(count, pixels);
+  s.ivar = Matrix<double>(count, pixels);
+  s.mask = Matrix<std::int32_t>(count, pixels);
+  s.flags.assign(count, 0);
+  return s;
+}
+
+bool is_air(FitsInput& file, const std::string& extname) {
+  for (const std::string& hdu : {extname, std::string("PRIMARY")}) {
+    Medium seen = Medium::unknown;
+    for (const char* key : {"AIRORVAC", "VACUUM", "CTYPE1"}) {
+      const Medium now = medium_of_card(key, file.card(hdu, key), "'" + file.name() + "', HDU " + hdu);
+      if (seen == Medium::unknown) seen = now;
+    }
+    if (seen != Medium::unknown) return seen == Medium::air;
+  }
+  return false;
+}
+
+std::vector<double> numbers_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,
+                               std::span<const std::size_t> rows, double absent) {
+  return column_if(file, hdu, names, rows, absent, [&](const char* name, std::size_t first, std::size_t count) {
+    return file.doubles(hdu, name, first, count);
+  });
+}
+
+std::vector<std::int64_t> integers_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,
+                                      std::span<const std::size_t> rows, std::int64_t absent) {
+  return column_if(file, hdu, names, rows, absent, [&](const char* name, std::size_t first, std::size_t count) {
+    return file.integers(hdu, name, first, count);
+  });
+}
+
+std::vector<std::string> texts_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,
+                                  std::span<const std::size_t> rows) {
+  return column_if(file, hdu, names, rows, std::string(), [&](const char* name, std::size_t first, std::size_t count) {
+    return file.texts(hdu, name, first, count);
+  });
+}
+
+void flag_targets(Spectra& s) {
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    if (i < s.spectype.size()) {
+      const std::string type = upper(s.spectype[i]);
+      if (!type.empty() && type != "GALAXY" && type != "QSO") s.flags[i] |= k_not_galaxy;
+    }
+    if (i < s.objtype.size() && !s.objtype[i].empty() && upper(s.objtype[i]) != "TGT") s.flags[i] |= k_not_galaxy;
+    if (i < s.fiberstatus.size() && s.fiberstatus[i] != k_null_integer && (s.fiberstatus[i] & ~k_restricted) != 0)
+      s.flags[i] |= k_not_galaxy;
+    if (i < s.zwarn.size() && s.zwarn[i] != 0) s.flags[i] |= k_zwarn;
+  }
+}
+
+}  // namespace starglow::files
