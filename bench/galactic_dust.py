@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""What an unknown amount of Galactic dust does to predicted lines: galaxies of the mock population, their bands with the
-dust of E(B-V) removed, answered as if nothing had been removed. Prints median and 16-84 % of EW / EW of the right bands - 1."""
+"""What an unknown amount of Galactic dust does to predicted lines.
+
+Galaxies of the mock population, their bands with the dust of E(B-V) removed, answered as if nothing had been removed.
+Prints median and 16-84 % of EW / EW of the right bands - 1.
+"""
 
 import numpy as np
 

@@ -9,10 +9,10 @@
 
 #include "files/hdf5_contents.hpp"
 #include "files/hdf5_file.hpp"
+#include "files/units.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/spectra/filter.hpp"
-#include "files/units.hpp"
 
 namespace starglow {
 namespace {

@@ -2,9 +2,9 @@
 #include <tuple>
 #include <utility>
 
+#include "model/dust.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/model/model.hpp"
-#include "model/dust.hpp"
 
 namespace starglow {
 namespace {

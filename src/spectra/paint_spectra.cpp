@@ -5,11 +5,11 @@
 #include <limits>
 #include <string>
 
+#include "spectra/coverage.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/spectra/side_bands.hpp"
-#include "spectra/coverage.hpp"
 
 namespace starglow {
 namespace {

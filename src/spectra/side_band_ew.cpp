@@ -2,9 +2,9 @@
 #include <cmath>
 #include <limits>
 
+#include "spectra/coverage.hpp"
 #include "starglow/spectra/line_fit.hpp"
 #include "starglow/spectra/side_bands.hpp"
-#include "spectra/coverage.hpp"
 
 namespace starglow {
 

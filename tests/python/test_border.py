@@ -5,10 +5,11 @@ import gzip
 
 import numpy as np
 import pytest
-import starglow as sg
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from scipy.interpolate import CubicSpline
+
+import starglow as sg
 from test_prep import CAMERAS, EXAMPLE_Z, GRID, IDS, LINES, UNIT, fastspec, light, make_coadd, read, write
 
 FLUX = np.array([10.0, 12, 18, 21, 22, 23, 23.5, 24, 24, 24, 23.5, 23])

@@ -157,8 +157,7 @@ def test_total_light_is_answered_from_colours(galaxies):
 
 @pytest.mark.parametrize("mwcorr", ["T", "F"])
 def test_galactic_dust_is_converted_by_ebv(galaxies, mwcorr):
-    flux, z, ids, _ = galaxies
-    flux, z = flux[:40], z[:40]
+    flux, z = (column[:40] for column in galaxies[:2])
     ebv = np.linspace(0, 0.4, 40)
     ebv[[3, 7, 11]] = np.nan, -1, 99  # unknown
     said = dict(ebv=ebv, conventions={"MWCORR": mwcorr})

@@ -11,8 +11,8 @@ import numpy as np
 from .._arrays import conventions as said
 from ..names import BAND_EDGES
 
-# Fitzpatrick (1999, PASP 111, 63), table 3, R_V = 3.1: inverse wavelength (1/micron), A/E(B-V); times 0.86 for the scale
-# of the SFD98 map (Schlafly & Finkbeiner 2011, ApJ 737, 103).
+# Fitzpatrick (1999, PASP 111, 63), table 3, R_V = 3.1: inverse wavelength (1/micron), A/E(B-V); times 0.86 for the
+# scale of the SFD98 map (Schlafly & Finkbeiner 2011, ApJ 737, 103).
 _X = np.array([0.0, 0.377, 0.820, 1.667, 1.828, 2.141, 2.433, 3.704, 3.846])
 _Y = 0.86 * np.array([0.0, 0.265, 0.829, 2.688, 3.055, 3.806, 4.315, 6.265, 6.591])
 _MIDDLE = 0.5 * (np.array(BAND_EDGES[:-1]) + np.array(BAND_EDGES[1:]))

@@ -8,8 +8,8 @@
 #include <map>
 #include <optional>
 
-#include "starglow/base/error.hpp"
 #include "files/formats.hpp"
+#include "starglow/base/error.hpp"
 
 namespace starglow::files {
 namespace fs = std::filesystem;

@@ -19,6 +19,36 @@ using files::check_fits;
 // EWs beyond these are no measurements but marks of their absence (-9999, 1e30): no galaxy has them.
 constexpr float k_least_ew = -500.0F, k_most_ew = 1e5F;
 
+// FITS letter of a column type of the library; '?' for those that are not read, columns of variable length among them.
+char letter_of(int type) {
+  switch (type) {
+    case TLOGICAL:
+      return 'L';
+    case TBYTE:
+    case TSBYTE:
+      return 'B';
+    case TSHORT:
+      return 'I';
+    case TUSHORT:
+    case TLONG:
+    case TINT:
+      return 'J';
+    case TULONG:
+    case TUINT:
+    case TLONGLONG:
+    case TULONGLONG:
+      return 'K';
+    case TFLOAT:
+      return 'E';
+    case TSTRING:
+      return 'A';
+    case TDOUBLE:
+      return 'D';
+    default:
+      return '?';
+  }
+}
+
 // GALAXIES, else the first table with band fluxes, else the first table; the number of HDUs where there is none.
 std::size_t table_in(const files::FitsSummary& summary) {
   std::size_t best = summary.hdus.size();
@@ -83,41 +113,7 @@ struct TableReader::State {
       column.name = file.card("TTYPE" + std::to_string(i));
       column.unit = file.card("TUNIT" + std::to_string(i));
       column.repeat = repeat;
-      switch (std::abs(type)) {
-        case TLOGICAL:
-          column.type = 'L';
-          break;
-        case TBYTE:
-        case TSBYTE:
-          column.type = 'B';
-          break;
-        case TSHORT:
-          column.type = 'I';
-          break;
-        case TUSHORT:
-        case TLONG:
-        case TINT:
-          column.type = 'J';
-          break;
-        case TULONG:
-        case TUINT:
-        case TLONGLONG:
-        case TULONGLONG:
-          column.type = 'K';
-          break;
-        case TFLOAT:
-          column.type = 'E';
-          break;
-        case TSTRING:
-          column.type = 'A';
-          break;
-        case TDOUBLE:
-          column.type = 'D';
-          break;
-        default:
-          column.type = '?';
-      }
-      if (type < 0) column.type = '?';  // variable length
+      column.type = letter_of(type);
       for (const auto& other : columns)
         if (other.name == column.name && !column.name.empty())
           throw Error(ErrorKind::input, "'" + name + "' has two columns of one name",

@@ -9,10 +9,11 @@ namespace starglow::files {
 /// Names by which other people's tables of spectra call their parts, compared without regard to case; docs/spectra.md.
 enum class Noise { none, ivar, error, variance };
 
-inline constexpr std::array<std::string_view, 20> k_wave_names{
-    "WAVELENGTH", "WAVE",          "WAVELENGTHS", "LAMBDA",         "LAM",        "WAVE_OBS",  "WAVELENGTH_OBS",
-    "OBS_WAVE",   "SPECTRAL_AXIS", "WL",          "WAVE_VAC",       "LAMBDA_VAC", "LOGLAM",    "LOGLAMBDA",
-    "LOG_WAVE",   "LOGWAVE",       "AIR_WAVE",    "WAVELENGTH_AIR", "WAVE_AIR",   "LAMBDA_AIR"};
+inline constexpr std::array<std::string_view, 24> k_wave_names{
+    "WAVELENGTH",     "WAVE",          "WAVELENGTHS", "LAMBDA",   "LAM",        "WAVE_OBS", "OBS_WAVE",
+    "WAVELENGTH_OBS", "SPECTRAL_AXIS", "WL",          "WAVE_VAC", "LAMBDA_VAC", "VAC_WAVE", "WAVELENGTH_VAC",
+    "VAC_WAVELENGTH", "LOGLAM",        "LOGLAMBDA",   "LOG_WAVE", "LOGWAVE",    "AIR_WAVE", "AIR_WAVELENGTH",
+    "WAVELENGTH_AIR", "WAVE_AIR",      "LAMBDA_AIR"};
 inline constexpr std::array<std::string_view, 12> k_flux_names{
     "FLUX", "FLUX_DENSITY", "F_LAMBDA", "FLAM",  "FLUX_LAMBDA", "FLUXES",
     "SPEC", "SPECTRUM",     "SPECTRA",  "F_LAM", "FLUX_CAL",    "FLUXDENSITY"};

@@ -177,8 +177,8 @@ TEST(SpectraFile, OtherShapesUnitsGridsAndFilesAreRefused) {
   };
   EXPECT_EQ(changed("'WAVE", "'WAVE"), "");
   EXPECT_NE(changed("'WAVE    '", "'WAVX    '").find("no file of spectra"), std::string::npos);
-  EXPECT_NE(changed("'Angstrom'", "'nm'      ").find("another unit"), std::string::npos);
-  EXPECT_NE(changed("'10**-17 erg s-1 cm-2 Angstrom-1'", "'10**-16 erg s-1 cm-2 Angstrom-1'", good.find("'FLUX"))
+  EXPECT_NE(changed("'Angstrom'", "'Hz'      ").find("another unit"), std::string::npos);
+  EXPECT_NE(changed("'10**-17 erg s-1 cm-2 Angstrom-1'", "'10**-17 erg s-1 cm-2 Hz-1      '", good.find("'FLUX"))
                 .find("another unit"),
             std::string::npos);
   const auto wave = (good.find("EXTNAME = 'WAVE") / 2880 + 1) * 2880;
