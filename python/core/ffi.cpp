@@ -13,9 +13,11 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "arrays.hpp"
 #include "parts.hpp"
@@ -170,25 +172,36 @@ ffi::Error derivatives(ffi::Buffer<type> flux, ffi::Buffer<type> ivar, ffi::Buff
                           });
 }
 
+// One seed a row, two words, high first: a batch of calls (vmap over seeds) is one call. Rows of one seed go together.
 template <ffi::DataType type>
 ffi::Error sample(ffi::Buffer<type> flux, ffi::Buffer<type> ivar, ffi::Buffer<type> z, ffi::Buffer<ffi::U32> ids,
-                  ffi::ResultBuffer<ffi::F32> draws, std::string_view model, std::string_view conventions,
-                  std::int64_t threads, bool has_ivar, std::int64_t n_draws, std::int64_t seed) {
+                  ffi::Buffer<ffi::U32> seeds, ffi::ResultBuffer<ffi::F32> draws, std::string_view model,
+                  std::string_view conventions, std::int64_t threads, bool has_ivar, std::int64_t n_draws) {
   std::optional<Model> used;
   try {
     used = model_of(model);
   } catch (const Error& e) {
     return ffi::Error::InvalidArgument(e.what());
   }
-  const PredictOptions options{.float64 = type == ffi::F64,
-                               .draws = static_cast<std::size_t>(n_draws),
-                               .seed = static_cast<std::uint64_t>(seed)};
-  return for_blocks<type>({model, conventions, 0, threads, true, has_ivar}, flux, ivar, z, ids.typed_data(),
-                          [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
-                            const Prediction p = used->predict(g, pool, options);
-                            std::copy(p.draws.flat().begin(), p.draws.flat().end(),
-                                      draws->typed_data() + first * p.draws.cols());
-                          });
+  const std::uint32_t* const words = seeds.typed_data();
+  const auto seed_of = [words](std::size_t row) {
+    return std::uint64_t{words[2 * row]} << 32 | std::uint64_t{words[2 * row + 1]};
+  };
+  return for_blocks<type>(
+      {model, conventions, 0, threads, true, has_ivar}, flux, ivar, z, ids.typed_data(),
+      [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+        for (std::size_t from = 0, to = 0; from < g.n; from = to) {
+          const std::uint64_t seed = seed_of(first + from);
+          for (to = from + 1; to < g.n && seed_of(first + to) == seed;) ++to;
+          std::vector<std::size_t> rows(to - from);
+          std::iota(rows.begin(), rows.end(), from);
+          const Prediction p =
+              used->predict(rows.size() == g.n ? g : select_rows(g, rows), pool,
+                            {.float64 = type == ffi::F64, .draws = static_cast<std::size_t>(n_draws), .seed = seed});
+          std::copy(p.draws.flat().begin(), p.draws.flat().end(),
+                    draws->typed_data() + (first + from) * p.draws.cols());
+        }
+      });
 }
 
 template <ffi::DataType type>
@@ -219,13 +232,13 @@ auto inputs() {
   XLA_FFI_DEFINE_HANDLER(k_sample_##suffix, sample<type>,                                                          \
                          inputs<type>()                                                                            \
                              .Arg<ffi::Buffer<ffi::U32>>()                                                         \
+                             .Arg<ffi::Buffer<ffi::U32>>()                                                         \
                              .Ret<ffi::Buffer<ffi::F32>>()                                                         \
                              .Attr<std::string_view>("model")                                                      \
                              .Attr<std::string_view>("conventions")                                                \
                              .Attr<std::int64_t>("threads")                                                        \
                              .Attr<bool>("has_ivar")                                                               \
-                             .Attr<std::int64_t>("draws")                                                          \
-                             .Attr<std::int64_t>("seed"))
+                             .Attr<std::int64_t>("draws"))
 
 STARGLOW_HANDLERS(f32, ffi::F32);
 STARGLOW_HANDLERS(f64, ffi::F64);

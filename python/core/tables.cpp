@@ -56,6 +56,13 @@ nb::tuple read(const std::filesystem::path& path, std::int64_t first, std::int64
   return nb::make_tuple(columns_of(std::move(g)), notes, rows);
 }
 
+std::vector<std::string> table_columns(const std::filesystem::path& path) {
+  const TableReader reader(path);
+  std::vector<std::string> out;
+  for (const auto& column : reader.columns()) out.push_back(column.name);
+  return out;
+}
+
 // Columns as (name, FITS letter, repeat, unit, array or list of str).
 void write(const std::filesystem::path& path, const nb::list& columns, const nb::dict& conventions,
            const nb::dict& provenance, const std::vector<std::filesystem::path>& inputs, bool overwrite) {
@@ -121,6 +128,7 @@ nb::dict mock(std::size_t n, std::uint64_t seed, std::int64_t first_id, unsigned
 
 void bind_tables(nb::module_& m) {
   m.def("read_table", &read, nb::arg("path"), nb::arg("first"), nb::arg("count"));
+  m.def("table_columns", &table_columns, nb::arg("path"));
   m.def("write_table", &write, nb::arg("path"), nb::arg("columns"), nb::arg("conventions"), nb::arg("provenance"),
         nb::arg("inputs"), nb::arg("overwrite"));
   m.def("mock", &mock, nb::arg("n"), nb::arg("seed"), nb::arg("first_id"), nb::arg("threads"));

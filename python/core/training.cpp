@@ -1,9 +1,12 @@
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -11,6 +14,7 @@
 #include "parts.hpp"
 #include "pool.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
 #include "starglow/judge/calibration.hpp"
 #include "starglow/judge/evaluate.hpp"
 #include "starglow/model/train.hpp"
@@ -34,22 +38,48 @@ TrainConfig recipe(const std::string& preset, const std::map<std::string, std::s
   return config;
 }
 
+// Without the GIL; what `progress` or a signal raises ends it, and a checkpoint then keeps what was done.
 Model train_model(const nb::dict& galaxies, const std::string& preset,
-                  const std::map<std::string, std::string>& settings, unsigned threads, const nb::object& progress) {
+                  const std::map<std::string, std::string>& settings, unsigned threads, const nb::object& progress,
+                  const std::optional<std::filesystem::path>& file, bool resume) {
   const TrainConfig config = recipe(preset, settings);
   const Galaxies table = Columns::from(galaxies).all();
+  TrainingCheckpoint checkpoint;
+  if (file && std::filesystem::exists(*file)) {
+    if (!resume)
+      throw Error(ErrorKind::usage, "an unfinished training is kept in '" + file->string() + "'",
+                  {"", "", "resume=True goes on with it; remove it to begin anew."});
+    checkpoint.state = load_training_state(*file);
+  }
+  if (file) checkpoint.save = [&](const TrainingState& state) { save(state, *file); };
   std::optional<Model> model;
-  {
+  try {
     const nb::gil_scoped_release release;
     with_interruptible_pool(threads, [&](WorkerPool& pool) {
-      model = train(table, config, pool, [&](const TrainProgress& p) {
-        const nb::gil_scoped_acquire acquire;
-        if (PyErr_CheckSignals() != 0) throw nb::python_error();
-        if (!progress.is_none()) progress(std::string(p.stage), p.epochs_done, p.epochs, p.loss);
-      });
+      model = train(
+          table, config, pool,
+          [&](const TrainProgress& p) {
+            const nb::gil_scoped_acquire acquire;
+            if (PyErr_CheckSignals() != 0) throw nb::python_error();
+            if (!progress.is_none()) progress(std::string(p.stage), p.epochs_done, p.epochs, p.loss);
+          },
+          file ? &checkpoint : nullptr);
     });
+  } catch (...) {
+    if (file && !checkpoint.state.networks.empty()) save(checkpoint.state, *file);
+    throw;
   }
+  std::error_code ignored;
+  if (file) std::filesystem::remove(*file, ignored);
   return *model;
+}
+
+nb::list settings_of(const std::string& preset) {
+  const TrainConfig config = train_preset(preset);
+  nb::list out;
+  for (const auto& field : train_config_fields())
+    out.append(nb::make_tuple(std::string(field.key), field.get(config), std::string(field.help)));
+  return out;
 }
 
 // Predictions as (name, ew (n, 10), draws (n, 10 * draws) or None).
@@ -100,7 +130,8 @@ nb::tuple judge(const nb::dict& galaxies, const nb::list& predictions, std::int6
 
 void bind_training(nb::module_& m) {
   m.def("train", &train_model, nb::arg("galaxies"), nb::arg("preset"), nb::arg("settings"), nb::arg("threads"),
-        nb::arg("progress").none());
+        nb::arg("progress").none(), nb::arg("checkpoint").none(), nb::arg("resume"));
+  m.def("training_settings", &settings_of, nb::arg("preset"));
   m.def("evaluate", &judge, nb::arg("galaxies"), nb::arg("predictions"), nb::arg("resamples"), nb::arg("seed"),
         nb::arg("threads"));
   m.def("presets", &train_preset_names);

@@ -11,8 +11,8 @@ Arrays are (galaxies, lines or bands, draws); EWs are rest-frame Angstrom, posit
 1e-17 erg s^-1 cm^-2 A^-1 as observed. The names and numbers are those of the command line, which is installed with the
 package.
 
-Parts that need more than NumPy are imported on demand: `starglow.jax` (JAX), `starglow.dsps` (DSPS), `starglow.lsdb`
-(LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib).
+Parts that need more than NumPy are imported on demand: `starglow.Estimator` (scikit-learn), `starglow.jax` (JAX),
+`starglow.dsps` (DSPS), `starglow.lsdb` (LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
 from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
 from .model import Model, Prediction, import_k24
-from .tables import galaxies, mock, read_table, to_astropy, to_pandas, write_table
-from .training import Evaluation, evaluate, train
+from .tables import galaxies, mock, read_table, to_arrow, to_astropy, to_pandas, write_table
+from .training import Evaluation, evaluate, train, training_settings
 
 __version__: str = _core.version
 
@@ -60,11 +60,21 @@ __all__ = [
     "mock",
     "paint",
     "read_table",
+    "to_arrow",
     "to_astropy",
     "to_pandas",
     "train",
+    "training_settings",
     "write_table",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Estimator":  # needs scikit-learn
+        from .estimator import Estimator
+
+        return Estimator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def flag_names(flags: int) -> list[str]:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from . import _columns, _units
 from .errors import error
 
 T = TypeVar("T")
 CONVENTIONS = ("APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "LABELVER", "FLUXSCAL", "VACUUM")
+NULL_ID = np.iinfo(np.int64).min  #: no id, as the C++ library has it
 MOST_DRAWS = 100_000  # as the command line
 MOST_THREADS = 2**31 - 1
-
-FLUX_UNIT = "1e-17 erg s^-1 cm^-2 Angstrom^-1"
-_ASTROPY_FLUX_UNIT = "1e-17 erg / (s cm2 Angstrom)"
-
-
-def _check_unit(name: str, given: Any, wanted: str | None) -> None:
-    unit = getattr(given, "unit", None)
-    if unit is None or wanted is None:
-        return
-    from astropy import units  # whoever has a unit has astropy
-
-    try:
-        same = units.Unit(unit) == units.Unit(wanted) or bool(abs(units.Unit(unit).to(units.Unit(wanted)) - 1) < 1e-9)
-    except (units.UnitConversionError, ValueError, TypeError):
-        same = False
-    if not same:
-        raise error(
-            "input", f"{name} has another unit", f"'{unit}'", FLUX_UNIT if "erg" in wanted else wanted, "Convert it."
-        )
 
 
 def optional(make: Callable[..., T], name: str, given: Any, *more: Any) -> T | None:
@@ -41,42 +25,87 @@ def optional(make: Callable[..., T], name: str, given: Any, *more: Any) -> T | N
 
 
 def real(name: str, given: Any, unit: str | None = None) -> np.ndarray:
-    """float32 and float64 arrays of this machine's byte order as they are; other real numbers as float64; masked
-    values as NaN. Raises InputError for anything else."""
+    """float32 and float64 arrays of this machine's byte order as they are; other real numbers as float64; what is
+    masked or null as NaN; a unit of the same dimension as `unit` converted. Raises InputError for anything else."""
     if given is None:
         raise error("input", f"{name} is absent", "None", "an array of numbers")
-    _check_unit(name, given, unit)
-    if isinstance(given, np.ma.MaskedArray) or (hasattr(given, "mask") and hasattr(given, "filled")):
-        masked: Any = np.ma.asarray(given)
-        array = masked.astype(np.float64).filled(np.nan) if masked.dtype.kind in "fiu" else masked.data
-    else:
-        try:
-            array = np.asarray(given)
-        except (ValueError, TypeError) as e:
-            raise error("input", f"{name} is not an array of numbers", str(e), "rows of equal length", "") from None
+    array, missing, said = _columns.plain(name, given)
     if array.dtype.kind not in "fiu":
-        raise error("input", f"{name} is not an array of real numbers", f"type {array.dtype}", "float32 or float64", "")
-    if array.dtype.type in (np.float32, np.float64):
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    return array.astype(np.float64)
+        raise error("input", f"{name} is not an array of real numbers", _kind(array), "float32 or float64", "")
+    if array.dtype.type not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    elif not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if unit is not None and said is not None and (times := _units.factor(name, said, unit)) != 1.0:
+        array = array.astype(np.float64) * times
+    if missing is not None:
+        array = np.where(missing, np.nan, array.astype(np.float64, copy=False))
+    return array
+
+
+def _kind(array: np.ndarray) -> str:
+    text = array.dtype.kind in "SU" or (array.dtype == object and any(isinstance(v, (str, bytes)) for v in array.flat))
+    return "text" if text else f"type {array.dtype}"
 
 
 def ids(name: str, given: Any) -> np.ndarray:
-    """TARGETIDs as int64. Raises InputError for floats: beyond 2^53 they are damaged already."""
-    array = np.asarray(given)
-    if array.size == 0 and array.dtype.kind == "f":
+    """TARGETIDs as int64; where some are null or masked, as a masked array. Raises InputError for floats - beyond 2^53
+    they are damaged already -, and for what int64 cannot hold: it would be another galaxy's id."""
+    array, missing, _ = _columns.plain(name, given)
+    if array.size == 0 and array.dtype.kind in "fO":
         array = array.astype(np.int64)
-    if array.dtype.kind not in "iu" or (
-        array.dtype == np.uint64 and array.size > 0 and array.max() > np.iinfo(np.int64).max
-    ):
+    if missing is not None and missing.all():
+        array = np.zeros(array.shape, np.int64)
+    if _kind(array) == "text":
+        array, missing = _of_digits(name, array, missing)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        there = array if missing is None else array[~missing]
+        if there.size and there.max() > np.iinfo(np.int64).max:
+            raise error(
+                "input",
+                f"{name} has ids beyond 64-bit integers",
+                str(there.max()),
+                f"at most {np.iinfo(np.int64).max}",
+                "Give these galaxies other ids: a smaller number would be another galaxy's.",
+            )
+    if array.dtype.kind not in "iu":
+        nulls = missing is not None or (array.dtype.kind == "f" and bool(np.isnan(array).any()))
         raise error(
             "input",
             f"{name} is not a column of 64-bit integers",
-            f"type {array.dtype}",
+            _kind(array) + (", with nulls" if nulls else ""),
             "int64",
-            "A TARGETID exceeds 2^53: as a float it is already damaged.",
+            "A TARGETID exceeds 2^53: as a float it is already damaged."
+            + (" Integers with nulls are pandas' Int64, or a masked array." if nulls else ""),
         )
-    return array.astype(np.int64, copy=False)
+    array = array.astype(np.int64, copy=False)
+    if array.size and array.min() == NULL_ID:  # as the FITS reader gives a null
+        missing = (array == NULL_ID) if missing is None else missing | (array == NULL_ID)
+    return array if missing is None else np.ma.array(np.where(missing, 0, array), mask=missing)
+
+
+def _of_digits(name: str, array: np.ndarray, missing: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Ids that are text of digits, as the FITS reader takes them; the empty text is a null."""
+    read = [_word(name, w) for w in array.tolist()]
+    gone = np.array([w == "" for w in read]) | (False if missing is None else missing)
+    out = np.zeros(len(read), np.int64)
+    for k, word in enumerate(read):
+        if gone[k]:
+            continue
+        if not re.fullmatch(r"-?[0-9]+", word) or not NULL_ID < int(word) < -NULL_ID:
+            raise error("input", f"{name} is not a column of 64-bit integers", f"text, '{word[:40]}'", "int64")
+        out[k] = int(word)
+    return out, gone if gone.any() else None
+
+
+def all_ids(name: str, given: Any, first_row: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """int64 ids, the number of the row where there is none; and which those are."""
+    found = ids(name, given)
+    if not isinstance(found, np.ma.MaskedArray):
+        return found, None
+    rows = np.arange(first_row, first_row + found.size).reshape(found.shape)
+    mask = np.ma.getmaskarray(found)
+    return np.where(mask, rows, found.data), mask
 
 
 def whole(name: str, given: Any, high: int = 2**64 - 1, low: int = 0) -> int:
@@ -105,10 +134,18 @@ def conventions(given: Any) -> dict[str, str]:
 
 
 def words(name: str, given: Any) -> list[str]:
-    """A column of text, bytes or str, without the blanks that FITS puts at the end."""
-    out = [w.decode() if isinstance(w, bytes) else str(w) for w in np.asarray(given).tolist()]
-    return [w.rstrip() for w in out]
+    """A column of text, bytes or str, without the blanks that FITS puts at the end; what is null or masked is empty."""
+    array, missing, _ = _columns.plain(name, given)
+    out = [_word(name, w) for w in array.tolist()]
+    if missing is not None:
+        out = ["" if gone else w for w, gone in zip(out, missing.tolist())]
+    return out
 
 
-FLUX = _ASTROPY_FLUX_UNIT
-EW = "Angstrom"
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise error("input", f"{name} is not text", repr(value)[:40], "ASCII or UTF-8") from None
+    return str(value).rstrip()

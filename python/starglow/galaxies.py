@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from . import _arrays, _core
+from . import _arrays, _core, _units
 from ._arrays import optional, real
+from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
+_NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "ebv", "flags")
+_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags", "ebv")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Galaxies:
     """One row a galaxy; an absent column is None. Arrays are kept as given where their type allows it.
 
@@ -27,23 +30,33 @@ class Galaxies:
     band_flux_ivar : (n, 12) float
         Inverse variance; 0 = band missing.
     targetid : (n,) int64
-        Keys the random numbers; without it the row number does, and FLAGS say so.
+        Keys the random numbers; without it the row number does, and FLAGS say so. Ids that are null or masked make it a
+        masked array: those rows alone are keyed by their number.
     ew, ew_ivar : (n, 10) float
         Measured rest-frame equivalent widths, A, positive in emission, in the order of `starglow.LINES`; ivar 0 = no
         number.
     survey, program : (n,) str
-        Key the random numbers too, where present.
+        Key the random numbers too, where present; null is the empty text.
     flags : (n,) int32
     ebv : (n,) float
         E(B-V) of the Milky Way, mag, on the scale of the SFD98 map; NaN = unknown. Band fluxes whose MWCORR is not the
         model's are converted by it.
     conventions : dict
         What the numbers mean: APERTURE, MWCORR, MASKRULE, CONTSRC, LABELVER, FLUXSCAL, VACUUM (docs/tables.md).
+    index : any
+        That of the DataFrame that it came from: `to_pandas` gives it back.
 
     Raises
     ------
     InputError
-        Columns of different lengths, a wrong number of bands, another unit, or a type that is not a real number.
+        Columns of different lengths, a wrong number of bands, a unit of another dimension (others are converted), or a
+        type that is not a real number.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.Galaxies(band_flux=[[3.0] * 12], z=[0.1], targetid=[7])
+    <starglow.Galaxies: 1 row of TARGETID, Z, BAND_FLUX>
     """
 
     band_flux: Any = None
@@ -57,41 +70,51 @@ class Galaxies:
     flags: Any = None
     ebv: Any = None
     conventions: dict[str, str] = field(default_factory=dict)
+    index: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "band_flux", optional(real, "BAND_FLUX", self.band_flux, _arrays.FLUX))
-        put(self, "band_flux_ivar", optional(real, "BAND_FLUX_IVAR", self.band_flux_ivar))
-        z = optional(real, "Z", self.z)
+        put(self, "band_flux", optional(real, "BAND_FLUX", self.band_flux, _units.FLUX))
+        put(self, "band_flux_ivar", optional(real, "BAND_FLUX_IVAR", self.band_flux_ivar, _units.FLUX_IVAR))
+        z = optional(real, "Z", self.z, _units.REDSHIFT)
         if z is not None and z.ndim == 0 and self.band_flux is not None:  # one redshift for all
             z = np.broadcast_to(z, self.band_flux.shape[:1])
         put(self, "z", z)
         put(self, "ebv", optional(real, "EBV", self.ebv, "mag"))
         put(self, "targetid", optional(_arrays.ids, "TARGETID", self.targetid))
-        put(self, "ew", optional(real, "EW", self.ew, _arrays.EW))
-        put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar))
+        put(self, "ew", optional(real, "EW", self.ew, _units.EW))
+        put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar, _units.EW_IVAR))
         put(self, "survey", optional(_arrays.words, "SURVEY", self.survey))
         put(self, "program", optional(_arrays.words, "PROGRAM", self.program))
         put(self, "conventions", _arrays.conventions(self.conventions))
         _core.check(self._columns())
+        if self.index is not None and len(self.index) != len(self):
+            raise error("input", "the index does not fit the rows", str(len(self.index)), str(len(self)))
 
     def __len__(self) -> int:
-        for f in fields(self):
-            column = getattr(self, f.name)
-            if f.name != "conventions" and column is not None:
+        for name in _ROWS:
+            column = getattr(self, name)
+            if column is not None:
                 return len(column)
         return 0
 
+    @property
+    def without_id(self) -> np.ndarray | None:
+        """(n,) bool: rows whose id is null or masked; None where there are none, or no ids at all."""
+        return np.ma.getmaskarray(self.targetid) if isinstance(self.targetid, np.ma.MaskedArray) else None
+
     def _columns(self) -> dict[str, Any]:
         """The dictionary that the compiled half takes."""
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)
-            if f.name != "flags" and getattr(self, f.name) is not None
-        }
+        out = {n: getattr(self, n) for n in (*_ROWS, "conventions") if n != "flags" and getattr(self, n) is not None}
+        if self.without_id is not None:
+            out["targetid"] = np.where(self.without_id, _arrays.NULL_ID, self.targetid.data)
+        return out
 
-    def __getitem__(self, rows: Any) -> Galaxies:
-        """Some rows, by slice, mask or index array."""
+    def __getitem__(self, rows: Any) -> Any:
+        """Some rows, by slice, mask or index array; or one column, by its name in docs/tables.md, as
+        ``g["HALPHA_EW"]``."""
+        if isinstance(rows, str):
+            return self._column(rows)
         take = np.arange(len(self))[rows]
         if take.ndim == 0:
             take = take[None]
@@ -104,6 +127,34 @@ class Galaxies:
             return column[rows] if isinstance(rows, slice) else column[take]
 
         return Galaxies(
-            **{f.name: of(getattr(self, f.name)) for f in fields(self) if f.name != "conventions"},
+            **{name: of(getattr(self, name)) for name in _ROWS},
             conventions=self.conventions,
+            index=None if self.index is None else self.index[take],
         )
+
+    def _column(self, name: str) -> Any:
+        wanted = name.upper()
+        for line, suffix, values in (
+            (wanted[: -len(s)], s, v) for s, v in (("_EW", self.ew), ("_EW_IVAR", self.ew_ivar))
+        ):
+            if wanted.endswith(suffix) and line in LINES and values is not None:
+                return values[:, LINES.index(line)]
+        found = getattr(self, wanted.lower(), None) if wanted.lower() in _ROWS else None
+        if found is None:
+            raise KeyError(f"no column {name}; there are {', '.join(self._names())}")
+        return found
+
+    def _names(self) -> list[str]:
+        out = [n.upper() for n in _NAMED if getattr(self, n) is not None]
+        return out + [f"{{LINE}}_{n.upper()}" for n in ("ew", "ew_ivar") if getattr(self, n) is not None]
+
+    def __repr__(self) -> str:
+        n = len(self)
+        said = "".join(f", {k}={v}" for k, v in self.conventions.items() if v != "unknown")
+        names = ", ".join(self._names()) or "no columns"
+        return f"<starglow.Galaxies: {n} {'row' if n == 1 else 'rows'} of {names}{said}>"
+
+    def _repr_html_(self) -> str:
+        from .tables import columns, html
+
+        return html(repr(self)[1:-1], columns(self), len(self))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._arrays import EW, ids, optional, real
+from . import _core, _units
+from ._arrays import all_ids, real
+from ._spectra import is_spectra, measure_spectra
 from .errors import error, reading
 from .galaxies import LINES
 
@@ -25,8 +26,12 @@ def _rows(name: str, given: Any, n: int, cols: int, unit: str | None = None) -> 
         raise error("input", f"{name} has a wrong shape", str(array.shape), f"({n}, {cols})") from None
 
 
-def _spectra(name: str, values: Any, wave: Any, z: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    flux, grid, redshift = real(name, values), real("wave", wave), real("Z", z)
+def _spectra(name: str, values: Any, wave: Any, z: Any, unit: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
+    flux, grid, redshift = (
+        real(name, values, unit),
+        real("wave", wave, _units.WAVE),
+        real("Z", z, _units.REDSHIFT),
+    )
     one = flux.ndim == 1
     flux = flux[None] if one else flux
     if flux.ndim != 2 or grid.ndim not in (1, 2) or grid.shape[-1] != flux.shape[1]:
@@ -63,7 +68,7 @@ def bands(wave: Any, lum_nu: Any, z: Any, threads: int = 0) -> np.ndarray:
     InputError
         Shapes that do not fit; a grid that does not increase.
     """
-    sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z)
+    sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z, _units.LUM_NU)
     out = _core.bands(grid, sed, redshift, threads)
     return out[0] if one else out
 
@@ -71,8 +76,8 @@ def bands(wave: Any, lum_nu: Any, z: Any, threads: int = 0) -> np.ndarray:
 def line_luminosities(wave: Any, lum_nu: Any, ew: Any, threads: int = 0) -> np.ndarray:
     """Line luminosities, erg/s: rest-frame EW (n, 10) times the side-band mean of L_lambda of the dusty continuum
     (L_sun/Hz); NaN where it does not reach over the side bands. EWs are as observed: do not attenuate them again."""
-    sed, grid, _, one = _spectra("lum_nu", lum_nu, wave, 0.0)
-    out = _core.line_luminosities(grid, sed, _rows("EW", ew, len(sed), len(LINES), EW), threads)
+    sed, grid, _, one = _spectra("lum_nu", lum_nu, wave, 0.0, _units.LUM_NU)
+    out = _core.line_luminosities(grid, sed, _rows("EW", ew, len(sed), len(LINES), _units.EW), threads)
     return out[0] if one else out
 
 
@@ -122,18 +127,19 @@ def magnitudes(
     InputError
         Shapes that do not fit.
     """
-    sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z)
+    sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z, _units.LUM_NU)
     given = [
-        (f.name, real("wave of a filter", f.wave), real("transmission of a filter", f.transmission)) for f in filters
+        (f.name, real("wave of a filter", f.wave, _units.WAVE), real("transmission of a filter", f.transmission))
+        for f in filters
     ]
-    out = _core.magnitudes(given, grid, sed, redshift, _rows("EW", ew, len(sed), len(LINES), EW), threads)
+    out = _core.magnitudes(given, grid, sed, redshift, _rows("EW", ew, len(sed), len(LINES), _units.EW), threads)
     return (out[0][0], out[1][0]) if one else out
 
 
 def measure(
     wave: Any,
-    flux: Any,
-    z: Any,
+    flux: Any = None,
+    z: Any = None,
     ivar: Any = None,
     *,
     recipe: str = "k24",
@@ -146,8 +152,12 @@ def measure(
 
     Parameters
     ----------
-    wave : (pixels,) or (n, pixels) array
-        A, vacuum, observed frame, increasing.
+    wave : (pixels,) or (n, pixels) array, or specutils spectra
+        A, vacuum, observed frame, increasing. In place of the arrays: a `specutils.Spectrum` of one or more rows, a
+        `SpectrumCollection`, or a list of spectra (`SpectrumList`) on any grids. Units are converted; masked pixels
+        have
+        ivar 0; the uncertainty may be a standard deviation, a variance or an inverse variance; z is that of the spectra
+        where none is given.
     flux, ivar : (n, pixels) arrays
         1e-17 erg s^-1 cm^-2 A^-1; ivar 0 = bad pixel; without ivar every pixel counts alike.
     z : number or (n,) array
@@ -164,18 +174,36 @@ def measure(
     -------
     dict
         band_flux, band_flux_ivar (n, 12), flags (n,); with lines also ew, ew_ivar, line_flux, line_flux_ivar, sigma_v
-        (n, 10), continuum_model, line_model (n, pixels).
+        (n, 10), continuum_model, line_model (n, pixels). Of spectra on several grids the last two are lists.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, wavelengths that do not increase. Bad pixels and redshifts are no error: NaN and a flag.
+        Shapes that do not fit, wavelengths that do not increase, units of another dimension. Bad pixels and redshifts
+        are no error: NaN and a flag.
+
+    Examples
+    --------
+    >>> import numpy as np, starglow as sg
+    >>> wave = np.arange(3600.0, 9824.0, 0.8)
+    >>> measured = sg.measure(wave, np.full((2, wave.size), 3.0), z=[0.1, 0.2])
+    >>> measured["band_flux"].shape, measured["ew"].shape
+    ((2, 12), (2, 10))
     """
-    spectra, grid, redshift, _ = _spectra("flux", flux, wave, z)
+    options: dict[str, Any] = dict(recipe=recipe, lines=lines, side_bands=side_bands, threads=threads)
+    if is_spectra(wave):
+        if flux is not None or ivar is not None:
+            raise error("usage", "spectra hold their flux and ivar", "others beside them", "z alone")
+        return measure_spectra(wave, z, sigma_instrument, options)
+    if flux is None or z is None:
+        raise error(
+            "input", f"{'flux' if flux is None else 'z'} is absent", "None", "wave, flux and z, or specutils spectra"
+        )
+    spectra, grid, redshift, _ = _spectra("flux", flux, wave, z, _units.FLUX)
     planes = {"flux": spectra}
-    for name, plane in (("ivar", ivar), ("sigma_instrument", sigma_instrument)):
+    for name, plane, unit in (("ivar", ivar, _units.FLUX_IVAR), ("sigma_instrument", sigma_instrument, _units.WAVE)):
         if plane is not None:
-            planes[name] = _rows(name, plane, *spectra.shape)
+            planes[name] = _rows(name, plane, spectra.shape[0], spectra.shape[1], unit)
     return _core.measure(np.atleast_2d(grid), planes, redshift, recipe, lines, side_bands, threads)
 
 
@@ -216,14 +244,14 @@ def paint(
     InputError
         Shapes that do not fit, negative widths.
     """
-    spectra, grid, redshift, _ = _spectra("continuum", continuum, wave, z)
+    spectra, grid, redshift, _ = _spectra("continuum", continuum, wave, z, _units.FLUX)
     n = len(spectra)
     return _core.paint(
         np.atleast_2d(grid),
-        {"continuum": spectra, "targetid": optional(ids, "TARGETID", targetid)},
+        {"continuum": spectra, "targetid": None if targetid is None else all_ids("TARGETID", targetid)[0]},
         redshift,
-        _rows("EW", ew, n, len(LINES), EW),
-        _rows("sigma_v", sigma_v, n, len(LINES)),
+        _rows("EW", ew, n, len(LINES), _units.EW),
+        _rows("sigma_v", sigma_v, n, len(LINES), _units.SPEED),
         float(resolving_power),
         threads,
     )

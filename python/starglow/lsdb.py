@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from . import _arrays, parquet
+from ._columns import Names
 from .errors import error
-from .galaxies import LINES, Galaxies
+from .galaxies import LINES
 from .model import Model
-from .tables import _stacked
+from .tables import galaxies
 
 __all__ = ["add_lines", "columns_of", "provenance", "write"]
 
@@ -33,58 +34,6 @@ def columns_of(model: Model, draws: int = 0, noise: bool = False) -> dict[str, A
     if draws:
         out |= {line + "_EW_DRAW": pd.ArrowDtype(pa.list_(pa.float32(), draws)) for line in LINES}
     return out | {"FLAGS": pd.ArrowDtype(pa.int32())}
-
-
-def _bands(frame: pd.DataFrame, name: str) -> np.ndarray | None:
-    """(n, 12) of a column of vectors, or of twelve columns name_0 to name_11."""
-    if name in frame.columns:
-        values = frame[name]
-        if isinstance(values.dtype, pd.ArrowDtype):
-            return parquet._vector(pa.table({name: pa.chunked_array(pa.array(values))}), name)
-        return _stacked(name, values)
-    parts = [f"{name}_{b}" for b in range(12)]
-    if all(p in frame.columns for p in parts):
-        return np.column_stack([frame[p].to_numpy(dtype=np.float64, na_value=np.nan) for p in parts])
-    return None
-
-
-def _galaxies(frame: pd.DataFrame, names: dict[str, str], conventions: dict[str, str] | None) -> Galaxies:
-    def number(key: str) -> np.ndarray | None:
-        name = names.get(key, key)
-        return frame[name].to_numpy(dtype=np.float64, na_value=np.nan) if name in frame.columns else None
-
-    flux = _bands(frame, names.get("BAND_FLUX", "BAND_FLUX"))
-    if flux is None:
-        raise error(
-            "input",
-            "the table has no column BAND_FLUX",
-            "columns " + ", ".join(map(str, frame.columns[:20])),
-            "12 band fluxes a galaxy",
-            "names={'BAND_FLUX': 'your_column'} gives another name.",
-        )
-    identity = names.get("TARGETID", "TARGETID")
-    ids = None
-    if identity in frame.columns:
-        if frame[identity].dtype.kind not in "iu":
-            raise error(
-                "input",
-                "TARGETID is not a column of 64-bit integers",
-                f"type {frame[identity].dtype}",
-                "int64",
-                "A TARGETID exceeds 2^53: as a float it is already damaged.",
-            )
-        ids = frame[identity].to_numpy(dtype=np.int64)
-    text = {key: frame[key].astype(str).tolist() if key in frame.columns else None for key in ("SURVEY", "PROGRAM")}
-    return Galaxies(
-        flux,
-        number("Z"),
-        _bands(frame, names.get("BAND_FLUX_IVAR", "BAND_FLUX_IVAR")),
-        ids,
-        survey=text["SURVEY"],
-        program=text["PROGRAM"],
-        ebv=number("EBV"),
-        conventions=conventions or {},
-    )
 
 
 def _add(
@@ -106,33 +55,17 @@ def _add(
         }
     else:
         p = model.predict(
-            _galaxies(frame, names, conventions),
+            galaxies(frame, conventions, names=names),
             draws=draws,
             noise=noise,
             seed=seed,
             out_of_domain=out_of_domain,
             threads=threads,
         )
-        values: dict[str, Any] = {
-            "_EW": p.ew,
-            "_EW_P16": p.p16,
-            "_EW_P84": p.p84,
-            "_EW_NOISY": p.noisy,
-            "_EW_DRAW": p.draws,
+        columns = {
+            name: pd.Series(pd.arrays.ArrowExtensionArray(parquet.line_array(p, name)), index=frame.index, name=name)
+            for name in wanted
         }
-        columns = {}
-        for name in wanted:
-            if name == "FLAGS":
-                array = pa.array(p.flags)
-            else:
-                line = next(one for one in LINES if name.startswith(one + "_EW"))
-                column = np.ascontiguousarray(values[name[len(line) :]][:, LINES.index(line)], dtype=np.float32)
-                array = (
-                    pa.array(column)
-                    if column.ndim == 1
-                    else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), draws)
-                )
-            columns[name] = pd.Series(pd.arrays.ArrowExtensionArray(array), index=frame.index, name=name)
     return frame.assign(**columns)
 
 
@@ -175,8 +108,8 @@ def add_lines(
         draws.
     """
     model = model or Model.shipped()
-    names = {"BAND_FLUX": "BAND_FLUX", "Z": "Z", "TARGETID": "TARGETID"} | dict(names or {})
-    meta = catalog.meta
+    meta, names = catalog.meta, dict(names or {})
+    known = Names(meta.columns, names)
     there = [name for name in columns_of(model, draws, noise) if name in meta.columns]
     if there:
         raise error(
@@ -186,7 +119,7 @@ def add_lines(
             "other names",
             "Drop or rename them first.",
         )
-    if names["TARGETID"] not in meta.columns and (draws or noise):
+    if known.find("TARGETID") is None and (draws or noise):
         raise error(
             "input",
             "draws need ids: the catalogue has no column TARGETID",
@@ -196,7 +129,7 @@ def add_lines(
         )
     if draws and not model.has_distribution:
         raise error("model", "a point model has no draws", f"kind {model.kind}", "kind joint")
-    _galaxies(meta.iloc[:0], names, conventions)  # columns and types, before anything runs
+    galaxies(meta.iloc[:0], conventions, names=names)  # columns and types, before anything runs
     conventions = _arrays.conventions(conventions)
     model._core.notes(conventions)
     arguments = (model, draws, noise, seed, conventions, out_of_domain, names, threads)
@@ -214,6 +147,7 @@ def write(
     model: Model | None = None,
     *,
     provenance: dict[str, str] | None = None,
+    threads: int = 8,
     **options: Any,
 ) -> None:
     """Writes a catalogue with lines as HATS, with units and provenance in the metadata of every Parquet file.
@@ -222,40 +156,72 @@ def write(
     ----------
     catalog : lsdb.Catalog
         Of `add_lines`.
-    folder : path
+    folder : path, address or universal_pathlib.UPath
+        A folder, or whatever fsspec writes to: "memory://lines", "s3://bucket/lines".
     model : Model
         The one that `add_lines` used.
     provenance : dict
         More to say, e.g. the seed.
+    threads : int
+        Files whose metadata are written at a time.
     **options
         Of `lsdb.Catalog.to_hats`.
+
+    Raises
+    ------
+    FileError
+        The target cannot be written, or a file of it cannot be read back.
     """
     catalog.to_hats(folder, **options)
     said = json.dumps(parquet.provenance_of(model or Model.shipped()) | (provenance or {}), sort_keys=True)
-    for path in sorted(Path(folder).rglob("*.parquet")):
-        if path.name.startswith("_") or path.name == "data_thumbnail.parquet":
-            continue
-        _describe(path, said)
+    system, root = _place(folder)
+    found = [f for f in sorted(system.find(root)) if f.endswith(".parquet") and "/Npix=" in f]
+    if not found:
+        raise error("output", f"no Parquet files below '{folder}'", "none", "one a partition")
+    with ThreadPoolExecutor(max(1, min(threads, len(found)))) as pool:
+        list(pool.map(lambda f: _describe(system, f, said), found))  # raises what one of them raised
+    if hasattr(system, "invalidate_cache"):
+        system.invalidate_cache()
 
 
-def _describe(path: Path, said: str) -> None:
-    """Rewrites one Parquet file, row group by row group, with units of the EWs and provenance."""
-    import pyarrow.parquet as pq
+def _place(folder: Any) -> tuple[Any, str]:
+    """The file system and the path in it, of a path, an address or a UPath."""
+    import fsspec
 
-    reader = pq.ParquetFile(path, pre_buffer=False)
-    old = reader.schema_arrow
+    if hasattr(folder, "fs") and hasattr(folder, "path"):  # a UPath knows its own
+        return folder.fs, str(folder.path)
+    system, root = fsspec.core.url_to_fs(os.fspath(folder))
+    return system, str(root)
+
+
+def _described(old: pa.Schema, said: str) -> pa.Schema:
+    """A schema with the units of the predicted lines, and provenance."""
     fields = [
         f.with_metadata((f.metadata or {}) | {"unit": "Angstrom"})
         if any(f.name.startswith(line + "_EW") for line in LINES) and not f.name.endswith("_IVAR")
         else f
         for f in old
     ]
-    new = pa.schema(fields, metadata=(old.metadata or {}) | {b"starglow": said.encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    return pa.schema(fields, metadata=(old.metadata or {}) | {b"starglow": said.encode()})
+
+
+def _describe(system: Any, path: str, said: str) -> None:
+    """Rewrites one Parquet file, row group by row group: beside it, then under its name."""
+    import pyarrow.parquet as pq
+
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/{parquet.part_of(Path(name)).name}"
     try:
-        with parquet.writer_of(temporary, new) as writer:
-            for group in range(reader.num_row_groups):
-                writer.write_table(reader.read_row_group(group).cast(new))
-        os.replace(temporary, path)
+        with system.open(path, "rb") as source:
+            reader = pq.ParquetFile(source, pre_buffer=False)
+            new = _described(reader.schema_arrow, said)
+            with system.open(temporary, "wb") as target, parquet.writer_of(target, new) as writer:
+                for group in range(reader.num_row_groups):
+                    writer.write_table(reader.read_row_group(group).cast(new))
+        system.mv(temporary, path)
+        temporary = ""
+    except OSError as e:
+        raise error("output", f"'{path}' cannot be given its units", str(e)) from e
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary and system.exists(temporary):
+            system.rm_file(temporary)

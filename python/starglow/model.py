@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,15 @@ import numpy as np
 
 from . import _core
 from ._arrays import MOST_DRAWS, MOST_THREADS, real, whole
+from ._columns import is_table
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
 
+#: suffix of a column of predicted lines -> attribute of a Prediction
+PREDICTED = {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Prediction:
     """The lines of n galaxies. EWs in A, rest frame, positive in emission; NaN where a fatal flag is set.
 
@@ -33,6 +37,15 @@ class Prediction:
         One realisation with measurement noise.
     lines : tuple of str
         Names of the ten lines.
+    index : any
+        That of the DataFrame that was predicted: `to_pandas` gives it back.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> p = sg.Model.shipped().predict(sg.mock(4))
+    >>> p["HALPHA"].shape, p["HALPHA_EW_P84"].shape, p[p.flags == 0].ew.shape
+    ((4,), (4,), (4, 10))
     """
 
     ew: np.ndarray
@@ -42,21 +55,71 @@ class Prediction:
     draws: np.ndarray | None = None
     noisy: np.ndarray | None = None
     lines: tuple[str, ...] = LINES
+    index: Any = None
 
     def __len__(self) -> int:
         return len(self.ew)
 
+    def __getitem__(self, which: Any) -> Any:
+        """One column - ``p["HALPHA"]``, the EWs of a line, or a name of docs/tables.md as "HALPHA_EW_P84", "FLAGS" -,
+        or the prediction of some rows, by slice, mask or index array."""
+        if isinstance(which, str):
+            return self._column(which)
+        rows = np.arange(len(self))[which]
+        if rows.ndim == 0:
+            rows = rows[None]
 
-def _galaxies(first: Any, z: Any, more: dict[str, Any]) -> Galaxies:
+        def of(name: str) -> Any:
+            value = getattr(self, name)
+            return None if value is None else value[rows]
+
+        return Prediction(
+            of("ew"), of("p16"), of("p84"), of("flags"), of("draws"), of("noisy"), lines=self.lines, index=of("index")
+        )
+
+    def _column(self, name: str) -> np.ndarray:
+        wanted = name.upper()
+        if wanted == "FLAGS":
+            return self.flags
+        for suffix, attribute in (("", "ew"), *PREDICTED.items()):
+            line = wanted.removesuffix(suffix)
+            values = getattr(self, attribute)
+            if wanted.endswith(suffix) and line in self.lines and values is not None:
+                return values[:, self.lines.index(line)]
+        there = [s for s, attribute in PREDICTED.items() if getattr(self, attribute) is not None]
+        raise KeyError(f"no column {name}; lines {', '.join(self.lines)}, alone or with {', '.join(there)}; FLAGS")
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        n, more = len(self), "" if self.p16 is None else ", P16, P84"
+        more += "" if self.draws is None else f", {self.draws.shape[-1]} draws"
+        more += "" if self.noisy is None else ", noisy"
+        lost = int(np.count_nonzero(self.flags & _core.fatal_flags))
+        return (
+            f"<starglow.Prediction: {len(self.lines)} lines of {n} {'galaxy' if n == 1 else 'galaxies'}: EW{more}"
+            + (f"; {lost} without an answer" if lost else "")
+            + ">"
+        )
+
+    def _repr_html_(self) -> str:
+        from .tables import columns, html
+
+        return html(repr(self)[1:-1], [c for c in columns(None, self) if c[1].ndim == 1], len(self))
+
+
+def _galaxies(first: Any, z: Any, more: dict[str, Any], names: Mapping[str, str] | None = None) -> Galaxies:
     """The galaxies of a call: arrays, a Galaxies, or anything that a Galaxies can be made from."""
-    if isinstance(first, Galaxies):
-        if z is not None or any(v is not None for v in more.values()):
-            raise TypeError("a Galaxies holds its columns: give no others beside it")
-        return first
-    if isinstance(first, (str, os.PathLike, Mapping)) or hasattr(first, "colnames") or hasattr(first, "columns"):
+    if isinstance(first, (Galaxies, str, os.PathLike)) or is_table(first):
+        beside = [k for k, v in (("z", z), *more.items()) if v is not None and k != "conventions"]
+        if beside or (isinstance(first, Galaxies) and more.get("conventions") is not None):
+            raise TypeError(
+                f"a table holds its columns: give no others beside it ({', '.join(beside) or 'conventions'})"
+            )
         from .tables import galaxies
 
-        return galaxies(first)
+        return first if isinstance(first, Galaxies) else galaxies(first, more.get("conventions"), names=names)
     if first is None:
         raise error("input", "BAND_FLUX is absent", "None", "12 band fluxes a galaxy")
     return Galaxies(band_flux=first, z=z, **more)
@@ -166,6 +229,7 @@ class Model:
         float64: bool = False,
         first_row: int = 0,
         threads: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> Prediction:
         """Lines of galaxies; bit-equal to `starglow predict`, for any number of threads.
 
@@ -173,9 +237,9 @@ class Model:
 
         Parameters
         ----------
-        band_flux : (n, 12) array, Galaxies, astropy Table, pandas DataFrame or path
+        band_flux : (n, 12) array, or a table: Galaxies, or what `starglow.galaxies` takes
             Mean F_lambda in 1e-17 erg s^-1 cm^-2 A^-1 as observed, in the twelve rest-frame bands; NaN = missing.
-            Anything but an array holds the other columns too.
+            A table (astropy, pandas, polars, pyarrow, dictionary, path) holds the other columns too.
         z : (n,) array or number
             Redshift; absent or NaN: the networks without luminosity answer, flag NO_LUMINOSITY.
         band_flux_ivar : (n, 12) array
@@ -202,6 +266,8 @@ class Model:
             Number of the first row in its table: the id of rows without TARGETID.
         threads : int
             0: all processors of this process.
+        names : dict
+            Of a table whose columns have other names: {"Z": "redshift"}.
 
         Returns
         -------
@@ -216,6 +282,13 @@ class Model:
         References
         ----------
         Khederlarian et al. 2024, MNRAS 531, 1454.
+
+        Examples
+        --------
+        >>> import starglow as sg
+        >>> table = {"Z": [0.1], "TARGETID": [7]} | {f"BAND_FLUX_{b}": [3.0 + 0.1 * b] for b in range(12)}
+        >>> sg.Model.shipped().predict(table)
+        <starglow.Prediction: 10 lines of 1 galaxy: EW, P16, P84>
         """
         more = dict(
             band_flux_ivar=band_flux_ivar,
@@ -226,7 +299,7 @@ class Model:
             ebv=ebv,
             conventions=conventions,
         )
-        g = _galaxies(band_flux, z, more)
+        g = _galaxies(band_flux, z, more, names)
         out = self._core.predict(
             g._columns(),
             whole("draws", draws, MOST_DRAWS),
@@ -237,7 +310,9 @@ class Model:
             whole("first_row", first_row),
             whole("threads", threads, MOST_THREADS),
         )
-        return Prediction(out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"))
+        return Prediction(
+            out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"), index=g.index
+        )
 
     def sample(
         self,
@@ -254,6 +329,7 @@ class Model:
         conventions: dict[str, str] | None = None,
         first_row: int = 0,
         threads: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> np.ndarray:
         """Joint draws of the intrinsic EWs, A: (n, 10, draws) float32. Arguments and errors as in `predict`.
 
@@ -268,7 +344,7 @@ class Model:
             conventions=conventions,
         )
         return self._core.sample(
-            _galaxies(band_flux, z, more)._columns(),
+            _galaxies(band_flux, z, more, names)._columns(),
             whole("draws", draws, MOST_DRAWS),
             whole("seed", seed),
             whole("first_row", first_row),

@@ -11,10 +11,11 @@ import argparse
 import hashlib
 import json
 import os
+import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import _arrays, _core
-from ._arrays import CONVENTIONS
+from ._columns import Names, conventions_of
 from .errors import Error, FileError, MissingFileError, error
 from .galaxies import LINES, Galaxies
 from .model import Model, Prediction
+from .tables import galaxies
 
 _EW_UNIT = "Angstrom"
+_HOST = socket.gethostname().partition(".")[0] or "here"
 _ROWS = 65536
 
 
@@ -38,8 +41,11 @@ def schema(
     noise: bool = False,
     provenance: dict[str, str] | None = None,
 ) -> pa.Schema:
-    """The columns of an output, with units and provenance as metadata."""
-    fields = [pa.field("TARGETID", pa.int64())] + ([pa.field("Z", pa.float64())] if "Z" in names else [])
+    """The columns of an output, with units and provenance as metadata. `names`: those of the input's columns that it
+    repeats: TARGETID (always there), SURVEY, PROGRAM, Z."""
+    fields = [pa.field("TARGETID", pa.int64())]
+    fields += [pa.field(name, pa.string()) for name in ("SURVEY", "PROGRAM") if name in names]
+    fields += [pa.field("Z", pa.float64())] if "Z" in names else []
 
     def line(suffix: str, kind: pa.DataType) -> None:
         fields.extend(pa.field(name + suffix, kind, metadata={"unit": _EW_UNIT}) for name in LINES)
@@ -61,131 +67,50 @@ def provenance_of(model: Model) -> dict[str, str]:
     return {"program": "starglow", "version": _core.version, "revision": _core.revision, "model": model.hash}
 
 
-def conventions_of(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
-    """APERTURE, MWCORR, ... among the key-value metadata of a Parquet schema."""
-    said = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
-    return {key: said[key] for key in CONVENTIONS if key in said}
+def galaxies_of(
+    table: pa.Table, conventions: dict[str, str] | None = None, names: Mapping[str, str] | None = None
+) -> Galaxies:
+    """Galaxies of an Arrow table: `starglow.galaxies`, under the name that it has had here."""
+    return galaxies(table, conventions, names=names)
 
 
-def _vector(table: pa.Table, name: str) -> np.ndarray | None:
-    if name not in table.column_names:
-        return None
-    column = table.column(name).combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
-    kind = column.type
-    if not (pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        raise error("input", f"column {name} is not a vector", f"type {kind}", "fixed_size_list<double>[12]")
-    column = column.cast(pa.list_(kind.value_type, 12)) if not pa.types.is_fixed_size_list(kind) else column
-    if column.type.list_size != 12:
-        raise error("input", f"{name} has a wrong number of bands", str(column.type.list_size), "12")
-    if not (pa.types.is_floating(column.type.value_type) or pa.types.is_integer(column.type.value_type)):
-        raise error("input", f"{name} is not an array of real numbers", f"type {kind}", "float32 or float64")
-    if column.null_count:  # a missing vector: twelve missing bands
-        values = np.full((len(column), 12), np.nan)
-        there = column.is_valid().to_numpy(zero_copy_only=False)
-        values[there] = column.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, 12)
-        return values
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, 12)
+def read_file(path: str | os.PathLike[str], columns: list[str] | None = None) -> pa.Table:
+    """A whole Parquet file as an Arrow table, with the errors of this package."""
+    reader = _open(path)
+    with _reading(path):
+        return reader.read(columns=columns)
 
 
-def galaxies_of(table: pa.Table, conventions: dict[str, str] | None = None) -> Galaxies:
-    """Galaxies of an Arrow table with the columns of docs/tables.md; nulls are missing values.
-
-    Raises
-    ------
-    InputError
-        No BAND_FLUX, or a column of a wrong type, length or unit.
-    """
-
-    def number(name: str) -> np.ndarray | None:
-        return table.column(name).to_numpy() if name in table.column_names else None
-
-    flux = _vector(table, "BAND_FLUX")
-    if flux is None:
-        raise error(
-            "input",
-            "the table has no column BAND_FLUX",
-            "columns " + ", ".join(table.column_names[:20]),
-            "12 band fluxes a galaxy",
-        )
-    if "TARGETID" in table.column_names and not pa.types.is_integer(table.schema.field("TARGETID").type):
-        raise error(
-            "input",
-            "TARGETID is not a column of 64-bit integers",
-            f"type {table.schema.field('TARGETID').type}",
-            "int64",
-            "A TARGETID exceeds 2^53: as a float it is already damaged.",
-        )
-    for name in ("BAND_FLUX", *(f"{line}_EW" for line in LINES)):
-        if name in table.column_names:
-            unit = ((table.schema.field(name).metadata or {}).get(b"unit") or b"").decode()
-            if unit and name != "BAND_FLUX" and unit not in ("Angstrom", "A", "AA"):
-                raise error("input", f"column {name} has another unit", f"'{unit}'", "Angstrom", "Convert the column.")
-            if unit and name == "BAND_FLUX":
-                _check_flux_unit(unit)
-    text = {
-        name: table.column(name).to_pylist() if name in table.column_names else None for name in ("SURVEY", "PROGRAM")
-    }
-    ivar = [f"{line}_EW_IVAR" for line in LINES]
-    ew_ivar = (
-        np.column_stack([table.column(name).to_numpy() for name in ivar])
-        if all(name in table.column_names for name in ivar)
-        else None
-    )
-    return Galaxies(
-        flux,
-        number("Z"),
-        _vector(table, "BAND_FLUX_IVAR"),
-        number("TARGETID"),
-        ew_ivar=ew_ivar,
-        survey=text["SURVEY"],
-        program=text["PROGRAM"],
-        ebv=number("EBV"),
-        conventions=conventions_of(table.schema.metadata) | (conventions or {}),
-    )
-
-
-def _check_flux_unit(unit: str) -> None:
-    if unit.replace(" ", "") not in (
-        "10**-17erg/(scm2Angstrom)",
-        "1e-17erg/(scm2Angstrom)",
-        "1e-17erg/s/cm2/A",
-        "1e-17erg/s/cm2/Angstrom",
-    ):
-        from ._arrays import FLUX, _check_unit
-
-        _check_unit("column BAND_FLUX", SimpleNamespace(unit=unit), FLUX)
+def names_of_file(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the columns of a Parquet file."""
+    return [str(name) for name in _open(path).schema_arrow.names]
 
 
 def lines_table(galaxies: Galaxies, prediction: Prediction, to: pa.Schema, first_row: int = 0) -> pa.Table:
     """Predicted lines as an Arrow table of the given schema."""
     n = len(prediction)
     columns: list[Any] = []
-    values: dict[str, Any] = {
-        "_EW": prediction.ew,
-        "_EW_P16": prediction.p16,
-        "_EW_P84": prediction.p84,
-        "_EW_NOISY": prediction.noisy,
-        "_EW_DRAW": prediction.draws,
-    }
     for field in to:
         if field.name == "TARGETID":
             ids = galaxies.targetid if galaxies.targetid is not None else np.arange(first_row, first_row + n)
-            columns.append(pa.array(ids, pa.int64()))
+            columns.append(pa.array(np.asarray(ids), pa.int64(), mask=galaxies.without_id))
+        elif field.name in ("SURVEY", "PROGRAM"):
+            columns.append(pa.array(getattr(galaxies, field.name.lower()), pa.string()))
         elif field.name == "Z":
             columns.append(pa.array(np.asarray(galaxies.z, np.float64)))
-        elif field.name == "FLAGS":
-            columns.append(pa.array(prediction.flags, pa.int32()))
         else:
-            name = next(line for line in LINES if field.name.startswith(line + "_EW"))
-            column = np.ascontiguousarray(values[field.name[len(name) :]][:, LINES.index(name)], dtype=np.float32)
-            columns.append(
-                pa.array(column)
-                if column.ndim == 1
-                else pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
-            )
+            columns.append(line_array(prediction, field.name))
     return pa.Table.from_arrays(columns, schema=to)
+
+
+def line_array(prediction: Prediction, name: str) -> pa.Array:
+    """One column of predicted lines, or FLAGS, as an Arrow array."""
+    if name == "FLAGS":
+        return pa.array(prediction.flags, pa.int32())
+    column = np.ascontiguousarray(prediction[name], dtype=np.float32)
+    if column.ndim == 1:
+        return pa.array(column)
+    return pa.FixedSizeListArray.from_arrays(pa.array(column.ravel()), column.shape[1])
 
 
 def predict_file(
@@ -197,6 +122,8 @@ def predict_file(
     noise: bool = False,
     seed: int = 1,
     conventions: dict[str, str] | None = None,
+    out_of_domain: str = "warn",
+    names: Mapping[str, str] | None = None,
     threads: int = 0,
     overwrite: bool = False,
     rows: int = _ROWS,
@@ -208,8 +135,10 @@ def predict_file(
     source, output : path
     model : Model
         The model inside the package by default.
-    draws, noise, seed, conventions, threads
+    draws, noise, seed, conventions, out_of_domain, threads
         As `starglow.Model.predict`.
+    names : dict
+        Other names of the columns, as of `starglow.galaxies`: {"BAND_FLUX": "flux"}.
 
     Returns
     -------
@@ -227,36 +156,102 @@ def predict_file(
     if output.exists() and not overwrite:
         raise error("usage", f"output '{output}' exists", "", "", "overwrite=True (--overwrite) replaces it.")
     model = model or Model.shipped()
+    sweep(output.parent)
     reader = _open(source)
-    names = reader.schema_arrow.names
-    said = conventions_of(reader.schema_arrow.metadata) | _arrays.conventions(conventions)
-    wanted = [n for n in ("TARGETID", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "SURVEY", "PROGRAM") if n in names]
+    known = Names(reader.schema_arrow.names, names)
+    found = [name for name in ("TARGETID", "SURVEY", "PROGRAM", "Z") if known.find(name) is not None]
+    said = _arrays.conventions(conventions_of(reader.schema_arrow.metadata)) | _arrays.conventions(conventions)
+    wanted = [known.find(name) for name in (*found, "EBV")]
+    wanted += [c for name in ("BAND_FLUX", "BAND_FLUX_IVAR") for c in known.vector(name) or ()]
     if noise:
-        wanted += [n for n in names if n.endswith("_EW_IVAR")]
-    to = schema(model, names, draws, noise, {"input": Path(source).name, "seed": str(seed), "draws": str(draws)} | said)
+        wanted += [c for line in LINES if (c := known.find(f"{line}_EW_IVAR")) is not None]
+    more = {"input": Path(source).name, "seed": str(seed), "draws": str(draws)}
+    to = schema(model, found, draws, noise, more | said)
     counts = {name: 0 for name, _, _ in _core.flags}
     total = fatal = 0
-    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    partial = part_of(output)
     try:
-        with writer_of(partial, to) as writer:
-            for batch in _batches(reader, wanted, rows):
-                g = galaxies_of(batch.replace_schema_metadata(reader.schema_arrow.metadata), conventions)
-                p = model.predict(g, draws=draws, noise=noise, seed=seed, first_row=total, threads=threads)
+        with _writing(output), writer_of(partial, to) as writer:
+            for batch in _batches(reader, [c for c in wanted if c is not None], rows, source):
+                g = galaxies(batch.replace_schema_metadata(reader.schema_arrow.metadata), conventions, names=names)
+                p = model.predict(
+                    g,
+                    draws=draws,
+                    noise=noise,
+                    seed=seed,
+                    out_of_domain=out_of_domain,
+                    first_row=total,
+                    threads=threads,
+                )
                 writer.write_table(lines_table(g, p, to, total))
                 total += len(g)
                 fatal += int(np.count_nonzero(p.flags & _core.fatal_flags))
                 for name, bit, _ in _core.flags:
                     counts[name] += int(np.count_nonzero(p.flags & bit))
-        with open(partial, "rb+") as f:
-            os.fsync(f.fileno())
-        os.replace(partial, output)
-    except OSError as e:
-        if isinstance(e, Error):
-            raise
-        raise FileError(f"cannot write '{output}': {e}") from e
+        with _writing(output):
+            with open(partial, "rb+") as f:
+                os.fsync(f.fileno())
+            os.replace(partial, output)
     finally:
         partial.unlink(missing_ok=True)
     return {"rows": total, "flags": {k: v for k, v in counts.items() if v}, "fatal": fatal}
+
+
+def part_of(output: Path) -> Path:
+    """The name of a file that is being written: who writes it is part of it, so that `sweep` knows."""
+    return output.with_name(f".{output.name}.{_HOST}.{os.getpid()}.part")
+
+
+def sweep(folder: str | os.PathLike[str]) -> list[Path]:
+    """Removes what killed processes of this machine left in a folder: files `.NAME.HOST.PID.part` whose process is
+    gone.
+
+    Examples
+    --------
+    >>> from starglow import parquet
+    >>> parquet.sweep(".")
+    []
+    """
+    gone = []
+    for path in sorted(Path(folder).glob(f".*.{_HOST}.*.part")):
+        pid = path.name.split(".")[-2]
+        if pid.isdigit() and int(pid) != os.getpid() and not _alive(int(pid)):
+            path.unlink(missing_ok=True)
+            gone.append(path)
+    return gone
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Inside, an error of the system is one of writing `output`."""
+    try:
+        yield
+    except Error:
+        raise
+    except OSError as e:
+        raise error("output", f"cannot write '{output}'", str(e)) from e
+
+
+@contextmanager
+def _reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Inside, what Arrow says is about the content of `path`."""
+    try:
+        yield
+    except Error:
+        raise
+    except (pa.ArrowException, OSError, ValueError, UnicodeDecodeError) as e:
+        first = (str(e).splitlines() or [type(e).__name__])[0]
+        raise error("input", f"'{os.fspath(path)}' cannot be read", first[:300], "a whole Parquet file") from e
 
 
 def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
@@ -276,18 +271,28 @@ def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
 
 def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
+        reader = pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
+        _ = reader.schema_arrow
+        return reader
     except FileNotFoundError:
         raise MissingFileError(f"table '{os.fspath(path)}' cannot be read; found no such file") from None
-    except pa.ArrowInvalid as e:
+    except (pa.ArrowException, UnicodeDecodeError) as e:
         raise error("input", f"'{os.fspath(path)}' is no Parquet file", str(e).splitlines()[0], "") from None
     except OSError as e:
         raise FileError(f"table '{os.fspath(path)}' cannot be read; found {e}") from e
 
 
-def _batches(reader: pq.ParquetFile, columns: list[str], rows: int) -> Iterator[pa.Table]:
+def _batches(
+    reader: pq.ParquetFile, columns: list[str], rows: int, path: str | os.PathLike[str] = ""
+) -> Iterator[pa.Table]:
     for group in range(reader.num_row_groups):
-        for batch in reader.iter_batches(batch_size=rows, columns=columns, row_groups=[group]):
+        with _reading(path):
+            batches = iter(reader.iter_batches(batch_size=rows, columns=columns, row_groups=[group]))
+        while True:
+            with _reading(path):
+                batch = next(batches, None)
+            if batch is None:
+                break
             yield pa.Table.from_batches([batch])
 
 
@@ -346,7 +351,7 @@ def predict_job(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise FileError(f"the folder '{folder}' cannot be made: {e}") from e
+        raise error("output", f"the folder '{folder}' cannot be made", str(e)) from e
     model = model or Model.shipped()
     settings = _settings(model, options)
     result = {"done": 0, "skipped": 0, "rows": 0, "fatal": 0}
@@ -365,9 +370,10 @@ def predict_job(
             "fatal": made["fatal"],
             "settings": settings,
         }
-        temporary = note.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(said, indent=1, sort_keys=True))
-        os.replace(temporary, note)
+        temporary = part_of(note)
+        with _writing(note):
+            temporary.write_text(json.dumps(said, indent=1, sort_keys=True))
+            os.replace(temporary, note)
         result["done"] += 1
         result["rows"] += made["rows"]
         result["fatal"] += made["fatal"]
@@ -377,7 +383,8 @@ def predict_job(
 
 
 def _settings(model: Model, options: dict[str, Any]) -> dict[str, str]:
-    kept = {k: str(v) for k, v in options.items() if k in ("draws", "noise", "seed", "conventions") and v}
+    chosen = ("draws", "noise", "seed", "conventions", "names", "out_of_domain")
+    kept = {k: str(v) for k, v in options.items() if k in chosen and v and v != "warn"}
     return {"seed": "1"} | kept | provenance_of(model)
 
 
@@ -411,14 +418,15 @@ def merge(
             "all parts",
             "Run their jobs again, with the same settings.",
         )
-    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    partial = part_of(output)
     rows = 0
     try:
         writer = None
         for f in files:
             reader = _open(_part(f, folder)[0])
             if writer is None:
-                writer = writer_of(partial, reader.schema_arrow)
+                with _writing(output):
+                    writer = writer_of(partial, reader.schema_arrow)
             elif not reader.schema_arrow.equals(writer.schema):
                 raise error("input", "parts have different columns", os.fspath(f), "the columns of the first")
             for group in range(reader.num_row_groups):
@@ -448,6 +456,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, default=0, help="joint draws a galaxy")
     parser.add_argument("--noise", action="store_true", help="also one realisation with measurement noise")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--names",
+        metavar="NAME=COLUMN",
+        action="append",
+        default=[],
+        help="another name of a column: BAND_FLUX=flux, Z=redshift; may be repeated",
+    )
+    parser.add_argument(
+        "--conventions",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="what the numbers mean, where the file does not say it: APERTURE=total; may be repeated",
+    )
+    parser.add_argument("--out-of-domain", default="warn", choices=["warn", "nan", "clip", "prior"])
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--njobs", type=int, help="number of jobs that share the files")
     parser.add_argument("--job", type=int, help="number of this job, from 0")
@@ -462,6 +485,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = Model.load(a.model) if a.model else Model.shipped()
         options: dict[str, Any] = dict(draws=a.draws, noise=a.noise, seed=a.seed)
+        options |= dict(names=_pairs("--names", a.names), conventions=_pairs("--conventions", a.conventions))
+        options["out_of_domain"] = a.out_of_domain
         if a.merge:
             made = merge(a.files, a.output, a.merge, model, overwrite=a.overwrite, **options)
             say(f"{a.merge}: {made['rows']} galaxies of {made['parts']} parts")
@@ -492,10 +517,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Error as e:
         say(f"error: {e}")
-        return e.exit_code if not isinstance(e, FileError) else 3 if isinstance(e, MissingFileError) else 5
+        return e.exit_code
     except KeyboardInterrupt:
         say("interrupted; finished parts are kept")
         return 130
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    for one in given:
+        if not one.partition("=")[0] or not one.partition("=")[2]:
+            raise error("usage", f"{option} is not NAME=VALUE", f"'{one}'", "as BAND_FLUX=flux")
+    return dict(one.split("=", 1) for one in given)
 
 
 if __name__ == "__main__":

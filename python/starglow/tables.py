@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core
-from ._arrays import CONVENTIONS, MOST_THREADS, whole
+from . import _arrays, _core, _units
+from ._arrays import MOST_THREADS, whole
+from ._columns import N_BANDS, Names, Plain, Source
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
+from .model import PREDICTED
 
 if TYPE_CHECKING:
     import astropy.table
     import pandas
+    import pyarrow
 
     from .model import Model, Prediction
 
@@ -31,7 +36,13 @@ _PLAIN = {
 }
 
 
-def read_table(path: str | os.PathLike[str], first: int = 0, count: int | None = None) -> Galaxies:
+def read_table(
+    path: str | os.PathLike[str],
+    first: int = 0,
+    count: int | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+) -> Galaxies:
     """Galaxies of a FITS table: HDU `GALAXIES`, else the first table; gzip too.
 
     Parameters
@@ -39,6 +50,8 @@ def read_table(path: str | os.PathLike[str], first: int = 0, count: int | None =
     path : path
     first, count : int
         Rows [first, first + count); all by default.
+    names : dict
+        Other names of the columns, as of `galaxies`.
 
     Raises
     ------
@@ -50,99 +63,191 @@ def read_table(path: str | os.PathLike[str], first: int = 0, count: int | None =
     if first < 0 or (count is not None and count < 0):
         raise error("usage", "rows outside the table", f"first={first}, count={count}", "numbers >= 0")
     with reading(path):
+        there = _core.table_columns(os.fspath(path))
+        if names or Names(there).find("BAND_FLUX") is None:
+            return _by_astropy(path, first, count, names)  # twelve columns, or other names
         columns, _, _ = _core.read_table(os.fspath(path), first, -1 if count is None else count)
     return Galaxies(**columns)
 
 
-def galaxies(given: Any, conventions: dict[str, str] | None = None) -> Galaxies:
-    """Galaxies of an astropy Table, a pandas DataFrame, a dictionary of columns or the path of a FITS file.
+def _by_astropy(path: str | os.PathLike[str], first: int, count: int | None, names: Any) -> Galaxies:
+    """Tables whose columns the library does not know by name; it has looked at their structure and checksums."""
+    from astropy.io import fits
+    from astropy.table import Table
 
-    A DataFrame has vectors as columns of lists or arrays (`BAND_FLUX`), or as twelve columns `BAND_FLUX_0` to
-    `BAND_FLUX_11`. Conventions come from the Table's `meta`, the DataFrame's `attrs`, or `conventions`.
+    with fits.open(path) as hdus:
+        tables = [h for h in hdus if isinstance(h, fits.BinTableHDU)]
+        hdu = next((h for h in tables if h.name == "GALAXIES"), tables[0])
+        rows = Table.read(hdu, unit_parse_strict="silent")
+    end = len(rows) if count is None else first + count
+    if first > len(rows) or end > len(rows):
+        raise error("usage", "rows outside the table", f"{first} + {count}", f"at most {len(rows)}")
+    return galaxies(rows[first:end], names=names)
+
+
+def galaxies(
+    given: Any, conventions: Mapping[str, Any] | None = None, *, names: Mapping[str, str] | None = None
+) -> Galaxies:
+    """Galaxies of a table of any kind: astropy, pandas, polars, pyarrow, a dictionary of columns, a structured array,
+    or the path of a FITS or Parquet file. All of them are read by the same rules, and give the same numbers.
+
+    Columns match without regard to case. Vectors are columns of vectors (`BAND_FLUX`) or twelve columns `BAND_FLUX_0`
+    to
+    `BAND_FLUX_11`. What is null, masked or NaN is missing; a row without an id is keyed by its number (flag ID_IS_ROW);
+    units of the same dimension are converted.
+
+    Parameters
+    ----------
+    given : table or path
+    conventions : dict
+        What the numbers mean; else what the table says in `meta` (astropy), `attrs` (pandas) or the schema's metadata.
+    names : dict
+        Other names of the columns, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift"}``.
 
     Raises
     ------
     InputError
-        As `Galaxies`; a table without BAND_FLUX.
+        As `Galaxies`; a table without BAND_FLUX; two columns of one name.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.galaxies({"flux": [[3.0] * 12], "redshift": [0.1]}, names={"BAND_FLUX": "flux", "Z": "redshift"})
+    <starglow.Galaxies: 1 row of Z, BAND_FLUX>
     """
     if isinstance(given, Galaxies):
+        if names or conventions:
+            raise error(
+                "usage", "a Galaxies has its names and conventions", "names or conventions beside it", "neither"
+            )
         return given
     if isinstance(given, (str, os.PathLike)):
-        return read_table(given)
-    names = list(
-        given.colnames if hasattr(given, "colnames") else given.columns if hasattr(given, "columns") else given.keys()
-    )
-    by_upper = {str(name).upper(): name for name in names}
-
-    def column(name: str) -> Any:
-        if name in by_upper:
-            values = given[by_upper[name]]
-            return _stacked(name, values) if hasattr(values, "to_numpy") else values
-        return None
-
-    def vector(name: str) -> Any:
-        parts = [by_upper.get(f"{name}_{b}") for b in range(12)]
-        if name not in by_upper and all(p is not None for p in parts):
-            return np.column_stack([np.asarray(given[p], dtype=np.float64) for p in parts])
-        return column(name)
-
-    def lines(suffix: str) -> Any:
-        have = [f"{line}{suffix}" in by_upper for line in LINES]
-        if not any(have):
-            return None
-        n = len(given[names[0]])
-        missing = np.nan if suffix == "_EW" else 0.0
-        columns = [column(f"{line}{suffix}") if here else np.full(n, missing) for line, here in zip(LINES, have)]
-        from ._arrays import EW, real
-
-        return np.column_stack(
-            [
-                np.asarray(real(f"{line}{suffix}", c, EW if suffix == "_EW" else None), dtype=np.float32)
-                for line, c in zip(LINES, columns)
-            ]
-        )
-
-    if vector("BAND_FLUX") is None:
+        return _of_file(given, conventions, names)
+    source = Source(given, names)
+    flux = _vector(source, "BAND_FLUX", _units.FLUX)
+    if flux is None:
         raise error(
             "input",
             "the table has no column BAND_FLUX",
-            "columns " + ", ".join(map(str, names[:20])),
-            "12 band fluxes a galaxy",
+            "columns " + source.names.listed(),
+            "12 band fluxes a galaxy, or BAND_FLUX_0 to BAND_FLUX_11",
+            "names={'BAND_FLUX': 'your_column'} gives another name.",
         )
-    meta = getattr(given, "meta", None) or getattr(given, "attrs", None) or {}
-    said = {key: meta[key] for key in CONVENTIONS if key in meta}
+
+    def plain(name: str) -> Any:
+        column = source.names.find(name)
+        return None if column is None else source.raw(column)
+
+    def lines(suffix: str, unit: str, missing: float) -> Any:
+        have = [source.names.find(line + suffix) for line in LINES]
+        if not any(have):
+            return None
+        out = np.full((len(flux), len(LINES)), missing, np.float32)
+        for k, name in enumerate(have):
+            if name is not None:
+                out[:, k] = _numbers(name, source.raw(name), unit, len(flux))
+        return out
+
+    z, ebv = plain("Z"), plain("EBV")
     return Galaxies(
-        band_flux=vector("BAND_FLUX"),
-        band_flux_ivar=vector("BAND_FLUX_IVAR"),
-        z=column("Z"),
-        targetid=column("TARGETID"),
-        survey=column("SURVEY"),
-        program=column("PROGRAM"),
-        flags=column("FLAGS"),
-        ebv=column("EBV"),
-        ew=lines("_EW"),
-        ew_ivar=lines("_EW_IVAR"),
-        conventions=said | (conventions or {}),
+        band_flux=flux,
+        band_flux_ivar=_vector(source, "BAND_FLUX_IVAR", _units.FLUX_IVAR),
+        z=None if z is None else _numbers("Z", z, _units.REDSHIFT),
+        targetid=_masked(plain("TARGETID")),
+        survey=_masked(plain("SURVEY")),
+        program=_masked(plain("PROGRAM")),
+        flags=_flags(plain("FLAGS")),
+        ebv=None if ebv is None else _numbers("EBV", ebv, "mag"),
+        ew=lines("_EW", _units.EW, np.nan),
+        ew_ivar=lines("_EW_IVAR", _units.EW_IVAR, 0.0),
+        conventions=source.conventions | dict(conventions or {}),
+        index=source.index,
     )
 
 
-def _stacked(name: str, series: Any) -> np.ndarray:
-    """A pandas Series as an array; lists in it as rows of one."""
-    values: np.ndarray = series.to_numpy()
-    if values.dtype != object or name in ("SURVEY", "PROGRAM"):
-        return values
-    if len(values) == 0:
-        return np.empty((0, 12)) if name.startswith("BAND_FLUX") else np.empty(0)
+def unused_lines(given: Any, names: Mapping[str, str] | None = None) -> list[str]:
+    """Columns of measured lines that no model here has, as HEI_5876_EW; of a file too."""
+    if isinstance(given, Galaxies):
+        return []
+    if isinstance(given, (str, os.PathLike)):
+        return Names(_names_of_file(given)).unused_lines()
+    return Source(given, names).names.unused_lines()
+
+
+def _names_of_file(path: str | os.PathLike[str]) -> list[str]:
+    if is_parquet(path):
+        from .parquet import names_of_file
+
+        return names_of_file(path)
+    with reading(path):
+        return _core.table_columns(os.fspath(path))
+
+
+def is_parquet(path: str | os.PathLike[str]) -> bool:
+    """By what the file holds, not by its name."""
     try:
-        return np.stack([np.asarray(v) for v in values]) if np.ndim(values[0]) else np.asarray(values.tolist())
-    except ValueError as e:
-        raise error("input", f"{name} is not an array of numbers", str(e), "rows of equal length") from None
+        with open(path, "rb") as f:
+            return f.read(4) == b"PAR1"
+    except OSError:
+        return False  # the reader says what is wrong
+
+
+def _of_file(path: str | os.PathLike[str], conventions: Any, names: Any) -> Galaxies:
+    if is_parquet(path):
+        from .parquet import read_file
+
+        return galaxies(read_file(path), conventions, names=names)
+    found = read_table(path, names=names)
+    if not conventions:
+        return found
+    return replace(found, conventions=found.conventions | _arrays.conventions(conventions))
+
+
+def _numbers(name: str, column: Plain, unit: str, n: int | None = None) -> np.ndarray:
+    values = _arrays.real(name, _masked(column))
+    if n is not None and values.shape != (n,):
+        raise error("input", f"{name} is not one number a row", f"shape {values.shape}", f"({n},)")
+    times = 1.0 if column.unit is None else _units.factor(f"column {name}", column.unit, unit)
+    return values if times == 1.0 else values.astype(np.float64) * times
+
+
+def _masked(column: Plain | None) -> Any:
+    if column is None or column.missing is None:
+        return None if column is None else column.values
+    return np.ma.array(column.values, mask=column.missing)
+
+
+def _flags(column: Plain | None) -> Any:
+    if column is None:
+        return None
+    if column.values.dtype.kind not in "iu" and column.missing is None:
+        raise error("input", "FLAGS is not a column of integers", f"type {column.values.dtype}", "int32")
+    return np.where(column.missing, 0, column.values).astype(np.int64) if column.missing is not None else column.values
+
+
+def _vector(source: Source, name: str, unit: str) -> np.ndarray | None:
+    found = source.names.vector(name)
+    if found is None:
+        return None
+    if len(found) == 1:
+        values = _numbers(name, source.raw(found[0]), unit)
+        if values.ndim != 2:
+            raise error("input", f"column {found[0]} is not a vector", f"{values.ndim} dimension", "12 numbers a row")
+        if values.shape[1] != N_BANDS:
+            raise error("input", f"{name} has a wrong number of bands", str(values.shape[1]), "12")
+        return values
+    return np.column_stack([_numbers(n, source.raw(n), unit) for n in found])
 
 
 def columns(table: Galaxies | None = None, prediction: Prediction | None = None) -> list[tuple[str, Any, str]]:
     """(name, array, unit) of the columns of docs/tables.md for galaxies, their predicted lines, or both: then, as
-    `starglow predict` writes it, without band fluxes and measured EWs."""
+    `starglow predict` writes it, without band fluxes and measured EWs. Ids of which some are null are a masked
+    array."""
     out: list[tuple[str, Any, str]] = []
+    if table is not None and prediction is not None and len(table) != len(prediction):
+        raise error(
+            "input", "galaxies and prediction differ in length", f"{len(table)} and {len(prediction)}", "the same rows"
+        )
     if table is not None:
         n = len(table)
         for attribute, name in _PLAIN.items():
@@ -151,7 +256,7 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                 values = np.arange(n)
             if values is None or (prediction is not None and name in ("BAND_FLUX", "BAND_FLUX_IVAR", "FLAGS", "EBV")):
                 continue
-            values = np.asarray(values)
+            values = np.asanyarray(values)
             if name in ("Z", "EBV", "BAND_FLUX", "BAND_FLUX_IVAR"):
                 values = values.astype(np.float64, copy=False)
             elif name == "FLAGS":
@@ -165,11 +270,8 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                         for k, line in enumerate(LINES)
                     ]
     if prediction is not None:
-        for suffix in ("_EW", "_EW_P16", "_EW_P84", "_EW_DRAW", "_EW_NOISY"):
-            values = getattr(
-                prediction,
-                {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}[suffix],
-            )
+        for suffix, attribute in PREDICTED.items():
+            values = getattr(prediction, attribute)
             if values is not None:
                 out += [
                     (line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), "Angstrom")
@@ -177,6 +279,30 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                 ]
         out.append(("FLAGS", prediction.flags, ""))
     return out
+
+
+def html(title: str, made: list[tuple[str, Any, str]], n: int, rows: int = 5, most: int = 16) -> str:
+    """The first rows of a table for a notebook."""
+    from html import escape
+
+    def cell(value: Any) -> str:
+        if value is np.ma.masked:
+            return "&mdash;"
+        if np.ndim(value):
+            return escape(f"[{cell(value.flat[0])}, ... {value.size}]")
+        return f"{value:.4g}" if isinstance(value, (float, np.floating)) else escape(str(value))
+
+    shown = made[:most]
+    head = "".join(f"<th>{escape(name)}</th>" for name, _, _ in shown)
+    units = "".join(f"<td>{escape('A' if unit == 'Angstrom' else unit)}</td>" for _, _, unit in shown)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{cell(values[i])}</td>" for _, values, _ in shown) + "</tr>" for i in range(min(n, rows))
+    )
+    left = [f"{n - rows} more rows"] if n > rows else []
+    left += [f"{len(made) - most} more columns"] if len(made) > most else []
+    foot = f"<p>{', '.join(left)}</p>" if left else ""
+    whole = f"<table><thead><tr>{head}</tr><tr>{units}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<p>{escape(title)}</p>{whole}{foot}"
 
 
 def to_astropy(table: Galaxies | None = None, prediction: Prediction | None = None) -> astropy.table.Table:
@@ -196,14 +322,58 @@ def to_astropy(table: Galaxies | None = None, prediction: Prediction | None = No
 
 
 def to_pandas(table: Galaxies | None = None, prediction: Prediction | None = None) -> pandas.DataFrame:
-    """The same as a pandas DataFrame; vectors are columns of arrays, conventions stand in `attrs`."""
+    """The same as a pandas DataFrame; vectors are columns of arrays, conventions stand in `attrs`. Galaxies that came
+    from
+    a DataFrame, and lines predicted for one, keep its index, so that ``frame.join(lines)`` puts each line beside its
+    galaxy.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> frame = sg.to_pandas(sg.mock(3)).set_index([[11, 12, 13]])
+    >>> sg.to_pandas(prediction=sg.Model.shipped().predict(frame)).index.tolist()
+    [11, 12, 13]
+    """
     import pandas
 
+    def column(values: Any) -> Any:
+        if isinstance(values, np.ma.MaskedArray):
+            return pandas.array(values.tolist(), dtype="Int64")
+        return values if values.ndim == 1 else list(values)
+
+    index = next((x.index for x in (table, prediction) if x is not None and x.index is not None), None)
     out = pandas.DataFrame(
-        {name: values if values.ndim == 1 else list(values) for name, values, _ in columns(table, prediction)}
+        {name: column(values) for name, values, _ in columns(table, prediction)},
+        index=None if index is None else pandas.Index(index),
     )
     out.attrs.update(table.conventions if table is not None else {})
     return out
+
+
+def to_arrow(table: Galaxies | None = None, prediction: Prediction | None = None) -> pyarrow.Table:
+    """The same as a pyarrow Table, as `starglow.parquet` reads and writes it: units in the metadata of the columns,
+    conventions in those of the table. ``polars.from_arrow`` makes a polars frame of it.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.to_arrow(sg.mock(3)).column_names[:3]
+    ['TARGETID', 'Z', 'BAND_FLUX']
+    """
+    import pyarrow
+
+    fields, arrays = [], []
+    for name, values, unit in columns(table, prediction):
+        if values.ndim == 1:
+            gone = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+            array = pyarrow.array(np.asarray(values), mask=gone)
+        else:
+            flat = pyarrow.array(np.ascontiguousarray(values).ravel())
+            array = pyarrow.FixedSizeListArray.from_arrays(flat, values.shape[1])
+        arrays.append(array)
+        fields.append(pyarrow.field(name, array.type, metadata={"unit": unit} if unit else None))
+    said = dict(table.conventions) if table is not None else {}
+    return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields, metadata=said or None))
 
 
 def write_table(
@@ -235,6 +405,8 @@ def write_table(
     letters = {"i8": "K", "i4": "J", "f4": "E", "f8": "D"}
     made: list[tuple[str, str, int, str, Any]] = []
     for name, values, unit in columns(table, prediction):
+        if isinstance(values, np.ma.MaskedArray):  # ids: a row without one has its number, and the flag says so
+            values = np.where(np.ma.getmaskarray(values), np.arange(len(values)), values.data)
         if values.dtype.kind in "US":
             width = max([1, *(len(w) for w in values.tolist())])
             made.append((name, "A", width, unit, [str(w) for w in values.tolist()]))

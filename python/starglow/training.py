@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import MOST_THREADS, whole
-from .galaxies import Galaxies
+from .galaxies import LINES, Galaxies
 from .model import Model, Prediction
 
 
@@ -30,34 +32,90 @@ def train(
     seed: int = 1,
     threads: int = 0,
     progress: Callable[[str, float, float, float], object] | None = None,
+    names: Mapping[str, str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     **settings: Any,
 ) -> Model:
     """A model trained on galaxies with measured lines; equal to `starglow train` with the same settings.
 
     Parameters
     ----------
-    table : Galaxies, astropy Table, pandas DataFrame or path
-        With band_flux, z, targetid, ew and ew_ivar.
+    table : Galaxies, or what `starglow.galaxies` takes
+        With band_flux, z, targetid, ew and ew_ivar. Columns of other lines (HEI_5876_EW, ...) are named in a warning.
     preset : {"joint", "point", "k24", "knn", "llr"}
     seed : int
     threads : int
         0: all processors; the model does not depend on it.
     progress : callable(stage, epochs_done, epochs, loss)
         Called now and then; what it raises ends the training.
+    names : dict
+        Other names of the columns, as of `starglow.galaxies`.
+    checkpoint : path
+        Where an unfinished training is kept: every 30 s, and where an interrupt ends it. Removed at the end.
+    resume : bool
+        Go on with the checkpoint where there is one: the model has the same bits as if it had never been interrupted.
     **settings
-        Any setting of docs/training.md, e.g. ``epochs=20, hidden=[32, 32]``.
+        Any of `training_settings` (docs/training.md), e.g. ``epochs=20, hidden=[32, 32]``.
 
     Raises
     ------
     InputError
-        No usable rows, an absent column, an unknown setting or a value out of its range.
-    """
-    from .tables import galaxies
+        No usable rows, an absent column, an unknown setting or a value out of its range; a checkpoint that is there
+        without `resume`, or is of another training (what differs is said).
 
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> g = sg.mock(300)
+    >>> ew = sg.Model.shipped().predict(g).ew
+    >>> table = sg.Galaxies(g.band_flux, g.z, targetid=g.targetid, ew=ew, ew_ivar=0 * ew + 4)
+    >>> sg.train(table, "point", epochs=1, members=1, sibling=False).kind
+    'mlp'
+    """
+    from .tables import galaxies, unused_lines
+
+    if extra := unused_lines(table, names):
+        warnings.warn(
+            f"columns of lines that a model does not learn: {', '.join(extra)}; it has {', '.join(LINES)}", stacklevel=2
+        )
     chosen = {key: _text(value) for key, value in settings.items()} | {"seed": _text(seed)}
     return Model(
-        _core.train(galaxies(table)._columns(), preset, chosen, whole("threads", threads, MOST_THREADS), progress)
+        _core.train(
+            galaxies(table, names=names)._columns(),
+            preset,
+            chosen,
+            whole("threads", threads, MOST_THREADS),
+            progress,
+            None if checkpoint is None else os.fspath(checkpoint),
+            bool(resume),
+        )
     )
+
+
+def training_settings(preset: str = "joint") -> dict[str, Any]:
+    """The settings of a preset with their values; docs/training.md says what they mean.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.training_settings("k24")["hidden"]
+    [64, 128, 64]
+    """
+    return {key: _value(text) for key, text, _ in _core.training_settings(preset)}
+
+
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    if "," in text:
+        return [_value(part) for part in text.split(",")]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
 
 
 @dataclass(frozen=True)
@@ -95,7 +153,7 @@ def evaluate(
 
     Parameters
     ----------
-    table : Galaxies, astropy Table, pandas DataFrame or path
+    table : Galaxies, or what `starglow.galaxies` takes
         With ew and ew_ivar.
     predictions : dict, Prediction or Model
         Name -> Prediction, Model or (n, 10) array of EWs. A model predicts the table, with `draws` draws where it has a

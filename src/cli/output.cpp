@@ -1,5 +1,7 @@
 #include "cli/output.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cstring>
 
 #include "files/atomic_file.hpp"
@@ -69,6 +71,19 @@ void write_folder(const std::string& folder, const std::map<std::string, std::st
 }
 
 void check_output(const std::string& path, bool overwrite) { const files::AtomicFile probe(path, overwrite); }
+
+std::vector<ColumnInfo> survey_columns(const TableReader& reader) {
+  std::vector<ColumnInfo> found;
+  for (const auto& column : reader.columns())
+    for (const std::string_view name : {"SURVEY", "PROGRAM"})
+      if (column.type == 'A' &&
+          std::equal(name.begin(), name.end(), column.name.begin(), column.name.end(),
+                     [](char a, char b) { return a == std::toupper(static_cast<unsigned char>(b)); })) {
+        found.push_back(column);
+        found.back().name = name;
+      }
+  return found;
+}
 
 std::string flag_counts(const std::vector<std::size_t>& counts) {
   std::string text;

@@ -6,6 +6,7 @@
 
 #include "cli/settings.hpp"
 #include "starglow/files/provenance.hpp"
+#include "starglow/files/table.hpp"
 
 namespace starglow::cli {
 
@@ -28,6 +29,9 @@ void check_folder_output(const std::string& folder, const std::vector<std::strin
 /// Throws now what writing the file later would: it exists and may not be replaced, its folder is missing or closed,
 /// another process writes it. For verbs that work long before they write.
 void check_output(const std::string& path, bool overwrite);
+
+/// Columns SURVEY and PROGRAM of a table, in whatever letters it has them, under these names: what an output repeats.
+std::vector<ColumnInfo> survey_columns(const TableReader& reader);
 
 /// "3 BAND_MISSING, 1 Z_RANGE" from counts of flags; "" when there are none.
 std::string flag_counts(const std::vector<std::size_t>& counts);

@@ -68,8 +68,7 @@ class Job {
                   .lines = true,
                   .resolution = wanted.options.matrix};
     out.columns.push_back({"TARGETID", 'K', 1, ""});
-    for (const auto& column : in.table().columns())
-      if ((column.name == "SURVEY" || column.name == "PROGRAM") && column.type == 'A') out.columns.push_back(column);
+    for (auto& column : survey_columns(in.table())) out.columns.push_back(std::move(column));
     out.columns.push_back({"Z", 'D', 1, ""});
     if (in.table().has_column("EBV")) out.columns.push_back({"EBV", 'D', 1, "mag"});
     if (wanted.draws > 0) out.columns.push_back({"DRAW", 'J', 1, ""});

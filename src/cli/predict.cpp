@@ -43,8 +43,7 @@ void declare(OptionSet& set) {
 std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
   std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
   if (reader.has_column("Z")) columns.push_back({"Z", 'D', 1, ""});
-  for (const auto& column : reader.columns())
-    if ((column.name == "SURVEY" || column.name == "PROGRAM") && column.type == 'A') columns.push_back(column);
+  for (auto& column : survey_columns(reader)) columns.push_back(std::move(column));
   const auto add = [&](const char* suffix, std::size_t repeat) {
     for (const auto& line : k_lines)
       columns.push_back({std::string(line.name) + suffix, 'E', static_cast<std::int64_t>(repeat), "Angstrom"});

@@ -108,3 +108,20 @@ def test_what_is_written_says_what_it_is(galaxies, tmp_path):
         again.set_index("TARGETID").loc[galaxies.targetid]["HALPHA_EW"].to_numpy("f4"),
         model.predict(galaxies).ew[:, 6].astype("f4"),
     )
+
+
+def test_written_anywhere_it_says_what_it_is(galaxies):
+    """A target of fsspec is given units and provenance as a folder is, and keeps nothing half written."""
+    import fsspec
+
+    place = "memory://starglow-lsdb/lines"
+    sl.write(sl.add_lines(catalog(galaxies[:40], 20)), place, provenance={"seed": "1"}, catalog_name="lines")
+    system, root = fsspec.core.url_to_fs(place)
+    files = system.find(root)
+    parts = [f for f in files if "/Npix=" in f]
+    assert parts and not [f for f in files if f.endswith(".part")]
+    for part in parts:
+        with system.open(part) as f:
+            stored = pq.read_schema(f)
+        assert stored.field("HALPHA_EW").metadata[b"unit"] == b"Angstrom"
+        assert json.loads(stored.metadata[b"starglow"])["seed"] == "1"

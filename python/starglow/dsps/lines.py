@@ -95,9 +95,9 @@ class Lines:
                 "",
                 "the redshifts: light in a fibre is answered with its luminosity and redshift",
             )
-        # The colours of total light need no distance.
+        # The colours of total light need no distance; z then only says whether it lies within that of the training.
         flux = self.bands(rest_sed, z if self.aperture == "fibre" else None)
-        return flux, (z if self.aperture == "fibre" else None), {"APERTURE": self.aperture, "MWCORR": "unknown"}
+        return flux, z, {"APERTURE": self.aperture, "MWCORR": "unknown"}
 
     def predict(self, rest_sed: Any, z: Any = None, *, out_of_domain: str = "warn") -> Light:
         """Lines of rest SEDs.
@@ -107,7 +107,8 @@ class Lines:
         rest_sed : array (..., n_wave)
             L_sun/Hz, as of ``dsps.calc_rest_sed_sfh_table_lognormal_mdf``; with the galaxy's dust, without lines.
         z : array (...), optional
-            Redshift; needed for aperture "fibre".
+            Redshift; needed for aperture "fibre". For total light it changes no number, and sets the flag Z_RANGE
+            where it is outside that of the training.
         out_of_domain
             As of :func:`starglow.jax.predict`.
 

@@ -65,10 +65,15 @@ def _means(wave: Any, lum_nu: Any, low: Any, high: Any) -> jax.Array:
     lum_nu = lum_nu.astype(jnp.result_type(lum_nu, jnp.float32))
     # The matrix takes L_nu itself: c/lambda^2 at each point of the grid, and no number leaves the range of float32.
     matrix = window_matrix(grid, low, high) * (C_ANGSTROM / (grid * grid))
-    covered = ~jnp.isnan(matrix[:, 0])
-    safe = jnp.where(covered[:, None], jnp.asarray(matrix, lum_nu.dtype), 0)
-    means = jnp.einsum("...w,bw->...b", lum_nu, safe, precision=jax.lax.Precision.HIGHEST)
-    return jnp.where(covered, means, jnp.nan)
+    xp = jnp if isinstance(matrix, jax.Array) else np
+    covered = ~xp.isnan(matrix[:, 0])
+    safe = jnp.asarray(xp.where(covered[:, None], matrix, 0), lum_nu.dtype)
+    # A point without a number costs the windows that it is in, and no other: 0 times NaN would be NaN in all.
+    there = jnp.isfinite(lum_nu)
+    means = jnp.einsum("...w,bw->...b", jnp.where(there, lum_nu, 0), safe, precision=jax.lax.Precision.HIGHEST)
+    used = jnp.asarray(xp.where(covered[:, None], matrix, 0) != 0, lum_nu.dtype)
+    lost = jnp.einsum("...w,bw->...b", (~there).astype(lum_nu.dtype), used) > 0
+    return jnp.where(jnp.asarray(covered) & ~lost, means, jnp.nan)
 
 
 def band_luminosities(wave: Any, lum_nu: Any) -> jax.Array:

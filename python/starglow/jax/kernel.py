@@ -19,14 +19,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.custom_partitioning import custom_partitioning
+from jax.sharding import NamedSharding, PartitionSpec
 
-from .. import _arrays, _core
+from .. import _arrays, _core, _units
 from .._arrays import MOST_DRAWS, MOST_THREADS, whole
 from ..errors import error
 from ..model import Model
 from .dust import dust_to_add, own_dust
-from .predict import Prediction
-from .random import split_ids
+from .predict import Prediction, without_ids
+from .random import seed_words, split_ids
 
 __all__ = ["Prediction", "predict", "register", "sample"]
 
@@ -116,25 +118,97 @@ class _Static(NamedTuple):
         return f"starglow_{name}_{'f64' if self.double else 'f32'}"
 
 
+def _by_device(x: jax.Array) -> bool:
+    """Whether it differs between the devices of a shard_map, by what its type says (an attribute that moved in JAX
+    0.10)."""
+    kind = jax.typeof(x)
+    return bool(getattr(kind, "vma", None) or getattr(getattr(kind, "manual_axis_type", None), "varying", None))
+
+
+def _rows_call(target: str, outputs: tuple[tuple[int | None, Any], ...], attributes: dict[str, Any]) -> Any:
+    """A custom call whose rows depend on themselves alone: in any batch shape, under vmap as one call, and under jit on
+    devices that share the rows, where each answers its own.
+
+    Inputs: the first (..., n), the others (...) or (..., m); outputs (last axis or None, dtype).
+    """
+
+    def plain(*given: jax.Array) -> list[jax.Array]:
+        batch = given[0].shape[:-1]
+        shapes = [jax.ShapeDtypeStruct((*batch, *(() if n is None else (n,))), dtype) for n, dtype in outputs]
+        return list(jax.ffi.ffi_call(target, shapes, vmap_method="broadcast_all")(*given, **attributes))
+
+    shared = custom_partitioning(plain)
+
+    def specs(mesh: Any, shapes: Any, rows: tuple[Any, ...]) -> list[Any]:
+        return [NamedSharding(mesh, PartitionSpec(*(*rows, None)[: len(s.shape)])) for s in shapes]
+
+    def rows_of(given: Any) -> tuple[Any, ...]:
+        n = len(given[0].shape) - 1
+        return (*tuple(given[0].sharding.spec), *n * (None,))[:n]
+
+    def partition(mesh: Any, given: Any, results: Any) -> Any:
+        if not all(isinstance(a.sharding, NamedSharding) for a in given):  # no mesh by name: as the rule has led to
+            return mesh, plain, [r.sharding for r in results], tuple(a.sharding for a in given)
+        rows = rows_of(given)
+        return mesh, plain, specs(mesh, results, rows), tuple(specs(mesh, given, rows))
+
+    def infer(mesh: Any, given: Any, results: Any) -> Any:
+        return specs(mesh, results, rows_of(given))
+
+    def rule(mesh: Any, given: Any, results: Any) -> str:
+        """Rows are shared; the last axes are whole. Of MLIR's types."""
+        n = len(given[0].shape) - 1
+        batch = " ".join(f"b{i}" for i in range(n))
+        names = iter(f"w{i}" for i in range(100))
+        sides = (
+            ", ".join(f"{batch} {next(names)}" if len(t.shape) > n else batch for t in side)
+            for side in (given, results)
+        )
+        return " -> ".join(sides)
+
+    shared.def_partition(partition=partition, infer_sharding_from_operands=infer, sharding_rule=rule)
+
+    @jax.custom_batching.custom_vmap
+    def answer(*given: jax.Array) -> list[jax.Array]:
+        # Inside shard_map every device has its own rows already.
+        return plain(*given) if _by_device(given[0]) else list(shared(*given))
+
+    @answer.def_vmap
+    def _(size: int, batched: list[bool], *given: jax.Array) -> Any:
+        whole_batch = [a if b else jnp.broadcast_to(a, (size, *a.shape)) for a, b in zip(given, batched)]
+        return answer(*whole_batch), [True] * len(outputs)
+
+    return answer
+
+
 @functools.lru_cache(maxsize=256)
 def _predict(s: _Static) -> Any:
-    def shapes(flux: jax.Array, *last: int) -> list[jax.ShapeDtypeStruct]:
-        one, none = (
-            jax.ShapeDtypeStruct((*flux.shape[:-1], *last), flux.dtype),
-            jax.ShapeDtypeStruct((*flux.shape[:-1], 0), flux.dtype),
-        )
-        return [one, one if s.joint else none, one if s.joint else none]
+    dtype = jnp.float64 if s.double else jnp.float32
+    level = 10 if s.joint else 0
+    run = _rows_call(
+        s.target("predict"), ((10, dtype), (level, dtype), (level, dtype), (None, jnp.int32)), s.attributes
+    )
+    levels = (10 * 13, 13 * level, 13 * level)
+    differentiate = _rows_call(s.target("derivatives"), tuple((n, dtype) for n in levels), s.attributes)
 
+    @jax.custom_jvp
     def slopes(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> list[jax.Array]:
-        call = jax.ffi.ffi_call(s.target("derivatives"), shapes(flux, 10 * 13), vmap_method="broadcast_all")
-        return [jnp.nan_to_num(d.reshape(*d.shape[:-1], -1, 13), nan=0.0) for d in call(flux, ivar, z, **s.attributes)]
+        made = differentiate(flux, ivar, z)
+        return [jnp.nan_to_num(d.reshape(*d.shape[:-1], d.shape[-1] // 13, 13), nan=0.0) for d in made]
+
+    @slopes.defjvp
+    def _(primals: Any, tangents: Any) -> Any:
+        raise error(
+            "usage",
+            "the kernel has no second derivatives",
+            "",
+            "first derivatives",
+            "The twin, starglow.jax.predict, has them of any order.",
+        )
 
     @jax.custom_jvp
     def answer(flux: jax.Array, ivar: jax.Array, z: jax.Array) -> Any:
-        results = [*shapes(flux, 10), jax.ShapeDtypeStruct(flux.shape[:-1], jnp.int32)]
-        return jax.ffi.ffi_call(s.target("predict"), results, vmap_method="broadcast_all")(
-            flux, ivar, z, **s.attributes
-        )
+        return run(flux, ivar, z)
 
     @answer.defjvp
     def _(primals: Any, tangents: Any) -> Any:
@@ -153,6 +227,18 @@ def _predict(s: _Static) -> Any:
         return out, [*moved, np.zeros(out[3].shape, jax.dtypes.float0)]
 
     return answer
+
+
+@functools.lru_cache(maxsize=256)
+def _sample(model: str, conventions: str, threads: int, has_ivar: bool, double: bool, draws: int) -> Any:
+    attributes = dict(
+        model=model,
+        conventions=conventions,
+        threads=np.int64(threads),
+        has_ivar=has_ivar,
+        draws=np.int64(draws),
+    )
+    return _rows_call(f"starglow_sample_{'f64' if double else 'f32'}", ((10 * draws, jnp.float32),), attributes)
 
 
 @jax.custom_jvp
@@ -189,9 +275,8 @@ def _dtype(weights: Any, band_flux: Any) -> Any:
 def _numbers(name: str, given: Any, dtype: Any) -> jax.Array:
     """Real numbers of JAX's, whatever their byte order."""
     if not isinstance(given, jax.Array):
-        from .._arrays import EW, FLUX, real
-
-        given = real(name, given, {"BAND_FLUX": FLUX, "EW": EW}.get(name))
+        units = {"BAND_FLUX": _units.FLUX, "BAND_FLUX_IVAR": _units.FLUX_IVAR, "Z": _units.REDSHIFT}
+        given = _arrays.real(name, given, units[name])
     elif given.dtype.kind not in "fiu":
         raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
     return jnp.asarray(given, dtype)
@@ -288,7 +373,8 @@ def predict(
         flux.dtype == jnp.float64,
     )
     ew, p16, p84, flags = _predict(static)(flux, ivar, redshift)
-    return Prediction(ew, p16 if static.joint else None, p84 if static.joint else None, flags)
+    made = Prediction(ew, p16 if static.joint else None, p84 if static.joint else None, flags)
+    return without_ids(made, targetid)
 
 
 def sample(
@@ -298,7 +384,7 @@ def sample(
     targetid: Any = None,
     *,
     draws: int = 1,
-    seed: int = 1,
+    seed: Any = 1,
     band_flux_ivar: Any = None,
     ebv: Any = None,
     conventions: dict[str, str] | None = None,
@@ -310,7 +396,9 @@ def sample(
     ----------
     targetid : (...) int64, or (..., 2) uint32
         Ids; without ``jax_enable_x64`` as the pairs of :func:`starglow.jax.split_ids`. None: the row numbers.
-    draws, seed : int
+    draws : int
+    seed : int, JAX integer or key
+        As of :func:`starglow.jax.sample`; it may be traced.
 
     Raises
     ------
@@ -325,30 +413,12 @@ def sample(
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)
     flux, ivar = _own_dust(model, flux, ivar, redshift, ebv, conventions)
     words = _words(targetid, flux.shape[:-1])
-    draws, seed, threads = (
-        whole("draws", draws, MOST_DRAWS),
-        whole("seed", seed),
-        whole("threads", threads, MOST_THREADS),
-    )
-    double = flux.dtype == jnp.float64
-    call = jax.ffi.ffi_call(
-        f"starglow_sample_{'f64' if double else 'f32'}",
-        jax.ShapeDtypeStruct((*flux.shape[:-1], 10 * draws), jnp.float32),
-        vmap_method="broadcast_all",
-    )
+    draws, threads = whole("draws", draws, MOST_DRAWS), whole("threads", threads, MOST_THREADS)
+    low, high = seed_words(seed)
+    seeds = jnp.broadcast_to(jnp.stack([high, low]), (*flux.shape[:-1], 2))
     stop = jax.lax.stop_gradient
-    out = call(
-        stop(flux),
-        ivar,
-        stop(redshift),
-        words,
-        model=model.hash,
-        conventions=said,
-        threads=np.int64(threads),
-        has_ivar=band_flux_ivar is not None,
-        draws=np.int64(draws),
-        seed=np.int64(np.uint64(seed).view(np.int64)),
-    )
+    call = _sample(model.hash, said, threads, band_flux_ivar is not None, flux.dtype == jnp.float64, draws)
+    (out,) = call(stop(flux), ivar, stop(redshift), words, seeds)
     return out.reshape(*flux.shape[:-1], 10, draws)
 
 
@@ -371,7 +441,7 @@ def _words(targetid: Any, shape: tuple[int, ...]) -> jax.Array:
         if targetid is not None and np.asarray(targetid).dtype == np.uint32 and np.shape(targetid) == (*shape, 2):
             return jnp.asarray(np.asarray(targetid))
         given = np.arange(int(np.prod(shape))).reshape(shape) if targetid is None else targetid
-        words = jnp.asarray(split_ids(given))
+        words = jnp.asarray(split_ids(_arrays.all_ids("TARGETID", given)[0]))
     if words.shape != (*shape, 2):
         raise error("input", "TARGETID and BAND_FLUX differ in length", f"{words.shape[:-1]}", f"{shape}")
     return words

@@ -74,23 +74,29 @@ def paint_flux(
     width = jnp.diff(edges)
     spread = jnp.hypot(sigma_v / LIGHT_SPEED_KM_S, 1 / (resolving_power * 2 * math.sqrt(2 * math.log(2))))
 
-    def one(sum_so_far: jax.Array, line: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        rest, amount = line
+    rest = jnp.asarray([c[2] for c in COMPONENTS], dtype)
+
+    def profile(rest: jax.Array) -> jax.Array:
+        """One line of flux 1 in each pixel, (..., n_pixels)."""
         centre = rest * (1 + z)
         u = (edges - centre[..., None]) / (centre * spread)[..., None]
         # Differences in the tail that is small: no digits are lost.
         left, right = u[..., :-1], u[..., 1:]
-        part = jnp.where(left > 0, ndtr(-left) - ndtr(-right), ndtr(right) - ndtr(left))
-        return sum_so_far + amount[..., None] * part / width, None
+        return jnp.where(left > 0, ndtr(-left) - ndtr(-right), ndtr(right) - ndtr(left)) / width
 
-    rest = jnp.asarray([c[2] for c in COMPONENTS], dtype)
-    shape = np.broadcast_shapes(flux.shape[:-1], z.shape, sigma_v.shape)
-    start = jnp.zeros((*shape, edges.shape[0] - 1), dtype)
-    z, sigma_v = jnp.broadcast_to(z, shape), jnp.broadcast_to(sigma_v, shape)
-    spread = jnp.broadcast_to(spread, shape)
-    painted: jax.Array = jax.lax.scan(
-        one, start, (rest, jnp.moveaxis(jnp.broadcast_to(flux, (*shape, len(COMPONENTS))), -1, 0))
-    )[0]
+    if z.ndim == 0 and spread.ndim == 0:  # one place and one width for all galaxies: the lines are painted once
+        unit = jax.vmap(profile)(rest)
+        return jnp.einsum("...c,cw->...w", flux, unit, precision=jax.lax.Precision.HIGHEST)
+
+    def one(sum_so_far: jax.Array, line: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        return sum_so_far + line[1][..., None] * profile(line[0]), None
+
+    shape = np.broadcast_shapes(flux.shape[:-1], z.shape, spread.shape)
+    flux = jnp.broadcast_to(flux, (*shape, len(COMPONENTS)))
+    # Zeros that come of the data, so that they differ between devices where the data do.
+    none = jnp.where(flux[..., :1] == 0, 0, 0).astype(dtype) + jnp.where(z + spread == 0, 0, 0).astype(dtype)[..., None]
+    start = jnp.broadcast_to(none, (*shape, edges.shape[0] - 1))
+    painted: jax.Array = jax.lax.scan(one, start, (rest, jnp.moveaxis(flux, -1, 0)))[0]
     return painted
 
 

@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import names
-from .._arrays import FLUX, MOST_DRAWS, optional, real, whole
+from .._arrays import MOST_DRAWS, optional, real, whole
+from .._units import FLUX, FLUX_IVAR, REDSHIFT
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
-from .dust import dust_to_add, own_dust
 from .domain import outside
+from .dust import dust_to_add, own_dust
 from .joint import MOST_NOISY_EW, MOST_T, Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
 from .weights import Weights
@@ -37,6 +38,14 @@ class Prediction(NamedTuple):
         """Names of the ten lines."""
         return LINES
 
+    def __getitem__(self, which: Any) -> Any:  # type: ignore[override]
+        """A field by its place, as of every tuple; or by name the EWs of a line, ``p["HALPHA"]``."""
+        if isinstance(which, str):
+            if which.upper() not in LINES:
+                raise KeyError(f"no line {which}; there are {', '.join(LINES)}")
+            return self.ew[..., LINES.index(which.upper())]
+        return tuple.__getitem__(self, which)
+
 
 def _real(name: str, given: Any) -> Any:
     """Arrays of this machine as every interface of starglow takes them: any byte order, masked, lists; JAX's as they
@@ -45,7 +54,7 @@ def _real(name: str, given: Any) -> Any:
         if given.dtype.kind not in "fiu":
             raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
         return given
-    return real(name, given, FLUX if name == "band_flux" else None)
+    return real(name, given, {"band_flux": FLUX, "band_flux_ivar": FLUX_IVAR, "z": REDSHIFT}[name])
 
 
 class _Rows(NamedTuple):
@@ -141,9 +150,9 @@ def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array
             answers.append(forward(bank, x, there))
             continue
         # A bank that no galaxy of the batch needs is not run (under vmap both are).
-        empty = jnp.zeros(
-            (*mine.shape, bank.layers[-1][1].shape[-1] * (len(bank.outputs) if bank.per_line else 1)), x.dtype
-        )
+        n_out = bank.layers[-1][1].shape[-1] * (len(bank.outputs) if bank.per_line else 1)
+        zero = jnp.where(mine, 0, 0).astype(x.dtype)  # of the rows: under shard_map it differs by device as they do
+        empty = jnp.broadcast_to(zero[..., None], (*mine.shape, n_out))
         answers.append(
             jax.lax.cond(
                 jnp.any(mine & rows.answered), lambda b, x, t: forward(b, x, t), lambda *_: empty, bank, x, there
@@ -268,7 +277,15 @@ def predict(
         usable_conventions(weights, conventions),
         out_of_domain,
     )
-    return answer
+    return without_ids(answer, targetid)
+
+
+def without_ids(answer: Prediction, targetid: Any) -> Prediction:
+    """ID_IS_ROW in the rows whose ids are masked."""
+    if not isinstance(targetid, np.ma.MaskedArray) or not np.ma.is_masked(targetid):
+        return answer
+    gone = jnp.asarray(np.where(np.ma.getmaskarray(targetid), names.ID_IS_ROW, 0).astype(np.int32))
+    return answer._replace(flags=answer.flags | gone)
 
 
 @partial(jax.jit, static_argnums=(4, 5, 6))
@@ -384,8 +401,9 @@ def draw(
         int64 ids, as NumPy array, or as JAX array where ``jax_enable_x64`` is on; or the pairs of :func:`split_ids`.
         Default: the index of the row, counted from `first_row`.
     draws : int
-    seed : int, or pair of uint32
-        Below 2^64; the pair is (low, high) and may be traced.
+    seed : int, JAX integer, key of ``jax.random``, or pair of uint32
+        Below 2^64. A JAX integer, a key and the words of the pair (low, high) may be traced; ``jax.random.key(3)`` has
+        the draws of seed 3.
 
     Notes
     -----

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import ids, whole
+from .._arrays import all_ids, ids, whole
 from ..errors import error
 
 Pair = tuple[jax.Array, jax.Array]
@@ -52,7 +52,10 @@ def split_ids(targetid: Any) -> np.ndarray:
     JAX without ``jax_enable_x64`` cuts 64-bit integers to 32 bits. Give it the pairs instead: this function works on
     NumPy arrays, outside ``jit``.
     """
-    bits = ids("targetid", targetid).view(np.uint64)
+    found = ids("targetid", targetid)
+    if isinstance(found, np.ma.MaskedArray):
+        raise error("input", "targetid has masked ids", f"{int(found.mask.sum())} of them", "an id for each galaxy")
+    bits = found.view(np.uint64)
     return np.stack([(bits >> np.uint64(32)).astype(np.uint32), bits.astype(np.uint32)], axis=-1)
 
 
@@ -64,7 +67,7 @@ def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
     if not isinstance(targetid, jax.Array):
         given = np.asarray(targetid)
         pairs = given.dtype == np.uint32 and given.shape == (*shape, 2)
-        targetid = jnp.asarray(given if pairs else split_ids(given))
+        targetid = jnp.asarray(given if pairs else split_ids(all_ids("targetid", targetid, first_row)[0]))
         if targetid.shape != (*shape, 2):
             raise error("input", "targetid does not fit the band fluxes", f"shape {given.shape}", f"{shape}")
     if targetid.dtype == jnp.uint32 and targetid.shape == (*shape, 2):
@@ -90,12 +93,39 @@ def id_words(targetid: Any, shape: tuple[int, ...], first_row: int = 0) -> Pair:
 
 
 def seed_words(seed: Any) -> Pair:
-    """(low, high) words of a seed: a Python integer below 2^64, or a pair of uint32 (which may be traced)."""
-    if isinstance(seed, (int, float, np.integer, np.floating)):
+    """(low, high) words of a seed.
+
+    A Python integer below 2^64; a JAX integer, which may be traced, and must not be negative (its value is not seen
+    here);
+    a key of `jax.random` - ``jax.random.key(0)``, or the raw words of it -, whose last two words are taken; or the pair
+    (low, high) itself.
+    """
+    if isinstance(seed, (int, float, np.integer, np.floating)) and not isinstance(seed, bool):
         number = whole("seed", seed)
         return jnp.uint32(number & 0xFFFFFFFF), jnp.uint32(number >> 32)
-    low, high = seed
-    return jnp.uint32(low), jnp.uint32(high)
+    if isinstance(seed, tuple) and len(seed) == 2:
+        low, high = seed
+        return jnp.asarray(low).astype(jnp.uint32), jnp.asarray(high).astype(jnp.uint32)
+    if not isinstance(seed, (jax.Array, np.ndarray)):
+        whole("seed", seed)  # raises
+    if jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        seed = jax.random.key_data(seed)
+    if jnp.ndim(seed) == 0 and jnp.issubdtype(seed.dtype, jnp.integer):
+        if not isinstance(seed, jax.core.Tracer):
+            return seed_words(int(seed))
+        if seed.dtype.itemsize < 8:
+            return seed.astype(jnp.uint32), jnp.uint32(0)
+        bits = seed.astype(jnp.uint64)
+        return bits.astype(jnp.uint32), (bits >> jnp.uint64(32)).astype(jnp.uint32)
+    if seed.dtype == jnp.uint32 and jnp.ndim(seed) == 1 and seed.shape[0] >= 2:  # the words of a key, high first
+        return seed[-1], seed[-2]
+    raise error(
+        "usage",
+        "seed is no seed",
+        f"{seed.dtype} of shape {jnp.shape(seed)}",
+        "an integer, or one key of jax.random",
+        "Of many keys: jax.vmap, or jax.random.key_data(key) of one.",
+    )
 
 
 def words(seed: Any, stream: int, id_pair: Pair, draw: Any, lane: Any) -> jax.Array:
