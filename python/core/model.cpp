@@ -7,7 +7,9 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <tuple>
 
 #include "arrays.hpp"
 #include "parts.hpp"
@@ -54,10 +56,40 @@ void put(const Matrix<From>& block, std::size_t first, std::vector<To>& whole) {
             whole.begin() + static_cast<std::ptrdiff_t>(first * block.cols()));
 }
 
+// Lines that are known and the cut that is passed, as Python gives them.
+struct Conditions {
+  Reals ew, ivar;  // (n, 10) or absent
+  std::optional<Selection> selected;
+  GivenLines block;
+
+  Conditions(const nb::object& given, const std::optional<std::string>& cut, std::size_t n) {
+    if (cut) selected = Selection::parse(*cut);
+    if (given.is_none()) return;
+    const auto pair = nb::cast<nb::tuple>(given);
+    for (const auto& [place, name, into] : {std::tuple{0, "given EW", &ew}, std::tuple{1, "given EW_IVAR", &ivar}}) {
+      *into = Reals(name, nb::cast<AnyArray>(pair[place]), 2);
+      if (into->rows() != n || into->cols() != k_n_lines)
+        throw Error(ErrorKind::input, "given lines do not fit the galaxies",
+                    {"(" + std::to_string(into->rows()) + ", " + std::to_string(into->cols()) + ")",
+                     "(" + std::to_string(n) + ", " + std::to_string(k_n_lines) + ")", ""});
+    }
+  }
+  void apply(std::size_t first, std::size_t count, PredictOptions& options) {
+    if (selected) options.selected = &*selected;
+    if (!ew.given()) return;
+    block = {Matrix<double>(count, k_n_lines), Matrix<double>(count, k_n_lines)};
+    ew.read(first, count, block.ew.data());
+    ivar.read(first, count, block.ivar.data());
+    options.given = &block;
+  }
+};
+
 nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws, bool noise, std::uint64_t seed,
-                 const std::string& out_of_domain, bool float64, std::size_t first_row, unsigned threads) {
+                 const std::string& out_of_domain, bool float64, std::size_t first_row, unsigned threads,
+                 const nb::object& given, const std::optional<std::string>& selected) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
+  Conditions conditions(given, selected, columns.n);
   const std::size_t n = columns.n;
   const bool joint = model.has_distribution();
   const OutOfDomain policy = policy_of(out_of_domain);
@@ -69,11 +101,12 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
       noisy(noise ? n * k_n_lines : 0);
   std::vector<float> all_draws(n * k_n_lines * draws);
   std::vector<std::int32_t> flags(n);
-  for_blocks(columns, threads, [&](const Galaxies& given, std::size_t first, WorkerPool& pool) {
-    const Galaxies g = model.with_own_dust(given);
-    Prediction p = model.predict(
-        g, pool,
-        {.float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first});
+  for_blocks(columns, threads, [&](const Galaxies& block, std::size_t first, WorkerPool& pool) {
+    const Galaxies g = model.with_own_dust(block);
+    PredictOptions options{
+        .float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first};
+    conditions.apply(first, g.n, options);
+    Prediction p = model.predict(g, pool, options);
     put(p.ew, first, ew);
     if (joint) put(p.p16, first, p16), put(p.p84, first, p84);
     if (draws > 0) put(p.draws, first, all_draws);
@@ -166,7 +199,8 @@ void bind_model(nb::module_& m) {
           },
           nb::arg("conventions"), nb::arg("has_ebv") = false)
       .def("predict", &predict, nb::arg("galaxies"), nb::arg("draws"), nb::arg("noise"), nb::arg("seed"),
-           nb::arg("out_of_domain"), nb::arg("float64"), nb::arg("first_row"), nb::arg("threads"))
+           nb::arg("out_of_domain"), nb::arg("float64"), nb::arg("first_row"), nb::arg("threads"),
+           nb::arg("given").none(), nb::arg("selected").none())
       .def("sample", &sample, nb::arg("galaxies"), nb::arg("draws"), nb::arg("seed"), nb::arg("first_row"),
            nb::arg("threads"))
       .def("jacobian", &jacobian, nb::arg("galaxies"), nb::arg("threads"))

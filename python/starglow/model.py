@@ -125,6 +125,34 @@ def _galaxies(first: Any, z: Any, more: dict[str, Any], names: Mapping[str, str]
     return Galaxies(band_flux=first, z=z, **more)
 
 
+def _given(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray] | None:
+    """Given lines as two (n, 10) arrays, EW and ivar; lines that are not given have ivar 0."""
+    if given is None:
+        return None
+    n = len(galaxies.band_flux)
+    ew, ivar = np.zeros((n, len(LINES))), np.zeros((n, len(LINES)))
+    names = [given] if isinstance(given, str) else list(given)
+    if not names:
+        raise error("usage", "no line is given", "", "one or more of " + ", ".join(LINES))
+    for name in names:
+        if name not in LINES:
+            raise error("usage", "unknown line", f"'{name}'", ", ".join(LINES))
+        line = LINES.index(name)
+        if isinstance(given, Mapping):
+            if not isinstance(given[name], (tuple, list)) or len(given[name]) != 2:
+                raise error("usage", f"given[{name!r}] is no pair", type(given[name]).__name__, "(ew, ivar)")
+            values, weights = (real(f"given {name}", part) for part in given[name])
+        elif galaxies.ew is None or galaxies.ew_ivar is None:
+            raise error("input", "lines are given, and the galaxies do not have them", "no ew and ew_ivar", "both")
+        else:
+            values, weights = galaxies.ew[:, line], galaxies.ew_ivar[:, line]
+        for what, part, into in (("EW", values, ew), ("ivar", weights, ivar)):
+            if part.shape not in ((), (n,)):
+                raise error("input", f"{what} of given {name} does not fit", f"shape {part.shape}", f"({n},)")
+            into[:, line] = part
+    return ew, ivar
+
+
 class Model:
     """A trained model: immutable, safe to share between threads.
 
@@ -221,6 +249,8 @@ class Model:
         program: Any = None,
         ew_ivar: Any = None,
         ebv: Any = None,
+        given: Any = None,
+        selected: str | None = None,
         conventions: dict[str, str] | None = None,
         draws: int = 0,
         noise: bool = False,
@@ -250,6 +280,14 @@ class Model:
             Measurement errors that `noise` uses; without them the model's noise law.
         ebv : (n,) array
             E(B-V) of the Milky Way, mag: converts bands whose MWCORR is not the model's.
+        given : dict, or names
+            Lines that are known: ``{"HALPHA": (ew, ivar)}``, arrays (n,) or numbers, A and A^-2; the others, and these, are
+            answered given them, flag CONDITIONED. ivar 0 or not finite: the line says nothing for that galaxy. A weak
+            member of a doublet (OIII_4959, NII_6548) counts through its strong partner, and not at all where that is given
+            too. Names (``["HALPHA"]``) take the columns `ew` and `ew_ivar` of a table.
+        selected : str
+            Answers for galaxies whose measured lines pass a cut, ``"HBETA,OIII_5007,HALPHA,NII_6584 > 0"`` or
+            ``"SNR(HALPHA) > 3"``; errors of measurement from `ew_ivar`, else from the model's noise law.
         conventions : dict
             What the numbers mean, e.g. {"APERTURE": "total"}.
         draws : int
@@ -309,6 +347,8 @@ class Model:
             bool(float64),
             whole("first_row", first_row),
             whole("threads", threads, MOST_THREADS),
+            _given(given, g),
+            selected,
         )
         return Prediction(
             out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"), index=g.index

@@ -2,7 +2,7 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 16> k_flags{{
+const std::array<FlagInfo, 20> k_flags{{
     {k_nonfinite, "NONFINITE", "a needed input is infinite, or so far off that there is no finite answer"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
@@ -17,8 +17,12 @@ const std::array<FlagInfo, 16> k_flags{{
     {k_bad_pixels, "BAD_PIXELS", "pixels without a finite flux or with a negative ivar"},
     {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
     {k_filter_outside, "FILTER_OUTSIDE", "a filter is not covered by the spectrum"},
+    {k_photon_budget, "PHOTON_BUDGET", "lines and ionising photons of the stars disagree by more than a factor of two"},
     {k_bounded, "BOUNDED", "an answer was held to the largest that galaxies have"},
     {k_not_galaxy, "NOT_GALAXY", "no galaxy by SPECTYPE, OBJTYPE or fibre status"},
+    {k_conditioned, "CONDITIONED", "given lines or a cut were taken into account"},
+    {k_broad_line, "BROAD_LINE", "a broad component beside the narrow lines"},
+    {k_repeated, "REPEATED", "the TARGETID stands there more than once"},
 }};
 
 std::string flag_names(std::int32_t flags) {

@@ -9,11 +9,14 @@
 #include <optional>
 
 #include "base/input_file.hpp"
+#include "cli/conditions.hpp"
+#include "cli/other_predictions.hpp"
 #include "cli/output.hpp"
 #include "cli/predictions.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/table.hpp"
+#include "starglow/judge/leave_one_out.hpp"
 #include "starglow/report/report.hpp"
 
 namespace starglow::cli {
@@ -42,6 +45,13 @@ void declare(OptionSet& set) {
       {"draws", OptionType::integer, "draws a galaxy that distributions are judged by; 0: points only", "256", "K"});
   set.add(
       {"control", OptionType::flag, "with --cv: also points with a fitted scatter per line, cross-validated", "false"});
+  set.add(
+      {"given", OptionType::text, "lines of the table that are given; the others are judged given them", "", "LINES"});
+  set.add({"selected", OptionType::text, "cut of the table, e.g. 'HALPHA > 0': answers for galaxies that pass it", "",
+           "CUT"});
+  set.add({"leave_one_out", OptionType::flag,
+           "also how far each line lies from what the others say; --write-predictions has {LINE}_EW_GIVEN_PULL",
+           "false"});
   set.add({"baseline", OptionType::text,
            "also neighbours in the principal components, tuned and cross-validated on this table: knn, llr", "",
            "NAMES"});
@@ -55,22 +65,6 @@ void declare(OptionSet& set) {
            "", "DIR"});
   set.add({"write_predictions", OptionType::text, "also write the judged EWs as a table", "", "FILE"});
   declare_recipe(set);
-}
-
-Matrix<double> columns_with_suffix(const TableReader& reader, const std::string& suffix) {
-  Matrix<double> ew(reader.rows(), k_n_lines, std::numeric_limits<double>::quiet_NaN());
-  bool any = false;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
-    const std::string name = std::string(k_lines[line].name) + "_EW" + suffix;
-    if (!reader.has_column(name)) continue;
-    any = true;
-    const auto values = reader.read_column(name, 0, reader.rows());
-    for (std::size_t i = 0; i < reader.rows(); ++i) ew(i, line) = values(i, 0);
-  }
-  if (!any)
-    throw Error(ErrorKind::input, "the table has no columns of predictions",
-                {"no {LINE}_EW" + suffix, "HALPHA_EW" + suffix + " ...", ""});
-  return ew;
 }
 
 // Takes away what the judged model shall do without.
@@ -111,7 +105,7 @@ std::vector<CrossValidation::Variant> missing_variants() {
 // The judged variant first, then those of --missing.
 std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfig& config, bool missing,
                                          const Settings& settings, Console& console, WorkerPool& pool,
-                                         std::size_t train_size = 0) {
+                                         std::size_t train_size = 0, Matrix<double>* pulls = nullptr) {
   const auto folds = settings.integer("folds");
   if (folds < 2 || folds > 1000)
     throw Error(ErrorKind::usage, "folds out of range", {std::to_string(folds), "2 to 1000", ""});
@@ -120,6 +114,19 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
                       .seed = settings.seed(),
                       .train_size = train_size,
                       .variants = {as_asked(settings)}};
+  if (config.joint) {
+    Conditions conditions = conditions_of(settings);
+    how.given = std::move(conditions.given);
+    how.selected = std::move(conditions.selected);
+  }
+  if (pulls != nullptr) {
+    *pulls = Matrix<double>(table.n, k_n_lines, std::numeric_limits<double>::quiet_NaN());
+    how.with_model = [&, pulls](const Model& model, const Galaxies& held_out, std::span<const std::size_t> rows) {
+      const auto part = given_pulls(model, held_out, pool, how.selected ? &*how.selected : nullptr);
+      for (std::size_t i = 0; i < rows.size(); ++i)
+        std::copy(part.row(i).begin(), part.row(i).end(), pulls->row(rows[i]).begin());
+    };
+  }
   if (missing)
     for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
   Progress bar(console, "cross-validation", "epochs", 1);
@@ -203,7 +210,8 @@ std::string baseline_table(const Galaxies& table, const NamedPrediction& ours,
   return out + "(they see what the network sees: the twelve bands, luminosity and redshift)\n\n";
 }
 
-NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool) {
+NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool,
+                           Matrix<double>* pulls) {
   const bool given = settings.is_set("model");
   const Model model = given ? Model::load(settings.text("model")) : Model::shipped();
   const std::string n = model.parts().metadata.count("n_galaxies") > 0 ? model.parts().metadata.at("n_galaxies") : "?";
@@ -212,7 +220,11 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   as_asked(settings).change(table);
   for (const auto& note : model.compare(table.conventions, !table.ebv.empty()).notes) console.info(note);
   const std::size_t draws = model.has_distribution() ? static_cast<std::size_t>(settings.integer("draws")) : 0;
-  Prediction p = model.predict(table, pool, {.draws = draws, .seed = settings.seed()});
+  const Conditions conditions = conditions_of(settings);
+  PredictOptions options{.draws = draws, .seed = settings.seed()};
+  const auto known = conditions.apply(table, options);
+  Prediction p = model.predict(table, pool, options);
+  if (pulls != nullptr) *pulls = given_pulls(model, table, pool, options.selected);
   return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws};
 }
 
@@ -285,15 +297,22 @@ int run(const Settings& settings, Console& console) {
     console.data(extra);
   }
   std::vector<NamedPrediction> predictions;
+  Matrix<double> pulls;
+  Matrix<double>* const wanted = settings.flag("leave_one_out") ? &pulls : nullptr;
+  if ((wanted != nullptr || conditions_of(settings).any()) &&
+      (settings.is_set("predictions") || settings.is_set("columns")))
+    throw Error(ErrorKind::usage, "--given, --selected and --leave-one-out need a model or a recipe",
+                {"--predictions or --columns", "--model or --cv", ""});
   if (settings.is_set("predictions"))
     predictions.push_back(predictions_of_file(settings.text("predictions"), table));
   else if (settings.is_set("columns"))
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
   else if (settings.flag("cv"))
-    predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool);
+    predictions =
+        from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool, 0, wanted);
   else
-    predictions.push_back(from_model(table, settings, console, pool));
+    predictions.push_back(from_model(table, settings, console, pool, wanted));
   if (predictions.size() > 1) {
     const std::string text = missing_table(table, predictions, resamples, settings.seed(), pool);
     console.data(text);
@@ -344,6 +363,11 @@ int run(const Settings& settings, Console& console) {
     text += calibration_table(*calibration);
     json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + "}\n";
   }
+  if (wanted != nullptr) {
+    const auto summary = summarise_pulls(pulls);
+    text += pull_table(summary);
+    json = "{\"scores\":\n" + json + ",\"given_the_others\":\n" + pull_json(summary) + "}\n";
+  }
   console.data(text);
   if (settings.is_set("report"))
     write_report(settings,
@@ -351,20 +375,8 @@ int run(const Settings& settings, Console& console) {
                              settings.seed(), pool),
                  json, extra + text, console);
   if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
-  if (settings.is_set("write_predictions")) {
-    std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
-    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
-    TableWriter writer(settings.text("write_predictions"), columns, table.conventions, settings.flag("overwrite"));
-    writer.write("TARGETID", 0, std::span<const std::int64_t>(table.targetid));
-    std::vector<float> values(table.n);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      for (std::size_t i = 0; i < table.n; ++i) values[i] = static_cast<float>(predictions[0].ew(i, line));
-      writer.write(std::string(k_lines[line].name) + "_EW", 0, std::span<const float>(values));
-    }
-    Provenance provenance = provenance_of(settings);
-    provenance.add_input(settings.positionals().at(0));
-    writer.commit(provenance);
-  }
+  if (settings.is_set("write_predictions"))
+    write_predictions(settings.text("write_predictions"), table, predictions[0].ew, pulls, settings);
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/pipeline.hpp"
+#include "cli/conditions.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
@@ -35,6 +36,12 @@ void declare(OptionSet& set) {
            0,
            "Options",
            {"warn", "nan", "clip", "prior"}});
+  set.add({"given", OptionType::text,
+           "lines that are known: the row's {LINE}_EW and {LINE}_EW_IVAR; the other lines are answered given them", "",
+           "LINES"});
+  set.add({"selected", OptionType::text,
+           "answer for galaxies that pass a cut on measured lines, e.g. 'HBETA,OIII_5007,HALPHA,NII_6584 > 0'", "",
+           "CUT"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"float64", OptionType::flag, "run the networks in double precision", "false"});
   set.add({"chunk", OptionType::integer, "rows worked on at a time", std::to_string(k_default_chunk), "ROWS"});
@@ -125,6 +132,7 @@ int run(const Settings& settings, Console& console) {
                              : named == "clip"  ? OutOfDomain::clip
                              : named == "prior" ? OutOfDomain::prior
                                                 : OutOfDomain::warn;
+  const Conditions conditions = conditions_of(settings);
   const auto chunk = settings.integer("chunk");
   if (chunk < 1 || chunk > (1 << 24))
     throw Error(ErrorKind::usage, "chunk out of range", {std::to_string(chunk), "1 to 16777216", ""});
@@ -137,6 +145,7 @@ int run(const Settings& settings, Console& console) {
   if (!reader.has_column("BAND_FLUX"))
     throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
                 {"", "12 band fluxes a row", "prep makes them from spectra."});
+  conditions.check(reader, model);
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would predict {} rows of {} into {}", reader.rows(), input, settings.text("output")));
     return 0;
@@ -164,12 +173,13 @@ int run(const Settings& settings, Console& console) {
         [&](Chunk& c) {
           check_interrupt();
           const Galaxies& g = c.galaxies;
-          c.prediction = model.predict(g, pool,
-                                       {.float64 = settings.flag("float64"),
-                                        .draws = drawn,
-                                        .seed = settings.seed(),
-                                        .out_of_domain = policy,
-                                        .first_row = c.first});
+          PredictOptions options{.float64 = settings.flag("float64"),
+                                 .draws = drawn,
+                                 .seed = settings.seed(),
+                                 .out_of_domain = policy,
+                                 .first_row = c.first};
+          const auto given = conditions.apply(g, options);
+          c.prediction = model.predict(g, pool, options);
           const Prediction& p = c.prediction;
           if (noise) {
             c.noisy = add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, c.first, model.parts().noise,

@@ -40,10 +40,18 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
     const Model model = train(select_rows(g, inside), config, pool, [&](const TrainProgress& p) {
       if (progress) progress(fold, p);
     });
+    if (how.with_model) how.with_model(model, select_rows(g, outside), outside);
     for (std::size_t v = 0; v < out.size(); ++v) {
       Galaxies held_out = select_rows(g, outside);
       how.variants[v].change(held_out);
-      const Prediction prediction = model.predict(held_out, pool, {.draws = draws, .seed = how.seed});
+      PredictOptions options{.draws = draws, .seed = how.seed};
+      GivenLines given;
+      if (!how.given.empty()) {
+        given = given_lines(held_out, how.given);
+        options.given = &given;
+      }
+      if (how.selected) options.selected = &*how.selected;
+      const Prediction prediction = model.predict(held_out, pool, options);
       for (std::size_t i = 0; i < outside.size(); ++i) {
         std::copy(prediction.ew.row(i).begin(), prediction.ew.row(i).end(), out[v].ew.row(outside[i]).begin());
         if (draws > 0)

@@ -36,27 +36,6 @@ LineDistribution raw_distribution(const JointHead& head, std::span<const double>
   return d;
 }
 
-// p16, median and p84 of all lines in one call of the kernel.
-void find_quantiles(LineDistribution& d) {
-  constexpr std::size_t n = 3 * k_n;
-  std::array<double, LineDistribution::k_max_components * n> weight, mean, sd;
-  std::array<double, n> z, t;
-  for (std::size_t level = 0; level < 3; ++level) {
-    std::fill_n(z.begin() + static_cast<std::ptrdiff_t>(level * k_n), k_n, static_cast<double>(level) - 1.0);
-    for (std::size_t c = 0; c < d.components; ++c) {
-      const auto at = static_cast<std::ptrdiff_t>(c * n + level * k_n);
-      std::fill_n(weight.begin() + at, k_n, d.weight[c]);
-      std::copy(d.mean[c].begin(), d.mean[c].end(), mean.begin() + at);
-      std::copy(d.sd[c].begin(), d.sd[c].end(), sd.begin() + at);
-    }
-  }
-  kernels::active().mixture.quantiles(static_cast<int>(d.components), weight.data(), mean.data(), sd.data(), n,
-                                      z.data(), n, t.data());
-  std::copy_n(t.begin(), k_n, d.p16.begin());
-  std::copy_n(t.begin() + k_n, k_n, d.median.begin());
-  std::copy_n(t.begin() + 2 * k_n, k_n, d.p84.begin());
-}
-
 }  // namespace
 
 double LineDistribution::cdf(std::size_t line, double t) const noexcept {
@@ -70,6 +49,27 @@ double LineDistribution::density(std::size_t line, double t) const noexcept {
   for (std::size_t c = 0; c < components; ++c)
     sum += weight[c] * normal_density((t - mean[c][line]) / sd[c][line]) / sd[c][line];
   return sum;
+}
+
+void LineDistribution::find_quantiles() {
+  // All lines and levels in one call of the kernel.
+  constexpr std::size_t n = 3 * k_n;
+  std::array<double, k_max_components * n> weights, means, sds;
+  std::array<double, n> z, t;
+  for (std::size_t level = 0; level < 3; ++level) {
+    std::fill_n(z.begin() + static_cast<std::ptrdiff_t>(level * k_n), k_n, static_cast<double>(level) - 1.0);
+    for (std::size_t c = 0; c < components; ++c) {
+      const auto at = static_cast<std::ptrdiff_t>(c * n + level * k_n);
+      std::fill_n(weights.begin() + at, k_n, weight[c]);
+      std::copy(mean[c].begin(), mean[c].end(), means.begin() + at);
+      std::copy(sd[c].begin(), sd[c].end(), sds.begin() + at);
+    }
+  }
+  kernels::active().mixture.quantiles(static_cast<int>(components), weights.data(), means.data(), sds.data(), n,
+                                      z.data(), n, t.data());
+  std::copy_n(t.begin(), k_n, p16.begin());
+  std::copy_n(t.begin() + k_n, k_n, median.begin());
+  std::copy_n(t.begin() + 2 * k_n, k_n, p84.begin());
 }
 
 double LineDistribution::quantile(std::size_t line, double p) const noexcept {
@@ -108,7 +108,7 @@ double LineDistribution::quantile(std::size_t line, double p) const noexcept {
 LineDistribution JointHead::distribution(std::span<const double> outputs, std::span<const double> y_mean,
                                          std::span<const double> y_scale) const {
   LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
-  find_quantiles(d);
+  d.find_quantiles();
   for (std::size_t j = 0; j < k_n; ++j) {
     const double median = d.median[j];
     const auto calibrate = [&](double& t) { t = median + shift[j] + slope[j] * (t - median); };

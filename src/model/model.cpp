@@ -8,7 +8,9 @@
 #include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
 #include "model/dust.hpp"
+#include "model/joint_draws.hpp"
 #include "model/masking.hpp"
+#include "model/row_evidence.hpp"
 #include "model/slopes.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -116,8 +118,8 @@ std::size_t Model::n_params() const noexcept {
 /// Where the answers of a shard go.
 struct Model::Answer {
   Prediction& out;
-  Derivatives* slopes;                           ///< or null
-  std::vector<LineDistribution>* distributions;  ///< or null
+  Derivatives* slopes;                            ///< or null
+  std::vector<JointDistribution>* distributions;  ///< or null
 };
 
 namespace {
@@ -150,32 +152,6 @@ LineDistribution prior_distribution(const NetworkBank& bank) {
     d.p84[j] = bank.y_mean[j] + bank.y_scale[j];
   }
   return d;
-}
-
-// Joint draws of one galaxy: out (10 * draws), the eight independent lines only.
-void draw_lines(const LineDistribution& d, const JointHead& head, Words key, std::size_t draws, std::span<float> out) {
-  constexpr std::size_t n = k_n_independent_lines;
-  static_assert(n == kernels::k_mixture_lines && LineDistribution::k_max_components == kernels::k_mixture_components);
-  kernels::MixtureView view{};
-  std::array<float, LineDistribution::k_max_components * n * n> factor;
-  view.components = static_cast<int>(d.components);
-  double below = 0;
-  for (std::size_t c = 0; c < d.components; ++c) {
-    // uniform(word) = (word + 1/2) / 2^32 > below
-    below += d.weight[c];
-    view.limit[c] = static_cast<std::uint32_t>(std::clamp(std::floor(below * 0x1p32 - 0.5), 0.0, 0x1p32 - 1));
-    for (std::size_t j = 0; j < n; ++j) {
-      view.mean[c][j] = static_cast<float>(d.mean[c][j]);
-      view.sd[c][j] = static_cast<float>(d.sd[c][j]);
-    }
-    std::transform(head.factor.row(c).begin(), head.factor.row(c).end(),
-                   factor.begin() + static_cast<std::ptrdiff_t>(c * n * n),
-                   [](double f) { return static_cast<float>(f); });
-    view.factor[c] = factor.data() + c * n * n;
-  }
-  std::array<float*, n> to;
-  for (std::size_t j = 0; j < n; ++j) to[j] = out.data() + k_independent_lines[j] * draws;
-  kernels::active().mixture.sample(view, key[0], key[1], draws, to.data());
 }
 
 }  // namespace
@@ -244,9 +220,18 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       }
       std::array<double, k_n_lines> t{};
       LineDistribution d;
+      Evidence evidence{};
+      std::optional<JointDistribution> conditioned;
       if (bank.joint) {
         d = prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
-        std::copy(d.median.begin(), d.median.end(), t.begin());
+        if (options.given != nullptr || options.selected != nullptr) {
+          evidence = evidence_at(*this, g, row, options, d);
+          if (knows(evidence)) {
+            conditioned = condition(with_factor(d, *bank.joint), evidence, sizeof(T) < sizeof(double) ? 1e-6 : 1e-13);
+            d = conditioned->lines;
+            out.flags[row] |= k_conditioned;
+          }
+        }
         if (std::any_of(d.p84.begin(), d.p84.end(), [](double v) { return v >= k_most_t; }))
           out.flags[row] |= k_bounded;
         LineDistribution::PerLine ew, p16, p84;
@@ -260,10 +245,14 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           out.p16(row, bank.outputs[j]) = p16[j];
           out.p84(row, bank.outputs[j]) = p84[j];
         }
-        if (into.distributions != nullptr) (*into.distributions)[row] = d;
+        if (into.distributions != nullptr)
+          (*into.distributions)[row] = conditioned ? *conditioned : with_factor(d, *bank.joint);
         if (options.draws > 0) {
           const std::int64_t id = random_id(g, row, options.first_row);
-          draw_lines(d, *bank.joint, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
+          Factors factors;
+          for (std::size_t k = 0; k < d.components; ++k)
+            factors[k] = conditioned ? std::span<const double>(conditioned->factor[k]) : bank.joint->factor.row(k);
+          draw_lines(d, factors, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
       } else {
@@ -290,14 +279,17 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
                     .dt = outputs.dt.row(r),
                     .flux = flux,
                     .z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row],
-                    .distribution = bank.joint ? &d : nullptr},
+                    .distribution = bank.joint ? &d : nullptr,
+                    .evidence = conditioned ? &evidence : nullptr},
                    c.ew_ratio, row, *into.slopes);
+      if (options.given != nullptr)
+        to_given_partners(*options.given, row, c.ew_ratio, conditioned.has_value(), into.slopes->given.row(row));
     }
   }
 }
 
 Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptions& options, Derivatives* slopes,
-                         std::vector<LineDistribution>* distributions) const {
+                         std::vector<JointDistribution>* distributions) const {
   if (g.n > 0 && g.band_flux.rows() != g.n) throw Error(ErrorKind::input, "the table has no column BAND_FLUX");
   const bool joint = has_distribution();
   if (slopes != nullptr && compiled_->neighbours)
@@ -306,6 +298,7 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   if (!joint && (options.draws > 0 || distributions != nullptr))
     throw Error(ErrorKind::model, "a point model has no distribution",
                 {"kind " + parts().kind, "kind joint", "Noise can be added to its points (add_noise, --noise)."});
+  check_conditions(*this, g, options);
   const ConventionReport report = compare(g.conventions, !g.ebv.empty());
   if (report.dust_converted) {
     Prediction out = answer(with_own_dust(g), pool, options, slopes, distributions);
@@ -323,7 +316,7 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   }
   if (options.draws > 0)
     out.draws = Matrix<float>(g.n, k_n_lines * options.draws, std::numeric_limits<float>::quiet_NaN());
-  if (distributions != nullptr) distributions->assign(g.n, LineDistribution{.components = 0});
+  if (distributions != nullptr) distributions->assign(g.n, JointDistribution{.lines = {.components = 0}});
   const Answer into{out, slopes, distributions};
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
     const Shard rows = shard(k, g.n, k_shard_rows);
@@ -341,23 +334,34 @@ Prediction Model::predict(const Galaxies& g, WorkerPool& pool, const PredictOpti
 
 std::vector<LineDistribution> Model::distributions(const Galaxies& g, WorkerPool& pool) const {
   std::vector<LineDistribution> out;
-  (void)answer(g, pool, {}, nullptr, &out);
+  for (const auto& d : joint_distributions(g, pool)) out.push_back(d.lines);
   return out;
 }
+
+std::vector<JointDistribution> Model::joint_distributions(const Galaxies& g, WorkerPool& pool,
+                                                          const PredictOptions& options) const {
+  std::vector<JointDistribution> out;
+  (void)answer(g, pool, options, nullptr, &out);
+  return out;
+}
+
+std::span<const double> Model::ew_ratio() const noexcept { return compiled_->ew_ratio; }
 
 Matrix<float> Model::sample(const Galaxies& g, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const {
   return answer(g, pool, {.draws = draws, .seed = seed}, nullptr, nullptr).draws;
 }
 
-Derivatives Model::derivatives(const Galaxies& g, WorkerPool& pool) const {
-  const Matrix<double> none(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN());
-  Derivatives out{none, has_distribution() ? none : Matrix<double>(), has_distribution() ? none : Matrix<double>()};
-  (void)answer(g, pool, {}, &out, nullptr);
+Derivatives Model::derivatives(const Galaxies& g, WorkerPool& pool, const GivenLines* given) const {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const Matrix<double> none(g.n, k_n_lines * k_n_slopes, nan);
+  Derivatives out{none, has_distribution() ? none : Matrix<double>(), has_distribution() ? none : Matrix<double>(), {}};
+  if (given != nullptr) out.given = Matrix<double>(g.n, k_n_lines * k_n_lines, nan);
+  (void)answer(g, pool, {.given = given}, &out, nullptr);
   return out;
 }
 
 Matrix<double> Model::jacobian(const Galaxies& g, WorkerPool& pool) const {
-  Derivatives all{Matrix<double>(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}};
+  Derivatives all{Matrix<double>(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}, {}};
   (void)answer(g, pool, {}, &all, nullptr);
   Matrix<double> jac(g.n, k_n_lines * k_n_bands);
   for (std::size_t i = 0; i < g.n; ++i)

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "model/condition_slopes.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/limits.hpp"
 
@@ -49,6 +50,25 @@ void write_slopes(const NetworkBank& bank, const RowOutputs& from, std::span<con
       through_features(bank, from, bank.y_mean[j] + bank.y_scale[j] * from.t[j], d_x,
                        line_of(into.ew, bank.outputs[j]));
     }
+  } else if (from.evidence != nullptr) {
+    const ConditionedSlopes slopes = condition_slopes(bank, from, *from.evidence);
+    const auto level = [&](Matrix<double>& m, std::size_t k, const LineDistribution::PerLine& t) {
+      for (std::size_t j = 0; j < k_n_independent_lines && !m.empty(); ++j) {
+        const auto d_x = std::span(space).first(n_in);
+        std::copy(slopes.by_feature[k].row(j).begin(), slopes.by_feature[k].row(j).end(), d_x.begin());
+        through_features(bank, from, t[j], d_x, line_of(m, bank.outputs[j]));
+      }
+    };
+    level(into.p16, 0, from.distribution->p16);
+    level(into.ew, 1, from.distribution->median);
+    level(into.p84, 2, from.distribution->p84);
+    if (!into.given.empty()) std::fill(into.given.row(row).begin(), into.given.row(row).end(), 0.0);
+    for (std::size_t j = 0; j < k_n_independent_lines && !into.given.empty(); ++j) {
+      const double t = from.distribution->median[j];
+      for (std::size_t l = 0; l < k_n_independent_lines; ++l)
+        into.given(row, bank.outputs[j] * k_n_lines + bank.outputs[l]) =
+            t < 0 ? 0.0 : std::cosh(t) * slopes.by_ew[1](j, l);
+    }
   } else {
     const JointHead& head = *bank.joint;
     const Matrix<double> median = head.quantile_slopes(from.t, bank.y_mean, bank.y_scale, 0.5);
@@ -74,6 +94,8 @@ void write_slopes(const NetworkBank& bank, const RowOutputs& from, std::span<con
     const auto weak = static_cast<std::size_t>(k_doublets[d].weak),
                strong = static_cast<std::size_t>(k_doublets[d].strong);
     if (std::find(bank.outputs.begin(), bank.outputs.end(), weak) != bank.outputs.end()) continue;
+    for (std::size_t k = 0; k < k_n_lines && !into.given.empty(); ++k)
+      into.given(row, weak * k_n_lines + k) = into.given(row, strong * k_n_lines + k) / ew_ratio[d];
     for (Matrix<double>* m : {&into.ew, &into.p16, &into.p84})
       if (!m->empty())
         std::transform(line_of(*m, strong).begin(), line_of(*m, strong).end(), line_of(*m, weak).begin(),

@@ -11,7 +11,8 @@ struct RowOutputs {
   std::span<const double> dt;  ///< (outputs, n_in) with respect to the features; 0 for missing ones
   std::span<const double> flux;
   double z = 0;
-  const LineDistribution* distribution = nullptr;  ///< of `t`; null for points
+  const LineDistribution* distribution = nullptr;  ///< the answer; null for points
+  const Evidence* evidence = nullptr;              ///< that the answer takes into account; null: none
 };
 
 /// Row `row` of the derivatives of a galaxy's EWs: the slopes of the outputs, taken on through the quantiles, the EWs

@@ -22,8 +22,12 @@ enum Flag : std::int32_t {
   k_bad_pixels = 1 << 11,      ///< pixels without a finite flux, or of negative ivar, were taken as no data
   k_zwarn = 1 << 12,           ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
   k_filter_outside = 1 << 13,  ///< a filter is not covered by the spectrum: its magnitudes are NaN
+  k_photon_budget = 1 << 14,   ///< the lines ask for more than twice the stars' ionising photons, or less than half
   k_bounded = 1 << 15,         ///< an answer was held to the largest that galaxies have (limits.hpp)
   k_not_galaxy = 1 << 16,      ///< the file says that this is no galaxy: SPECTYPE, OBJTYPE, fibre status
+  k_conditioned = 1 << 17,     ///< the answer takes given lines or a cut into account
+  k_broad_line = 1 << 18,      ///< a broad component beside the narrow lines (measurement)
+  k_repeated = 1 << 19,        ///< the TARGETID stands in the table more than once
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -33,7 +37,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 16> k_flags;
+extern const std::array<FlagInfo, 20> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

@@ -2,6 +2,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "starglow/base/lines.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
+#include "starglow/model/model.hpp"
 #include "starglow/model/train.hpp"
 
 namespace starglow {
@@ -80,6 +83,10 @@ struct CrossValidation {
     std::function<void(Galaxies&)> change;
   };
   std::vector<Variant> variants = {{"", [](Galaxies&) {}}};
+  std::vector<std::size_t> given = {};     ///< lines of the table that the answers are given (PredictOptions::given)
+  std::optional<Selection> selected = {};  ///< cut that the answers are for (PredictOptions::selected)
+  /// Called with the model of each fold, the galaxies that it has not seen and their rows in the table.
+  std::function<void(const Model&, const Galaxies&, std::span<const std::size_t>)> with_model = {};
 };
 std::vector<NamedPrediction> cross_validate(const Galaxies& table, const TrainConfig& config,
                                             const CrossValidation& how, WorkerPool& pool,

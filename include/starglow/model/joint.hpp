@@ -31,6 +31,8 @@ struct LineDistribution {
   double density(std::size_t line, double t) const noexcept;
   /// t with cdf(t) = p, 0 < p < 1; relative to the narrowest component exact to 1e-10.
   double quantile(std::size_t line, double p) const noexcept;
+  /// Sets p16, median and p84 of all lines, by the kernel.
+  void find_quantiles();
 };
 
 /// Phi(-1) and Phi(1).

@@ -13,11 +13,13 @@
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
 #include "starglow/kernels/network.hpp"
+#include "starglow/model/condition.hpp"
 #include "starglow/model/domain.hpp"
 #include "starglow/model/features.hpp"
 #include "starglow/model/joint.hpp"
 #include "starglow/model/neighbours.hpp"
 #include "starglow/model/noise_model.hpp"
+#include "starglow/model/selection.hpp"
 
 namespace starglow {
 
@@ -46,6 +48,12 @@ struct PredictOptions {
   std::uint64_t seed = 1;  ///< of the draws
   OutOfDomain out_of_domain = OutOfDomain::warn;
   std::size_t first_row = 0;  ///< of this chunk in its table: the id of rows without TARGETID
+  /// Lines that are known beside the continuum, (n, 10): the answer is that given them (condition.hpp), flag
+  /// CONDITIONED. Null: none. Models of kind joint.
+  const GivenLines* given = nullptr;
+  /// The answer is that for galaxies whose measured lines pass this cut. Errors of measurement: the row's own EW_IVAR,
+  /// else the model's noise law at the median. A given line is known, so the cut says nothing more of it. Null: no cut.
+  const Selection* selected = nullptr;
 };
 
 /// How a table's conventions fit those that a model was trained with.
@@ -70,6 +78,8 @@ struct Prediction {
 inline constexpr std::size_t k_n_slopes = k_n_bands + 1;
 struct Derivatives {
   Matrix<double> ew, p16, p84;
+  /// Of the median EWs with respect to given EWs: (n, 10 * 10), line of the answer first; empty where none are given.
+  Matrix<double> given;
 };
 
 struct ModelFiles;  // starglow/files/models.hpp
@@ -116,6 +126,14 @@ class Model {
   /// The joint intrinsic distribution of every galaxy; components = 0 where there is no answer. Error(model): a point
   /// model.
   std::vector<LineDistribution> distributions(const Galaxies& galaxies, WorkerPool& pool) const;
+  /// The same with correlations, given what the options give.
+  std::vector<JointDistribution> joint_distributions(const Galaxies& galaxies, WorkerPool& pool,
+                                                     const PredictOptions& options = {}) const;
+  /// EW(strong)/EW(weak) of the doublets of this model, in the order of k_doublets.
+  std::span<const double> ew_ratio() const noexcept;
+  /// Errors of measurement of the ten lines of a row, A: its own EW_IVAR (for the weak members of doublets that of
+  /// their partner), else by the noise law at these EWs; NaN where there is neither.
+  std::array<double, k_n_lines> sigma_ew(const Galaxies& galaxies, std::size_t row, std::span<const double> ew) const;
   /// Joint draws, as Prediction::draws, EWs in A. Random numbers: stream intrinsic, lane 0 of draw k picks the
   /// component, lanes 1 to 8 are its normals.
   Matrix<float> sample(const Galaxies& galaxies, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const;
@@ -125,7 +143,7 @@ class Model {
   /// whose answers jump where a neighbour changes.
   Matrix<double> jacobian(const Galaxies& galaxies, WorkerPool& pool) const;
   /// The same of all answers, and with respect to the redshift too. A missing redshift has derivative 0.
-  Derivatives derivatives(const Galaxies& galaxies, WorkerPool& pool) const;
+  Derivatives derivatives(const Galaxies& galaxies, WorkerPool& pool, const GivenLines* given = nullptr) const;
   /// Change of the ten EWs (n, 10) along a change of the band fluxes (n, 12).
   Matrix<double> jvp(const Galaxies& galaxies, MatrixView<const double> d_flux, WorkerPool& pool) const;
   /// Gradient with respect to the band fluxes (n, 12) of sum(d_ew . ew), d_ew (n, 10).
@@ -148,7 +166,7 @@ class Model {
   template <class T>
   void predict_shard(const Galaxies&, const ConventionReport&, Shard, const PredictOptions&, const Answer&) const;
   Prediction answer(const Galaxies&, WorkerPool&, const PredictOptions&, Derivatives* slopes,
-                    std::vector<LineDistribution>* distributions) const;
+                    std::vector<JointDistribution>* distributions) const;
   std::shared_ptr<const Compiled> compiled_;
 };
 

@@ -20,6 +20,7 @@ except ImportError as error:
     raise ImportError(f"starglow.jax needs jax and safetensors ({error}): pip install 'starglow[jax]'") from error
 
 from .bands import band_luminosities, bands, flux_of, line_continua, line_luminosities
+from .condition import condition, log_evidence, select
 from .conventions import usable_conventions
 from .joint import Distribution, log_density, quantile
 from .paint import paint, paint_flux
@@ -34,6 +35,7 @@ __all__ = [
     "add_noise",
     "band_luminosities",
     "bands",
+    "condition",
     "distribution",
     "draw",
     "flux_of",
@@ -41,11 +43,13 @@ __all__ = [
     "line_luminosities",
     "load",
     "log_density",
+    "log_evidence",
     "paint",
     "paint_flux",
     "predict",
     "quantile",
     "sample",
+    "select",
     "sigma_ew",
     "split_ids",
     "usable_conventions",

@@ -1,0 +1,47 @@
+#include "cli/other_predictions.hpp"
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "cli/output.hpp"
+#include "starglow/base/error.hpp"
+
+namespace starglow::cli {
+
+Matrix<double> columns_with_suffix(const TableReader& reader, const std::string& suffix) {
+  Matrix<double> ew(reader.rows(), k_n_lines, std::numeric_limits<double>::quiet_NaN());
+  bool any = false;
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const std::string name = std::string(k_lines[line].name) + "_EW" + suffix;
+    if (!reader.has_column(name)) continue;
+    any = true;
+    const auto values = reader.read_column(name, 0, reader.rows());
+    for (std::size_t i = 0; i < reader.rows(); ++i) ew(i, line) = values(i, 0);
+  }
+  if (!any)
+    throw Error(ErrorKind::input, "the table has no columns of predictions",
+                {"no {LINE}_EW" + suffix, "HALPHA_EW" + suffix + " ...", ""});
+  return ew;
+}
+
+void write_predictions(const std::string& path, const Galaxies& table, const Matrix<double>& ew,
+                       const Matrix<double>& pulls, const Settings& settings) {
+  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
+  for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
+  if (!pulls.empty())
+    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW_GIVEN_PULL", 'E', 1, ""});
+  TableWriter writer(path, columns, table.conventions, settings.flag("overwrite"));
+  writer.write("TARGETID", 0, std::span<const std::int64_t>(table.targetid));
+  std::vector<float> values(table.n);
+  for (const auto& [from, suffix] : {std::pair{&ew, "_EW"}, std::pair{&pulls, "_EW_GIVEN_PULL"}})
+    for (std::size_t line = 0; line < k_n_lines && !from->empty(); ++line) {
+      for (std::size_t i = 0; i < table.n; ++i) values[i] = static_cast<float>((*from)(i, line));
+      writer.write(std::string(k_lines[line].name) + suffix, 0, std::span<const float>(values));
+    }
+  Provenance provenance = provenance_of(settings);
+  provenance.add_input(settings.positionals().at(0));
+  writer.commit(provenance);
+}
+
+}  // namespace starglow::cli

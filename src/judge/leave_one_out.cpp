@@ -1,0 +1,137 @@
+#include "starglow/judge/leave_one_out.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_n = k_n_independent_lines, k_shard_rows = 64;
+constexpr double k_nan = std::numeric_limits<double>::quiet_NaN(), k_most = 8.0;
+
+// P(EW + noise > value) of one line.
+double above(const LineDistribution& d, std::size_t j, double value, double sigma) {
+  JointDistribution marginal;
+  marginal.lines.components = d.components;
+  marginal.lines.weight = d.weight;
+  marginal.lines.mean = d.mean;
+  marginal.lines.sd = d.sd;
+  for (std::size_t c = 0; c < d.components; ++c)
+    for (std::size_t k = 0; k < k_n; ++k) marginal.factor[c][k * k_n + k] = 1.0;
+  Evidence e{};
+  e[j] = {LineEvidence::Kind::passed, value, sigma};
+  return std::exp(condition(marginal, e).log_evidence);
+}
+
+double pull_of(const LineDistribution& d, std::size_t j, double y, double sigma, const LineCut* cut) {
+  double over = above(d, j, y, sigma);
+  if (cut != nullptr) over /= std::max(above(d, j, cut->limit, sigma), 1e-300);
+  over = std::min(over, 1.0);
+  const double pull = over < 0.5 ? -normal_quantile(over) : normal_quantile(1 - over);
+  return std::clamp(pull, -k_most, k_most);
+}
+
+}  // namespace
+
+Matrix<double> given_pulls(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected) {
+  if (g.ew.empty() || g.ew_ivar.empty())
+    throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
+  const auto prior = model.joint_distributions(g, pool);
+  std::vector<std::size_t> every(k_n_lines);
+  for (std::size_t line = 0; line < k_n_lines; ++line) every[line] = line;
+  const GivenLines measured = given_lines(g, every);
+  Matrix<double> out(g.n, k_n_lines, k_nan);
+  pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
+    const Shard rows = shard(s, g.n, k_shard_rows);
+    for (std::size_t i = rows.first; i < rows.last; ++i) {
+      if (prior[i].lines.components == 0) continue;
+      const Evidence all = evidence_of(measured.ew.row(i), measured.ivar.row(i), model.ew_ratio());
+      std::vector<LineCut> cuts;
+      if (selected != nullptr) {
+        const std::vector<double> zero(k_n_lines, 0.0);
+        cuts = line_cuts(*selected, model.sigma_ew(g, i, zero));
+      }
+      for (std::size_t j = 0; j < k_n; ++j) {
+        Evidence others = all;
+        others[j] = {};
+        std::optional<LineDistribution> d;
+        for (std::size_t line = 0; line < k_n_lines; ++line) {
+          const NoiseSource source = noise_source(line);
+          if (source.row != j) continue;
+          const double ivar = measured.ivar(i, line), ew = measured.ew(i, line);
+          if (!(ivar > 0) || !std::isfinite(ivar) || !std::isfinite(ew)) continue;
+          if (!d) d = condition(prior[i], others).lines;
+          double ratio = 1.0;
+          for (std::size_t k = 0; k < k_doublets.size(); ++k)
+            if (static_cast<std::size_t>(k_doublets[k].weak) == line) ratio = model.ew_ratio()[k];
+          const auto own = std::find_if(cuts.begin(), cuts.end(), [&](const LineCut& c) { return c.line == j; });
+          out(i, line) = pull_of(*d, j, ratio * ew, ratio / std::sqrt(ivar), own == cuts.end() ? nullptr : &*own);
+        }
+      }
+    }
+  });
+  return out;
+}
+
+std::array<PullSummary, k_n_lines> summarise_pulls(const Matrix<double>& pulls) {
+  std::array<PullSummary, k_n_lines> out{};
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    std::vector<double> x;
+    for (std::size_t i = 0; i < pulls.rows(); ++i)
+      if (std::isfinite(pulls(i, line))) x.push_back(pulls(i, line));
+    PullSummary& s = out[line];
+    s.n = x.size();
+    if (x.empty()) {
+      s.median = s.width = s.beyond3 = s.beyond5 = k_nan;
+      continue;
+    }
+    std::sort(x.begin(), x.end());
+    const auto at = [&](double p) {
+      const double place = p * static_cast<double>(x.size() - 1);
+      const auto k = static_cast<std::size_t>(place);
+      return k + 1 < x.size() ? x[k] + (place - static_cast<double>(k)) * (x[k + 1] - x[k]) : x[k];
+    };
+    s.median = at(0.5);
+    s.width = 0.5 * (at(k_p84) - at(k_p16));
+    const auto beyond = [&](double limit) {
+      return static_cast<double>(std::count_if(x.begin(), x.end(), [&](double p) { return std::fabs(p) > limit; })) /
+             static_cast<double>(x.size());
+    };
+    s.beyond3 = beyond(3);
+    s.beyond5 = beyond(5);
+  }
+  return out;
+}
+
+std::string pull_table(const std::array<PullSummary, k_n_lines>& lines) {
+  std::string out = "each line given the others: pulls, standard normal where the model is right\n";
+  out += fmt::format("{:<14}{:>8}{:>10}{:>14}{:>10}{:>10}\n", "line", "n", "median", "half of 68 %", "|p| > 3", "> 5");
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    const PullSummary& s = lines[line];
+    if (s.n == 0)
+      out += fmt::format("{:<14}{:>8}{:>10}{:>14}{:>10}{:>10}\n", k_lines[line].name, 0, "-", "-", "-", "-");
+    else
+      out += fmt::format("{:<14}{:>8}{:>10.3f}{:>14.3f}{:>10.4f}{:>10.4f}\n", k_lines[line].name, s.n, s.median,
+                         s.width, s.beyond3, s.beyond5);
+  }
+  return out + "\n";
+}
+
+std::string pull_json(const std::array<PullSummary, k_n_lines>& lines) {
+  std::string out = "{";
+  const auto number = [](double x) { return std::isfinite(x) ? fmt::format("{:.6g}", x) : std::string("null"); };
+  for (std::size_t line = 0; line < k_n_lines; ++line)
+    out += fmt::format("{}\n\"{}\": {{\"n\": {}, \"median\": {}, \"width\": {}, \"beyond3\": {}, \"beyond5\": {}}}",
+                       line == 0 ? "" : ",", k_lines[line].name, lines[line].n, number(lines[line].median),
+                       number(lines[line].width), number(lines[line].beyond3), number(lines[line].beyond5));
+  return out + "}";
+}
+
+}  // namespace starglow

@@ -1,0 +1,136 @@
+#include "model/condition_slopes.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "model/condition_body.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
+
+namespace starglow {
+namespace {
+
+using conditioning::k_n;
+constexpr std::size_t k_directions = 48;  // features first, then the EWs of the eight lines
+constexpr std::size_t k_at_ew = k_directions - k_n;
+using Number = conditioning::Slopes<k_directions>;
+
+// A mixture of normals, every number with its slopes.
+struct Marginals {
+  std::size_t components = 0;
+  std::array<Number, conditioning::k_most> weight;
+  std::array<std::array<Number, k_n>, conditioning::k_most> mean, sd;
+
+  LineDistribution values() const {
+    LineDistribution d;
+    d.components = components;
+    for (std::size_t c = 0; c < components; ++c) {
+      d.weight[c] = weight[c].v;
+      for (std::size_t j = 0; j < k_n; ++j) {
+        d.mean[c][j] = mean[c][j].v;
+        d.sd[c][j] = sd[c][j].v;
+      }
+    }
+    d.find_quantiles();
+    return d;
+  }
+  // t at which the distribution function of a line keeps its value: implicit differentiation.
+  Number quantile(std::size_t j, double t) const {
+    Number out(t);
+    double density = 0;
+    for (std::size_t c = 0; c < components; ++c) {
+      const double u = (t - mean[c][j].v) / sd[c][j].v, phi = weight[c].v * normal_density(u) / sd[c][j].v;
+      density += phi;
+      const double cdf = normal_cdf(u);
+      for (std::size_t k = 0; k < k_directions; ++k)
+        out.d[k] += phi * (mean[c][j].d[k] + u * sd[c][j].d[k]) - weight[c].d[k] * cdf;
+    }
+    for (double& d : out.d) d /= density;
+    return out;
+  }
+};
+
+// exp of numbers less the logarithm of the sum of their exp.
+void normalise(std::size_t n, std::array<Number, conditioning::k_most>& log_weight,
+               std::array<Number, conditioning::k_most>& weight) {
+  double top = -1e300;
+  for (std::size_t c = 0; c < n; ++c) top = std::max(top, log_weight[c].v);
+  Number sum;
+  for (std::size_t c = 0; c < n; ++c) sum = sum + exp_of(log_weight[c] - Number(top));
+  const Number whole = Number(top) + log_of(sum);
+  for (std::size_t c = 0; c < n; ++c) {
+    log_weight[c] = log_weight[c] - whole;
+    weight[c] = exp_of(log_weight[c]);
+  }
+}
+
+}  // namespace
+
+ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
+  const JointHead& head = *bank.joint;
+  const std::size_t n_in = bank.shape.n_in(), n_c = head.components;
+  if (n_in > k_at_ew)
+    throw Error(ErrorKind::model, "too many features for the derivatives of conditioned lines",
+                {std::to_string(n_in), "at most " + std::to_string(k_at_ew), ""});
+  const auto output = [&](std::size_t o) {
+    Number x(from.t[o]);
+    for (std::size_t i = 0; i < n_in; ++i) x.d[i] = from.dt[o * n_in + i];
+    return x;
+  };
+  // As JointHead::distribution.
+  Marginals m;
+  m.components = n_c;
+  conditioning::Mixture<Number> mixture;
+  mixture.components = n_c;
+  for (std::size_t c = 0; c < n_c; ++c) {
+    mixture.log_weight[c] = c == 0 ? Number(0.0) : output(2 * n_c * k_n + c - 1);
+    for (std::size_t j = 0; j < k_n; ++j) {
+      m.mean[c][j] = Number(bank.y_mean[j]) + bank.y_scale[j] * output(c * k_n + j);
+      m.sd[c][j] = bank.y_scale[j] * (Number(JointHead::k_min_sd) + exp_of(output((n_c + c) * k_n + j)));
+    }
+  }
+  normalise(n_c, mixture.log_weight, m.weight);
+  const LineDistribution raw = m.values();
+  for (std::size_t j = 0; j < k_n; ++j) {
+    const Number median = m.quantile(j, raw.median[j]);
+    for (std::size_t c = 0; c < n_c; ++c) {
+      m.mean[c][j] = median + Number(head.shift[j]) + head.slope[j] * (m.mean[c][j] - median);
+      m.sd[c][j] = head.slope[j] * m.sd[c][j];
+    }
+  }
+  std::array<Number, k_n> values;
+  for (std::size_t j = 0; j < k_n; ++j) {
+    values[j] = Number(evidence[j].value);
+    values[j].d[k_at_ew + j] = 1.0;
+  }
+  for (std::size_t c = 0; c < n_c; ++c) {
+    mixture.normal[c].mean = m.mean[c];
+    for (std::size_t i = 0; i < k_n; ++i)
+      for (std::size_t j = 0; j <= i; ++j) {
+        double sum = 0;
+        for (std::size_t k = 0; k <= j; ++k) sum += head.factor(c, i * k_n + k) * head.factor(c, j * k_n + k);
+        mixture.normal[c].covariance[i][j] = mixture.normal[c].covariance[j][i] = sum * (m.sd[c][i] * m.sd[c][j]);
+      }
+  }
+  conditioning::condition_mixture(mixture, evidence, values, 1e-13);
+  for (std::size_t c = 0; c < n_c; ++c) {
+    m.weight[c] = exp_of(mixture.log_weight[c]);
+    m.mean[c] = mixture.normal[c].mean;
+    for (std::size_t j = 0; j < k_n; ++j) m.sd[c][j] = sqrt_of(mixture.normal[c].covariance[j][j]);
+  }
+  const LineDistribution d = m.values();
+  ConditionedSlopes out;
+  const std::array<const LineDistribution::PerLine*, 3> levels{&d.p16, &d.median, &d.p84};
+  for (std::size_t level = 0; level < levels.size(); ++level) {
+    out.by_feature[level] = Matrix<double>(k_n, n_in);
+    out.by_ew[level] = Matrix<double>(k_n, k_n);
+    for (std::size_t j = 0; j < k_n; ++j) {
+      const Number t = m.quantile(j, (*levels[level])[j]);
+      std::copy_n(t.d.begin(), n_in, out.by_feature[level].row(j).begin());
+      std::copy_n(t.d.begin() + k_at_ew, k_n, out.by_ew[level].row(j).begin());
+    }
+  }
+  return out;
+}
+
+}  // namespace starglow
