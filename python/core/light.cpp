@@ -172,7 +172,8 @@ nb::dict measure_all(const AnyArray& wave, const nb::dict& planes, const AnyArra
     Matrix<double> m(n, cols, nan);
     for (std::size_t i = 0; i < n; ++i) {
       const auto& values = of(all[i]);
-      if (values.size() == cols) std::copy(values.begin(), values.end(), m.row(i).begin());
+      if (values.size() >= cols)  // of arrays of all lines, the ten
+        std::copy_n(values.begin(), cols, m.row(i).begin());
     }
     out[name] = give(std::move(m));
   };

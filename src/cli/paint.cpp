@@ -73,8 +73,8 @@ class Job {
     if (in.table().has_column("EBV")) out.columns.push_back({"EBV", 'D', 1, "mag"});
     if (wanted.draws > 0) out.columns.push_back({"DRAW", 'J', 1, ""});
     out.columns.push_back({"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), k_flux});
-    for (const auto& line : k_lines) out.columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
-    for (const auto& line : k_lines)
+    for (const auto& line : painted()) out.columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
+    for (const auto& line : painted())
       out.columns.push_back({std::string(line.name) + "_FLUX", 'E', 1, "10**-17 erg s-1 cm-2"});
     for (const auto& filter : wanted.filters) {
       out.columns.push_back({magnitude_column(filter), 'E', 1, "mag"});
@@ -90,7 +90,7 @@ class Job {
     const Matrix<double> widths = widths_of(first, count);
     const std::size_t k_draws = repeats(), n = count * k_draws;
     Spectra s = repeat(galaxies, k_draws, first);
-    Matrix<double> strength(n, k_n_lines), sigma(n, k_n_lines), bands(n, k_n_bands);
+    Matrix<double> strength(n, n_lines), sigma(n, n_lines), bands(n, k_n_bands);
     PaintSpectraOptions options = wanted.options;
     options.first_row = first;
     options.draw.resize(n);
@@ -135,8 +135,10 @@ class Job {
   WorkerPool pool;
   std::vector<std::size_t> counts = std::vector<std::size_t>(k_flags.size(), 0);
   std::size_t fatal = 0, flagged = 0;
+  std::size_t n_lines = k_n_lines;  ///< the first rows of k_all_lines that are painted
 
  private:
+  std::span<const LineInfo> painted() const { return std::span(k_all_lines).first(n_lines); }
   const TableReader& strengths() const { return table ? *table : in.table(); }
 
   void open_table() {
@@ -146,7 +148,11 @@ class Job {
       throw Error(ErrorKind::input, "'" + name + "' has other rows than the spectra",
                   {std::to_string(strengths().rows()), std::to_string(in.rows()), ""});
     std::size_t found = 0;
-    for (const auto& line : k_lines) found += strengths().has_column(std::string(line.name) + wanted.suffix) ? 1U : 0U;
+    for (std::size_t l = 0; l < k_n_all_lines; ++l) {
+      if (!strengths().has_column(std::string(k_all_lines[l].name) + wanted.suffix)) continue;
+      ++found;
+      n_lines = std::max(n_lines, l + 1);
+    }
     if (found == 0)
       throw Error(ErrorKind::input, "'" + name + "' has no lines to paint",
                   {"", "columns like HALPHA" + wanted.suffix, "--from model predicts them."});
@@ -191,9 +197,9 @@ class Job {
                       {fmt::format("TARGETID {} in row {}", ids[i], first + i), std::to_string(s.targetid[i]),
                        "Bring the table into the order of the spectra."});
     }
-    out.strength.emplace_back(n, k_n_lines);
-    for (std::size_t l = 0; l < k_n_lines; ++l) {
-      const std::string column = std::string(k_lines[l].name) + wanted.suffix;
+    out.strength.emplace_back(n, n_lines);
+    for (std::size_t l = 0; l < n_lines; ++l) {
+      const std::string column = std::string(k_all_lines[l].name) + wanted.suffix;
       if (!strengths().has_column(column)) continue;  // not painted; weak partners follow their strong lines
       const auto values = strengths().read_column(column, first, n);
       for (std::size_t i = 0; i < n; ++i) out.strength[0](i, l) = values(i, 0);
@@ -204,12 +210,12 @@ class Job {
   static const Matrix<double>& continuum_of(const Spectra& s) { return s.continuum.empty() ? s.flux : s.continuum; }
 
   Matrix<double> widths_of(std::size_t first, std::size_t n) const {
-    Matrix<double> out(n, k_n_lines);
+    Matrix<double> out(n, n_lines);
     Matrix<double> column;
     if (!wanted.sigma_column.empty()) column = in.table().read_column(wanted.sigma_column, first, n);
     for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t l = 0; l < k_n_lines; ++l) {
-        out(i, l) = column.empty() ? wanted.sigma_v[l] : column(i, column.cols() == k_n_lines ? l : 0);
+      for (std::size_t l = 0; l < n_lines; ++l) {
+        out(i, l) = column.empty() ? wanted.sigma_v[l] : column(i, column.cols() == n_lines ? l : 0);
         if (!(out(i, l) >= 0 && std::isfinite(out(i, l)))) out(i, l) = std::nan("");  // that row is not painted
       }
     return out;
@@ -306,10 +312,11 @@ class Job {
       const std::vector<std::int32_t> numbers(draw.begin(), draw.end());
       out.write("DRAW", first, std::span<const std::int32_t>(numbers));
     }
-    Matrix<double> ew(n, k_n_lines);
+    Matrix<double> ew(n, n_lines);
     for (std::size_t i = 0; i < n; ++i) {
-      const auto level = continuum_levels(s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i), s.continuum.row(i), s.z[i]);
-      for (std::size_t l = 0; l < k_n_lines; ++l)
+      const auto level =
+          continuum_levels(s.wave_obs.row(s.wave_obs.rows() == 1 ? 0 : i), s.continuum.row(i), s.z[i], n_lines);
+      for (std::size_t l = 0; l < n_lines; ++l)
         ew(i, l) = level[l] > 0 ? fluxes(i, l) / level[l] / (1 + s.z[i]) : std::nan("");
     }
     const auto column = [&](const std::string& name, const Matrix<double>& from, std::size_t j) {
@@ -317,9 +324,9 @@ class Job {
       for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(from(i, j));
       out.write(name, first, std::span<const float>(values));
     };
-    for (std::size_t l = 0; l < k_n_lines; ++l) {
-      column(std::string(k_lines[l].name) + "_EW", ew, l);
-      column(std::string(k_lines[l].name) + "_FLUX", fluxes, l);
+    for (std::size_t l = 0; l < n_lines; ++l) {
+      column(std::string(k_all_lines[l].name) + "_EW", ew, l);
+      column(std::string(k_all_lines[l].name) + "_FLUX", fluxes, l);
     }
     for (std::size_t k = 0; k < wanted.filters.size(); ++k) {
       column(magnitude_column(wanted.filters[k]), total, k);

@@ -28,11 +28,6 @@ double checked(const char* key, const std::string& text, double lo, double hi) {
   return *value;
 }
 
-bool is_balmer(std::size_t line) {
-  return line == static_cast<std::size_t>(Line::HGAMMA) || line == static_cast<std::size_t>(Line::HBETA) ||
-         line == static_cast<std::size_t>(Line::HALPHA);
-}
-
 // "120", "balmer=90,forbidden=120,OIII_5007=150", or the name of a column.
 void parse_widths(const Settings& settings, PaintSettings& out) {
   out.sigma_v.fill(100);
@@ -51,15 +46,15 @@ void parse_widths(const Settings& settings, PaintSettings& out) {
     }
     const std::string group = part.substr(0, equals);
     const double value = checked("sigma-v", part.substr(equals + 1), 0, k_max_sigma);
-    const auto line = find_line(group);
+    const auto line = find_any_line(group);
     if (!line && group != "balmer" && group != "forbidden") {
       std::vector<std::string> names{"balmer", "forbidden"};
-      for (const auto& info : k_lines) names.emplace_back(info.name);
+      for (const auto& info : k_all_lines) names.emplace_back(info.name);
       throw Error(ErrorKind::usage, "--sigma-v: no such group of lines",
                   {group, "balmer, forbidden, or the name of a line", did_you_mean(group, names)});
     }
-    for (std::size_t l = 0; l < k_n_lines; ++l)
-      if (line ? l == *line : is_balmer(l) == (group == "balmer")) out.sigma_v[l] = value;
+    for (std::size_t l = 0; l < k_n_all_lines; ++l)
+      if (line ? l == *line : k_all_lines[l].balmer == (group == "balmer")) out.sigma_v[l] = value;
   }
 }
 

@@ -19,9 +19,9 @@ struct PaintSettings {
   std::vector<Filter> filters;
   MagnitudeOptions magnitudes{};
   std::size_t draws = 0, chunk = 64;
-  std::array<double, k_n_lines> sigma_v{};  ///< km/s
-  std::string sigma_column;                 ///< "" = sigma_v
-  std::vector<std::size_t> figure_rows;     ///< of the input; empty: no figures
+  std::array<double, k_n_all_lines> sigma_v{};  ///< km/s
+  std::string sigma_column;                     ///< "" = sigma_v
+  std::vector<std::size_t> figure_rows;         ///< of the input; empty: no figures
 };
 
 void declare_paint(OptionSet& options);

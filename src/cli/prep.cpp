@@ -83,7 +83,7 @@ std::vector<ColumnInfo> columns_of(const SpectraReader& reader, bool noise, bool
   if (noise) columns.push_back({"BAND_FLUX_IVAR", 'D', bands, k_flux_ivar});
   columns.push_back({"BAND_NPIX", 'J', bands, ""});
   const auto add = [&](const char* suffix, const char* unit) {
-    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, unit});
+    for (const auto& line : k_all_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, unit});
   };
   const bool labels = measure_ew || reader.models_only();
   if (labels) {
@@ -107,13 +107,13 @@ std::vector<ColumnInfo> columns_of(const SpectraReader& reader, bool noise, bool
   return columns;
 }
 
-// One line's column from an array of ten a measurement.
+// One line's column from an array of all lines a measurement.
 template <class Get>
 void write_lines(TableWriter& out, std::size_t first, std::size_t n, const char* suffix, const Get& get) {
   std::vector<float> values(n);
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(get(i, line));
-    out.write(std::string(k_lines[line].name) + suffix, first, std::span<const float>(values));
+    out.write(std::string(k_all_lines[line].name) + suffix, first, std::span<const float>(values));
   }
 }
 

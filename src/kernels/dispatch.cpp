@@ -4,8 +4,12 @@
 #include <cstdlib>
 
 #include "starglow/base/error.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow::kernels {
+
+static_assert(k_mixture_lines == k_n_independent_lines && k_independent_lines[k_sii_blue] == line_index("SII_6716") &&
+              k_independent_lines[k_sii_blue + 1] == line_index("SII_6731"));
 
 #if defined(__x86_64__)
 extern const KernelTable k_table_v2, k_table_v3, k_table_v4;

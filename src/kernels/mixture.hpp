@@ -234,12 +234,12 @@ inline void sample_vector(const MixtureView& m, unsigned key0, unsigned key1, un
     ew[j] = intrinsic_ew_vector<float>(t);
   }
   // A ratio of the [SII] lines that no gas has becomes the nearest that it has, their sum kept.
-  const Vec<float> sum = ew[k_sii_6716] + ew[k_sii_6716 + 1], strong = ew[k_sii_6716];
+  const Vec<float> sum = ew[k_sii_blue] + ew[k_sii_blue + 1], strong = ew[k_sii_blue];
   const Vec<float> top = sum * splat(k_sii_highest / (1 + k_sii_highest)),
                    bottom = sum * splat(k_sii_lowest / (1 + k_sii_lowest));
   const Vec<float> kept = strong > top ? top : (strong < bottom ? bottom : strong);
-  ew[k_sii_6716 + 1] = ((strong > top) | (strong < bottom)) ? sum - kept : ew[k_sii_6716 + 1];
-  ew[k_sii_6716] = kept;
+  ew[k_sii_blue + 1] = ((strong > top) | (strong < bottom)) ? sum - kept : ew[k_sii_blue + 1];
+  ew[k_sii_blue] = kept;
 }
 
 template <int components>

@@ -53,9 +53,9 @@ struct Ops {
 };
 
 inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;
-/// [SII] 6716 and 6731 are lines 6 and 7 of the eight. Their ratio lies between the limits of high and of low density
-/// (Osterbrock & Ferland 2006, fig. 5.8).
-inline constexpr int k_sii_6716 = 6;
+/// The [SII] lines are lines 6 and 7 of the eight (dispatch.cpp compares). Their ratio lies between the limits of high
+/// and of low density (Osterbrock & Ferland 2006, fig. 5.8).
+inline constexpr int k_sii_blue = 6;
 inline constexpr float k_sii_lowest = 0.44F, k_sii_highest = 1.45F;
 
 /// A mixture of joint normal distributions in t of eight lines, as the draws need it.

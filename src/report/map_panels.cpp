@@ -62,8 +62,7 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
   figure.n = table.n;
   figure.c = {"EW", "Angstrom"};
   figure.columns = 1 + states.size();
-  for (const Line name : k_map_lines) {
-    const auto line = static_cast<std::size_t>(name);
+  for (const std::size_t line : k_map_lines) {
     const auto observed = detected(measured, line, all);
     MapLine scores;
     scores.line = line;

@@ -79,16 +79,12 @@ std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width,
     std::fill(in.begin() + static_cast<std::ptrdiff_t>(r.first), in.begin() + static_cast<std::ptrdiff_t>(r.last),
               std::uint8_t{1});
   };
-  for (std::size_t i = 0; i < k_n_lines; ++i) {
-    const bool balmer = i == 1 || i == 2 || i == 6;
-    const double kms = quasar && balmer ? std::max(half_width, k_broad_window) : half_width;
-    if (i == 0)
-      mark(3727.10, 3729.86, kms);
-    else
-      mark(k_lines[i].wave_vac, k_lines[i].wave_vac, kms);
+  for (const auto& line : k_lines) {
+    const double kms = quasar && line.balmer ? std::max(half_width, k_broad_window) : half_width;
+    mark(lines::component(line, 0).wave_vac, lines::component(line, lines::n_components(line) - 1).wave_vac, kms);
   }
-  if (others)
-    for (const auto& line : k_other_lines) mark(line.wave_vac, line.wave_vac, line.half_width);
+  if (!others) return in;
+  for (const auto& line : k_other_lines) mark(line.wave_vac, line.wave_vac, line.half_width);
   return in;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <utility>
 
 #include "starglow/base/lines.hpp"
 
@@ -17,31 +18,77 @@ struct Component {
   std::size_t group;
   bool stellar = false;  ///< what the fit of starlight left of a Balmer absorption: broad, of fixed width, small
 };
-inline constexpr std::array<Component, 15> k_components{{
-    {3727.10, 0, 1, false, 0},
-    {3729.86, 1, 1, false, 0},
-    {4341.692, 2, 1, true, 1},
-    {4364.436, 3, 1, false, 1},
-    {4862.71, 4, 1, true, 2},
-    {4960.295, 5, 1 / 2.993, false, 3},
-    {5008.240, 5, 1, false, 3},
-    {6549.861, 7, 1 / 3.049, false, 4},
-    {6564.60, 6, 1, true, 4},
-    {6585.273, 7, 1, false, 4},
-    {6718.294, 8, 1, false, 5},
-    {6732.674, 9, 1, false, 5},
-    {4341.692, 10, 1, true, 1, true},
-    {4862.71, 11, 1, true, 2, true},
-    {6564.60, 12, 1, true, 4, true},
-}};
-/// Component and flux of each of the ten lines ([OII]: the sum of fluxes 0 and 1).
-inline constexpr std::array<std::size_t, k_n_lines> k_component_of{0, 2, 4, 5, 6, 7, 8, 9, 10, 11};
 
-// Unknowns: ten fluxes and three remains of stellar absorption, six levels (in units of the continuum), then shift
-// (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines. Tied, the first pair serves both.
-inline constexpr std::size_t k_n_flux = 13, k_first_stellar = 10, k_n_groups = 6, k_level = k_n_flux,
-                             k_shape = k_level + k_n_groups;
+namespace detail {
+constexpr std::size_t components_of(bool (*is)(const LineInfo&)) {
+  std::size_t n = 0;
+  for (const auto& line : k_all_lines) n += is(line) ? lines::n_components(line) : 0;
+  return n;
+}
+constexpr bool fitted(const LineInfo& line) { return line.own_shape; }
+constexpr bool has_flux(const LineInfo& line) { return line.own_shape && line.strong.empty(); }
+constexpr bool has_remains(const LineInfo& line) { return line.own_shape && line.balmer; }
+constexpr std::size_t n_groups() {
+  std::size_t n = 0;
+  for (const auto& line : k_all_lines)
+    if (line.own_shape && line.group >= n) n = line.group + 1;
+  return n;
+}
+}  // namespace detail
+
+// Unknowns: the fluxes (weak partners have that of their strong line) and the remains of stellar absorption, a level
+// (in units of the continuum) a group, then shift (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines.
+// Tied, the first pair serves both.
+inline constexpr std::size_t k_first_stellar = detail::components_of(detail::has_flux),
+                             k_n_flux = k_first_stellar + lines::count(detail::has_remains),
+                             k_n_groups = detail::n_groups(), k_level = k_n_flux, k_shape = k_level + k_n_groups;
 inline constexpr std::size_t k_n = k_shape + 4;
+inline constexpr std::size_t k_n_components = detail::components_of(detail::fitted) + lines::count(detail::has_remains);
+
+struct Table {
+  std::array<Component, k_n_components> components{};  ///< by wavelength; remains of absorption come last
+  std::array<std::size_t, k_n_all_lines> first{};      ///< of a line; k_n_components: not fitted here
+};
+/// From the rows of lines.hpp. Fluxes are numbered by wavelength.
+consteval Table make_table() {
+  struct One {
+    double wave;
+    std::size_t line, part;
+  };
+  std::array<One, detail::components_of(detail::fitted)> order{};
+  std::size_t n = 0;
+  for (std::size_t l = 0; l < k_n_all_lines; ++l)
+    for (std::size_t k = 0; k_all_lines[l].own_shape && k < lines::n_components(k_all_lines[l]); ++k)
+      order[n++] = {lines::component(k_all_lines[l], k).wave_vac, l, k};
+  for (std::size_t i = 1; i < n; ++i)
+    for (std::size_t j = i; j > 0 && order[j].wave < order[j - 1].wave; --j) std::swap(order[j], order[j - 1]);
+  std::array<std::array<std::size_t, 2>, k_n_all_lines> flux{};
+  std::size_t next = 0;
+  for (const One& one : order)
+    if (k_all_lines[one.line].strong.empty()) flux[one.line][one.part] = next++;
+  Table out;
+  out.first.fill(k_n_components);
+  std::size_t c = 0;
+  for (const One& one : order) {
+    const LineInfo& line = k_all_lines[one.line];
+    if (one.part == 0) out.first[one.line] = c;
+    double share = 1;
+    std::size_t source = one.line;
+    for (const auto& doublet : k_doublets)
+      if (static_cast<std::size_t>(doublet.weak) == one.line) {
+        source = static_cast<std::size_t>(doublet.strong);
+        share = 1 / doublet.flux_ratio;
+      }
+    out.components[c++] = {one.wave, flux[source][one.part], share, line.balmer, line.group};
+  }
+  for (const One& one : order)
+    if (k_all_lines[one.line].balmer)
+      out.components[c++] = {one.wave, next++, 1, true, k_all_lines[one.line].group, true};
+  return out;
+}
+inline constexpr Table k_table = make_table();
+inline constexpr const auto& k_components = k_table.components;
+
 inline constexpr double k_level_prior = 0.015;
 // Starlight of one library leaves of another this much under a Balmer line (A of EW), in a profile this wide (km/s).
 inline constexpr double k_stellar_prior = 0.7, k_stellar_sigma = 480;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "spectra/coverage.hpp"
+#include "spectra/line_apart.hpp"
 #include "spectra/line_components.hpp"
 #include "spectra/line_profile.hpp"
 #include "spectra/line_windows.hpp"
@@ -50,7 +51,11 @@ class Fit {
       }
       if (on) active_[k_components[c].flux] = true;
     }
-    if (!covered_[0] || !covered_[1]) covered_[0] = covered_[1] = active_[0] = active_[1] = false;
+    for (std::size_t line = 0; line < k_n_all_lines; ++line) {  // of a pair both, or none
+      const std::size_t c = k_table.first[line];
+      if (lines::n_components(k_all_lines[line]) == 2 && !(covered_[c] && covered_[c + 1]))
+        covered_[c] = covered_[c + 1] = active_[k_components[c].flux] = active_[k_components[c + 1].flux] = false;
+    }
   }
 
   bool covered(std::size_t component) const { return covered_[component]; }
@@ -95,7 +100,7 @@ class Fit {
     return from;
   }
 
-  // Levenberg-Marquardt over everything. The normal equations of a step that is refused are thrown away.
+  // Levenberg-Marquardt over everything.
   Solution refine(Solution at, bool apart) {
     const std::size_t shapes = apart ? 4 : 2;
     double damping = 1e-3;
@@ -301,11 +306,16 @@ class Fit {
   std::array<double, k_n> b_{}, next_b_{};
 };
 
-double significance(const std::array<double, k_n>& x, const std::vector<double>& covariance,
-                    std::initializer_list<std::size_t> fluxes) {
+// Of the Balmer lines together, or of the forbidden ones; of the ten lines.
+double significance(const std::array<double, k_n>& x, const std::vector<double>& covariance, bool balmer) {
   double sum = 0;
-  for (const auto k : fluxes)
-    if (covariance[k * k_n + k] > 0 && x[k] > 0) sum += x[k] * x[k] / covariance[k * k_n + k];
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    if (k_lines[line].balmer != balmer || lines::is_weak(k_lines[line])) continue;
+    for (std::size_t c = 0; c < lines::n_components(k_lines[line]); ++c) {
+      const std::size_t k = k_components[k_table.first[line] + c].flux;
+      if (covariance[k * k_n + k] > 0 && x[k] > 0) sum += x[k] * x[k] / covariance[k * k_n + k];
+    }
+  }
   return std::sqrt(sum);
 }
 
@@ -337,8 +347,7 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
   best = fit.refine(best, false);
   std::vector<double> covariance;
   if (!fit.covariance(best.x, false, covariance)) return out;
-  if (significance(best.x, covariance, {2, 4, 6}) > k_apart_snr &&
-      significance(best.x, covariance, {0, 1, 5, 7, 8, 9}) > k_apart_snr) {
+  if (significance(best.x, covariance, true) > k_apart_snr && significance(best.x, covariance, false) > k_apart_snr) {
     Solution free = best;
     free.x[k_shape + 2] = free.x[k_shape];
     free.x[k_shape + 3] = free.x[k_shape + 1];
@@ -355,18 +364,31 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
   out.v_balmer = best.x[k_shape];
   out.v_forbidden = best.x[forbidden];
   out.sigma_forbidden = std::exp(best.x[forbidden + 1]);
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
-    const std::size_t component = k_component_of[line];
-    const Component& c = k_components[component];
-    out.outside[line] = !fit.covered(component);
-    if (out.outside[line]) continue;
-    out.flux[line] = c.share * best.x[c.flux];
-    out.flux_variance[line] = c.share * c.share * covariance[c.flux * k_n + c.flux];
-    if (line == 0) {
-      out.flux[0] += best.x[1];
-      out.flux_variance[0] += covariance[k_n + 1] + 2 * covariance[1];
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+    const LineInfo& info = k_all_lines[line];
+    const double shift = info.balmer ? out.v_balmer : out.v_forbidden,
+                 sigma = std::exp(best.x[info.balmer ? k_shape + 1 : forbidden + 1]);
+    const std::size_t component = k_table.first[line];
+    if (component == k_n_components) {
+      const LineApart apart = measure_apart(s, residual, continuum, good, info, shift, sigma);
+      out.outside[line] = !apart.covered;
+      if (!apart.covered) continue;
+      out.flux[line] = apart.flux;
+      out.flux_variance[line] = apart.variance;
+      add_apart(s, info, shift, sigma, apart.flux, out.model);
+    } else {
+      const Component& c = k_components[component];
+      out.outside[line] = !fit.covered(component);
+      if (out.outside[line]) continue;
+      out.flux[line] = c.share * best.x[c.flux];
+      out.flux_variance[line] = c.share * c.share * covariance[c.flux * k_n + c.flux];
+      if (lines::n_components(info) == 2) {
+        const std::size_t other = k_components[component + 1].flux;
+        out.flux[line] += best.x[other];
+        out.flux_variance[line] += covariance[other * k_n + other] + 2 * covariance[c.flux * k_n + other];
+      }
     }
-    out.sigma_v[line] = std::exp(best.x[c.balmer ? k_shape + 1 : forbidden + 1]);
+    out.sigma_v[line] = sigma;
   }
   fit.add_model(best.x, out.apart, out.model);
   out.chi2 = best.cost;

@@ -8,7 +8,7 @@ namespace starglow {
 inline constexpr double k_light_kms = 299792.458;
 
 /// Other lines in emission, or absorbed by gas between the stars, that the fit of starlight leaves out. Vacuum, A
-/// (NIST); half width of the window in km/s.
+/// (NIST); half width of the window in km/s. Lines of lines.hpp beyond the ten are among them.
 struct OtherLine {
   double wave_vac, half_width;
 };
@@ -21,6 +21,18 @@ inline constexpr std::array<OtherLine, 27> k_other_lines{{
     {5877.25, 800}, {5891.58, 500}, {5897.56, 500}, {6302.05, 900},   // HeI NaD NaD [OI]
     {6365.54, 700}, {6679.99, 600}, {7067.1, 600},  {7137.76, 800},   // [OI] HeI HeI [ArIII]
 }};
+
+static_assert(
+    [] {
+      for (const auto& line : k_all_lines) {
+        bool masked = line.every_table;
+        for (const auto& other : k_other_lines)
+          masked = masked || (other.wave_vac - line.wave_vac < 0.1 && line.wave_vac - other.wave_vac < 0.1);
+        if (!masked) return false;
+      }
+      return true;
+    }(),
+    "every line is kept out of the fit of starlight");
 
 /// Half width (km/s) of the windows around the ten lines: 4 standard deviations of a line of 400 km/s. For quasars, the
 /// Balmer lines: 5000. Chosen by the class of the object alone, never by what the line looks like: a window that grew

@@ -13,12 +13,7 @@ namespace starglow {
 namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
-// Relative error of the fitted starlight in a side band; the blue end is known least.
-constexpr std::array<double, k_n_lines> k_starlight_trust{0.05, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02};
 constexpr double k_limit = 1.6448536269514722;
-// What two libraries differ by under a line, A of EW, beyond what the fit of lines allows for
-// (bench/synthetic_truth.py).
-constexpr std::array<double, k_n_lines> k_floor{0.30, 0.25, 0.16, 0.04, 0.11, 0.03, 0.16, 0.07, 0.05, 0.06};
 constexpr std::size_t k_shard = 4;
 
 // A copy without the Milky Way's dust.
@@ -76,10 +71,12 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
   std::vector<double> rest(s.size());
   for (std::size_t i = 0; i < s.size(); ++i)
     rest[i] = good[i] != 0 && others[i] == 0 ? residual[i] - fit.model[i] : k_nan;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+    const LineInfo& info = k_all_lines[line];
+    const bool told = info.every_table;  // FLAGS speak of the ten lines
     const Line which = static_cast<Line>(line);
     double level = side_band_continuum(s.wave_obs, starlight.model, s.z, which);
-    double variance = std::pow(k_starlight_trust[line] * level, 2);
+    double variance = std::pow(info.trust * level, 2);
     const MeasuredContinuum seen = measure_side_bands(s.wave_obs, rest, s.ivar, s.z, which);
     if (std::isfinite(seen.mean) && seen.variance > 0) {
       const double share = variance / (variance + seen.variance);
@@ -87,7 +84,7 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
       variance *= 1 - share;
     }
     m.sigma_v[line] = fit.sigma_v[line];
-    if (fit.outside[line]) m.flags |= k_line_outside;
+    if (fit.outside[line] && told) m.flags |= k_line_outside;
     if (fit.flux_variance[line] > 0) {
       m.flux[line] = fit.flux[line];
       m.flux_ivar[line] = s.ivar.empty() ? 0 : 1 / fit.flux_variance[line];
@@ -96,13 +93,13 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
     m.continuum[line] = level;
     m.continuum_ivar[line] = variance > 0 ? 1 / variance : 0;
     if (!(level > 0) || !(level * level > 4 * variance)) {
-      m.flags |= k_poor_continuum;
+      if (told) m.flags |= k_poor_continuum;
       continue;
     }
     if (!(fit.flux_variance[line] > 0)) continue;
     const double scale = 1 / (level * (1 + s.z)), ew = fit.flux[line] * scale;
     const double ew_variance =
-        fit.flux_variance[line] * scale * scale + ew * ew * variance / (level * level) + k_floor[line] * k_floor[line];
+        fit.flux_variance[line] * scale * scale + ew * ew * variance / (level * level) + info.ew_floor * info.ew_floor;
     m.ew[line] = ew;
     m.ew_ivar[line] = s.ivar.empty() ? 0 : 1 / ew_variance;
     m.ew_limit[line] = s.ivar.empty() ? k_nan : ew + k_limit * std::sqrt(ew_variance);
@@ -111,10 +108,10 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
 }
 
 void measure_side_band_ews(const SpectrumView& s, Measurement& m) {
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     const SideBandEw e = side_band_ew(s, static_cast<Line>(line));
     if (!std::isfinite(e.ew)) {
-      m.flags |= k_line_outside;
+      if (k_all_lines[line].every_table) m.flags |= k_line_outside;
       continue;
     }
     m.ew[line] = e.ew;

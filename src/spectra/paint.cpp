@@ -15,7 +15,6 @@ namespace {
 
 constexpr double k_fwhm = 2.3548200450309493;  // of a Gaussian, in sigmas
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
-constexpr auto at(Line line) { return static_cast<std::size_t>(line); }
 
 void check(const PixelGrid& grid, const LineLight& light, const PaintOptions& options, const Instrument& instrument,
            std::size_t n_pixels) {
@@ -91,15 +90,16 @@ struct Source {
   double factor;
 };
 Source source_of(std::size_t line, const PaintOptions& options) {
-  if (options.atomic_doublets && line == at(Line::OIII_4959)) return {at(Line::OIII_5007), 1 / k_oiii_flux_ratio};
-  if (options.atomic_doublets && line == at(Line::NII_6548)) return {at(Line::NII_6584), 1 / k_nii_flux_ratio};
+  for (const auto& doublet : k_doublets)
+    if (options.atomic_doublets && line == static_cast<std::size_t>(doublet.weak))
+      return {static_cast<std::size_t>(doublet.strong), 1 / doublet.flux_ratio};
   return {line, 1};
 }
 /// Share of a component in the flux of its line.
 double share_of(std::size_t component, const PaintOptions& options) {
-  return component == 0   ? 1 / (1 + options.oii_ratio)
-         : component == 1 ? options.oii_ratio / (1 + options.oii_ratio)
-                          : 1;
+  const PaintedComponent& c = k_painted_components[component];
+  if (lines::n_components(k_all_lines[c.line]) == 1) return 1;
+  return c.second ? options.oii_ratio / (1 + options.oii_ratio) : 1 / (1 + options.oii_ratio);
 }
 
 /// out_i = sum_k R[k, i + off_k] in_{i + off_k}, or its transpose, on the pixels near `touched`.
@@ -132,9 +132,9 @@ double sii_electron_density(double ratio) noexcept {
   return std::clamp((c * ratio - a * b) / (a - ratio), low, high);
 }
 
-std::array<double, k_n_lines> line_fluxes(const LineLight& light, const PaintOptions& options) {
-  std::array<double, k_n_lines> out{};
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+std::array<double, k_n_all_lines> line_fluxes(const LineLight& light, const PaintOptions& options) {
+  std::array<double, k_n_all_lines> out{};
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     const auto [source, factor] = source_of(line, options);
     out[line] = light.strength[source] == 0 ? 0  // no line, whatever is known of its continuum
                                             : factor * light.strength[source] * unit_of(light, source, options).value;
@@ -142,9 +142,9 @@ std::array<double, k_n_lines> line_fluxes(const LineLight& light, const PaintOpt
   return out;
 }
 
-std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options) {
-  std::array<FluxSlope, k_n_lines> out;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+std::array<FluxSlope, k_n_all_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options) {
+  std::array<FluxSlope, k_n_all_lines> out;
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     const auto [source, factor] = source_of(line, options);
     const Unit unit = unit_of(light, source, options);
     const double strength = factor * light.strength[source];
@@ -159,7 +159,7 @@ std::array<Profile, k_n_painted_components> line_profiles(const PixelGrid& grid,
   const auto flux = line_fluxes(light, options);
   std::array<Profile, k_n_painted_components> out;
   for (std::size_t c = 0; c < k_n_painted_components; ++c) {
-    const std::size_t line = at(k_painted_components[c].line);
+    const std::size_t line = k_painted_components[c].line;
     const double wave = k_painted_components[c].wave_vac * (1 + light.z);
     const double own = wave * light.sigma_v[line] / k_light_speed_km_s;
     out[c] = {wave, std::hypot(own, instrument_width(grid, instrument, wave).sigma), share_of(c, options) * flux[line]};
@@ -184,7 +184,7 @@ void paint_jvp(const PixelGrid& grid, const LineLight& light, const LineLight& d
   const auto slopes = line_flux_slopes(light, options);
   std::array<Profile, k_n_painted_components> d_profiles;
   for (std::size_t c = 0; c < k_n_painted_components; ++c) {
-    const std::size_t line = at(k_painted_components[c].line);
+    const std::size_t line = k_painted_components[c].line;
     const FluxSlope& slope = slopes[line];
     const double wave = profiles[c].wave, d_wave = k_painted_components[c].wave_vac * d.z;
     const Width width = instrument_width(grid, instrument, wave);
@@ -217,7 +217,7 @@ LineLight paint_vjp(const PixelGrid& grid, const LineLight& light, std::span<con
   const auto slopes = line_flux_slopes(light, options);
   LineLight out;
   for (std::size_t c = 0; c < k_n_painted_components; ++c) {
-    const std::size_t line = at(k_painted_components[c].line);
+    const std::size_t line = k_painted_components[c].line;
     const FluxSlope& slope = slopes[line];
     const Profile &p = profiles[c], &g = d_profiles[c];
     const Width width = instrument_width(grid, instrument, p.wave);

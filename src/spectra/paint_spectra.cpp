@@ -31,9 +31,10 @@ void check(const Spectra& s, const MatrixView<const double>& strength, const Mat
   if (s.continuum.cols() != s.pixels()) refuse("a batch to paint has no continuum on its grid", "", "a continuum");
   if (s.z.size() != n) refuse("a batch to paint has no redshifts", std::to_string(s.z.size()), std::to_string(n));
   for (const auto* m : {&strength, &sigma_v})
-    if (m->rows() != n || m->cols() != k_n_lines)
+    if (m->rows() != n || m->cols() < k_n_lines || m->cols() > k_n_all_lines || m->cols() != strength.cols())
       refuse("strengths or widths do not fit the spectra",
-             std::to_string(m->rows()) + " x " + std::to_string(m->cols()), std::to_string(n) + " x 10");
+             std::to_string(m->rows()) + " x " + std::to_string(m->cols()),
+             std::to_string(n) + " x " + std::to_string(k_n_lines) + " to " + std::to_string(k_n_all_lines));
   if (options.matrix && s.resolution.rows() != n) refuse("the spectra have no resolution matrices", "", "RESOLUTION");
   if (options.noise == SpectrumNoise::ivar && s.ivar.rows() != n) refuse("the spectra have no ivar", "", "IVAR");
   if (!options.draw.empty() && options.draw.size() != n)
@@ -55,12 +56,12 @@ std::int32_t choose(std::span<const double> wave_obs, LineLight& light, std::spa
                     const PaintOptions& options) {
   std::int32_t flags = 0;
   if (!(std::isfinite(light.z) && light.z > -1)) return k_nonfinite;
-  for (std::size_t l = 0; l < k_n_lines; ++l) {
-    const double wave = k_lines[l].wave_vac * (1 + light.z);
+  for (std::size_t l = 0; l < strength.size(); ++l) {
+    const double wave = k_all_lines[l].wave_vac * (1 + light.z);
     const bool on = wave > wave_obs.front() - 0.5 * pixel_width(wave_obs, 0) &&
                     wave < wave_obs.back() + 0.5 * pixel_width(wave_obs, wave_obs.size() - 1) &&
                     !(width_of_holes(wave_obs, wave - k_at, wave + k_at) > 0);
-    if (!on) flags |= k_line_outside;
+    if (!on && (k_all_lines[l].every_table || strength[l] != 0)) flags |= k_line_outside;
     if (!std::isfinite(strength[l])) return flags | k_nonfinite;
     light.strength[l] = strength[l];
     if (options.strength != Strength::ew || light.continuum[l] > 0) continue;
@@ -95,10 +96,10 @@ std::array<double, k_n_bands> continuum_bands(std::span<const double> wave, std:
   return out;
 }
 
-std::array<double, k_n_lines> continuum_levels(std::span<const double> wave, std::span<const double> continuum,
-                                               double z) {
-  std::array<double, k_n_lines> out{};
-  for (std::size_t l = 0; l < k_n_lines; ++l)
+std::array<double, k_n_all_lines> continuum_levels(std::span<const double> wave, std::span<const double> continuum,
+                                                   double z, std::size_t n_lines) {
+  std::array<double, k_n_all_lines> out{};
+  for (std::size_t l = 0; l < n_lines; ++l)
     out[l] = z > -1 ? side_band_continuum(wave, continuum, z, static_cast<Line>(l)) : k_nan;
   return out;
 }
@@ -126,7 +127,7 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
   s.lines = Matrix<double>(n, m);
   s.flux = Matrix<double>(n, m);
   s.flags.resize(n, 0);
-  Matrix<double> fluxes(n, k_n_lines);
+  Matrix<double> fluxes(n, strength.cols());
   if (n == 0) return fluxes;
   std::vector<std::size_t> common_place;
   const PixelGrid common = grid_of(s.wave_obs.row(0), options.matrix, common_place);
@@ -136,9 +137,9 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
     const PixelGrid grid = own ? grid_of(s.wave_obs.row(i), options.matrix, own_place) : common;
     LineLight light;
     light.z = s.z[i];
-    std::copy_n(sigma_v.row(i).begin(), k_n_lines, light.sigma_v.begin());
+    std::copy_n(sigma_v.row(i).begin(), sigma_v.cols(), light.sigma_v.begin());
     if (options.lines.strength == Strength::ew)
-      light.continuum = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z);
+      light.continuum = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z, strength.cols());
     s.flags[i] |= (s.flags[i] & k_fatal_flags) != 0
                       ? 0
                       : choose(s.wave_obs.row(own ? i : 0), light, strength.row(i), options.lines);
@@ -160,7 +161,7 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
       for (std::size_t j = 0; j < m; ++j) lines[j] = whole[place[j]];
     }
     const auto f = line_fluxes(light, options.lines);
-    std::copy(f.begin(), f.end(), fluxes.row(i).begin());
+    std::copy_n(f.begin(), fluxes.cols(), fluxes.row(i).begin());
     for (std::size_t j = 0; j < m; ++j) flux[j] = lines[j] == 0 ? continuum[j] : continuum[j] + lines[j];
   });
   add_spectrum_noise(s, pool, options);

@@ -31,17 +31,19 @@ bool covered(const Filter& f, double lo, double hi) {
 
 /// Sum over lines of what their components add, per unit of strength.
 struct LineShares {
-  std::array<FilterLight, k_n_lines> per_flux{};  ///< maggies per unit flux of each line
+  std::array<FilterLight, k_n_all_lines> per_flux{};  ///< maggies per unit flux of each line
 };
 
-/// Light of the two members of [OII], or of the single line, per unit flux.
+/// Light of the two members of [OII], or of the single line, per unit flux; of the ten lines, and of others with flux.
 template <class One>
-LineShares shares_of(const PaintOptions& options, One one) {
+LineShares shares_of(const PaintOptions& options, std::span<const double> flux, One one) {
   LineShares out;
-  for (std::size_t c = 0; c < k_n_painted_components; ++c) {
-    const double r = options.oii_ratio, share = c == 0 ? 1 / (1 + r) : c == 1 ? r / (1 + r) : 1;
-    const FilterLight light = one(k_painted_components[c].wave_vac);
-    auto& sum = out.per_flux[static_cast<std::size_t>(k_painted_components[c].line)];
+  for (const PaintedComponent& part : k_painted_components) {
+    if (part.line >= flux.size() || (part.line >= k_n_lines && flux[part.line] == 0)) continue;
+    const double r = options.oii_ratio, of_second = part.second ? r / (1 + r) : 1 / (1 + r),
+                 share = lines::n_components(k_all_lines[part.line]) == 1 ? 1 : of_second;
+    const FilterLight light = one(part.wave_vac);
+    auto& sum = out.per_flux[part.line];
     sum.maggies += share * light.maggies;
     sum.d_z += share * light.d_z;
   }
@@ -51,7 +53,7 @@ LineShares shares_of(const PaintOptions& options, One one) {
 /// Light of one filter: continuum, lines, and the lines' slopes with respect to strength.
 struct Sum {
   FilterLight continuum, lines;
-  std::array<double, k_n_lines> d_strength{};
+  std::array<double, k_n_all_lines> d_strength{};
 };
 
 void finish(std::span<const Sum> sums, const MagnitudeOptions& options, double shift, double d_shift, Magnitudes& out) {
@@ -167,8 +169,8 @@ Magnitudes magnitudes(std::span<const Filter> filters, std::span<const double> w
     Sum& s = sums[k];
     s.continuum = spectrum_light(filters[k], wave, flux);
     const LineShares shares =
-        shares_of(options.lines, [&](double rest) { return line_light(filters[k], rest, light.z, 1); });
-    for (std::size_t l = 0; l < k_n_lines; ++l) {
+        shares_of(options.lines, fluxes, [&](double rest) { return line_light(filters[k], rest, light.z, 1); });
+    for (std::size_t l = 0; l < k_n_all_lines; ++l) {
       const FilterLight& share = shares.per_flux[l];
       if (share.maggies != 0) s.lines.maggies += fluxes[l] * share.maggies;
       if (!options.derivatives) continue;
@@ -200,8 +202,8 @@ Magnitudes sed_magnitudes(std::span<const Filter> filters, std::span<const doubl
   for (std::size_t l = 0; l < k_n_lines; ++l) given[l] = std::isnan(ew[l]) ? 0 : ew[l];
   // Luminosities go through the rules of doublets as fluxes do.
   LineLight light;
-  light.strength = given;
-  light.continuum = line_luminosities(wave, lum_nu, ones);
+  std::ranges::copy(given, light.strength.begin());
+  std::ranges::copy(line_luminosities(wave, lum_nu, ones), light.continuum.begin());
   PaintOptions rules = options.lines;
   rules.strength = Strength::ew;
   const auto luminosity = line_fluxes(light, rules);  // light.z = 0: EW times L_lambda
@@ -210,7 +212,8 @@ Magnitudes sed_magnitudes(std::span<const Filter> filters, std::span<const doubl
   for (std::size_t k = 0; k < filters.size(); ++k) {
     Sum& s = sums[k];
     s.continuum = sed_light(filters[k], wave, lum_nu, z);
-    const LineShares shares = shares_of(rules, [&](double rest) { return sed_line_light(filters[k], rest, z, 1); });
+    const LineShares shares = shares_of(rules, std::span(luminosity).first<k_n_lines>(),
+                                        [&](double rest) { return sed_line_light(filters[k], rest, z, 1); });
     for (std::size_t l = 0; l < k_n_lines; ++l) {
       const FilterLight& share = shares.per_flux[l];
       if (share.maggies == 0) continue;

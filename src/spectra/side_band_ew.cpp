@@ -11,8 +11,8 @@ namespace starglow {
 SideBandEw side_band_ew(const SpectrumView& s, Line line) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const auto k = static_cast<std::size_t>(line);
-  const SideBands& bands = k_side_bands[k];
-  const IntegrationWindow& window = k_integration_windows[k];
+  const SideBands& bands = k_all_lines[k].side_bands;
+  const Window& window = k_all_lines[k].integration;
   const double stretch = 1 + s.z, blue = 0.5 * (bands.blue_lo + bands.blue_hi) * stretch,
                red = 0.5 * (bands.red_lo + bands.red_hi) * stretch;
   struct Mean {

@@ -61,7 +61,7 @@ double side_band_continuum(std::span<const double> wave_rest, std::span<const do
 }
 
 double side_band_continuum(std::span<const double> wave_obs, std::span<const double> continuum, double z, Line line) {
-  const SideBands& b = k_side_bands[static_cast<std::size_t>(line)];
+  const SideBands& b = k_all_lines[static_cast<std::size_t>(line)].side_bands;
   const double s = 1 + z;
   return 0.5 * (window_mean(wave_obs, continuum, s * b.blue_lo, s * b.blue_hi) +
                 window_mean(wave_obs, continuum, s * b.red_lo, s * b.red_hi));
@@ -69,7 +69,7 @@ double side_band_continuum(std::span<const double> wave_obs, std::span<const dou
 
 MeasuredContinuum measure_side_bands(std::span<const double> wave_obs, std::span<const double> flux,
                                      std::span<const double> ivar, double z, Line line) {
-  const SideBands& b = k_side_bands[static_cast<std::size_t>(line)];
+  const SideBands& b = k_all_lines[static_cast<std::size_t>(line)].side_bands;
   const double s = 1 + z;
   const WindowSum blue = good_pixels(wave_obs, flux, ivar, s * b.blue_lo, s * b.blue_hi);
   const WindowSum red = good_pixels(wave_obs, flux, ivar, s * b.red_lo, s * b.red_hi);

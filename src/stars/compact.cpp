@@ -100,9 +100,9 @@ Plan make_plan(const std::vector<double>& wave) {
     plan.of_output.push_back({b});
   }
   for (std::size_t line = 0; line < k_n_lines; ++line) {
-    const SideBands& w = k_side_bands[line];
+    const SideBands& w = k_lines[line].side_bands;
     std::size_t same = 0;
-    while (same < line && k_side_bands[same].blue_lo != w.blue_lo) ++same;
+    while (same < line && k_lines[same].side_bands.blue_lo != w.blue_lo) ++same;
     if (same < line) {
       plan.of_output.push_back(plan.of_output[k_n_bands + same]);
       continue;

@@ -16,6 +16,29 @@ TEST(Lines, AreFoundByTheirCatalogueNames) {
   EXPECT_FALSE(find_line(""));
 }
 
+TEST(Lines, OfTheTableAreFoundTooAndNamedOnce) {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < k_n_all_lines; ++i) {
+    EXPECT_EQ(find_any_line(k_all_lines[i].name), i);
+    names.insert(k_all_lines[i].name);
+    EXPECT_EQ(find_line(k_all_lines[i].name).has_value(), i < k_n_lines);
+  }
+  EXPECT_EQ(names.size(), k_n_all_lines);
+}
+
+TEST(Lines, TheTableGivesTheListsOfBefore) {
+  EXPECT_EQ(k_n_lines, 10U);
+  EXPECT_EQ(k_independent_lines, (std::array<std::size_t, 8>{0, 1, 2, 4, 6, 7, 8, 9}));
+  ASSERT_EQ(k_doublets.size(), 2U);
+  EXPECT_TRUE(k_doublets[0].weak == Line::OIII_4959 && k_doublets[0].strong == Line::OIII_5007);
+  EXPECT_TRUE(k_doublets[1].weak == Line::NII_6548 && k_doublets[1].strong == Line::NII_6584);
+  EXPECT_EQ(k_doublets[0].flux_ratio, 2.993);
+  EXPECT_EQ(k_doublets[1].flux_ratio, 3.049);
+  std::size_t balmer = 0;
+  for (std::size_t i = 0; i < k_n_lines; ++i) balmer += k_lines[i].balmer ? i : 0;
+  EXPECT_EQ(balmer, 1U + 2 + 6);
+}
+
 TEST(Lines, LieInOrderInsideTheBands) {
   for (std::size_t i = 1; i < k_n_lines; ++i) EXPECT_GT(k_lines[i].wave_vac, k_lines[i - 1].wave_vac);
   EXPECT_GT(k_lines[0].wave_vac, band_lo(0));

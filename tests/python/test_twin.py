@@ -12,7 +12,6 @@ from jax.test_util import check_grads
 
 import starglow as sg
 import starglow.jax as sgj
-from conftest import ROOT
 from starglow import names
 from starglow.jax import random as sgr
 
@@ -86,26 +85,15 @@ def test_names_are_the_librarys():
     assert names.FATAL == sg._core.fatal_flags
     for name, bit, _ in sg.FLAGS:
         assert getattr(names, name, bit) == bit
-    numbers = [
-        float(x)
-        for x in re.findall(
-            r"\d+\.\d+",
-            re.search(
-                r"k_side_bands\{\{(.*?)\}\};", (ROOT / "include/starglow/spectra/side_bands.hpp").read_text(), re.S
-            )[1],
-        )
-    ]
-    assert np.array_equal(np.reshape(numbers, (10, 4)), names.SIDE_BANDS)
-    listed = re.findall(
-        r'\{"(\w+)", Line::(\w+), ([\d.]+)\}', (ROOT / "include/starglow/spectra/paint.hpp").read_text()
-    )
-    assert listed and [(n, names.LINES[k], w) for n, k, w, _ in names.COMPONENTS] == [
-        (n, line, float(w)) for n, line, w in listed
-    ]
-    ratios = re.findall(r"Line::(\w+), Line::(\w+), ([\d.]+)\}", (ROOT / "include/starglow/base/lines.hpp").read_text())
-    assert ratios and [(names.LINES[w], names.LINES[s], r) for w, s, r in names.DOUBLETS] == [
-        (w, s, float(r)) for w, s, r in ratios
-    ]
+    # The derived tuples, against the numbers of before there was a table.
+    assert names.INDEPENDENT_LINES == (0, 1, 2, 4, 6, 7, 8, 9) and names.SII_PAIR == (6, 7)
+    assert names.DOUBLETS == ((3, 4, 3.161), (5, 7, 2.978)) and names.FLUX_RATIOS == {3: 2.993, 5: 3.049}
+    assert names.BAND_EDGES == tuple(3400.0 + 300.0 * i for i in range(13))
+    assert names.SIDE_BANDS[0] == (3685.0, 3711.0, 3745.0, 3771.0) and len(names.SIDE_BANDS) == 10
+    assert names.LEADING_LINES == ("OII_DOUBLET", "HGAMMA", "HBETA", "OIII_5007", "HALPHA", "SII_6716")
+    assert names.COMPONENTS[1] == ("OII_3729", 0, 3729.86, "O_II_3729") and len(names.COMPONENTS) == 11
+    assert names.COMPONENTS[-1] == ("SII_6731", 9, 6732.674, "S_II_6731")
+    assert names.ALL_LINES[:10] == names.LINES and {"NEIII_3869", "HDELTA", "HEI_5876"} <= set(names.ALL_LINES[10:])
 
 
 @pytest.mark.parametrize("kind", ["joint", "k24", "mlp"])

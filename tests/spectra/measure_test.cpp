@@ -67,7 +67,7 @@ struct Truth {
 };
 
 // Lines of the given EWs (A), painted by the formula, pixel by pixel; noise of `sd` when positive.
-Truth spectrum(const std::array<double, k_n_lines>& ew, double z, double sigma_v, double sd, std::uint64_t seed) {
+Truth spectrum(const std::array<double, k_n_all_lines>& ew, double z, double sigma_v, double sd, std::uint64_t seed) {
   Truth t;
   t.z = z;
   t.sigma_v = sigma_v;
@@ -78,11 +78,11 @@ Truth spectrum(const std::array<double, k_n_lines>& ew, double z, double sigma_v
     light.push_back(starlight(rest.back()));
   }
   t.flux = light;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     const double flux = ew[line] * (1 + z) * side_band_continuum(rest, light, static_cast<Line>(line));
     const std::vector<std::pair<double, double>> parts =
         line == 0 ? std::vector<std::pair<double, double>>{{3727.10, 0.45}, {3729.86, 0.55}}
-                  : std::vector<std::pair<double, double>>{{k_lines[line].wave_vac, 1.0}};
+                  : std::vector<std::pair<double, double>>{{k_all_lines[line].wave_vac, 1.0}};
     for (const auto& [wave, share] : parts) {
       const double mu = wave * (1 + z), s = mu * sigma_v / 299792.458;
       const auto cdf = [&](double x) { return 0.5 * std::erfc((mu - x) / (s * std::numbers::sqrt2)); };
@@ -96,7 +96,7 @@ Truth spectrum(const std::array<double, k_n_lines>& ew, double z, double sigma_v
   return t;
 }
 
-constexpr std::array<double, k_n_lines> k_ew{30, 4, 10, 20 / 2.993, 20, 12 / 3.049, 40, 12, 7, 5};
+constexpr std::array<double, k_n_all_lines> k_ew{30, 4, 10, 20 / 2.993, 20, 12 / 3.049, 40, 12, 7, 5, 6, 5, 3, 2};
 
 TEST(Nnls, AgreesWithASlowSearch) {
   // Projected gradient with tiny steps, to convergence.
@@ -233,7 +233,7 @@ TEST(Measure, FindsWhatWasPainted) {
   for (const double sigma : {60.0, 150.0, 380.0})
     for (const double z : {0.02, 0.2, 0.44}) {
       const Measurement m = measure_spectrum(spectrum(k_ew, z, sigma, 0, 0).view(), templates);
-      for (std::size_t line = 0; line < k_n_lines; ++line) {
+      for (std::size_t line = 0; line < k_n_all_lines; ++line) {
         EXPECT_NEAR(m.ew[line], k_ew[line], 0.02 * k_ew[line] + 0.05) << line << ' ' << sigma << ' ' << z;
         EXPECT_NEAR(m.sigma_v[line], sigma, 0.05 * sigma);
         EXPECT_GT(m.ew_ivar[line], 0);
@@ -247,23 +247,50 @@ TEST(Measure, FindsWhatWasPainted) {
 TEST(Measure, ErrorsAreThoseOfTheNoise) {
   // Standard deviation of (EW - truth) / error over realisations, per line, and its mean.
   const TemplateSet templates = two_templates();
-  std::array<double, k_n_lines> sum{}, squares{};
+  std::array<double, k_n_all_lines> sum{}, squares{};
   constexpr int n = 60;
   for (int k = 0; k < n; ++k) {
     const Measurement m =
         measure_spectrum(spectrum(k_ew, 0.15, 140, 1.0, static_cast<std::uint64_t>(k) + 10).view(), templates);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (std::size_t line = 0; line < k_n_all_lines; ++line) {
       const double pull = (m.ew[line] - k_ew[line]) * std::sqrt(m.ew_ivar[line]);
       sum[line] += pull / n;
       squares[line] += pull * pull / n;
     }
   }
   double all = 0;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
     EXPECT_LT(std::fabs(sum[line]), 4.0 / std::sqrt(n)) << line;
-    all += squares[line] / k_n_lines;
+    all += squares[line] / k_n_all_lines;
   }
   EXPECT_NEAR(std::sqrt(all), 1.0, 0.15);
+}
+
+TEST(Measure, FurtherLinesLeaveTheTenAsTheyAre) {
+  // With and without light in the further lines, whose pixels no other line sees: the same numbers, but for [OIII]
+  // 4363, which is fitted beside Hgamma.
+  const TemplateSet templates = two_templates();
+  std::array<double, k_n_all_lines> ten = k_ew;
+  for (std::size_t line = k_n_lines; line < k_n_all_lines; ++line)
+    if (!k_all_lines[line].own_shape) ten[line] = 0;
+  const Measurement a = measure_spectrum(spectrum(k_ew, 0.1, 130, 0, 0).view(), templates),
+                    b = measure_spectrum(spectrum(ten, 0.1, 130, 0, 0).view(), templates);
+  for (std::size_t line = 0; line < k_n_lines; ++line) EXPECT_NEAR(a.ew[line], b.ew[line], 2e-3) << line;
+  for (std::size_t line = k_n_lines; line < k_n_all_lines; ++line)
+    EXPECT_NEAR(b.ew[line], ten[line], 0.05 + 0.02 * ten[line]) << k_all_lines[line].name;
+}
+
+TEST(Measure, ALineOffTheSpectrumHasNoNumberAndTheTenAloneRaiseTheFlag) {
+  const TemplateSet templates = two_templates();
+  Truth t = spectrum(k_ew, 0.02, 120, 0, 0);
+  const auto neon = find_any_line("NEIII_3869");
+  ASSERT_TRUE(neon);
+  for (std::size_t i = 0; i < t.wave.size(); ++i)
+    if (std::fabs(t.wave[i] / 1.02 - 3869.86) < 8) t.ivar[i] = 0;
+  const Measurement m = measure_spectrum(t.view(), templates);
+  EXPECT_EQ(m.ew_ivar[*neon], 0);
+  EXPECT_TRUE(std::isnan(m.ew[*neon]) && std::isnan(m.sigma_v[*neon]));
+  EXPECT_EQ(m.flags & k_line_outside, 0);
 }
 
 TEST(Measure, SideBandMethodIntegratesTheLine) {

@@ -161,5 +161,29 @@ TEST(PaintSpectra, BandsOfAStraightLineAreItsMiddle) {
   EXPECT_TRUE(std::isnan(continuum_bands(s.wave_obs.row(0), line, std::nan(""))[3]));
 }
 
+TEST(PaintSpectra, FurtherLinesArePaintedWhereTheyAreGiven) {
+  Spectra s;
+  const std::size_t pixels = 8000;
+  s.wave_obs = Matrix<double>(1, pixels);
+  for (std::size_t j = 0; j < pixels; ++j) s.wave_obs(0, j) = 3600 + 0.8 * static_cast<double>(j);
+  s.continuum = Matrix<double>(1, pixels, 2.0);
+  s.z = {0.1};
+  Matrix<double> ew(1, k_n_all_lines), sigma(1, k_n_all_lines, 100.0);
+  for (std::size_t l = k_n_lines; l < k_n_all_lines; ++l) ew(0, l) = 1.0 + static_cast<double>(l);
+  WorkerPool pool(1);
+  const Matrix<double> fluxes = paint_spectra(s, ew, sigma, pool);
+  ASSERT_EQ(fluxes.cols(), k_n_all_lines);
+  double sum = 0, wanted = 0;
+  for (const double v : s.lines.flat()) sum += 0.8 * v;
+  for (std::size_t l = 0; l < k_n_all_lines; ++l) {
+    EXPECT_NEAR(fluxes(0, l), 2.0 * 1.1 * ew(0, l), 1e-12);
+    wanted += fluxes(0, l);
+  }
+  EXPECT_NEAR(sum, wanted, 1e-9 * wanted);
+  Matrix<double> more(1, k_n_all_lines + 1), fewer(1, k_n_lines - 1);
+  EXPECT_THROW((void)paint_spectra(s, more, more, pool), Error);
+  EXPECT_THROW((void)paint_spectra(s, fewer, fewer, pool), Error);
+}
+
 }  // namespace
 }  // namespace starglow

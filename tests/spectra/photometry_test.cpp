@@ -143,7 +143,7 @@ TEST(Photometry, SedLineLuminosityIsEwTimesSideBands) {
   ew[6] = 30;
   const auto got = line_luminosities(wave, lum, ew);
   double mean = 0;  // of L_lambda in the side bands, by brute force
-  const SideBands& s = k_side_bands[6];
+  const SideBands& s = k_lines[6].side_bands;
   for (const auto& [lo, hi] : {std::pair{s.blue_lo, s.blue_hi}, std::pair{s.red_lo, s.red_hi}})
     for (int i = 0; i < 1000; ++i) {
       const double w = lo + (hi - lo) * (i + 0.5) / 1000;

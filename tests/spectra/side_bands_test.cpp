@@ -21,11 +21,15 @@ std::vector<double> line_of(const std::vector<double>& wave) {
 }
 
 TEST(SideBands, StandClearOfTheLinesOfTheirGroup) {
-  for (std::size_t i = 0; i < k_n_lines; ++i) {
-    const SideBands& b = k_side_bands[i];
+  for (std::size_t i = 0; i < k_n_all_lines; ++i) {
+    const SideBands& b = k_all_lines[i].side_bands;
     EXPECT_LT(b.blue_lo, b.blue_hi);
     EXPECT_LT(b.blue_hi, b.red_lo);
     EXPECT_LT(b.red_lo, b.red_hi);
+    if (k_all_lines[i].leads) {
+      for (const double edge : {b.blue_hi, b.red_lo})
+        EXPECT_GT(std::fabs(edge - k_all_lines[i].wave_vac) / k_all_lines[i].wave_vac * 299792.458, 3.3 * 400.0) << i;
+    }
     for (const auto& line : k_lines)
       for (const double edge : {b.blue_lo, b.blue_hi, b.red_lo, b.red_hi})
         EXPECT_GT(std::fabs(edge - line.wave_vac) / line.wave_vac * 299792.458, 3.3 * 400.0) << i << ' ' << line.name;
@@ -37,8 +41,8 @@ TEST(SideBands, MeanOfALineIsItsValueAtTheMiddleOnAnyGrid) {
     const auto wave = grid(3000, 7500, step);
     const auto values = line_of(wave);
     EXPECT_NEAR(window_mean(wave, values, 6001.3, 6049.1), 2.0 + 3e-4 * 1025.2, 1e-12) << step;
-    for (std::size_t i = 0; i < k_n_lines; ++i) {
-      const SideBands& b = k_side_bands[i];
+    for (std::size_t i = 0; i < k_n_all_lines; ++i) {
+      const SideBands& b = k_all_lines[i].side_bands;
       const double middle = 0.25 * (b.blue_lo + b.blue_hi + b.red_lo + b.red_hi);
       EXPECT_NEAR(side_band_continuum(wave, values, static_cast<Line>(i)), 2.0 + 3e-4 * (middle - 5000), 1e-12);
     }

@@ -152,7 +152,8 @@ TEST(StarBands, TheErrorBoundOfTheDustNodesIsProven) {
       pieces.push_back({lo, hi, 5});
     }
   }
-  for (const auto& w : k_side_bands) {
+  for (const auto& line : k_lines) {
+    const SideBands& w = line.side_bands;
     pieces.push_back({w.blue_lo, w.blue_hi, 3});
     pieces.push_back({w.red_lo, w.red_hi, 3});
   }

@@ -10,8 +10,7 @@
 namespace starglow {
 
 /// The lines that the panels of the map show.
-inline constexpr std::array<Line, 6> k_map_lines{Line::OII_DOUBLET, Line::HBETA,    Line::OIII_5007,
-                                                 Line::HALPHA,      Line::NII_6584, Line::SII_6716};
+inline constexpr auto k_map_lines = lines::where<lines::count(lines::has_panel)>(lines::has_panel);
 
 /// EWs to set beside the measured ones: medians, or medians with noise. (n, 10), A; NaN = none.
 struct MapState {

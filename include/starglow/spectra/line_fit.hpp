@@ -10,24 +10,25 @@
 
 namespace starglow {
 
-/// Lines fitted together, in the order of `k_lines`. Fluxes 1e-17 erg/s/cm2; NaN with variance 0: the line is off the
-/// spectrum or hidden by bad pixels.
+/// Lines fitted together, in the order of `k_all_lines`. Fluxes 1e-17 erg/s/cm2; NaN with variance 0: the line is off
+/// the spectrum or hidden by bad pixels.
 struct LineFit {
-  std::array<double, k_n_lines> flux, flux_variance;
-  std::array<double, k_n_lines> sigma_v;  ///< intrinsic, km/s
-  double v_balmer = 0, v_forbidden = 0;   ///< km/s against z
-  double sigma_forbidden = 0;             ///< km/s; 0: no fit
-  bool apart = false;                     ///< Balmer and forbidden lines have shift and width of their own
+  std::array<double, k_n_all_lines> flux, flux_variance;
+  std::array<double, k_n_all_lines> sigma_v;  ///< intrinsic, km/s
+  double v_balmer = 0, v_forbidden = 0;       ///< km/s against z
+  double sigma_forbidden = 0;                 ///< km/s; 0: no fit
+  bool apart = false;                         ///< Balmer and forbidden lines have shift and width of their own
   double chi2 = 0;
   std::size_t pixels = 0;
-  std::array<bool, k_n_lines> outside{};  ///< less than half of the line's pixels are there
-  std::vector<double> model;              ///< the lines alone, unit of the flux, one a pixel
+  std::array<bool, k_n_all_lines> outside{};  ///< less than half of the line's pixels are there
+  std::vector<double> model;                  ///< the lines alone, unit of the flux, one a pixel
 };
 
 /// Fits Gaussians, integrated over pixels and as wide as intrinsic width and instrument together, to a spectrum from
 /// which starlight was subtracted: [OII] as two lines of free ratio, [OIII] and [NII] as pairs of 2.993 and 3.049,
 /// [OIII] 4363 beside Hgamma, one shift and one width for all, or for Balmer and forbidden lines apart where both are
-/// strong. Fluxes may come out negative: noise is as often below as above. Each group of lines has a level beside it
+/// strong. Then each line that takes no part in this (LineInfo::own_shape) is measured with the shift and width found.
+/// Fluxes may come out negative: noise is as often below as above. Each group of lines has a level beside it
 /// that may differ from zero by 1.5 % of the starlight (one standard deviation): starlight is not known better than
 /// that.
 ///
@@ -39,27 +40,10 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
 
 /// EW of a line by integration of 1 - flux/continuum against the straight line between its side bands' means: the
 /// second, named method. Rest frame, A, emission positive; stellar absorption counts against the line and neighbours
-/// count for it. Windows: `k_integration_windows`.
+/// count for it. Windows: LineInfo::integration.
 struct SideBandEw {
   double ew, variance;  ///< NaN and 0 when a side band or half of the window is missing
 };
 SideBandEw side_band_ew(const SpectrumView& s, Line line);
-
-/// Rest-frame limits of that integration, A.
-struct IntegrationWindow {
-  double lo, hi;
-};
-inline constexpr std::array<IntegrationWindow, k_n_lines> k_integration_windows{{
-    {3717.0, 3740.0},
-    {4331.0, 4352.0},
-    {4850.0, 4875.0},
-    {4950.0, 4970.0},
-    {4997.0, 5019.0},
-    {6542.0, 6556.0},
-    {6556.0, 6574.0},
-    {6574.0, 6597.0},
-    {6706.0, 6725.5},
-    {6725.5, 6745.0},
-}};
 
 }  // namespace starglow

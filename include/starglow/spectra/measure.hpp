@@ -19,15 +19,16 @@ struct MeasureOptions {
   bool side_bands = false;  ///< EWs against side bands alone, the second method; not the fit of Gaussians
 };
 
-/// Everything measured of one spectrum. Fluxes 1e-17 erg/s/cm2, EWs rest frame in A. A line with no number: NaN and 0.
+/// Everything measured of one spectrum, of all lines of lines.hpp. Fluxes 1e-17 erg/s/cm2, EWs rest frame in A. A line
+/// with no number: NaN and 0.
 struct Measurement {
   BandMeasurement bands;
-  std::array<double, k_n_lines> ew, ew_ivar;
-  std::array<double, k_n_lines> ew_limit;  ///< upper limit, 95 % one-sided: EW + 1.645 / sqrt(ivar)
-  std::array<double, k_n_lines> flux, flux_ivar;
-  std::array<double, k_n_lines> sigma_v;                    ///< km/s, intrinsic
-  std::array<double, k_n_lines> continuum, continuum_ivar;  ///< mean of the two side bands
-  double vdisp = 0, v_stars = 0;                            ///< of the stars, km/s: see ContinuumFit
+  std::array<double, k_n_all_lines> ew, ew_ivar;
+  std::array<double, k_n_all_lines> ew_limit;  ///< upper limit, 95 % one-sided: EW + 1.645 / sqrt(ivar)
+  std::array<double, k_n_all_lines> flux, flux_ivar;
+  std::array<double, k_n_all_lines> sigma_v;                    ///< km/s, intrinsic
+  std::array<double, k_n_all_lines> continuum, continuum_ivar;  ///< mean of the two side bands
+  double vdisp = 0, v_stars = 0;                                ///< of the stars, km/s: see ContinuumFit
   std::int32_t flags = 0;
   std::vector<double> continuum_model, line_model;  ///< one a pixel; empty when not fitted
 };

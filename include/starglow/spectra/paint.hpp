@@ -39,35 +39,33 @@ void add_lines_jvp(const PixelGrid& grid, std::span<const Profile> lines, std::s
 void add_lines_vjp(const PixelGrid& grid, std::span<const Profile> lines, std::span<const double> d_pixels,
                    std::span<Profile> d_lines);
 
-/// The eleven Gaussians of the ten lines: [OII] is a pair. Wavelengths as in lines.hpp (FastSpecFit v3, vacuum).
+/// The Gaussians of the lines, in the order of k_all_lines: [OII] is a pair.
 struct PaintedComponent {
   std::string_view name;
-  Line line;
+  std::size_t line;  ///< index into k_all_lines
   double wave_vac;
+  bool second;  ///< of a pair
 };
-inline constexpr std::size_t k_n_painted_components = 11;
-inline constexpr std::array<PaintedComponent, k_n_painted_components> k_painted_components{{
-    {"OII_3726", Line::OII_DOUBLET, 3727.10},
-    {"OII_3729", Line::OII_DOUBLET, 3729.86},
-    {"HGAMMA", Line::HGAMMA, 4341.692},
-    {"HBETA", Line::HBETA, 4862.71},
-    {"OIII_4959", Line::OIII_4959, 4960.295},
-    {"OIII_5007", Line::OIII_5007, 5008.24},
-    {"NII_6548", Line::NII_6548, 6549.861},
-    {"HALPHA", Line::HALPHA, 6564.6},
-    {"NII_6584", Line::NII_6584, 6585.273},
-    {"SII_6716", Line::SII_6716, 6718.294},
-    {"SII_6731", Line::SII_6731, 6732.674},
-}};
-
-/// Flux ratios strong/weak of the doublets that share an upper level: [OIII] 5007/4959 and [NII] 6584/6548, the values
-/// that FastSpecFit fixes.
-inline constexpr double k_oiii_flux_ratio = 2.993, k_nii_flux_ratio = 3.049;
+inline constexpr std::size_t k_n_painted_components = [] {
+  std::size_t n = 0;
+  for (const auto& line : k_all_lines) n += lines::n_components(line);
+  return n;
+}();
+inline constexpr std::array<PaintedComponent, k_n_painted_components> k_painted_components = [] {
+  std::array<PaintedComponent, k_n_painted_components> out{};
+  std::size_t c = 0;
+  for (std::size_t l = 0; l < k_n_all_lines; ++l)
+    for (std::size_t k = 0; k < lines::n_components(k_all_lines[l]); ++k) {
+      const LineComponent part = lines::component(k_all_lines[l], k);
+      out[c++] = {part.name, l, part.wave_vac, k == 1};
+    }
+  return out;
+}();
 
 /// Flux ratio [OII] 3729/3726 at an electron density (cm^-3): a (b + n)/(c + n) of Sanders et al. 2016 (ApJ 816, 23),
 /// Table 1: 1.458 at low density, 0.377 at high. NaN for a density that is not >= 0.
 double oii_flux_ratio(double electron_density) noexcept;
-/// Electron density (cm^-3) from the flux ratio [SII] 6716/6731, same source; clipped to [1, 1e5].
+/// Electron density (cm^-3) from the flux ratio of the [SII] lines, blue over red, same source; clipped to [1, 1e5].
 double sii_electron_density(double flux_ratio) noexcept;
 
 /// What the strengths of LineLight are.
@@ -77,13 +75,13 @@ enum class Strength {
   luminosity,  ///< erg/s
 };
 
-/// The lines of one galaxy.
+/// The lines of one galaxy, in the order of k_all_lines; strength 0: no line.
 struct LineLight {
-  std::array<double, k_n_lines> strength{};
-  std::array<double, k_n_lines> continuum{};  ///< with Strength::ew: mean continuum in the line's side bands, observed
-                                              ///< frame, 1e-17 erg/s/cm2/A
+  std::array<double, k_n_all_lines> strength{};
+  std::array<double, k_n_all_lines> continuum{};  ///< with Strength::ew: mean continuum in the line's side bands,
+                                                  ///< observed frame, 1e-17 erg/s/cm2/A
   double z = 0;
-  std::array<double, k_n_lines> sigma_v{};  ///< km/s, of the gas alone
+  std::array<double, k_n_all_lines> sigma_v{};  ///< km/s, of the gas alone
 };
 
 /// Widens lines. At most one of the three.
@@ -101,8 +99,8 @@ struct PaintOptions {
   Cosmology cosmology{};        ///< of luminosities
 };
 
-/// Flux of each of the ten lines, 1e-17 erg/s/cm2: strength (1 + z) continuum, strength, or strength/(4 pi D_L^2).
-std::array<double, k_n_lines> line_fluxes(const LineLight& light, const PaintOptions& options = {});
+/// Flux of each line, 1e-17 erg/s/cm2: strength (1 + z) continuum, strength, or strength/(4 pi D_L^2).
+std::array<double, k_n_all_lines> line_fluxes(const LineLight& light, const PaintOptions& options = {});
 
 /// How the flux of a line follows from the strength of its source: the line itself, or the strong partner of a doublet.
 struct FluxSlope {
@@ -110,9 +108,9 @@ struct FluxSlope {
   double d_strength = 0, d_continuum = 0;  ///< with respect to strength and continuum of the source
   double d_z = 0;                          ///< at fixed strength and continuum
 };
-std::array<FluxSlope, k_n_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options = {});
+std::array<FluxSlope, k_n_all_lines> line_flux_slopes(const LineLight& light, const PaintOptions& options = {});
 
-/// The eleven Gaussians, observed frame: centre wave_vac (1 + z), sigma^2 = (centre sigma_v/c)^2 + instrument^2.
+/// The Gaussians, observed frame: centre wave_vac (1 + z), sigma^2 = (centre sigma_v/c)^2 + instrument^2.
 std::array<Profile, k_n_painted_components> line_profiles(const PixelGrid& grid, const LineLight& light,
                                                           const PaintOptions& options = {},
                                                           const Instrument& instrument = {});

@@ -17,9 +17,9 @@ namespace starglow {
 std::array<double, k_n_bands> continuum_bands(std::span<const double> wave_obs, std::span<const double> continuum,
                                               double z);
 
-/// Mean continuum at each line (side_bands.hpp); NaN where its side bands are not covered.
-std::array<double, k_n_lines> continuum_levels(std::span<const double> wave_obs, std::span<const double> continuum,
-                                               double z);
+/// Mean continuum at each of the first lines (side_bands.hpp); NaN where its side bands are not covered.
+std::array<double, k_n_all_lines> continuum_levels(std::span<const double> wave_obs, std::span<const double> continuum,
+                                                   double z, std::size_t n_lines = k_n_lines);
 
 /// ivar of a spectrum as DESI's, smooth: sigma^2 = level^2 shape(lambda)^2 (1 + F/F_s), the shape 1 at 6500 A, straight
 /// in its logarithm between nodes 400 A apart that are medians over three public spectra (tools/fit_desi_noise.py; they
@@ -46,8 +46,9 @@ struct PaintSpectraOptions {
 };
 
 /// Paints a batch: fills its `lines`, `flux` = continuum + lines + noise, `ivar` of SpectrumNoise::desi, and adds to
-/// its flags. strength (n, 10) by options.lines.strength, sigma_v (n, 10) km/s; the continuum levels come from the
-/// batch's continuum. Returns the line fluxes (n, 10), 1e-17 erg/s/cm2.
+/// its flags. strength (n, lines) by options.lines.strength, sigma_v (n, lines) km/s, of the first 10 to 14 of
+/// k_all_lines; the continuum levels come from the batch's continuum. Returns the line fluxes (n, lines), 1e-17
+/// erg/s/cm2.
 ///
 /// A line off the spectrum: LINE_OUTSIDE. An EW of a line whose continuum is not positive or not covered: not painted,
 /// its flux is 0, POOR_CONTINUUM. z, or a strength, that is not finite, or a row with a fatal flag: lines and flux NaN,

@@ -1,32 +1,10 @@
 #pragma once
-#include <array>
 #include <cstddef>
 #include <span>
 
 #include "starglow/base/lines.hpp"
 
 namespace starglow {
-
-/// The two windows beside a line in which its continuum is taken. Rest frame, vacuum, A.
-struct SideBands {
-  double blue_lo, blue_hi, red_lo, red_hi;
-};
-
-/// Side bands of the ten lines, in the order of `k_lines`: the one place of this project. At least 4 standard
-/// deviations of a line of 400 km/s away from the group of lines they serve ([OIII] pair, Halpha with [NII], [SII]
-/// pair; [OII] 3.4), and clear of other strong lines.
-inline constexpr std::array<SideBands, k_n_lines> k_side_bands{{
-    {3685.0, 3711.0, 3745.0, 3771.0},  // OII_DOUBLET
-    {4296.0, 4318.0, 4372.0, 4394.0},  // HGAMMA: between the G band and [OIII] 4363
-    {4805.0, 4835.0, 4890.0, 4920.0},  // HBETA
-    {4900.0, 4930.0, 5036.0, 5066.0},  // OIII_4959
-    {4900.0, 4930.0, 5036.0, 5066.0},  // OIII_5007
-    {6470.0, 6510.0, 6622.0, 6662.0},  // NII_6548
-    {6470.0, 6510.0, 6622.0, 6662.0},  // HALPHA
-    {6470.0, 6510.0, 6622.0, 6662.0},  // NII_6584
-    {6640.0, 6680.0, 6772.0, 6812.0},  // SII_6716
-    {6640.0, 6680.0, 6772.0, 6812.0},  // SII_6731
-}};
 
 /// Mean of a function, linear between its points, over [lo, hi]: its integral over the window, divided by hi - lo.
 /// `wave` increasing; same unit as lo and hi. NaN when the points do not reach over the window or one inside is NaN.

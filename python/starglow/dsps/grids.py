@@ -8,81 +8,25 @@ import numpy as np
 
 from ..errors import error
 from ..jax.bands import C_ANGSTROM, window_matrix
-from ..names import BAND_EDGES, LINES, SIDE_BANDS
+from ..names import BAND_EDGES, COMPONENTS, LEADING_LINES, LINE_WAVE, LINES, SIDE_BANDS
 
 YOUNG_LG_AGE_GYR = -2.0  # 10 Myr: older stars ionise little
 #: A stellar spectrum has no such excess: its Balmer lines are absorption, and the emission of winds is weaker
 EXCESS_EW = 10.0  # A
 
-# Rest wavelengths (vacuum, A) of lines in HII regions between 3400 and 7200 A, for masking; and the strong ones among
-# them, which alone matter on a grid of points so far apart that lines are spread over them.
-NEBULAR = (
-    3727.10,
-    3729.86,
-    3750.15,
-    3771.70,
-    3798.98,
-    3836.47,
-    3869.86,
-    3889.7,
-    3968.59,
-    3971.20,
-    4026.9,
-    4069.7,
-    4077.6,
-    4102.89,
-    4341.69,
-    4364.44,
-    4472.73,
-    4687.0,
-    4712.6,
-    4741.5,
-    4862.71,
-    4922.9,
-    4960.30,
-    5008.24,
-    5016.9,
-    5201.7,
-    5519.2,
-    5539.4,
-    5756.2,
-    5877.25,
-    6302.05,
-    6313.8,
-    6365.5,
-    6549.86,
-    6564.60,
-    6585.27,
-    6680.0,
-    6718.29,
-    6732.67,
-    7067.2,
-    7137.8,
+# Rest wavelengths (vacuum, A) of lines in HII regions between 3400 and 7200 A, for masking: those that starglow
+# predicts and others; and the strong ones among them, which alone matter on a grid of points so far apart that lines
+# are spread over them.
+_PREDICTED = tuple(wave for _, _, wave, _ in COMPONENTS)
+_OTHERS = (
+    *(3750.15, 3771.70, 3798.98, 3836.47, 3869.86, 3889.7, 3968.59, 3971.20, 4026.9, 4069.7, 4077.6, 4102.89),
+    *(4364.44, 4472.73, 4687.0, 4712.6, 4741.5, 4922.9, 5016.9, 5201.7, 5519.2, 5539.4, 5756.2, 5877.25),
+    *(6302.05, 6313.8, 6365.5, 6680.0, 7067.2, 7137.8),
 )
-STRONG = (
-    3728.5,
-    3869.86,
-    3968.59,
-    4102.89,
-    4341.69,
-    4862.71,
-    4960.30,
-    5008.24,
-    5877.25,
-    6549.86,
-    6564.60,
-    6585.27,
-    6718.29,
-    6732.67,
-)
-GROUPS = (
-    "OII_DOUBLET",
-    "HGAMMA",
-    "HBETA",
-    "OIII_5007",
-    "HALPHA",
-    "SII_6716",
-)  # each with those that share its side bands
+NEBULAR = tuple(sorted(_PREDICTED + _OTHERS))
+_STRONG_OTHERS = (3869.86, 3968.59, 4102.89, 5877.25)
+STRONG = tuple(sorted(LINE_WAVE + _STRONG_OTHERS))
+GROUPS = LEADING_LINES  # each with those that share its side bands
 COARSE = 6.0  # A between points
 
 

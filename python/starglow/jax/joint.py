@@ -39,13 +39,13 @@ class Distribution:
 def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """(weight, mean, sd) of a bank's outputs (..., 17 components - 1), before calibration."""
     assert bank.factor is not None  # kind "joint"
-    c = bank.factor.shape[0]
+    c, n = bank.factor.shape[:2]
     shape = outputs.shape[:-1]
-    mean = bank.y_mean + bank.y_scale * outputs[..., : 8 * c].reshape(*shape, c, 8)
+    mean = bank.y_mean + bank.y_scale * outputs[..., : n * c].reshape(*shape, c, n)
     mean = jnp.clip(mean, -MOST_PARAMETER, MOST_PARAMETER)
-    sd = bank.y_scale * (MIN_SD + jnp.exp(outputs[..., 8 * c : 16 * c].reshape(*shape, c, 8)))
+    sd = bank.y_scale * (MIN_SD + jnp.exp(outputs[..., n * c : 2 * n * c].reshape(*shape, c, n)))
     sd = jnp.minimum(sd, MOST_PARAMETER)
-    logits = jnp.concatenate([jnp.zeros((*shape, 1), outputs.dtype), outputs[..., 16 * c :]], axis=-1)
+    logits = jnp.concatenate([jnp.zeros((*shape, 1), outputs.dtype), outputs[..., 2 * n * c :]], axis=-1)
     return jax.nn.softmax(logits, axis=-1), mean, sd
 
 

@@ -10,11 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
-from ..names import COMPONENTS, DOUBLETS, LINES
+from ..names import COMPONENTS, DOUBLETS, FLUX_RATIOS, LINES
 
 LIGHT_SPEED_KM_S = 299792.458
 OII_RATIO = 1.3115  # flux 3729/3726 at an electron density of 100 cm^-3 (Sanders et al. 2016)
-ATOMIC_RATIO = {3: 2.993, 5: 3.049}  # flux strong/weak of the doublets: [OIII], [NII]
 
 
 def pixel_edges(wave: Any) -> jax.Array:
@@ -33,7 +32,7 @@ def component_fluxes(line_flux: jax.Array, oii_ratio: float = OII_RATIO, atomic_
     flux = [line_flux[..., line] for line in range(len(LINES))]
     if atomic_doublets:
         for weak, strong, _ in DOUBLETS:
-            flux[weak] = flux[strong] / ATOMIC_RATIO[weak]
+            flux[weak] = flux[strong] / FLUX_RATIOS[weak]
     share = {"OII_3726": 1 / (1 + oii_ratio), "OII_3729": oii_ratio / (1 + oii_ratio)}
     return jnp.stack([flux[line] * share.get(name, 1) for name, line, _, _ in COMPONENTS], axis=-1)
 

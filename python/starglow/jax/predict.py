@@ -13,7 +13,7 @@ from .. import names
 from .._arrays import MOST_DRAWS, optional, real, whole
 from .._units import FLUX, FLUX_IVAR, REDSHIFT
 from ..errors import error
-from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_RATIO
+from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_PAIR, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
 from .domain import outside
@@ -419,11 +419,12 @@ def _possible_sii(ew: jax.Array) -> jax.Array:
     """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis is the eight
     lines."""
     low, high = SII_RATIO
-    strong, weak = ew[..., 6], ew[..., 7]
+    blue, red = SII_PAIR
+    strong, weak = ew[..., blue], ew[..., red]
     total = strong + weak
     kept = jnp.clip(strong, total * (low / (1 + low)), total * (high / (1 + high)))
     weak = jnp.where(kept == strong, weak, total - kept)
-    return jnp.concatenate([ew[..., :6], kept[..., None], weak[..., None]], axis=-1)
+    return ew.at[..., blue].set(kept).at[..., red].set(weak)
 
 
 @partial(jax.jit, static_argnums=3)

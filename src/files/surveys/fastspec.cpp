@@ -142,8 +142,9 @@ class Fastspec final : public SpectraSource {
 
   // The catalogue's names of the ten lines, [OII] as two.
   static std::vector<std::string> members() {
-    std::vector<std::string> out{"OII_3726", "OII_3729"};
-    for (std::size_t line = 1; line < k_n_lines; ++line) out.emplace_back(k_lines[line].name);
+    std::vector<std::string> out;
+    for (const auto& line : k_lines)
+      for (std::size_t k = 0; k < lines::n_components(line); ++k) out.emplace_back(lines::component(line, k).name);
     return out;
   }
 
@@ -211,15 +212,17 @@ class Fastspec final : public SpectraSource {
   }
 
   void read_lines(std::size_t first, std::size_t count, Spectra& s) {
-    s.catalogue_ew = Matrix<float>(count, k_n_lines, std::nanf(""));
-    s.catalogue_ew_ivar = Matrix<float>(count, k_n_lines, 0.0F);
+    s.catalogue_ew = Matrix<float>(count, k_n_all_lines, std::nanf(""));
+    s.catalogue_ew_ivar = Matrix<float>(count, k_n_all_lines, 0.0F);
     const bool known = !text_.empty();
     if (known && (version_ < Version{2, 0, 0} || (version_ >= Version{3, 1, 0} && version_ < Version{3, 1, 5}))) return;
     const bool overlaps = known && version_ < Version{2, 4, 3};
     const bool strong = known && version_ >= Version{3, 1, 5} && version_ < Version{3, 2, 0};
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      std::vector<std::string> members{std::string(k_lines[line].name)};
-      if (line == 0) members = {"OII_3726", "OII_3729"};
+    for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+      std::vector<std::string> members;
+      for (std::size_t k = 0; k < lines::n_components(k_all_lines[line]); ++k)
+        members.emplace_back(lines::component(k_all_lines[line], k).name);
+      if (!k_all_lines[line].every_table && !file_.has_column("FASTSPEC", members[0] + "_EW")) continue;
       std::vector<double> ew(count, 0.0), variance(count, 0.0);
       std::vector<bool> any(count, false), dropped(count, false);
       for (const auto& member : members) {
@@ -250,7 +253,7 @@ class Fastspec final : public SpectraSource {
         }
       }
       for (std::size_t i = 0; i < count; ++i) {
-        const double at = k_lines[line].wave_vac * (1 + s.z[i]);
+        const double at = k_all_lines[line].wave_vac * (1 + s.z[i]);
         if (overlaps && ((at > 5755 && at < 5805) || (at > 7515 && at < 7625))) dropped[i] = true;
         if (!any[i] || dropped[i] || ew[i] < 0) continue;  // a negative EW has a negative continuum
         s.catalogue_ew(i, line) = static_cast<float>(ew[i]);

@@ -14,11 +14,6 @@ namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
-// Names of the lines in SPZLINE; [OII] is there as two.
-constexpr std::array<std::string_view, k_n_lines> k_names{"[O_II] 3727",  "H_gamma",     "H_beta",  "[O_III] 4959",
-                                                          "[O_III] 5007", "[N_II] 6548", "H_alpha", "[N_II] 6583",
-                                                          "[S_II] 6716",  "[S_II] 6730"};
-
 class Sdss final : public SpectraSource {
  public:
   Sdss(const std::filesystem::path& path, bool check) : file_(path) {
@@ -138,19 +133,25 @@ class Sdss final : public SpectraSource {
     const std::size_t n = file_.table_rows(lines_in_);
     const auto names = file_.texts(lines_in_, "LINENAME", 0, n);
     const auto ew = file_.doubles(lines_in_, "LINEEW", 0, n), error = file_.doubles(lines_in_, "LINEEW_ERR", 0, n);
-    s.catalogue_ew = Matrix<float>(1, k_n_lines, std::nanf(""));
-    s.catalogue_ew_ivar = Matrix<float>(1, k_n_lines, 0.0F);
+    s.catalogue_ew = Matrix<float>(1, k_n_all_lines, std::nanf(""));
+    s.catalogue_ew_ivar = Matrix<float>(1, k_n_all_lines, 0.0F);
     const double stretch = 1 + s.z[0];
     const auto find = [&](std::string_view name) {
       for (std::size_t r = 0; r < n; ++r)
-        if (names[r] == name && error[r] > 0) return r;
+        if (!name.empty() && names[r] == name && error[r] > 0) return r;
       return n;
     };
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      const std::size_t r = find(k_names[line]), other = line == 0 ? find("[O_II] 3725") : n;
-      if (r == n || (line == 0 && other == n)) continue;
-      const double sum = ew[r] + (line == 0 ? ew[other] : 0),
-                   variance = error[r] * error[r] + (line == 0 ? error[other] * error[other] : 0);
+    for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+      double sum = 0, variance = 0;
+      bool whole = true;
+      for (std::size_t k = lines::n_components(k_all_lines[line]); k-- > 0;) {
+        const std::size_t r = find(lines::component(k_all_lines[line], k).sdss);
+        whole = whole && r < n;
+        if (r == n) continue;
+        sum += ew[r];
+        variance += error[r] * error[r];
+      }
+      if (!whole) continue;
       s.catalogue_ew(0, line) = static_cast<float>(sum / stretch);
       s.catalogue_ew_ivar(0, line) = static_cast<float>(stretch * stretch / variance);
     }
