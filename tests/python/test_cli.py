@@ -484,6 +484,7 @@ def read_safetensors(path):
     }
 
 
+@pytest.mark.long
 def test_shipped_model_and_population_come_from_their_command(starglow, shared, tmp_path):
     """The files in models/ are what `starglow train` makes of the DESI table. Their bits are equal on one machine; the
     C library chooses its exp and log by processor, and training amplifies the last digit, so here the answers are
