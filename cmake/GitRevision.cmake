@@ -1,7 +1,10 @@
-# Writes OUT: the short revision of SRC as a string literal, with "-dirty" where the tree differs from it.
+# Writes OUT: the short revision of SRC as a string literal, with "-dirty" where the tree differs from it. Outside a git
+# checkout it is what the file REVISION of a source distribution says.
 find_package(Git QUIET)
 set(revision "unknown")
-if(GIT_FOUND)
+if(EXISTS ${SRC}/REVISION)
+  file(STRINGS ${SRC}/REVISION revision LIMIT_COUNT 1)
+elseif(GIT_FOUND)
   execute_process(COMMAND ${GIT_EXECUTABLE} -C ${SRC} describe --always --dirty --abbrev=12 --exclude=*
                   OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed ERROR_QUIET)
   if(NOT failed)

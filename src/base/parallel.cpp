@@ -1,7 +1,10 @@
 #include "starglow/base/parallel.hpp"
 
+#if defined(__linux__)
 #include <sched.h>
+#endif
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -136,6 +139,7 @@ void WorkerPool::for_shards(std::size_t n_shards, const std::function<void(std::
 }
 
 unsigned available_processors() noexcept {
+#if defined(__linux__)  // those that this process may run on
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof set, &set) == 0) {
@@ -143,6 +147,9 @@ unsigned available_processors() noexcept {
     if (n > 0) return static_cast<unsigned>(n);
   }
   return 1;
+#else
+  return std::max(1U, std::thread::hardware_concurrency());
+#endif
 }
 
 }  // namespace starglow

@@ -40,7 +40,7 @@ constexpr std::size_t k_most_unread = http::k_max_head + 4096;  // bytes of requ
 // 128 random bits as hexadecimal digits.
 std::string random_token() {
   unsigned char bytes[16];
-  if (getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+  if (getentropy(bytes, sizeof bytes) != 0)
     throw Error(ErrorKind::output, "the system gives no random numbers for the token of the server");
   std::string token;
   for (const unsigned b : bytes) token += {"0123456789abcdef"[b >> 4U], "0123456789abcdef"[b & 15U]};

@@ -4,14 +4,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 
+#include "base/embed.hpp"
 #include "starglow/base/error.hpp"
-
-#define STARGLOW_EMBED(symbol, file)                                                                     \
-  __asm__(".section .rodata\n.balign 16\n.global " #symbol "_begin\n" #symbol "_begin:\n.incbin \"" file \
-          "\"\n"                                                                                         \
-          ".global " #symbol "_end\n" #symbol "_end:\n.byte 0\n.previous\n");                            \
-  extern "C" const unsigned char symbol##_begin[], symbol##_end[];
 
 STARGLOW_EMBED(starglow_page_html, STARGLOW_PAGE "/index.html")
 STARGLOW_EMBED(starglow_page_script, STARGLOW_PAGE "/page.js")
@@ -21,13 +17,13 @@ STARGLOW_EMBED(starglow_page_kernel, STARGLOW_PAGE "/kernel.wasm")
 namespace starglow::files {
 
 std::string_view page_bundle(std::string_view name) {
-  const auto view = [](const unsigned char* begin, const unsigned char* end) {
-    return std::string_view(reinterpret_cast<const char*>(begin), static_cast<std::size_t>(end - begin));
+  const auto view = [](const unsigned char* begin, std::size_t size) {
+    return std::string_view(reinterpret_cast<const char*>(begin), size);
   };
-  if (name == "index.html") return view(starglow_page_html_begin, starglow_page_html_end);
-  if (name == "page.js") return view(starglow_page_script_begin, starglow_page_script_end);
-  if (name == "page.css") return view(starglow_page_style_begin, starglow_page_style_end);
-  if (name == "kernel.wasm") return view(starglow_page_kernel_begin, starglow_page_kernel_end);
+  if (name == "index.html") return view(STARGLOW_EMBEDDED(starglow_page_html));
+  if (name == "page.js") return view(STARGLOW_EMBEDDED(starglow_page_script));
+  if (name == "page.css") return view(STARGLOW_EMBEDDED(starglow_page_style));
+  if (name == "kernel.wasm") return view(STARGLOW_EMBEDDED(starglow_page_kernel));
   throw Error(ErrorKind::usage, "no such file of the page inside the library", {std::string(name), "index.html", ""});
 }
 

@@ -34,8 +34,8 @@ __all__ = ["Prediction", "predict", "register", "sample"]
 
 if not hasattr(_core, "ffi_handlers"):
     raise ImportError(
-        "this starglow was built without jaxlib's headers: pip install it where jaxlib is, or without "
-        "--no-build-isolation"
+        "this starglow was built without jaxlib's headers: "
+        "install a wheel of it, or build it with STARGLOW_WITH_JAX=1 set"
     )
 _POLICIES = ("warn", "nan", "clip", "prior")
 for _name, _handler in _core.ffi_handlers.items():
