@@ -281,10 +281,10 @@ class Model:
         ebv : (n,) array
             E(B-V) of the Milky Way, mag: converts bands whose MWCORR is not the model's.
         given : dict, or names
-            Lines that are known: ``{"HALPHA": (ew, ivar)}``, arrays (n,) or numbers, A and A^-2; the others, and these, are
-            answered given them, flag CONDITIONED. ivar 0 or not finite: the line says nothing for that galaxy. A weak
-            member of a doublet (OIII_4959, NII_6548) counts through its strong partner, and not at all where that is given
-            too. Names (``["HALPHA"]``) take the columns `ew` and `ew_ivar` of a table.
+            Lines that are known: ``{"HALPHA": (ew, ivar)}``, arrays (n,) or numbers, A and A^-2; the others, and these,
+            are answered given them, flag CONDITIONED. ivar 0 or not finite: the line says nothing for that galaxy. A
+            weak member of a doublet (OIII_4959, NII_6548) counts through its strong partner, and not at all where that
+            is given too. Names (``["HALPHA"]``) take the columns `ew` and `ew_ivar` of a table.
         selected : str
             Answers for galaxies whose measured lines pass a cut, ``"HBETA,OIII_5007,HALPHA,NII_6584 > 0"`` or
             ``"SNR(HALPHA) > 3"``; errors of measurement from `ew_ivar`, else from the model's noise law.

@@ -7,8 +7,9 @@ import json
 
 import numpy as np
 import pytest
-import starglow as sg
 from astropy.table import Table
+
+import starglow as sg
 
 HALPHA, NII, WEAK = (sg.LINES.index(name) for name in ("HALPHA", "NII_6584", "NII_6548"))
 CUT = "HBETA,OIII_5007,HALPHA,NII_6584 > 0"
@@ -172,6 +173,7 @@ class TestTwin:
 
     def test_derivatives(self, distribution):
         import jax
+
         import starglow.jax as sgj
 
         g, weights, _ = distribution
