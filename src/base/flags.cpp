@@ -18,7 +18,7 @@ const std::array<FlagInfo, 20> k_flags{{
     {k_zwarn, "ZWARN", "the redshift fit warns, or there is none"},
     {k_filter_outside, "FILTER_OUTSIDE", "a filter is not covered by the spectrum"},
     {k_photon_budget, "PHOTON_BUDGET", "lines and ionising photons of the stars disagree by more than a factor of two"},
-    {k_bounded, "BOUNDED", "an answer was held to the largest that galaxies have"},
+    {k_bounded, "BOUNDED", "an answer lies beyond the largest that galaxies have"},
     {k_not_galaxy, "NOT_GALAXY", "no galaxy by SPECTYPE, OBJTYPE or fibre status"},
     {k_conditioned, "CONDITIONED", "given lines or a cut were taken into account"},
     {k_broad_line, "BROAD_LINE", "a broad component beside the narrow lines"},

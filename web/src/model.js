@@ -242,8 +242,9 @@ export class Model {
     for (const { bank, luminosity, redshift, rows } of groups.values()) {
       const raw = this.run(bank, rows, flux, z, luminosity, redshift);
       const columns = bank.sizes.at(-1),
+        possible = (d) => d.quantiles.at(-1).every((t) => t < mostT), // the highest level; no galaxy has such a line
         finite = (r) => raw.subarray(r * columns, (r + 1) * columns).every(Number.isFinite);
-      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], finite(r) ? d : null));
+      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], finite(r) && possible(d) ? d : null));
     }
   }
 
@@ -275,13 +276,9 @@ export class Model {
     const choice = this.choose(bands, z);
     if (!choice) return null;
     const raw = this.run(choice.bank, [0], bands, redshift, choice.luminosity, choice.redshift);
-    if (!raw.every(Number.isFinite)) return null;
-    return {
-      ew: this.spread(
-        raw.map((y, j) => Math.sinh(held(choice.bank.yMean[j] + choice.bank.yScale[j] * y, mostT))),
-        choice.bank.outputs,
-      ),
-    };
+    const t = Array.from(raw, (y, j) => choice.bank.yMean[j] + choice.bank.yScale[j] * y);
+    if (!t.every((value) => Math.abs(value) < mostT)) return null;
+    return { ew: this.spread(t.map(Math.sinh), choice.bank.outputs) };
   }
 
   /** Joint draws of one distribution: (8, n) EWs in A, lines in the order of `independent`; a view. */

@@ -23,7 +23,7 @@ enum Flag : std::int32_t {
   k_zwarn = 1 << 12,           ///< the redshift fit warns (ZWARN), or there is no redshift for this spectrum
   k_filter_outside = 1 << 13,  ///< a filter is not covered by the spectrum: its magnitudes are NaN
   k_photon_budget = 1 << 14,   ///< the lines ask for more than twice the stars' ionising photons, or less than half
-  k_bounded = 1 << 15,         ///< an answer was held to the largest that galaxies have (limits.hpp)
+  k_bounded = 1 << 15,         ///< an answer lies beyond the largest that galaxies have (limits.hpp)
   k_not_galaxy = 1 << 16,      ///< the file says that this is no galaxy: SPECTYPE, OBJTYPE, fibre status
   k_conditioned = 1 << 17,     ///< the answer takes given lines or a cut into account
   k_broad_line = 1 << 18,      ///< a broad component beside the narrow lines (measurement)

@@ -203,6 +203,10 @@ def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distri
     known = (flags & names.FATAL) == 0
     if policy == "nan":
         known = known & ~out
+    upper = quantile_of(*jax.lax.stop_gradient((weight, mean, sd)), 1.0)
+    beyond = known & jnp.any(upper >= MOST_T, axis=-1)  # no galaxy has such a line
+    flags = flags | features.bit(beyond, names.NONFINITE | names.BOUNDED)
+    known = known & ~beyond
     return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio), flags
 
 
@@ -302,7 +306,6 @@ def _predict(
     if weights.has_distribution:
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
-        flags = flags | features.bit(d.known & jnp.any(levels[2] >= MOST_T, axis=-1), names.BOUNDED)
         ew, p16, p84 = (
             jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels
         )
@@ -322,7 +325,8 @@ def _predict(
     known = (flags & names.FATAL) == 0
     if policy == "nan":
         known = known & ~out
-    flags = flags | features.bit(known & held, names.BOUNDED)
+    flags = flags | features.bit(known & held, names.NONFINITE | names.BOUNDED)
+    known = known & ~held
     return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
 
 
