@@ -45,6 +45,10 @@ Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
   out.ew = take(from.ew, rows);
   out.ew_ivar = take(from.ew_ivar, rows);
   out.flags = take(from.flags, rows);
+  out.sum_ew = take(from.sum_ew, rows);
+  out.sum_ew_ivar = take(from.sum_ew_ivar, rows);
+  out.table = take(from.table, rows);
+  out.tables = from.tables;
   out.conventions = from.conventions;
   return out;
 }

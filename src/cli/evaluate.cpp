@@ -13,17 +13,20 @@
 #include "cli/other_predictions.hpp"
 #include "cli/output.hpp"
 #include "cli/predictions.hpp"
+#include "cli/tables.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/judge/leave_one_out.hpp"
+#include "starglow/judge/whole_table.hpp"
 #include "starglow/report/report.hpp"
 
 namespace starglow::cli {
 namespace {
 
 void declare(OptionSet& set) {
-  set.positional = {"table.fits", "table with measured EWs (and BAND_FLUX, Z for a model)", 1, 1};
+  set.positional = {"table.fits", "table with measured EWs (and BAND_FLUX, Z for a model)", 1, 64};
+  declare_tables(set);
   set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
   set.add({"predictions", OptionType::text, "output of predict, rows matched by TARGETID, in place of a model", "",
            "FILE"});
@@ -114,6 +117,12 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
                       .seed = settings.seed(),
                       .train_size = train_size,
                       .variants = {as_asked(settings)}};
+  if (config.method == "network") {  // the baselines are of the judged table alone
+    JudgedTable judged = judged_table(settings, console);
+    how.others = std::move(judged.others);
+    how.name = std::move(judged.name);
+    how.leave_out = settings.is_set("leave_out");
+  }
   if (config.joint) {
     Conditions conditions = conditions_of(settings);
     how.given = std::move(conditions.given);
@@ -264,29 +273,22 @@ int run(const Settings& settings, Console& console) {
   if (resamples < 0 || resamples > 1000000)
     throw Error(ErrorKind::usage, "resamples out of range", {std::to_string(resamples), "0 to 1000000", ""});
 
-  const TableReader reader(settings.positionals().at(0));
+  const JudgedTable judged = judged_table(settings, console);
+  const TableReader reader(judged.path);
   for (const char* key : {"json", "write_predictions"})
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
   if (settings.is_set("report") && std::filesystem::is_directory(settings.text("report")))
     check_output((std::filesystem::path(settings.text("report")) / "index.html").string(), settings.flag("overwrite"));
   if (settings.is_set("predictions")) check_input_file(settings.text("predictions"), "the file of --predictions");
-  if (settings.flag("dry_run")) {
-    const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
-    if (settings.flag("cv")) (void)train_config(settings);
-    console.info(fmt::format("would judge {} on the {} rows of {}", what, reader.rows(), settings.positionals().at(0)));
-    return 0;
-  }
-  const Galaxies table = reader.read(0, reader.rows());
+  Galaxies table = reader.read(0, reader.rows());
+  if (settings.flag("cv")) table = labels_of_recipe(table, judged.name, train_config(settings));
   if (settings.flag("dry_run")) {
     if (settings.is_set("model")) (void)Model::load(settings.text("model"));
     if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table);
-    console.info(fmt::format("would judge {} on the {} rows of {}",
-                             settings.flag("cv")              ? "a recipe, trained on parts of the table,"
-                             : settings.is_set("predictions") ? settings.text("predictions")
-                             : settings.is_set("columns")     ? "columns " + settings.text("columns")
-                             : settings.is_set("model")       ? settings.text("model")
-                                                              : "the shipped model",
-                             table.n, settings.positionals()[0]));
+    const std::string what = settings.flag("cv") ? "a recipe, trained on parts of the table,"
+                             : sources > 0       ? "what is given"
+                                                 : "the shipped model";
+    console.info(fmt::format("would judge {} on the {} rows of {}", what, table.n, judged.path));
     return 0;
   }
   WorkerPool pool(settings.threads());
@@ -360,8 +362,10 @@ int run(const Settings& settings, Console& console) {
   std::optional<Calibration> calibration;
   if (distribution) {
     calibration = calibrate(table, predictions, draws, settings.seed(), pool);
-    text += calibration_table(*calibration);
-    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + "}\n";
+    const WholeTableScores whole = score_whole_table(table, predictions[0], settings.seed(), pool);
+    text += calibration_table(*calibration) + whole_table_text(whole);
+    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + ",\"whole_table\":\n" +
+           whole_table_json(whole) + "}\n";
   }
   if (wanted != nullptr) {
     const auto summary = summarise_pulls(pulls);

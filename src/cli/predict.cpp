@@ -59,7 +59,9 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   if (model.has_distribution()) {
     add("_EW_P16", 1);
     add("_EW_P84", 1);
+    columns.push_back({"P_LINELESS", 'E', 1, ""});
   }
+  if (model.parts().domain) columns.push_back({"DOMAIN", 'E', 1, ""});
   if (draws > 0) add("_EW_DRAW", draws);
   if (noise) add("_EW_NOISY", 1);
   columns.push_back({"FLAGS", 'J', 1, ""});
@@ -77,6 +79,7 @@ struct Chunk {
 struct Writer {
   TableWriter& out;
   std::size_t n_draws;
+  bool has_domain;
 
   void operator()(const Chunk& chunk) const {
     const Galaxies& g = chunk.galaxies;
@@ -91,8 +94,10 @@ struct Writer {
     lines(p.ew, first, "_EW");
     lines(p.p16, first, "_EW_P16");
     lines(p.p84, first, "_EW_P84");
+    if (!p.p_lineless.empty()) out.write("P_LINELESS", first, std::span<const double>(p.p_lineless));
     if (n_draws > 0) draws(p.draws, first);
     lines(chunk.noisy, first, "_EW_NOISY");
+    if (has_domain) out.write("DOMAIN", first, std::span<const double>(p.domain));
     out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
   }
 
@@ -193,7 +198,7 @@ int run(const Settings& settings, Console& console) {
           }
           bar.update(static_cast<double>(c.first + g.n));
         },
-        Writer{out, draws});
+        Writer{out, draws, model.parts().domain.has_value()});
   }
   const std::string summary = flag_counts(counts);
   if (settings.flag("strict") && flagged > 0)

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/output.hpp"
+#include "cli/tables.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/table.hpp"
@@ -18,7 +19,9 @@ namespace {
 constexpr int k_exit_resumable = 75;
 
 void declare(OptionSet& set) {
-  set.positional = {"table.fits", "table with BAND_FLUX, Z and measured EWs", 1, 1};
+  set.positional = {"table.fits", "tables with BAND_FLUX, Z and measured EWs", 1, 64};
+  set.add(
+      {"name", OptionType::text, "names of tables for the settings; without it, their LABELVER", "", "FILE=NAME,..."});
   set.add({"output", OptionType::text, "model file to write", "", "FILE", 'o'});
   set.add({"resume", OptionType::flag, "go on with the checkpoint where there is one, else begin", "false"});
   set.add({"checkpoint", OptionType::text, "where an unfinished training is kept; without it, OUTPUT.checkpoint", "",
@@ -53,26 +56,11 @@ TrainingState starting_state(const Settings& settings, const std::string& file, 
   return {};
 }
 
-// Measured lines of a table that no model of ours has: a user may take them for labels.
-std::string other_lines(const TableReader& reader) {
-  std::string out;
-  for (const auto& column : reader.columns()) {
-    if (!column.name.ends_with("_EW") || column.type == 'A' || find_line(column.name.substr(0, column.name.size() - 3)))
-      continue;
-    out += (out.empty() ? "" : ", ") + column.name;
-  }
-  return out;
-}
-
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output"))
     throw Error(ErrorKind::usage, "no output given", {"", "", "-o model.safetensors names it."});
-  const std::string input = settings.positionals().at(0);
-  const TableReader reader(input);
-  for (const auto& note : reader.notes()) console.warn(note);
-  if (const auto names = other_lines(reader); !names.empty())
-    console.warn("not learnt, as no line of the model: " + names);
-  const Galaxies galaxies = reader.read(0, reader.rows());
+  const std::string input = fmt::format("{}", fmt::join(settings.positionals(), ", "));
+  const Galaxies galaxies = read_tables(settings, console);
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would train '{}' on the {} rows of {} and write {}", settings.text("preset"), galaxies.n,
                              input, settings.text("output")));
@@ -124,6 +112,8 @@ int run(const Settings& settings, Console& console) {
   const Model& model = *trained;
   if (const auto gates = model.parts().metadata.find("label_gates"); gates != model.parts().metadata.end())
     console.info(gates->second);
+  if (const auto unused = model.parts().metadata.find("rules_not_used"); unused != model.parts().metadata.end())
+    console.info(unused->second);
   save(model, output, settings.flag("overwrite"));
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
@@ -138,6 +128,7 @@ extern const Verb k_train;
 const Verb k_train{"train",
                    "train a model on a table of galaxies",
                    "starglow train table.fits -o model.safetensors\n"
+                   "starglow train bgs.fits resolve.fits nsa.fits -o every.safetensors --preset every-kind\n"
                    "starglow train table.fits -o k24.safetensors --preset k24 --seed 2\n"
                    "starglow train table.fits -o small.safetensors hidden=32,32 members=4\n"
                    "starglow train table.fits -o model.safetensors --config train.toml\n"

@@ -37,11 +37,13 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   stages.push_back(make_point_stage("widths", g, rows, recipe, config));
   Stage& stage = stages[0];
   TrainingSet& set = stage.sets[0];
-  if (recipe.masks) {
+  if (recipe.masks && config.draw_masks) {
     for (std::size_t r = 0; r < set.rows.size(); ++r)
-      apply_mask(recipe, calibration_mask(g, set.rows[r], config), set.data.log_lum.row(r), set.data.x.row(r));
-    set.data.recipe.masks = false;  // each galaxy lacks the same in every pass, as its means say
+      apply_mask(recipe, both(calibration_mask(g, set.rows[r], config), lacks_of(g, set.rows[r])),
+                 set.data.log_lum.row(r), set.data.x.row(r));
   }
+  set.data.recipe.masks = false;  // each galaxy lacks the same in every pass, as its means say
+  set.data.jitter = {};
   std::vector<std::size_t> place(g.n);
   for (std::size_t i = 0; i < judged.size(); ++i) place[judged[i]] = i;
   Matrix<float> means(set.rows.size(), n_means);
@@ -57,6 +59,8 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   }
   const Sites sites = sites_about(centre, g, set, config, noise, pool).sites;
 
+  const auto selection = selection_term(g, set, config);
+
   stage.shape = bank.shape;
   stage.first_network = first_network + 5000;
   stage.plan = {config.width_epochs, config.joint_rate, k_joint_warmup, 0.0, {}};
@@ -66,6 +70,8 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   for (std::size_t k = 0; k < bank.n_nets; ++k) {
     auto loss = std::make_unique<JointLoss>(sites, n_c, head.factor, config.correlate, config.factor_rate);
     loss->fix_means(means);
+    if (selection) loss->undo_selection(*selection);
+    if (config.weak_component) loss->keep_apart(k_independent);
     stage.losses.push_back(std::move(loss));
     const auto own = std::span(bank.params).subspan(k * n_params, n_params);
     stage.starts.emplace_back(own.begin(), own.end());
@@ -102,16 +108,17 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
       (splitmix64(splitmix64(id) ^ 0x5A5A) % folds == fold ? outside : inside).push_back(row);
     }
     if (outside.empty() || inside.empty()) continue;
-    const bool learns = recipe.masks && config.distil > 0 && ++part < teachers.size();
+    const bool learns = config.draw_masks && recipe.masks && config.distil > 0 && ++part < teachers.size();
     JointFit fit =
         fit_joint(g, inside, recipe, config, first_network, noise, learns ? &teachers[part] : nullptr, pool, tally);
-    if (!recipe.masks) teachers.push_back(std::move(fit.points));
+    const bool sibling = config.draw_masks && recipe.masks;
+    if (!sibling) teachers.push_back(std::move(fit.points));
     Model::Parts parts;
     parts.kind = "joint";
-    (recipe.masks ? parts.partial : parts.full) = std::move(fit.bank);
+    (sibling ? parts.partial : parts.full) = std::move(fit.bank);
     Galaxies held_out = select_rows(g, outside);
     held_out.conventions = {};
-    if (recipe.masks)  // these networks are asked where something lacks, so that is where they are calibrated
+    if (sibling)  // these networks are asked where something lacks, so that is where they are calibrated
       for (std::size_t i = 0; i < held_out.n; ++i) {
         const MaskPattern mask = calibration_mask(g, outside[i], config);
         for (std::size_t b = 0; b < k_n_bands; ++b)
@@ -124,6 +131,7 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
   }
   if (config.width_epochs > 0 && judged.size() == rows.size())
     fit_widths(g, rows, recipe, config, first_network, noise, judged, distributions, pool, tally, bank);
+  if (!config.calibrate_lines) return;
   const std::string stage = tally.log.next_stage();
   pool.for_shards(k_n, [&](std::size_t j) {
     const std::string step = stage + "line" + std::to_string(j);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
@@ -42,6 +43,7 @@ void add(Name& name, const V& values) {
 Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move(given)), hash(std::move(known_hash)) {
   z_min = number(parts.metadata, "z_min", 0.0);
   z_max = number(parts.metadata, "z_max", 1e9);
+  z_domain = number(parts.metadata, "z_domain", 1e9);
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
     const std::string key = "ew_ratio_" + std::string(k_lines[static_cast<std::size_t>(k_doublets[d].weak)].name);
     ew_ratio[d] = number(parts.metadata, key, k_doublets[d].ew_ratio);
@@ -111,6 +113,7 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
   const std::size_t n = rows.size();
   out.x = Matrix<double>(n, recipe.size());
   out.outside.assign(n, 0);
+  out.grade.assign(n, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t r = 0; r < n; ++r) {
     const auto flux = usable_bands(g, rows[r]);
     const double redshift = z && !g.z.empty() ? g.z[rows[r]] : std::numeric_limits<double>::quiet_NaN();
@@ -120,8 +123,14 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     std::array<double, Domain::k_n_features + FeatureRecipe{true, false, true}.size()> known{};
     const std::span<double> place = std::span(known).first(Domain::k_n_features);
     compute_features({true, false, true}, flux, redshift, known, luminosity);
-    if (parts.domain->contains(place)) continue;
+    out.grade[r] = parts.domain->grade(place);
+    // Half at the highest redshift of the training, all as far beyond as z_domain is.
+    if (redshift > z_max && z_domain < 1e9)
+      out.grade[r] = std::max(out.grade[r], std::min(1.0, 0.5 + 0.5 * (redshift - z_max) / (z_domain - z_max)));
+    const bool inside = parts.domain->contains(place);
+    if (inside && !(redshift > z_domain)) continue;
     out.outside[r] = 1;
+    if (inside) continue;
     if (!clip) continue;
     parts.domain->clip(place);
     std::copy_n(place.begin(), FeatureRecipe::k_n_ratios, out.x.row(r).begin());

@@ -20,6 +20,7 @@ struct Model::Compiled {
     Matrix<double> t, dt;
     Matrix<double> x;                   ///< (rows, n_in) features; NaN = missing
     std::vector<std::uint8_t> outside;  ///< rows that are out of the domain
+    std::vector<double> grade;          ///< how far from the training galaxies, 0 to 1; NaN: not known
   };
   /// Runs the networks with (`use_full`) or without luminosity. T: number type of the networks.
   template <class T>
@@ -33,6 +34,7 @@ struct Model::Compiled {
   /// Galaxies with everything have an answer of their own, not the sibling's.
   bool has_full() const { return parts.full || parts.neighbours; }
   const NetworkBank& bank(bool use_full) const { return use_full ? *parts.full : *parts.partial; }
+  bool full_masks() const { return parts.full && parts.full->features.masks; }
   bool masked() const { return parts.partial && parts.partial->features.masks; }
 
   struct Bank {
@@ -51,7 +53,7 @@ struct Model::Compiled {
   Bank full, partial;
   std::optional<NeighbourIndex> neighbours;
   std::string hash;
-  double z_min = 0, z_max = 1e9;
+  double z_min = 0, z_max = 1e9, z_domain = 1e9;     ///< beyond z_domain a galaxy is out of the domain
   std::array<double, k_doublets.size()> ew_ratio{};  ///< EW(strong)/EW(weak) of this model
 };
 

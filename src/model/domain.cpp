@@ -3,11 +3,13 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numbers>
 
 #include "model/mixture.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 
 namespace starglow {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr std::size_t k_n = Domain::k_n_features;
 constexpr int k_components = 4, k_iterations = 200;
 constexpr std::size_t k_min_rows = 100;
+constexpr std::uint32_t k_gap_draw = 1U << 29;  // apart from the other draws of a training
 
 Eigen::MatrixXd covariance_of(const Domain::Parts& parts, std::size_t c, std::span<const std::size_t> known) {
   Eigen::MatrixXd out(static_cast<Eigen::Index>(known.size()), static_cast<Eigen::Index>(known.size()));
@@ -106,6 +109,11 @@ Domain::Nearest Domain::nearest(std::span<const double> x) const {
   return out;
 }
 
+double Domain::grade(std::span<const double> x) const {
+  // Half of it at the threshold, which 1 % of the training galaxies lie beyond; all where the logarithm is twice that.
+  return std::clamp(0.5 * score(x) / parts_.threshold, 0.0, 1.0);
+}
+
 double Domain::score(std::span<const double> x) const {
   const Nearest n = nearest(x);
   if (n.known == 0) return std::numeric_limits<double>::quiet_NaN();
@@ -126,40 +134,103 @@ void Domain::clip(std::span<double> x) const {
     if (!std::isnan(x[i])) x[i] = parts_.mean(n.component, i) + factor * (x[i] - parts_.mean(n.component, i));
 }
 
-Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double fraction, std::uint64_t seed) {
-  if (rows.size() < k_min_rows)
-    throw Error(ErrorKind::input, "too few galaxies for the domain of a model",
-                {std::to_string(rows.size()), "at least " + std::to_string(k_min_rows), ""});
+namespace {
+
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// Features of the rows; what one lacks is drawn from what the others say of it, given what it has, as if all were one
+// normal distribution: a table without the bluest band then has components of its own.
+RowMatrix completed_features(const Galaxies& g, std::span<const std::size_t> rows, std::uint64_t seed) {
   const auto n = static_cast<Eigen::Index>(rows.size()), d = static_cast<Eigen::Index>(k_n);
-  Matrix<double> x(rows.size(), k_n);
-  for (std::size_t r = 0; r < rows.size(); ++r)
-    compute_features({true, false, false}, g.band_flux.row(rows[r]), g.z[rows[r]], x.row(r));
-  const Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>> raw(x.data(), n, d);
+  RowMatrix x(n, d);
+  std::vector<std::size_t> complete;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    compute_features({true, false, false}, g.band_flux.row(rows[r]), g.z[rows[r]], std::span(x.data() + r * k_n, k_n));
+    if (x.row(static_cast<Eigen::Index>(r)).allFinite()) complete.push_back(r);
+  }
+  if (complete.size() < k_min_rows)
+    throw Error(ErrorKind::input, "too few galaxies for the domain of a model",
+                {std::to_string(complete.size()) + " without gaps", "at least " + std::to_string(k_min_rows), ""});
+  if (complete.size() == rows.size()) return x;
+  Eigen::MatrixXd whole(static_cast<Eigen::Index>(complete.size()), d);
+  for (std::size_t k = 0; k < complete.size(); ++k)
+    whole.row(static_cast<Eigen::Index>(k)) = x.row(static_cast<Eigen::Index>(complete[k]));
+  const Eigen::RowVectorXd mean = whole.colwise().mean();
+  whole.rowwise() -= mean;
+  const Eigen::MatrixXd covariance = whole.transpose() * whole / static_cast<double>(complete.size());
+  for (Eigen::Index r = 0; r < n; ++r) {
+    std::vector<Eigen::Index> known, missing;
+    for (Eigen::Index i = 0; i < d; ++i) (std::isfinite(x(r, i)) ? known : missing).push_back(i);
+    if (missing.empty()) continue;
+    const Eigen::MatrixXd inverse =
+        Eigen::MatrixXd(covariance(known, known)).llt().solve(Eigen::MatrixXd(covariance(known, missing)));
+    const Eigen::VectorXd there = (x.row(r) - mean)(known).transpose();
+    const Eigen::MatrixXd left = covariance(missing, missing) - covariance(missing, known) * inverse;
+    const Eigen::MatrixXd root = left.llt().matrixL();
+    const RandomObject random(seed, Stream::training, static_cast<std::int64_t>(rows[static_cast<std::size_t>(r)]));
+    Eigen::VectorXd noise(left.rows());
+    for (Eigen::Index i = 0; i < noise.size(); ++i) noise[i] = random.normal(k_gap_draw, static_cast<std::uint32_t>(i));
+    const Eigen::VectorXd drawn = inverse.transpose() * there + root * noise;
+    for (std::size_t i = 0; i < missing.size(); ++i)
+      x(r, missing[i]) = mean[missing[i]] + drawn[static_cast<Eigen::Index>(i)];
+  }
+  return x;
+}
+
+// The components of one table's galaxies, appended.
+void append_components(const RowMatrix& raw, int components, std::uint64_t seed, std::vector<Eigen::VectorXd>& means,
+                       std::vector<Eigen::MatrixXd>& covariances) {
   const Eigen::RowVectorXd centre = raw.colwise().mean();
   const Eigen::RowVectorXd scale =
       ((raw.rowwise() - centre).array().square().colwise().mean()).sqrt().max(1e-9).matrix();
   const Eigen::MatrixXd standard = (raw.rowwise() - centre).array().rowwise() / scale.array();
-  const Mixture mixture = fit_mixture(standard, rows.size() < 1000 ? 1 : k_components, k_iterations, seed);
+  const Mixture mixture = fit_mixture(standard, components, k_iterations, seed);
+  for (std::size_t c = 0; c < mixture.factor.size(); ++c) {
+    means.emplace_back(
+        (centre.array() + scale.array() * mixture.mean.row(static_cast<Eigen::Index>(c)).array()).matrix());
+    covariances.emplace_back(scale.asDiagonal() * mixture.factor[c] * mixture.factor[c].transpose() *
+                             scale.asDiagonal());
+  }
+}
+
+}  // namespace
+
+Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double fraction, std::uint64_t seed) {
+  if (rows.size() < k_min_rows)
+    throw Error(ErrorKind::input, "too few galaxies for the domain of a model",
+                {std::to_string(rows.size()), "at least " + std::to_string(k_min_rows), ""});
+  const RowMatrix x = completed_features(g, rows, seed);
+  std::vector<std::vector<std::size_t>> parts_of(std::max<std::size_t>(1, g.tables.size()));
+  for (std::size_t r = 0; r < rows.size(); ++r) parts_of[g.table.empty() ? 0 : g.table[rows[r]]].push_back(r);
+  std::vector<Eigen::VectorXd> means;
+  std::vector<Eigen::MatrixXd> covariances;
+  for (const auto& own : parts_of) {
+    if (own.size() < k_min_rows) continue;
+    RowMatrix part(static_cast<Eigen::Index>(own.size()), static_cast<Eigen::Index>(k_n));
+    for (std::size_t k = 0; k < own.size(); ++k)
+      part.row(static_cast<Eigen::Index>(k)) = x.row(static_cast<Eigen::Index>(own[k]));
+    append_components(part, own.size() < 1000 ? 1 : k_components, seed, means, covariances);
+  }
   Domain::Parts parts;
-  const auto components = static_cast<std::size_t>(mixture.weight.size());
-  parts.mean = Matrix<double>(components, k_n);
-  parts.covariance = Matrix<double>(components, k_n * k_n);
-  for (std::size_t c = 0; c < components; ++c) {
-    const Eigen::MatrixXd covariance =
-        scale.asDiagonal() * mixture.factor[c] * mixture.factor[c].transpose() * scale.asDiagonal();
+  parts.mean = Matrix<double>(means.size(), k_n);
+  parts.covariance = Matrix<double>(means.size(), k_n * k_n);
+  for (std::size_t c = 0; c < means.size(); ++c)
     for (std::size_t i = 0; i < k_n; ++i) {
       const auto at = static_cast<Eigen::Index>(i);
-      parts.mean(c, i) = centre[at] + scale[at] * mixture.mean(static_cast<Eigen::Index>(c), at);
+      parts.mean(c, i) = means[c][at];
       for (std::size_t j = 0; j < k_n; ++j)
-        parts.covariance(c, i * k_n + j) = covariance(at, static_cast<Eigen::Index>(j));
+        parts.covariance(c, i * k_n + j) = covariances[c](at, static_cast<Eigen::Index>(j));
     }
-  }
-  std::vector<double> scores(rows.size());
   const Domain domain(parts);
-  for (std::size_t r = 0; r < rows.size(); ++r) scores[r] = domain.score(x.row(r));
-  const auto at = static_cast<std::ptrdiff_t>(fraction * static_cast<double>(scores.size()));
-  std::nth_element(scores.begin(), scores.begin() + at, scores.end());
-  parts.threshold = scores[static_cast<std::size_t>(at)];
+  parts.threshold = 0;
+  for (const auto& own : parts_of) {
+    if (own.size() < k_min_rows) continue;
+    std::vector<double> scores;
+    for (const auto r : own) scores.push_back(domain.score(std::span(x.data() + r * k_n, k_n)));
+    const auto at = static_cast<std::ptrdiff_t>(fraction * static_cast<double>(scores.size()));
+    std::nth_element(scores.begin(), scores.begin() + at, scores.end());
+    parts.threshold = std::min(parts.threshold, scores[static_cast<std::size_t>(at)]);
+  }
   return Domain(std::move(parts));
 }
 

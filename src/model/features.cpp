@@ -1,5 +1,6 @@
 #include "starglow/model/features.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -69,7 +70,7 @@ void compute_features(const FeatureRecipe& recipe, std::span<const double> flux,
     if (recipe.masks) out[recipe.at_log_lum_mask()] = known ? 0.0 : -1.0;
   }
   if (recipe.z) {
-    out[recipe.at_z()] = z_known ? z : missing;
+    out[recipe.at_z()] = z_known ? std::clamp(z, recipe.z_low, recipe.z_high) : missing;
     if (recipe.masks) out[recipe.at_z_mask()] = z_known ? 0.0 : -1.0;
   }
   if (recipe.masks)

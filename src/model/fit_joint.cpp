@@ -11,6 +11,8 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_n = k_n_independent_lines;
+// Widths of standardised t end here while they are learnt: a galaxy far from all others must not make them infinite.
+constexpr double k_most_log_sd = 3.0;
 constexpr auto k_i = static_cast<Eigen::Index>(k_n);
 
 // How far a calibration goes. Further would flatten the PIT of the noisiest lines ([OII], Hgamma), at a cost in their
@@ -38,7 +40,7 @@ void JointLoss::hold_means(const Matrix<double>& points, double weight) noexcept
   hold_weight_ = weight;
 }
 
-double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<const double> w,
+double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<const double> w, bool fixed_weight,
                        std::span<double> d_o) const {
   double sum = 0;
   for (std::size_t j = 0; j < k_n; ++j) {
@@ -48,7 +50,7 @@ double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<con
     sum += 0.5 * hold_weight_ * apart * apart;
     for (std::size_t c = 0; c < components_; ++c) {
       d_o[c * k_n + j] += d_mean * w[c];
-      if (c > 0) d_o[components_ * 2 * k_n + c - 1] += d_mean * w[c] * (o[c * k_n + j] - mean);
+      if (c > 0 && !fixed_weight) d_o[components_ * 2 * k_n + c - 1] += d_mean * w[c] * (o[c * k_n + j] - mean);
     }
   }
   return sum;
@@ -67,6 +69,7 @@ void JointLoss::refresh() {
       unit_[c].row(static_cast<Eigen::Index>(i)) /= std::sqrt(norm);
     }
     correlation_[c] = unit_[c] * unit_[c].transpose();
+    if (own_share_ > 0) correlation_[c] = (1 - own_share_) * correlation_[c] + own_share_ * Matrix8::Identity();
   }
 }
 
@@ -79,7 +82,7 @@ Matrix<double> JointLoss::factor() const {
 }
 
 double JointLoss::row(std::size_t row, std::span<const double> o, std::span<double> d_o,
-                      std::span<Matrix8> d_correlation) const {
+                      std::span<Matrix8> d_correlation, std::span<Matrix8> d_unit) const {
   constexpr std::size_t max = LineDistribution::k_max_components;
   const std::size_t n_c = components_, at_logit = n_c * 2 * k_n;
   std::array<double, max> log_p{}, log_w{};
@@ -94,7 +97,7 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
     for (Eigen::Index j = 0; j < k_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
       residual[j] = sites_.centre(row, k) - o[c * k_n + k];
-      sd[c][j] = JointHead::k_min_sd + std::exp(o[(n_c + c) * k_n + k]);
+      sd[c][j] = JointHead::k_min_sd + std::exp(std::min(o[(n_c + c) * k_n + k], k_most_log_sd));
     }
     Matrix8 s = sd[c].asDiagonal() * correlation_[c] * sd[c].asDiagonal();
     for (Eigen::Index j = 0; j < k_i; ++j) s(j, j) += sites_.variance(row, static_cast<std::size_t>(j));
@@ -118,22 +121,42 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
     for (Eigen::Index j = 0; j < k_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
       d_o[c * k_n + k] -= share * q[c][j];
-      d_o[(n_c + c) * k_n + k] += d_sd[j] * (sd[c][j] - JointHead::k_min_sd);
+      if (o[(n_c + c) * k_n + k] < k_most_log_sd)
+        d_o[(n_c + c) * k_n + k] += d_sd[j] * (sd[c][j] - JointHead::k_min_sd);
     }
     if (c > 0) d_o[at_logit + c - 1] += std::exp(log_w[c]) - share;
   }
-  const double loss = -(best + std::log(total));
-  if (points_ == nullptr) return loss;
+  double loss = -(best + std::log(total));
   std::array<double, max> w{};
   for (std::size_t c = 0; c < n_c; ++c) w[c] = std::exp(log_w[c]);
-  return loss + hold(row, o, w, d_o);
+  std::array<double, max> passing = w;  // of galaxies that pass the selection
+  if (selection_ != nullptr && selection_->active(row)) {
+    std::array<Vector8, max> d_sd;
+    std::array<double, max> d_logit{};
+    for (std::size_t c = 0; c < n_c; ++c) d_sd[c].setZero();
+    loss += selection_->add(row, {n_c, o.first(n_c * k_n), std::span(w).first(n_c), std::span(sd).first(n_c), unit_},
+                            d_o.first(n_c * k_n), d_sd, d_unit, d_logit);
+    for (std::size_t c = 0; c < n_c; ++c) {
+      for (Eigen::Index j = 0; j < k_i; ++j)
+        if (const std::size_t at = (n_c + c) * k_n + static_cast<std::size_t>(j); o[at] < k_most_log_sd)
+          d_o[at] += d_sd[c][j] * (sd[c][j] - JointHead::k_min_sd);
+      if (c > 0) d_o[at_logit + c - 1] += d_logit[c];
+      passing[c] = w[c] + d_logit[c];
+    }
+  }
+  if (points_ == nullptr) return loss;
+  if (selection_ == nullptr) return loss + hold(row, o, w, false, d_o);
+  return loss + hold(row, o, passing, true, d_o);
 }
 
-std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correlation) const {
+std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correlation,
+                                               std::span<const Matrix8> d_unit) const {
   std::vector<double> out(raw_.size(), 0.0);
   for (std::size_t c = 0; c < components_; ++c) {
     // R = U U^T: dU = (dR + dR^T) U; then through the division of each row by its length.
-    const Matrix8 d_u = (d_correlation[c] + d_correlation[c].transpose()) * unit_[c];
+    Matrix8 d_u = (d_correlation[c] + d_correlation[c].transpose()) * unit_[c];
+    if (own_share_ > 0) d_u *= 1 - own_share_;
+    if (!d_unit.empty()) d_u += d_unit[c];
     for (Eigen::Index i = 0; i < k_i; ++i) {
       double norm = 0, along = 0;
       for (Eigen::Index j = 0; j <= i; ++j) {
@@ -153,6 +176,7 @@ std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correl
 double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, MatrixView<const float> y,
                              MatrixView<float> dy) {
   std::vector<Matrix8> d_correlation(components_, Matrix8::Zero());
+  std::vector<Matrix8> d_unit(selection_ == nullptr ? 0 : components_, Matrix8::Zero());
   std::vector<double> o(y.cols()), d_o(y.cols());
   const double scale = 1.0 / static_cast<double>(rows.size());
   double sum = 0;
@@ -163,18 +187,20 @@ double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, 
     }
     if (fixed_ != nullptr)
       for (std::size_t k = 0; k < components_ * k_n; ++k) o[k] = static_cast<double>((*fixed_)(rows[r], k));
-    sum += row(rows[r], o, d_o, d_correlation);
+    sum += row(rows[r], o, d_o, d_correlation, d_unit);
     if (fixed_ != nullptr) std::fill_n(d_o.begin(), components_ * k_n, 0.0);
     for (std::size_t k = 0; k < o.size(); ++k) dy(r, k) = static_cast<float>(scale * d_o[k]);
   }
   for (auto& d : d_correlation) d *= scale;
-  const auto gradient = factor_gradient(d_correlation);
+  for (auto& d : d_unit) d *= scale;
+  const auto gradient = factor_gradient(d_correlation, d_unit);
   std::copy(gradient.begin(), gradient.end(), gradient_.begin());
   return sum;
 }
 
 void JointLoss::update(double rate) {
   if (!correlate_) return;
+  if (std::any_of(gradient_.begin(), gradient_.end(), [](float g) { return !std::isfinite(g); })) return;
   const std::vector<std::uint8_t> decayed(raw_.size(), 0);
   optimiser_.step(raw_, gradient_, decayed, rate * factor_rate_, 0.0);
   refresh();

@@ -6,6 +6,7 @@
 #include "model/fit_network.hpp"
 #include "model/matrix8.hpp"
 #include "model/optimiser.hpp"
+#include "model/selection_term.hpp"
 #include "model/sites.hpp"
 #include "starglow/model/joint.hpp"
 
@@ -14,7 +15,7 @@ namespace starglow {
 /// -log of the mixture of normals of a JointHead, widened by the sites' variances, at the sites' centres:
 ///   p = sum_c w_c N(centre; mean_c, D_c R_c D_c + diag(variance)),  R_c = U_c U_c^T.
 /// The outputs of the network are its parameters; the factors U_c are the loss's own and are stepped by update().
-/// Neither `hold_means` nor `fix_means` copies what it is given.
+/// `hold_means`, `fix_means` and `undo_selection` do not copy what they are given.
 class JointLoss : public BatchLoss {
  public:
   /// factor: (components, 64) start. correlate = false keeps it.
@@ -22,10 +23,20 @@ class JointLoss : public BatchLoss {
             double factor_rate);
 
   /// Adds weight / 2 x (sum_c w_c mean_c - points)^2 of each line to the loss of a row: labels that are mostly noise
-  /// then do not pull the means of one network away from the points (rows, 8) of an ensemble.
+  /// then do not pull the means of one network away from the points (rows, 8) of an ensemble. Where a selection is
+  /// undone, the w_c are those of galaxies that pass it, as the points are, and get no gradient.
   void hold_means(const Matrix<double>& points, double weight) noexcept;
   /// These means (rows, components x 8) take the place of the network's own, whose gradients vanish.
   void fix_means(const Matrix<float>& means) noexcept { fixed_ = &means; }
+
+  /// A share of each line's variance that no other line knows (JointHead's correlations become (1 - share) R + share):
+  /// without it two lines that noise cannot tell apart become one, and the density infinite.
+  void keep_apart(double share) {
+    own_share_ = share;
+    refresh();
+  }
+  /// Divides the likelihood of rows that were chosen by their lines by the probability that they were.
+  void undo_selection(const SelectionTerm& term) noexcept { selection_ = &term; }
 
   double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
                     MatrixView<float> dy) override;
@@ -35,22 +46,25 @@ class JointLoss : public BatchLoss {
 
   /// Rows of length 1.
   Matrix<double> factor() const;
-  /// Of one row: the loss; adds its gradients to d_outputs (n_outputs) and d_correlation (components, as dloss/dR).
+  /// Of one row: the loss; adds its gradients to d_outputs (n_outputs), d_correlation (components, as dloss/dR) and,
+  /// where a selection is undone, d_unit (components, as dloss/dU).
   double row(std::size_t row, std::span<const double> outputs, std::span<double> d_outputs,
-             std::span<Matrix8> d_correlation) const;
-  /// Gradient of the (not normalised) factors from that of the correlations.
-  std::vector<double> factor_gradient(std::span<const Matrix8> d_correlation) const;
+             std::span<Matrix8> d_correlation, std::span<Matrix8> d_unit = {}) const;
+  /// Gradient of the (not normalised) factors from that of the correlations and of the unit factors.
+  std::vector<double> factor_gradient(std::span<const Matrix8> d_correlation,
+                                      std::span<const Matrix8> d_unit = {}) const;
   std::span<float> raw_factor() noexcept { return raw_; }
   void refresh();  ///< after a change of raw_factor()
 
  private:
-  double hold(std::size_t row, std::span<const double> outputs, std::span<const double> weight,
+  double hold(std::size_t row, std::span<const double> outputs, std::span<const double> weight, bool fixed_weight,
               std::span<double> d_outputs) const;
 
   const Sites& sites_;
   const Matrix<double>* points_ = nullptr;
   const Matrix<float>* fixed_ = nullptr;
-  double hold_weight_ = 0;
+  const SelectionTerm* selection_ = nullptr;
+  double hold_weight_ = 0, own_share_ = 0;
   std::size_t components_;
   bool correlate_;
   double factor_rate_;

@@ -15,7 +15,7 @@ namespace starglow {
 namespace {
 
 // Words of the training stream: draw 0 the initial parameters, draw 1 + epoch the order; noise has objects of its own.
-constexpr std::int64_t k_noise_objects = std::int64_t{1} << 40;
+constexpr std::int64_t k_noise_objects = std::int64_t{1} << 40, k_step_objects = std::int64_t{1} << 60;
 
 std::vector<float> initial_params(const NetworkShape& shape, double sd, const RandomObject& random) {
   std::vector<float> params;
@@ -145,7 +145,8 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
       const std::size_t count = std::min(batch, n - first);
       const auto rows = std::span(order).subspan(first, count);
       gather(data.x, rows, x);
-      if (config.input_noise > 0 || data.recipe.masks)
+      const RandomObject whole(config.seed, Stream::training, k_step_objects + network);
+      if (config.input_noise > 0 || data.recipe.masks || data.jitter.active())
         for (std::size_t r = 0; r < count; ++r) {
           const RandomObject own(
               config.seed, Stream::training,
@@ -154,10 +155,15 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
             for (std::size_t i = 0; i < data.recipe.n_values(); ++i)
               x(r, i) += static_cast<float>(
                   config.input_noise * own.normal(static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(i)));
+          const MaskPattern lacks = data.lacks.empty() ? MaskPattern{} : data.lacks[rows[r]];
+          if (data.jitter.active())
+            data.jitter.apply(data.recipe, lacks, rows[r], own, static_cast<std::uint32_t>(epoch), whole,
+                              static_cast<std::uint32_t>(step), x.row(r));
           if (data.recipe.masks)
-            apply_mask(data.recipe,
-                       draw_mask(own, static_cast<std::uint32_t>(epoch), config.mask_rate, config.lum_mask_rate),
-                       data.log_lum.row(rows[r]), x.row(r));
+            apply_mask(
+                data.recipe,
+                both(draw_mask(own, static_cast<std::uint32_t>(epoch), config.mask_rate, config.lum_mask_rate), lacks),
+                data.log_lum.row(rows[r]), x.row(r));
         }
       const auto head = [count](Matrix<float>& m) { return m.view().slice_rows(0, count); };
       net.forward_keep(head(x), head(y), scratch);
@@ -168,6 +174,7 @@ FitResult fit_network(const FitData& data, const NetworkShape& shape, const Trai
         double norm = 0;
         for (const float g : gradient) norm += static_cast<double>(g) * static_cast<double>(g);
         norm = std::sqrt(norm);
+        if (!std::isfinite(norm)) std::fill(gradient.begin(), gradient.end(), 0.0F);  // a step that says nothing
         if (norm > config.gradient_clip)
           for (float& g : gradient) g *= static_cast<float>(config.gradient_clip / norm);
       }

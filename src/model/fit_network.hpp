@@ -3,6 +3,8 @@
 #include <functional>
 #include <vector>
 
+#include "model/jitter.hpp"
+#include "model/masking.hpp"
 #include "starglow/base/view.hpp"
 #include "starglow/kernels/network.hpp"
 #include "starglow/model/checkpoint.hpp"
@@ -16,7 +18,9 @@ namespace starglow {
 struct FitData {
   FeatureRecipe recipe;
   Matrix<float> x, y, weight;
-  Matrix<float> log_lum;                       ///< (rows, 12) standardised luminosity from each band, for masks
+  Matrix<float> log_lum;           ///< (rows, 12) standardised luminosity from each band, for masks
+  std::vector<MaskPattern> lacks;  ///< of each row, what it lacks by itself; empty: nothing
+  Jitter jitter;
   std::vector<std::size_t> train, validation;  ///< rows
 };
 

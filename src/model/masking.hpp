@@ -20,6 +20,11 @@ struct MaskPattern {
 /// half of the cases with the redshift. Depends on (random, draw) alone.
 MaskPattern draw_mask(const RandomObject& random, std::uint32_t draw, double rate, double lum_rate);
 
+/// Whatever either takes away.
+inline MaskPattern both(const MaskPattern& a, const MaskPattern& b) noexcept {
+  return {a.bands | b.bands, a.log_lum || b.log_lum, a.z || b.z};
+}
+
 /// Takes the pattern away from standardised features x of a galaxy that has everything. `log_lum` (12): the galaxy's
 /// standardised luminosity from each band.
 void apply_mask(const FeatureRecipe& recipe, const MaskPattern& pattern, std::span<const float> log_lum,

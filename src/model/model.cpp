@@ -21,6 +21,8 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_shard_rows = 512;  // results do not depend on it: rows are independent
+constexpr std::size_t k_halpha = 4;        // among the independent lines
+static_assert(k_independent_lines[k_halpha] == static_cast<std::size_t>(Line::HALPHA));
 
 void check_bank(const NetworkBank& bank, const std::string& name, bool distribution) {
   const auto& joint = bank.joint;
@@ -97,8 +99,6 @@ Model::Model(Parts parts, std::string known_hash) {
     (*bank)->kind_per_line = parts.kind == "k24";
     check_bank(**bank, bank == &parts.full ? "full" : "partial", parts.kind == "joint");
   }
-  if (parts.full && parts.full->features.masks)
-    throw Error(ErrorKind::model, "networks with masks belong to the galaxies that lack something");
   if (parts.partial && !parts.partial->features.masks && (parts.partial->features.log_lum || parts.partial->features.z))
     throw Error(ErrorKind::model, "the networks without luminosity use luminosity or redshift");
   compiled_ = std::make_shared<const Compiled>(std::move(parts), std::move(known_hash));
@@ -164,6 +164,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
                           const Answer& into) const {
   const auto& c = *compiled_;
   Prediction& out = into.out;
+  const double lineless_t = std::asinh(k_lineless_ew);
   // Rows that are treated alike: nothing lacks; bands lack; luminosity lacks; redshift too.
   std::array<std::vector<std::size_t>, 4> groups;
   for (std::size_t i = shard.first; i < shard.last; ++i) {
@@ -175,14 +176,17 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
     const bool z_known = report.redshift_usable && z > 0 && std::isfinite(z);
     const bool luminosity = z_known && report.luminosity_usable && (c.has_full() || c.masked());
     std::size_t bands = k_n_bands;
+    bool only_bluest = true;  // lacks no other band
     if ((flags & k_band_missing) != 0) {
       const auto flux = usable_bands(g, i);
+      only_bluest = std::all_of(flux.begin() + 1, flux.end(), [](double f) { return f > 0; });
       bands = static_cast<std::size_t>(std::count_if(flux.begin(), flux.end(), [](double f) { return f > 0; }));
     }
     if (!luminosity) flags |= k_no_luminosity;
-    if (bands < (c.masked() ? k_min_bands : k_n_bands) || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
-    if ((flags & k_fatal_flags) == 0)
-      groups[!z_known ? 3 : !luminosity ? 2 : bands < k_n_bands || !c.has_full() ? 1 : 0].push_back(i);
+    const std::size_t wanted = c.masked() ? k_min_bands : c.full_masks() && only_bluest ? k_n_bands - 1 : k_n_bands;
+    if (bands < wanted || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
+    const bool whole = c.has_full() && (c.full_masks() ? only_bluest : bands == k_n_bands);
+    if ((flags & k_fatal_flags) == 0) groups[!z_known ? 3 : !luminosity ? 2 : whole ? 0 : 1].push_back(i);
     out.flags[i] = flags;
   }
   for (std::size_t group = 0; group < groups.size(); ++group) {
@@ -193,6 +197,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       const auto near = c.run_neighbours(g, rows, options.out_of_domain == OutOfDomain::clip);
       for (std::size_t r = 0; r < rows.size(); ++r) {
         const std::size_t row = rows[r];
+        out.domain[row] = near.grade[r];
         const bool outside = near.outside[r] != 0;
         if (outside) out.flags[row] |= k_out_of_domain;
         if (outside && options.out_of_domain == OutOfDomain::nan) continue;
@@ -212,6 +217,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
     const std::size_t n_lines = bank.outputs.size();
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::size_t row = rows[r];
+      out.domain[row] = outputs.grade[r];
       if (outputs.outside[r] != 0) out.flags[row] |= k_out_of_domain;
       if (outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::nan) continue;
       const bool prior = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::prior;
@@ -249,6 +255,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           out.p16(row, bank.outputs[j]) = p16[j];
           out.p84(row, bank.outputs[j]) = p84[j];
         }
+        if (!out.p_lineless.empty()) out.p_lineless[row] = d.cdf(k_halpha, lineless_t);
         if (into.distributions != nullptr)
           (*into.distributions)[row] = conditioned ? *conditioned : with_factor(d, *bank.joint);
         if (options.draws > 0) {
@@ -314,9 +321,11 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   Prediction out;
   out.ew = Matrix<double>(g.n, k_n_lines, nan);
   out.flags.assign(g.n, 0);
+  out.domain.assign(g.n, nan);
   if (joint && slopes == nullptr && distributions == nullptr) {
     out.p16 = Matrix<double>(g.n, k_n_lines, nan);
     out.p84 = Matrix<double>(g.n, k_n_lines, nan);
+    out.p_lineless.assign(g.n, nan);
   }
   if (options.draws > 0)
     out.draws = Matrix<float>(g.n, k_n_lines * options.draws, std::numeric_limits<float>::quiet_NaN());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/matrix8.hpp"
+#include "model/training_tables.hpp"
 #include "starglow/base/galaxies.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
@@ -25,6 +26,11 @@ struct SiteOptions {
   /// A line without a number was looked for and not found: likelihood Phi(-EW/sigma), sigma from `noise`. Without a
   /// noise model, or false: no information.
   bool censor = true;
+  /// A label may be negative, as measured EWs of catalogues without a bound at 0 are: its likelihood is
+  /// N(y; sinh(t), sigma), below t = 0 too.
+  bool negative = false;
+  /// Of each table of the galaxies, where labels are the highest of several noise peaks; empty: they are not.
+  std::span<const TableRules> rules = {};
   double clip = 5.0;  ///< centres are kept within this many prior sd of the prior mean: catalogue outliers
 };
 
@@ -38,6 +44,21 @@ Sites make_sites(const Galaxies& galaxies, std::span<const std::size_t> rows, co
 /// standardised t. Nothing happens without `deconvolve`.
 void refine_sites(Sites& sites, const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& mean,
                   const Matrix8& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool);
+
+/// Distributions of standardised t, one a row, as a fitted mixture gives them.
+struct RowMixtures {
+  std::size_t components = 0;
+  Matrix<double> weight, mean, sd;   ///< (rows, components), (rows, components x 8) twice
+  std::vector<Matrix8> correlation;  ///< (components)
+};
+
+/// One more step of expectation propagation, with the mixture itself as the prior: of each line, under each component,
+/// what the component and the galaxy's other lines say; the sites of the components are averaged in precision and
+/// precision x centre, by the components' shares in the galaxy. Sites under one broad prior for all galaxies are wrong
+/// where noise is wide and the line weak: the likelihood is far from normal in t there.
+void refine_sites(Sites& sites, const Galaxies& galaxies, std::span<const std::size_t> rows,
+                  const RowMixtures& mixtures, std::span<const double> y_mean, std::span<const double> y_scale,
                   const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool);
 
 }  // namespace starglow

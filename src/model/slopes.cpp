@@ -23,7 +23,8 @@ void through_features(const NetworkBank& bank, const RowOutputs& from, double t,
   double d_z = 0;
   if (bank.features.log_lum && d_x[bank.features.at_log_lum()] != 0)
     d_z += d_x[bank.features.at_log_lum()] * log_lum_slope(from.z);
-  if (bank.features.z) d_z += d_x[bank.features.at_z()];
+  if (bank.features.z && from.z > bank.features.z_low && from.z < bank.features.z_high)
+    d_z += d_x[bank.features.at_z()];
   out[k_n_bands] = d_z;
 }
 

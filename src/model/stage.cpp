@@ -19,6 +19,8 @@ Stage make_point_stage(const std::string& name, const Galaxies& g, std::span<con
         make_training_set(g, rows, recipe, {k_independent_lines.begin(), k_independent_lines.end()}, config, true));
     n_nets = static_cast<std::size_t>(config.joint ? std::max(config.members, config.point_members) : config.members);
   }
+  if (!config.draw_masks)  // its galaxies lack what they lack, and no more
+    for (auto& set : stage.sets) set.data.recipe.masks = false;
   stage.shape.activation = config.activation;
   stage.shape.sizes = {static_cast<std::int32_t>(recipe.size())};
   stage.shape.sizes.insert(stage.shape.sizes.end(), config.hidden.begin(), config.hidden.end());

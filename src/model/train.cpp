@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "kernels/dispatch.hpp"
@@ -10,6 +11,7 @@
 #include "model/neighbours.hpp"
 #include "model/stage.hpp"
 #include "model/train_joint.hpp"
+#include "model/training_tables.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
 #include "starglow/base/version.hpp"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr double k_domain_fraction = 0.01;  // of the training galaxies are OUT_OF_DOMAIN
 constexpr std::size_t k_min_domain_rows = 500;
+constexpr double k_beyond_z = 0.1;  // so far beyond the training's highest redshift the light is of another part
 
 std::string number(double value) {
   char text[32];
@@ -48,6 +51,11 @@ std::map<std::string, std::string> identity_of(const Galaxies& g, std::span<cons
   add(used.band_flux_ivar.flat());
   add(used.ew.flat());
   add(used.ew_ivar.flat());
+  if (!used.sum_ew.empty()) {
+    add(used.sum_ew.flat());
+    add(used.sum_ew_ivar.flat());
+  }
+  if (!used.table.empty()) add(used.table);
   identity["table"] = std::to_string(rows.size()) + " usable rows, SHA-256 " + sum.hex();
   for (const auto& field : train_config_fields()) identity[std::string(field.key)] = field.get(config);
   identity["version"] = std::string(version()) + " (" + std::string(revision()) + ")";
@@ -103,9 +111,11 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
   Tally tally(networks, static_cast<double>(epochs), progress, checkpoint);
   std::size_t labels = 0;
   std::vector<Matrix<double>> teachers;  // points of the full networks: trained on all rows, on those of each part
-  for (const auto& [name, c] : banks) {
+  for (const auto& [name, settings] : banks) {
     const bool full = name == "full";
-    const FeatureRecipe recipe{c.log_lum, c.z, !full && c.masks};
+    TrainConfig c = settings;
+    c.draw_masks = !full && c.masks;
+    const FeatureRecipe recipe{c.log_lum, c.z, c.gaps || (!full && c.masks), config.z_low, config.z_high};
     const std::int64_t first_network = full ? 0 : 1000;  // a bank has networks of its own
     auto& into = full ? parts.full : parts.partial;
     if (c.joint) {
@@ -147,13 +157,21 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
                 {"joint and per_line", "one of them", "per_line=false or joint=false"});
   const LabelGates gates = config.label_gates ? find_bad_labels(table) : LabelGates{};
   const Galaxies cleaned = gates.entries.empty() ? Galaxies{} : without_labels(table, gates);
-  const Galaxies& g = gates.entries.empty() ? table : cleaned;
-  const auto rows = usable_rows(g);
+  const Galaxies& gated = gates.entries.empty() ? table : cleaned;
+  const auto rules = table_rules(gated, config);
+  const bool prepare = needs_preparation(gated, rules);
+  const Galaxies prepared = prepare ? prepare_labels(gated, rules) : Galaxies{};
+  const Galaxies& g = prepare ? prepared : gated;
+  const auto rows = usable_rows(g, config.gaps);
   Model::Parts parts;
   parts.kind = baseline ? config.method : config.joint ? "joint" : config.per_line ? "k24" : "mlp";
   auto& m = parts.metadata;
   try {
-    parts.noise = fit_noise_model(select_rows(g, rows));
+    // The law is that of one instrument: of the first table.
+    std::vector<std::size_t> first;
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(first),
+                 [&](std::size_t row) { return g.table.empty() || g.table[row] == 0; });
+    parts.noise = fit_noise_model(select_rows(gated, first));
   } catch (const Error& e) {
     m["noise_note"] = std::string("no noise model: ") + e.what();  // a small table still gives a model
   }
@@ -174,15 +192,25 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
     z_max = std::max(z_max, g.z[row]);
   }
   m["output"] = "asinh_ew";
+  if (config.gaps) m["z_domain"] = number(z_max + k_beyond_z);
   m["z_min"] = number(z_min);
   m["z_max"] = number(z_max);
-  m["aperture"] = g.conventions.aperture;
-  m["mwcorr"] = g.conventions.mwcorr;
+  // Of several tables: what they have in common. Where dust may be left in some, the model is of bands without it.
+  const auto common = [](const std::string& value) { return value == "mixed" ? std::string("unknown") : value; };
+  const bool dust = std::any_of(rules.begin(), rules.end(), [](const TableRules& r) { return r.dust > 0; });
+  m["aperture"] = common(g.conventions.aperture);
+  m["mwcorr"] = dust ? "T" : common(g.conventions.mwcorr);
   m["maskrule"] = g.conventions.maskrule;
   m["contsrc"] = g.conventions.contsrc;
   m["labelver"] = g.conventions.labelver;
   m["n_galaxies"] = std::to_string(rows.size());
   m["n_labels"] = std::to_string(labels);
+  for (std::size_t k = 0; k < g.tables.size(); ++k) {
+    const auto n = std::count_if(rows.begin(), rows.end(), [&](std::size_t row) { return g.table[row] == k; });
+    m["table." + std::to_string(k)] = g.tables[k] + ": " + std::to_string(n) + " galaxies";
+  }
+  if (const std::string unused = unused_rules(g, config); !unused.empty())
+    m["rules_not_used"] = "settings of tables that are not here: " + unused;
   if (const std::string text = gates.text(labelled_lines(table)); !text.empty()) m["label_gates"] = text;
   m["train.preset"] = config.preset;
   for (const auto& field : train_config_fields()) m["train." + std::string(field.key)] = field.get(config);

@@ -83,6 +83,12 @@ void set_method(TrainConfig& c, const std::string& text) {
 #define STARGLOW_SWITCH(name, help) \
   ConfigField { #name, help, get_switch<&TrainConfig::name>, set_switch<&TrainConfig::name> }
 
+#define STARGLOW_TEXT(name, help)                                      \
+  ConfigField {                                                        \
+    #name, help, [](const TrainConfig& c) { return c.name; },          \
+        [](TrainConfig& c, const std::string& text) { c.name = text; } \
+  }
+
 const ConfigField k_fields[]{
     {"method", "network, or a baseline: knn, llr", [](const TrainConfig& c) { return c.method; }, set_method},
     STARGLOW_NUMBER(neighbours, "knn, llr: galaxies that are asked; 0: by cross-validation", 0, 100000),
@@ -132,20 +138,67 @@ const ConfigField k_fields[]{
     STARGLOW_SWITCH(label_gates, "leave out labels that cannot be"),
     STARGLOW_NUMBER(validation, "fraction of galaxies kept for early stopping; 0: none", 0.0, 0.9),
     STARGLOW_NUMBER(patience, "epochs without a better validation loss", 1, 100000),
+    STARGLOW_TEXT(selection, "cut on measured lines by which galaxies came into a table"),
+    STARGLOW_TEXT(error_scale, "true errors of labels over quoted ones"),
+    STARGLOW_TEXT(peaks, "labels that are the highest of so many noise peaks"),
+    STARGLOW_TEXT(dust, "highest E(B-V) of Galactic dust left in the bands"),
+    STARGLOW_TEXT(unmeasured, "tables whose EW_IVAR = 0 is no measurement rather than no line"),
+    STARGLOW_SWITCH(weak_component, "the last component starts as that of galaxies without lines"),
+    STARGLOW_SWITCH(negative, "labels may be negative"),
+    STARGLOW_NUMBER(site_refreshes, "times that noise is taken out again under the distribution found so far", 0, 10),
+    STARGLOW_SWITCH(gaps, "train on galaxies that lack bands too"),
+    STARGLOW_NUMBER(z_low, "the networks see the redshift clipped to this", 0.0, 1e9),
+    STARGLOW_NUMBER(z_high, "and to this", 0.0, 1e9),
+    STARGLOW_NUMBER(band_scatter, "sd of ln flux by which each band changes at each step", 0.0, 1.0),
+    STARGLOW_NUMBER(table_scatter, "the same of all galaxies of a table together", 0.0, 1.0),
+    STARGLOW_SWITCH(calibrate_lines, "shift and slope of each line by galaxies not seen"),
     STARGLOW_NUMBER(seed, "seed of start, batch order and noise", 0, UINT64_MAX),
 };
 #undef STARGLOW_NUMBER
 #undef STARGLOW_SWITCH
+#undef STARGLOW_TEXT
 
 }  // namespace
 
 std::span<const ConfigField> train_config_fields() { return k_fields; }
 
-std::vector<std::string> train_preset_names() { return {"joint", "point", "k24", "knn", "llr"}; }
+std::vector<std::string> train_preset_names() {
+  return {"joint", "joint-bgs", "every-kind", "point", "k24", "knn", "llr"};
+}
 
 TrainConfig train_preset(std::string_view name) {
   TrainConfig c;
-  if (name == "joint") return c;
+  if (name == "joint" || name == "joint-bgs") {
+    c.preset = name;
+    return c;
+  }
+  if (name == "every-kind") {
+    c.preset = name;
+    c.components = 3;
+    c.weak_component = c.negative = c.gaps = true;
+    c.width_rate = 3;
+    c.epochs = c.sibling_epochs = 150;
+    c.joint_epochs = c.sibling_joint_epochs = 300;
+    c.point_members = 8;
+    c.sibling_point_members = 4;
+    c.calibration_folds = 0;
+    c.calibrate_lines = false;
+    c.site_refreshes = 2;
+    c.gradient_clip = 5;
+    c.mask_rate = 0.5;
+    c.lum_mask_rate = 0.5;
+    c.z_high = 0.31;
+    c.band_scatter = 0.003;
+    c.table_scatter = 0.005;
+    c.selection = "FastSpecFit: HBETA,OIII_5007,HALPHA,NII_6584 > 0";
+    c.error_scale =
+        "MPA-JHU: OII_DOUBLET 2.2, HGAMMA 1.9, HBETA 1.9, OIII_5007 1.6, HALPHA 2.5, NII_6584 2, SII_6716 2, "
+        "SII_6731 2";
+    c.peaks = "FastSpecFit: OII_DOUBLET 4";
+    c.dust = "FastSpecFit: 0.08";
+    c.unmeasured = "MPA-JHU; NSA";
+    return c;
+  }
   if (name == "point" || name == "k24") {
     c.preset = "point";
     c.joint = false;
@@ -178,7 +231,7 @@ TrainConfig train_preset(std::string_view name) {
     return c;
   }
   throw Error(ErrorKind::usage, "unknown training preset",
-              {"'" + std::string(name) + "'", "joint, point, k24, knn or llr", ""});
+              {"'" + std::string(name) + "'", "joint, joint-bgs, every-kind, point, k24, knn or llr", ""});
 }
 
 }  // namespace starglow

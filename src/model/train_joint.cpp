@@ -15,11 +15,13 @@ namespace {
 constexpr std::size_t k_n = k_n_independent_lines;
 constexpr double k_prior_widening = 1.5;  // variance of the sites' prior, in units of the points' residual variance
 constexpr double k_outlier = 3.0;         // residuals beyond this many sd count as this many
-// Share of each line's variance that no other line knows: two lines that noise cannot tell apart ([SII]) would else
-// become one, and the joint density infinite on a plane and 0 elsewhere.
-constexpr double k_independent = 0.01;
 // The components start apart by this many residual sd, both ways: the correlations are not learned otherwise.
 constexpr double k_offset = 0.08, k_offset_ionised = 0.25;  // the latter for [OIII] 5007 and [NII] 6584
+
+// Where the component of galaxies with weak lines or none starts, whatever the continuum: t of the eight lines.
+constexpr std::array<double, k_n> k_weak_mean{1.0, 0.05, 0.15, 0.45, 0.45, 0.5, 0.3, 0.25},
+    k_weak_sd{0.7, 0.25, 0.25, 0.4, 0.45, 0.45, 0.3, 0.3};
+constexpr float k_weak_logit = -1.0F;
 
 std::array<double, k_n> residual_sd(const TrainingSet& set, const Matrix<double>& mean) {
   std::array<double, k_n> out{};
@@ -54,22 +56,23 @@ void blend(const Matrix<double>& teacher, double share, FitData& data) {
 // The point network with its last layer replaced: every component starts at the means on their lines, offset, with
 // constant widths.
 std::vector<float> start_of(const NetworkShape& points, std::span<const float> params, std::size_t components,
-                            const Matrix8& covariance, const MeanLine& means) {
+                            const Matrix8& covariance, const MeanLine& means, const TrainingSet* weak_lines) {
   const auto width = static_cast<std::size_t>(points.sizes[points.sizes.size() - 2]);
   const std::size_t trunk = first_of_last_layer(points);
   const auto weights = params.subspan(trunk, k_n * width), biases = params.subspan(trunk + k_n * width, k_n);
   std::vector<float> out(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(trunk));
   const std::size_t n_out = components * 2 * k_n + components - 1;
-  for (std::size_t c = 0; c < components; ++c)
+  // The components that start from the points; the last may be that of weak lines.
+  const std::size_t n_points = components - (weak_lines != nullptr ? 1U : 0U);
+  for (std::size_t c = 0; c < n_points; ++c)
     for (std::size_t k = 0; k < weights.size(); ++k)
       out.push_back(weights[k] * static_cast<float>(means.slope[static_cast<Eigen::Index>(k / width)]));
   out.resize(trunk + n_out * width, 0.0F);
   const auto sd = [&](std::size_t j) {
     return std::sqrt(covariance(static_cast<Eigen::Index>(j), static_cast<Eigen::Index>(j)));
   };
-  for (std::size_t c = 0; c < components; ++c) {
-    const double side =
-        components == 1 ? 0.0 : 2.0 * static_cast<double>(c) / static_cast<double>(components - 1) - 1.0;
+  for (std::size_t c = 0; c < n_points; ++c) {
+    const double side = n_points == 1 ? 0.0 : 2.0 * static_cast<double>(c) / static_cast<double>(n_points - 1) - 1.0;
     for (std::size_t j = 0; j < k_n; ++j) {
       const auto line = static_cast<Line>(k_independent_lines[j]);
       const double offset = line == Line::OIII_5007 || line == Line::NII_6584 ? k_offset_ionised : k_offset;
@@ -78,10 +81,16 @@ std::vector<float> start_of(const NetworkShape& points, std::span<const float> p
                                        side * offset * sd(j)));
     }
   }
-  for (std::size_t c = 0; c < components; ++c)
+  for (std::size_t j = 0; j < k_n && weak_lines != nullptr; ++j)
+    out.push_back(static_cast<float>((k_weak_mean[j] - weak_lines->y_mean[j]) / weak_lines->y_scale[j]));
+  for (std::size_t c = 0; c < n_points; ++c)
     for (std::size_t j = 0; j < k_n; ++j)
       out.push_back(static_cast<float>(std::log(std::max(sd(j) - JointHead::k_min_sd, 0.01))));
+  for (std::size_t j = 0; j < k_n && weak_lines != nullptr; ++j)
+    out.push_back(
+        static_cast<float>(std::log(std::max(k_weak_sd[j] / weak_lines->y_scale[j] - JointHead::k_min_sd, 0.01))));
   out.resize(out.size() + components - 1, 0.0F);
+  if (weak_lines != nullptr && components > 1) out.back() = k_weak_logit;
   return out;
 }
 
@@ -100,8 +109,37 @@ Matrix<double> start_factor(const Matrix8& covariance, std::size_t components, b
   return out;
 }
 
-SiteOptions site_options(const TrainConfig& config) {
-  return {.deconvolve = config.deconvolve, .censor = config.censor};
+constexpr int k_refresh_passes = 2;
+constexpr std::int64_t k_next_part = 100;  // networks of a further part have random numbers of their own
+
+// What the networks of a joint stage say together of the rows of its set.
+RowMixtures mixtures_of(const Stage& stage, std::size_t n_c) {
+  const Matrix<double> outputs = mean_outputs(stage);
+  const std::size_t n = outputs.rows();
+  RowMixtures out{n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n), {}};
+  for (std::size_t r = 0; r < n; ++r) {
+    double top = 0, sum = 0;
+    const auto logit = [&](std::size_t c) { return c == 0 ? 0.0 : outputs(r, 2 * n_c * k_n + c - 1); };
+    for (std::size_t c = 0; c < n_c; ++c) top = std::max(top, logit(c));
+    for (std::size_t c = 0; c < n_c; ++c) sum += out.weight(r, c) = std::exp(logit(c) - top);
+    for (std::size_t c = 0; c < n_c; ++c) out.weight(r, c) /= sum;
+    for (std::size_t k = 0; k < n_c * k_n; ++k) {
+      out.mean(r, k) = outputs(r, k);
+      out.sd(r, k) = JointHead::k_min_sd + std::exp(outputs(r, n_c * k_n + k));
+    }
+  }
+  const Matrix<double> factor = mean_factor(stage, n_c);
+  for (std::size_t c = 0; c < n_c; ++c) {
+    Matrix8 lower;
+    for (std::size_t k = 0; k < k_n * k_n; ++k)
+      lower(static_cast<Eigen::Index>(k / k_n), static_cast<Eigen::Index>(k % k_n)) = factor(c, k);
+    out.correlation.push_back(lower * lower.transpose());
+  }
+  return out;
+}
+
+SiteOptions site_options(const TrainConfig& config, std::span<const TableRules> rules) {
+  return {.deconvolve = config.deconvolve, .censor = config.censor, .negative = config.negative, .rules = rules};
 }
 
 }  // namespace
@@ -164,7 +202,8 @@ SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& g, const Trai
     prior_sd[j] = std::sqrt(k_prior_widening) * spread[j] * set.y_scale[j];
     for (std::size_t r = 0; r < mean.rows(); ++r) prior_mean(r, j) = set.y_mean[j] + set.y_scale[j] * mean(r, j);
   }
-  const SiteOptions options = site_options(config);
+  const auto rules = table_rules(g, config);
+  const SiteOptions options = site_options(config, rules);
   SitesAbout out{make_sites(g, set.rows, prior_mean, prior_sd, set.y_mean, set.y_scale, noise, options), {}};
   out.covariance = residual_covariance(out.sites, mean, k_em_steps);
   for (std::int64_t pass = 0; pass < config.site_passes; ++pass) {
@@ -172,6 +211,19 @@ SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& g, const Trai
     out.covariance = residual_covariance(out.sites, mean, k_em_steps);
   }
   return out;
+}
+
+std::optional<SelectionTerm> selection_term(const Galaxies& g, const TrainingSet& set, const TrainConfig& config) {
+  const auto rules = table_rules(g, config);
+  if (std::all_of(rules.begin(), rules.end(), [](const TableRules& r) { return r.selection.empty(); })) return {};
+  std::vector<std::vector<LineCut>> cuts;
+  std::array<double, k_n_lines> sigma{};
+  for (const auto row : set.rows) {
+    for (std::size_t line = 0; line < k_n_lines; ++line)
+      sigma[line] = 1.0 / std::sqrt(static_cast<double>(g.ew_ivar(row, line)));
+    cuts.push_back(line_cuts(rules_of(g, rules, row).selection, sigma));
+  }
+  return SelectionTerm(std::move(cuts), set.y_mean, set.y_scale);
 }
 
 JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
@@ -200,9 +252,11 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
       mean.data()[k] += config.distil * (teacher->flat()[k] - mean.flat()[k]);
   auto [sites, covariance] = sites_about(mean, g, set, config, noise, pool);
   MeanLine line;
+  const auto rules = table_rules(g, config);
   if (config.anchor > 0) {
     line = fit_mean_lines(sites, mean, covariance, 2 * k_em_steps);
-    refine_sites(sites, g, set.rows, mean, covariance, set.y_mean, set.y_scale, noise, site_options(config), pool);
+    refine_sites(sites, g, set.rows, mean, covariance, set.y_mean, set.y_scale, noise, site_options(config, rules),
+                 pool);
   }
   out.n_labels = set.n_labels;
   out.point_curve = learning_curve(first.results, false);
@@ -211,18 +265,41 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   second.name = "joint distribution";
   second.shape = first.shape;
   second.shape.sizes.back() = static_cast<std::int32_t>(JointHead::n_outputs(n_c));
-  second.plan = {config.joint_epochs, config.joint_rate, k_joint_warmup, 0.0, {}};
+  const std::int64_t parts = config.site_refreshes + 1;
+  second.plan = {std::max<std::int64_t>(1, config.joint_epochs / parts), config.joint_rate, k_joint_warmup, 0.0, {}};
   second.plan.scales = rates_of_last_layer(second.shape, 1.0F, 1.0F, static_cast<float>(config.width_rate));
   second.first_network = first_network + 2000;
+  const auto selection = selection_term(g, set, config);
   const Matrix<double> factor = start_factor(covariance, n_c, config.correlate);
   for (std::size_t k = 0; k < static_cast<std::size_t>(config.members); ++k) {
     auto loss = std::make_unique<JointLoss>(sites, n_c, factor, config.correlate, config.factor_rate);
     if (config.anchor > 0) loss->hold_means(mean, config.anchor);
+    if (selection) loss->undo_selection(*selection);
+    if (config.weak_component) loss->keep_apart(k_independent);
     second.losses.push_back(std::move(loss));
-    second.starts.push_back(start_of(first.shape, first.results[k].params, n_c, covariance, line));
+    second.starts.push_back(
+        start_of(first.shape, first.results[k].params, n_c, covariance, line, config.weak_component ? &set : nullptr));
   }
   second.sets = std::move(first.sets);
   fit_stages(joint, config, pool, tally);
+  const TrainingSet& fitted = second.sets[0];
+  for (std::int64_t refresh = 0; refresh < config.site_refreshes; ++refresh) {
+    const RowMixtures mixtures = mixtures_of(second, n_c);
+    for (int pass = 0; pass < k_refresh_passes; ++pass)
+      refine_sites(sites, g, fitted.rows, mixtures, fitted.y_mean, fitted.y_scale, noise, site_options(config, rules),
+                   pool);
+    second.first_network += k_next_part;
+    for (std::size_t k = 0; k < second.n_nets(); ++k) {
+      auto loss = std::make_unique<JointLoss>(sites, n_c, static_cast<const JointLoss&>(*second.losses[k]).factor(),
+                                              config.correlate, config.factor_rate);
+      if (config.anchor > 0) loss->hold_means(mean, config.anchor);
+      if (selection) loss->undo_selection(*selection);
+      if (config.weak_component) loss->keep_apart(k_independent);
+      second.losses[k] = std::move(loss);
+      second.starts[k] = second.results[k].params;
+    }
+    fit_stages(joint, config, pool, tally);
+  }
   out.joint_curve = learning_curve(second.results, false);
 
   out.bank = make_bank(second, false);

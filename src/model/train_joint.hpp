@@ -24,6 +24,10 @@ JointFit fit_joint(const Galaxies& galaxies, std::span<const std::size_t> rows, 
                    const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
                    const Matrix<double>* teacher, WorkerPool& pool, Tally& tally);
 
+/// The selection of a set's rows by the rules of their tables, or nothing where no table has one.
+std::optional<SelectionTerm> selection_term(const Galaxies& galaxies, const TrainingSet& set,
+                                            const TrainConfig& config);
+
 /// What only galaxies that a model has not seen can tell: the widths, weights and correlations about means of other
 /// galaxies' models (config.width_epochs), then shift and slope of each line. The bank's means stay as they are. Parts
 /// by a hash of TARGETID that is independent of fold_of(). `teachers`: the first is not used, then one a part; networks
@@ -34,6 +38,9 @@ void calibrate_by_folds(const Galaxies& galaxies, std::span<const std::size_t> r
 
 // ---- steps that both share
 
+/// Share of each line's variance that no other line knows: two lines that noise cannot tell apart ([SII]) would else
+/// become one, and the joint density infinite on a plane and 0 elsewhere.
+inline constexpr double k_independent = 0.01;
 inline constexpr int k_em_steps = 25;
 inline constexpr double k_joint_warmup = 0.05;
 

@@ -1,7 +1,12 @@
 #include "model/training_set.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <numbers>
 
+#include "model/compiled.hpp"
+#include "model/training_tables.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -9,6 +14,28 @@
 
 namespace starglow {
 namespace {
+
+// What changes in the bands at each step.
+void set_jitter(const Galaxies& g, const TrainConfig& config, TrainingSet& set) {
+  Jitter& jitter = set.data.jitter;
+  const std::size_t n = set.rows.size(), n_values = set.recipe.n_values();
+  jitter.object_sd = config.band_scatter / std::numbers::ln10;
+  jitter.table_sd = config.table_scatter / std::numbers::ln10;
+  jitter.scale.assign(set.x_scale.begin(), set.x_scale.begin() + static_cast<std::ptrdiff_t>(n_values));
+  if (!g.table.empty() && jitter.table_sd > 0)
+    for (const auto row : set.rows) jitter.table.push_back(g.table[row]);
+  const auto rules = table_rules(g, config);
+  if (std::none_of(rules.begin(), rules.end(), [](const TableRules& r) { return r.dust > 0; })) return;
+  jitter.dust_slope = Matrix<float>(n, n_values);
+  for (std::size_t r = 0; r < n; ++r) {
+    const double most = rules_of(g, rules, set.rows[r]).dust;
+    jitter.dust.push_back(static_cast<float>(most));
+    if (!(most > 0)) continue;
+    const auto slopes = dust_slopes(set.recipe, g.z[set.rows[r]]);
+    for (std::size_t i = 0; i < n_values; ++i)
+      jitter.dust_slope(r, i) = static_cast<float>(slopes[i] / jitter.scale[i]);
+  }
+}
 
 bool labelled(const Galaxies& g, std::size_t row, std::size_t line) {
   return g.ew_ivar(row, line) > 0 && std::isfinite(g.ew(row, line)) && std::isfinite(g.ew_ivar(row, line));
@@ -22,7 +49,15 @@ bool in_validation(const Galaxies& g, std::size_t row, double fraction) {
 
 }  // namespace
 
-std::vector<std::size_t> usable_rows(const Galaxies& g) {
+MaskPattern lacks_of(const Galaxies& g, std::size_t row) {
+  const auto flux = usable_bands(g, row);
+  MaskPattern out;
+  for (std::size_t b = 0; b < k_n_bands; ++b)
+    if (!(flux[b] > 0)) out.bands |= 1U << b;
+  return out;
+}
+
+std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps) {
   for (const auto& [present, name] :
        {std::pair{!g.band_flux.empty(), "BAND_FLUX"}, std::pair{!g.z.empty(), "Z"},
         std::pair{!g.ew.empty(), "{LINE}_EW"}, std::pair{!g.ew_ivar.empty(), "{LINE}_EW_IVAR"}})
@@ -30,7 +65,12 @@ std::vector<std::size_t> usable_rows(const Galaxies& g) {
   std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < g.n; ++i) {
     const auto ivar = g.band_flux_ivar.empty() ? std::span<const double>{} : g.band_flux_ivar.row(i);
-    if (band_flags(g.band_flux.row(i), ivar) != 0 || !(g.z[i] > 0) || !std::isfinite(g.z[i])) continue;
+    const std::int32_t flags = band_flags(g.band_flux.row(i), ivar);
+    const bool enough =
+        gaps ? (flags & k_nonfinite) == 0 &&
+                   static_cast<std::size_t>(std::popcount(lacks_of(g, i).bands)) + k_min_bands <= k_n_bands
+             : flags == 0;
+    if (!enough || !(g.z[i] > 0) || !std::isfinite(g.z[i])) continue;
     for (std::size_t line = 0; line < k_n_lines; ++line)
       if (labelled(g, i, line)) {
         rows.push_back(i);
@@ -66,13 +106,19 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
   Matrix<double> x(n, n_in);
   set.x_mean.assign(n_in, 0.0);
   set.x_scale.assign(n_in, 0.0);
+  std::vector<double> there(n_in, 0.0);
   for (std::size_t r = 0; r < n; ++r) {
-    compute_features(recipe, g.band_flux.row(kept[r]), g.z[kept[r]], x.row(r));
-    for (std::size_t i = 0; i < n_in; ++i) set.x_mean[i] += x(r, i) / static_cast<double>(n);
+    compute_features(recipe, usable_bands(g, kept[r]), g.z[kept[r]], x.row(r));
+    for (std::size_t i = 0; i < n_in; ++i) there[i] += std::isnan(x(r, i)) ? 0.0 : 1.0;
   }
   for (std::size_t r = 0; r < n; ++r)
     for (std::size_t i = 0; i < n_in; ++i)
-      set.x_scale[i] += (x(r, i) - set.x_mean[i]) * (x(r, i) - set.x_mean[i]) / static_cast<double>(n);
+      if (!std::isnan(x(r, i))) set.x_mean[i] += x(r, i) / there[i];
+  for (std::size_t r = 0; r < n; ++r)
+    for (std::size_t i = 0; i < n_in; ++i)
+      if (!std::isnan(x(r, i))) set.x_scale[i] += (x(r, i) - set.x_mean[i]) * (x(r, i) - set.x_mean[i]) / there[i];
+  if (recipe.masks)  // a mask is what it says, 0 or -1, however many galaxies lack something
+    for (std::size_t i = recipe.n_values(); i < n_in; ++i) set.x_mean[i] = set.x_scale[i] = 0.0;
   for (auto& scale : set.x_scale) scale = scale > 0 ? std::sqrt(scale) : 1.0;
   if (recipe.masks && recipe.log_lum) {
     const std::size_t at = recipe.at_log_lum();
@@ -82,6 +128,14 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
         set.data.log_lum(r, b) = static_cast<float>(
             standardise(log_lum(g.band_flux(kept[r], b), g.z[kept[r]]), set.x_mean[at], set.x_scale[at]));
   }
+
+  for (std::size_t r = 0; r < n && recipe.masks; ++r) {
+    const MaskPattern lacks = lacks_of(g, kept[r]);
+    if (lacks.bands == 0) continue;
+    if (set.data.lacks.empty()) set.data.lacks.resize(n);
+    set.data.lacks[r] = lacks;
+  }
+  set_jitter(g, config, set);
 
   set.y_mean.assign(n_out, 0.0);
   set.y_scale.assign(n_out, 1.0);

@@ -8,7 +8,7 @@
 
 namespace starglow {
 
-/// Features and targets of the rows that can be trained on: twelve good bands, z > 0 where it is used, a label.
+/// Features and targets of the rows that can be trained on: good bands, z > 0, a label.
 struct TrainingSet {
   FeatureRecipe recipe;
   std::vector<std::size_t> rows;     ///< of the table
@@ -19,8 +19,12 @@ struct TrainingSet {
   std::size_t n_labels = 0;
 };
 
-/// Rows of `galaxies` usable at all, for any feature recipe. Error(input) when columns are missing or none is usable.
-std::vector<std::size_t> usable_rows(const Galaxies& galaxies);
+/// Rows of `galaxies` usable at all, for any feature recipe: with twelve good bands, or, where a training knows what a
+/// galaxy lacks (`gaps`), with k_min_bands. Error(input) when columns are missing or none is usable.
+std::vector<std::size_t> usable_rows(const Galaxies& galaxies, bool gaps = false);
+
+/// Which bands a row lacks.
+MaskPattern lacks_of(const Galaxies& galaxies, std::size_t row);
 
 /// `standardise_target`: y = (asinh EW - mean)/sd; otherwise asinh EW itself (K24).
 TrainingSet make_training_set(const Galaxies& galaxies, std::span<const std::size_t> rows, const FeatureRecipe& recipe,

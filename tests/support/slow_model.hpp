@@ -71,7 +71,7 @@ std::vector<T> features(const FeatureRecipe& recipe, const std::vector<T>& flux,
     const bool have = have_z && luminosity;
     add(have, have ? log10(flux[band] * ((1 + z) * d * d)) : T(0.0));
   }
-  if (recipe.z) add(have_z, T(z));
+  if (recipe.z) add(have_z, T(z < recipe.z_low ? recipe.z_low : z > recipe.z_high ? recipe.z_high : z));
   if (recipe.masks) {
     for (std::size_t b = 0; b < k_n_bands; ++b) add(true, T(there(b) ? 0.0 : -1.0));
     if (recipe.log_lum) add(true, T(have_z && luminosity ? 0.0 : -1.0));

@@ -63,6 +63,7 @@ class Bank {
     this.logLum = parts.includes("log_lum");
     this.z = parts.includes("z");
     this.masks = parts.includes("masks");
+    this.zClip = (text("z_clip") ?? "0,1e9").split(",").map(Number);
     this.outputs = text("outputs")
       .split(",")
       .map((name) => lineNames.indexOf(name));
@@ -97,7 +98,7 @@ class Bank {
     const lumKnown = zKnown && luminosity && band !== undefined;
     const d = lumKnown ? luminosityDistance(z) : NaN;
     if (this.logLum) out[at++] = lumKnown ? Math.log10(flux[band] * (1 + z) * d * d) : NaN;
-    if (this.z) out[at++] = zKnown ? z : NaN;
+    if (this.z) out[at++] = zKnown ? Math.min(Math.max(z, this.zClip[0]), this.zClip[1]) : NaN;
     if (!this.masks) return;
     for (let b = 0; b < nBands; ++b) out[at++] = present(flux[b]) ? 0 : -1;
     if (this.logLum) out[at++] = lumKnown ? 0 : -1;
@@ -131,8 +132,10 @@ export class Model {
     let bands = 0;
     for (let b = 0; b < nBands; ++b) if (present(flux[b])) ++bands;
     for (let b = 0; b < nBands; ++b) if (flux[b] === Infinity || flux[b] === -Infinity) return null;
-    if (bands < (masked ? minBands : nBands) || (!luminosity && !this.partial)) return null;
-    const full = luminosity && bands === nBands && this.full !== null;
+    let enough = bands === nBands; // networks with masks that need everything else do without the bluest band
+    if (this.full?.masks && bands === nBands - 1 && !present(flux[0])) enough = true;
+    if ((masked ? bands < minBands : !enough) || (!luminosity && !this.partial)) return null;
+    const full = luminosity && enough && this.full !== null;
     return { bank: full ? this.full : this.partial, luminosity, redshift };
   }
 

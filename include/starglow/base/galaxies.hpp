@@ -1,8 +1,10 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "starglow/base/lines.hpp"
@@ -25,6 +27,18 @@ struct Conventions {
 /// A TARGETID that is null (TNULL, masked, a null of Arrow): the row has no id. It is keyed by its number, ID_IS_ROW.
 inline constexpr std::int64_t k_null_id = std::numeric_limits<std::int64_t>::min();
 
+/// A sum of lines that a catalogue measures in place of its members, `{name}_EW`; the strongest member first.
+struct LineSum {
+  std::string_view name;
+  std::array<Line, 3> members;
+  std::size_t n;
+};
+inline constexpr std::size_t k_n_line_sums = 2;
+inline constexpr std::array<LineSum, k_n_line_sums> k_line_sums{{
+    {"HALPHA_NII", {Line::HALPHA, Line::NII_6584, Line::NII_6548}, 3},
+    {"SII_TOTAL", {Line::SII_6716, Line::SII_6731, Line::SII_6731}, 2},
+}};
+
 /// A table of galaxies in memory: one row a galaxy, columns as in the contract. An empty vector or matrix is an absent
 /// column; otherwise it has `size()` rows. Fluxes in 1e-17 erg/s/cm2/A (observed-frame flux density), EWs in A (rest).
 struct Galaxies {
@@ -39,6 +53,9 @@ struct Galaxies {
   Matrix<float> ew;                    ///< {LINE}_EW (n, 10), optional
   Matrix<float> ew_ivar;               ///< {LINE}_EW_IVAR (n, 10), A^-2, optional; 0 = no number
   std::vector<std::int32_t> flags;     ///< FLAGS, optional
+  Matrix<float> sum_ew, sum_ew_ivar;   ///< (n, k_n_line_sums): labels that are sums of lines, optional
+  std::vector<std::uint16_t> table;    ///< of several tables in one: which of `tables` a row is of; empty: all of one
+  std::vector<std::string> tables;     ///< their names; empty: one without a name
   Conventions conventions;
 
   std::size_t size() const noexcept { return n; }

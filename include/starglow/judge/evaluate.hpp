@@ -82,6 +82,10 @@ struct CrossValidation {
     std::string name;
     std::function<void(Galaxies&)> change;
   };
+  /// Tables that are trained on beside the judged one, by the same folds; and the name of the judged one among them.
+  std::vector<NamedTable> others = {};
+  std::string name = {};
+  bool leave_out = false;  ///< one model, trained on the others alone, judges the whole table
   std::vector<Variant> variants = {{"", [](Galaxies&) {}}};
   std::vector<std::size_t> given = {};     ///< lines of the table that the answers are given (PredictOptions::given)
   std::optional<Selection> selected = {};  ///< cut that the answers are for (PredictOptions::selected)

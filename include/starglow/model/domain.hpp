@@ -28,6 +28,8 @@ class Domain {
   const Parts& parts() const noexcept { return parts_; }
   /// x (12): features; NaN = not known. NaN without any.
   double score(std::span<const double> x) const;
+  /// How far from the training galaxies: 0 as they are, 0.5 at the threshold, 1 outside all of them. NaN as score().
+  double grade(std::span<const double> x) const;
   bool contains(std::span<const double> x) const { return !(score(x) < parts_.threshold); }
   /// Moves x along the line to the mean of the nearest component, to where the score is the threshold.
   void clip(std::span<double> x) const;
@@ -43,8 +45,9 @@ class Domain {
   std::shared_ptr<const Factors> factors_;  ///< of the covariances, everything known
 };
 
-/// The density of the galaxies' features, and the threshold that flags `fraction` of them. Error(input): fewer than 100
-/// usable galaxies.
+/// The density of the galaxies' features - of several tables: components of each - and the threshold that flags
+/// `fraction` of the galaxies of the table with the outermost ones, and no more of any other. Error(input): fewer than
+/// 100 usable galaxies.
 Domain fit_domain(const Galaxies& galaxies, std::span<const std::size_t> rows, double fraction, std::uint64_t seed);
 
 /// log10 of the probability that a chi-square variable of n degrees of freedom exceeds x; accurate in the far tail.

@@ -21,6 +21,8 @@ struct FeatureRecipe {
   bool log_lum = true;
   bool z = false;
   bool masks = false;
+  /// The network sees the redshift clipped to these: those at which redshift told the training galaxies apart.
+  double z_low = 0, z_high = 1e9;
 
   static constexpr std::size_t k_n_ratios = k_n_bands - 1;
   constexpr std::size_t n_values() const noexcept { return k_n_ratios + (log_lum ? 1U : 0U) + (z ? 1U : 0U); }

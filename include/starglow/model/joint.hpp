@@ -35,6 +35,9 @@ struct LineDistribution {
   void find_quantiles();
 };
 
+/// A galaxy with EW(Ha) below this (A) counts as one without lines: below 1 A pipelines disagree about one spectrum.
+inline constexpr double k_lineless_ew = 2.0;
+
 /// Phi(-1) and Phi(1).
 inline constexpr double k_p16 = 0.15865525393145707, k_p84 = 0.84134474606854293;
 

@@ -66,8 +66,11 @@ struct ConventionReport {
 
 /// Answer for n galaxies. EWs in A, rest frame, emission positive; NaN where a fatal flag is set.
 struct Prediction {
-  Matrix<double> ew;                ///< (n, 10) point or median of the intrinsic distribution
-  Matrix<double> p16, p84;          ///< (n, 10), empty for point models
+  Matrix<double> ew;           ///< (n, 10) point or median of the intrinsic distribution
+  Matrix<double> p16, p84;     ///< (n, 10), empty for point models
+  std::vector<double> domain;  ///< (n) 0 as the training galaxies, 0.5 at the limit that flags 1 % of them, 1 outside
+                               ///< all of them; NaN where the model has no domain
+  std::vector<double> p_lineless;   ///< (n) probability of EW(Ha) < k_lineless_ew; empty for point models
   Matrix<float> draws;              ///< (n, 10 * draws): draw k of line l in column l * draws + k; draw k of all lines
                                     ///< belongs together
   std::vector<std::int32_t> flags;  ///< (n)
@@ -89,8 +92,9 @@ class Model {
  public:
   /// The parts of a model file. Of `full` and `partial` one may be absent; the baselines have `neighbours` alone.
   struct Parts {
-    std::string kind;                             ///< "k24", "mlp", "joint", "knn" or "llr"
-    std::optional<NetworkBank> full;              ///< for galaxies that have all the features
+    std::string kind;  ///< "k24", "mlp", "joint", "knn" or "llr"
+    /// For galaxies that have all the features; with masks, those that lack the bluest band too.
+    std::optional<NetworkBank> full;
     std::optional<NetworkBank> partial;           ///< for those that lack luminosity, redshift or, with masks, bands
     std::optional<NeighbourBank> neighbours;      ///< kinds "knn" and "llr"
     std::map<std::string, std::string> metadata;  ///< everything else; docs/model-format.md

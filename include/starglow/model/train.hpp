@@ -63,8 +63,37 @@ struct TrainConfig {
   double validation = 0.0;     ///< fraction of galaxies, chosen by a hash of TARGETID, kept for early stopping; 0: none
   bool label_gates = true;     ///< leave out labels that cannot be (label_gates.hpp)
   std::int64_t patience = 10;  ///< epochs without a better validation loss before the end
+  // What the tables are: texts "VALUE", or "TABLE: VALUE; TABLE: VALUE", TABLE the beginning of a table's name.
+  std::string selection;    ///< the cut by which its galaxies were chosen, undone in the likelihood (selection.hpp)
+  std::string error_scale;  ///< true errors over quoted ones: "2", or "HALPHA 2.5, HBETA 1.9"
+  std::string peaks;        ///< labels that are the highest of so many noise peaks: "OII_DOUBLET 4"
+  std::string dust;         ///< highest E(B-V) of Galactic dust left in its bands: drawn and removed at each step
+  std::string unmeasured;   ///< tables ("NAME; NAME", or "all") whose EW_IVAR = 0 is no measurement rather than no line
+  bool weak_component = false;      ///< the last component starts as that of galaxies whose lines are weak or absent
+  bool negative = false;            ///< labels may be negative: likelihood of EW = sinh t; false: of sinh(max(t, 0))
+  std::int64_t site_refreshes = 0;  ///< how often the noise is taken out again under the distribution found so far
+  bool gaps = false;                ///< train on galaxies that lack bands too: all networks have masks
+  double z_low = 0.0;               ///< the networks see the redshift clipped to this ...
+  double z_high = 1e9;              ///< ... and this
+  double band_scatter = 0.0;        ///< sd of ln flux by which each band of a galaxy changes at each step
+  double table_scatter = 0.0;       ///< the same of all galaxies of a table together
+  bool calibrate_lines = true;      ///< shift and slope of each line by galaxies not seen, where calibration_folds > 0
+  bool draw_masks = false;          ///< no setting: set for the networks that learn to do without something
   std::uint64_t seed = 1;
 };
+
+/// A table of a training and its name; "" = its LABELVER.
+struct NamedTable {
+  std::string name;
+  Galaxies galaxies;
+};
+/// Several tables as one: rows in order, `table` and `tables` set, conventions that differ "mixed". One table without a
+/// name stays as it is. Error(input): no TARGETID, Z or BAND_FLUX.
+Galaxies join_tables(std::vector<NamedTable> tables);
+
+/// A table with its labels as a training by this recipe takes them: errors scaled, sums of lines shared out, what is no
+/// measurement NaN. `name`: the table's; "" = its LABELVER.
+Galaxies labels_of_recipe(const Galaxies& table, const std::string& name, const TrainConfig& config);
 
 /// One field of TrainConfig by name, for configuration files and metadata.
 struct ConfigField {

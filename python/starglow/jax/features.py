@@ -83,6 +83,8 @@ def network_input(bank: Bank, values: jax.Array, known: jax.Array, usable: jax.A
     """Features of one bank: values and presence, (..., n_in). Masks are 0 (there) or -1."""
     which = [*range(11), *([11] if bank.log_lum else []), *([12] if bank.z else [])]
     x, there = values[..., which], known[..., which]
+    if bank.z and bank.z_clip != (0.0, 1e9):
+        x = jnp.concatenate([x[..., :-1], jnp.clip(x[..., -1:], *bank.z_clip)], axis=-1)
     if not bank.masks:
         return x, there
     masks = jnp.concatenate(

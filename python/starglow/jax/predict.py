@@ -119,12 +119,16 @@ def _rows(
     luminosity = z_known & (luminosity_usable and (weights.full is not None or weights.masked))
     missing = (flags & names.BAND_MISSING) != 0
     n_bands = jnp.where(missing, usable.sum(-1), features.N_BANDS)
-    no_answer = n_bands < (features.MIN_BANDS if weights.masked else features.N_BANDS)
+    # Networks with masks that need everything else do without the bluest band.
+    enough = n_bands == features.N_BANDS
+    if weights.full is not None and weights.full.masks:
+        enough = enough | usable[..., 1:].all(-1)
+    no_answer = n_bands < features.MIN_BANDS if weights.masked else ~enough
     if weights.partial is None:
         no_answer = no_answer | ~luminosity
     for value, where in ((names.Z_RANGE, z_range), (names.NO_LUMINOSITY, ~luminosity), (names.NO_ANSWER, no_answer)):
         flags = flags | features.bit(where, value)
-    full = luminosity & (n_bands == features.N_BANDS) & (weights.full is not None)
+    full = luminosity & enough & (weights.full is not None)
     return _Rows(flux, usable, redshift, z_known, luminosity, full, flags)
 
 
@@ -139,6 +143,8 @@ def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array
             values = jnp.concatenate([moved, values[..., 12:]], axis=-1)
         else:
             out, _ = outside(weights.domain, jax.lax.stop_gradient(place), jax.lax.stop_gradient(there))
+    if weights.z_domain < 1e9:
+        out = out | (rows.z_known & (rows.z > weights.z_domain))
     out = out & rows.answered
     answers: list[jax.Array | None] = []
     for bank, mine in ((weights.full, rows.full), (weights.partial, ~rows.full)):

@@ -60,6 +60,7 @@ class Bank:
     masks: bool = _static()
     outputs: tuple[int, ...] = _static()  #: indices into LINES
     per_line: bool = _static()
+    z_clip: tuple[float, float] = _static(default=(0.0, 1e9))  #: the networks see the redshift clipped to these
 
 
 @_pytree
@@ -94,6 +95,7 @@ class Weights:
     conventions: tuple[tuple[str, str], ...] = (
         _static()
     )  #: ((name, value), ...): what the numbers of the training table mean
+    z_domain: float = _static(default=1e9)  #: beyond this redshift a galaxy is out of the domain
     source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
@@ -153,6 +155,8 @@ def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weigh
     from safetensors import SafetensorError, safe_open
 
     path = Path(path) if path is not None else shipped_path()
+    if str(path) == "joint-0.1" and not path.exists():  # the model of 0.1, by its name
+        path = shipped_path().with_name("joint-0.1.safetensors")
     dtype = jnp.dtype(dtype or jnp.result_type(float))
     if dtype not in (jnp.dtype("float32"), jnp.dtype("float64")):
         raise failure("usage", "the model cannot be read in this type", str(dtype), "float32 or float64")
@@ -185,6 +189,7 @@ def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
             "sizes",
             "activation",
             "features",
+            "z_clip",
             "outputs",
         )
 
@@ -245,7 +250,7 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
     conventions = tuple((k, meta.get(k, "unknown")) for k in ("aperture", "mwcorr", "maskrule", "contsrc", "labelver"))
     ew_ratio: Any = np.array(ratios)
     z_range: Any = np.array([number("z_min", 0.0), number("z_max", 1e9)])
-    weights = Weights(banks["full"], banks["partial"], ew_ratio, z_range, _domain(tensors), noise, kind, conventions)
+    weights = Weights(banks["full"], banks["partial"], ew_ratio, z_range, _domain(tensors), noise, kind, conventions, number("z_domain", 1e9))
     made: Weights = jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
     return made
 
@@ -272,6 +277,9 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     n_in = 2 * n_values + 1 if masks else n_values
     if sizes[0] != n_in:
         raise ValueError(f"networks '{name}' have {sizes[0]} inputs, their features are {n_in}")
+    z_clip = tuple(float(end) for end in meta.get(f"{name}.z_clip", "0,1e9").split(","))
+    if len(z_clip) != 2 or not 0 <= z_clip[0] < z_clip[1] < math.inf:
+        raise ValueError(f"'{name}.z_clip' is '{meta[f'{name}.z_clip']}', expected low,high")
     outputs = tuple(LINES.index(line) for line in meta[f"{name}.outputs"].split(","))
     n_params = sum((i + 1) * o for i, o in itertools.pairwise(sizes))
     params = _shaped(tensors, f"{name}.params", (0, n_params))
@@ -315,6 +323,7 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
         masks,
         outputs,
         kind == "k24",
+        (z_clip[0], z_clip[1]),
     )
 
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <iterator>
 #include <type_traits>
+#include <utility>
 
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
@@ -21,32 +22,13 @@ constexpr float k_least_ew = -500.0F, k_most_ew = 1e5F;
 
 // FITS letter of a column type of the library; '?' for those that are not read, columns of variable length among them.
 char letter_of(int type) {
-  switch (type) {
-    case TLOGICAL:
-      return 'L';
-    case TBYTE:
-    case TSBYTE:
-      return 'B';
-    case TSHORT:
-      return 'I';
-    case TUSHORT:
-    case TLONG:
-    case TINT:
-      return 'J';
-    case TULONG:
-    case TUINT:
-    case TLONGLONG:
-    case TULONGLONG:
-      return 'K';
-    case TFLOAT:
-      return 'E';
-    case TSTRING:
-      return 'A';
-    case TDOUBLE:
-      return 'D';
-    default:
-      return '?';
-  }
+  constexpr std::pair<int, char> known[]{{TLOGICAL, 'L'}, {TBYTE, 'B'},     {TSBYTE, 'B'},     {TSHORT, 'I'},
+                                         {TUSHORT, 'J'},  {TLONG, 'J'},     {TINT, 'J'},       {TULONG, 'K'},
+                                         {TUINT, 'K'},    {TLONGLONG, 'K'}, {TULONGLONG, 'K'}, {TFLOAT, 'E'},
+                                         {TSTRING, 'A'},  {TDOUBLE, 'D'}};
+  for (const auto& [code, letter] : known)
+    if (code == type) return letter;
+  return '?';  // of variable length, below 0, too
 }
 
 // GALAXIES, else the first table with band fluxes, else the first table; the number of HDUs where there is none.
@@ -205,8 +187,10 @@ struct TableReader::State {
 
   void check_contract() {
     std::vector<std::string> scalars{"TARGETID", "Z", "EBV", "FLAGS"};
-    for (const auto& line : k_lines)
-      for (const char* suffix : {"_EW", "_EW_IVAR"}) scalars.push_back(std::string(line.name) + suffix);
+    for (const char* suffix : {"_EW", "_EW_IVAR"}) {
+      for (const auto& line : k_lines) scalars.push_back(std::string(line.name) + suffix);
+      for (const auto& sum : k_line_sums) scalars.push_back(std::string(sum.name) + suffix);
+    }
     const auto unique = [&](const std::string& column) {
       if (find(column) == 0 &&
           std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return files::same_name(c.name, column); }))
@@ -346,6 +330,12 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
       if (into.empty() && count > 0) into = Matrix<float>(count, k_n_lines, suffix[3] == '\0' ? std::nanf("") : 0.0F);
       measured.push_back({column, line, &into});
     }
+    Matrix<float>& sums = suffix[3] == '\0' ? g.sum_ew : g.sum_ew_ivar;
+    for (std::size_t k = 0; k < k_n_line_sums; ++k)
+      if (const int column = s.find(std::string(k_line_sums[k].name) + suffix); column != 0 && count > 0) {
+        if (sums.empty()) sums = Matrix<float>(count, k_n_line_sums, suffix[3] == '\0' ? std::nanf("") : 0.0F);
+        measured.push_back({column, k, &sums});
+      }
   }
   // All columns of as many rows as the library's buffers hold: each byte of the file is then read once.
   int status = 0;

@@ -46,6 +46,18 @@ Activation parse_activation(const std::string& text) {
   throw Error(ErrorKind::model, "unknown activation", {"'" + text + "'", "selu, polyswish or silu", ""});
 }
 
+std::string number_text(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};  // reads back equal
+}
+double read_number(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
+    throw Error(ErrorKind::model, "a number of the model cannot be read", {"'" + text + "'", "a number", ""});
+  return value;
+}
+
 void joint_to_tensors(const JointHead& joint, const std::string& name, SafeTensors& into) {
   constexpr std::uint64_t n = k_n_independent_lines;
   into.tensors[name + ".joint_factor"] = Tensor::from(joint.factor.flat(), {joint.components, n, n});
@@ -72,6 +84,8 @@ void bank_to_tensors(const NetworkBank& bank, const std::string& name, SafeTenso
   into.metadata[name + ".sizes"] = join(bank.shape.sizes, [](auto size) { return std::to_string(size); });
   into.metadata[name + ".activation"] = to_string(bank.shape.activation);
   into.metadata[name + ".features"] = bank.features.name();
+  if (bank.features.z_low != FeatureRecipe{}.z_low || bank.features.z_high != FeatureRecipe{}.z_high)
+    into.metadata[name + ".z_clip"] = number_text(bank.features.z_low) + "," + number_text(bank.features.z_high);
   into.metadata[name + ".outputs"] = join(bank.outputs, [](auto line) { return k_lines[line].name; });
   into.tensors[name + ".params"] = Tensor::from(bank.params, {rows, bank.shape.n_params()});
   into.tensors[name + ".x_mean"] = Tensor::from(bank.x_mean.flat(), {rows, cols});
@@ -101,6 +115,15 @@ std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std:
   bank.shape.activation = parse_activation(from.text(name + ".activation"));
   bank.shape.check();
   bank.features = FeatureRecipe::parse(from.text(name + ".features"));
+  if (from.metadata.count(name + ".z_clip") > 0) {
+    const auto ends = split(from.text(name + ".z_clip"));
+    if (ends.size() != 2)
+      throw Error(ErrorKind::model, "z_clip is not two numbers", {from.text(name + ".z_clip"), "", ""});
+    bank.features.z_low = read_number(ends[0]);
+    bank.features.z_high = read_number(ends[1]);
+    if (!(bank.features.z_low >= 0) || !(bank.features.z_high > bank.features.z_low))
+      throw Error(ErrorKind::model, "z_clip is no range of redshifts", {from.text(name + ".z_clip"), "low < high", ""});
+  }
   for (const auto& item : split(from.text(name + ".outputs"))) {
     const auto line = find_line(item);
     if (!line)
@@ -124,7 +147,8 @@ bool is_structural(const std::string& key) {
   const auto dot = key.find('.');
   const std::string group = key.substr(0, dot), item = dot == std::string::npos ? "" : key.substr(dot + 1);
   return (group == "full" || group == "partial" || group == "neighbours") &&
-         (item == "k" || item == "sizes" || item == "activation" || item == "features" || item == "outputs");
+         (item == "k" || item == "sizes" || item == "activation" || item == "features" || item == "z_clip" ||
+          item == "outputs");
 }
 
 void check_value(const SafeTensors& content, const std::string& key, const std::string& wanted) {
@@ -280,6 +304,9 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
 }  // namespace files
 
 Model ModelFiles::load(const std::filesystem::path& path) {
+  // Models that were shipped before are inside the library by their names; a file of that name comes first.
+  if (std::error_code ignored; path == files::k_joint_0_1 && !std::filesystem::exists(path, ignored))
+    return Model(files::model_from_tensors(files::embedded_whole(files::k_joint_0_1)));
   return Model(files::model_from_tensors(files::read_whole(path)));
 }
 

@@ -8,6 +8,9 @@
 
 namespace starglow::files {
 
+/// The model of 0.1, of galaxies whose four BPT lines were measured positive.
+inline constexpr const char* k_joint_0_1 = "joint-0.1";
+
 /// Between a model's parts and the tensors of docs/model-format.md. Error(model) for what does not fit the schema.
 SafeTensors model_to_tensors(const Model::Parts& parts);
 Model::Parts model_from_tensors(const SafeTensors& content);

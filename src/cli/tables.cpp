@@ -1,0 +1,112 @@
+#include "cli/tables.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include "starglow/base/error.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/model/train.hpp"
+
+namespace starglow::cli {
+
+namespace {
+
+std::map<std::string, std::string> names_of(const Settings& settings) {
+  std::map<std::string, std::string> names;
+  for (const auto& item : settings.list("name")) {
+    const auto sign = item.find('=');
+    if (sign == std::string::npos || sign == 0 || sign + 1 == item.size())
+      throw Error(ErrorKind::usage, "--name cannot be understood", {"'" + item + "'", "FILE=NAME,FILE=NAME", ""});
+    names[item.substr(0, sign)] = item.substr(sign + 1);
+  }
+  return names;
+}
+
+bool known_line(std::string_view name) {
+  return find_line(name) ||
+         std::any_of(k_line_sums.begin(), k_line_sums.end(), [&](const LineSum& sum) { return sum.name == name; });
+}
+
+// Measured lines of a table that no model of ours has: a user may take them for labels.
+std::string other_lines(const TableReader& reader) {
+  std::string out;
+  for (const auto& column : reader.columns()) {
+    if (!column.name.ends_with("_EW") || column.type == 'A' ||
+        known_line(column.name.substr(0, column.name.size() - 3)))
+      continue;
+    out += (out.empty() ? "" : ", ") + column.name;
+  }
+  return out;
+}
+
+// The tables of the positionals with what `--name` calls them, or "".
+std::vector<NamedTable> named_tables(const Settings& settings, Console& console) {
+  const auto names = names_of(settings);
+  std::set<std::string> used;
+  std::vector<NamedTable> tables;
+  for (const auto& path : settings.positionals()) {
+    const TableReader reader(path);
+    for (const auto& note : reader.notes()) console.warn(note);
+    if (const auto names_of_lines = other_lines(reader); !names_of_lines.empty())
+      console.warn("not learnt, as no line of the model: " + names_of_lines);
+    NamedTable table{"", reader.read(0, reader.rows())};
+    for (const std::string& key : {path, std::filesystem::path(path).filename().string()})
+      if (const auto found = names.find(key); found != names.end()) {
+        table.name = found->second;
+        used.insert(key);
+      }
+    tables.push_back(std::move(table));
+  }
+  for (const auto& [file, name] : names)
+    if (used.count(file) == 0)
+      throw Error(ErrorKind::usage, "--name names a file that is not read",
+                  {"'" + file + "'", "one of the tables", ""});
+  return tables;
+}
+
+}  // namespace
+
+void declare_tables(OptionSet& set) {
+  set.add(
+      {"name", OptionType::text, "names of tables for the settings; without it, their LABELVER", "", "FILE=NAME,..."});
+  set.add({"leave_out", OptionType::text,
+           "with --cv of several tables: judge this one by a model of the others (the first, by folds, without it)", "",
+           "NAME"});
+}
+
+Galaxies read_tables(const Settings& settings, Console& console) {
+  return join_tables(named_tables(settings, console));
+}
+
+JudgedTable judged_table(const Settings& settings, Console& console) {
+  const auto& paths = settings.positionals();
+  const bool leave_out = settings.is_set("leave_out");
+  if (leave_out && !settings.flag("cv"))
+    throw Error(ErrorKind::usage, "--leave-out belongs to a cross-validation", {"", "--cv", ""});
+  if (paths.size() == 1 && !leave_out) return {paths[0], "", {}};
+  if (!settings.flag("cv"))
+    throw Error(ErrorKind::usage, "several tables belong to a cross-validation",
+                {std::to_string(paths.size()) + " tables", "one, or --cv", ""});
+  auto tables = named_tables(settings, console);
+  std::string all;
+  for (auto& t : tables) {
+    if (t.name.empty()) t.name = t.galaxies.conventions.labelver;
+    all += (all.empty() ? "" : ", ") + t.name;
+  }
+  std::size_t judged = 0;
+  if (leave_out) {
+    const std::string& wanted = settings.text("leave_out");
+    while (judged < tables.size() && tables[judged].name.substr(0, wanted.size()) != wanted) ++judged;
+    if (judged == tables.size())
+      throw Error(ErrorKind::usage, "--leave-out names no table", {"'" + wanted + "'", "one of " + all, ""});
+  }
+  JudgedTable out{paths[judged], tables[judged].name, {}};
+  for (std::size_t k = 0; k < tables.size(); ++k)
+    if (k != judged) out.others.push_back(std::move(tables[k]));
+  return out;
+}
+
+}  // namespace starglow::cli

@@ -1,0 +1,167 @@
+#include "starglow/judge/whole_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "judge/noisy.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/judge/metrics.hpp"
+#include "starglow/model/joint.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr std::size_t k_shard_rows = 64;
+constexpr std::size_t k_halpha = static_cast<std::size_t>(Line::HALPHA);
+constexpr double k_first_bin = -0.45, k_bin = 0.05;
+constexpr std::size_t k_bins = 5;
+constexpr double k_central = 0.6826894921370859;
+
+bool labelled(const Galaxies& g, std::size_t row, std::size_t line) {
+  return g.ew_ivar(row, line) > 0 && std::isfinite(g.ew_ivar(row, line)) && std::isfinite(g.ew(row, line));
+}
+
+// Unbiased CRPS of draws (sorted here).
+double crps_of(std::vector<double>& x, double y) {
+  std::sort(x.begin(), x.end());
+  const auto n = static_cast<double>(x.size());
+  double near = 0, pairs = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    near += std::fabs(x[i] - y);
+    pairs += x[i] * (2.0 * static_cast<double>(i) - n + 1.0);
+  }
+  return near / n - pairs / (n * (n - 1.0));
+}
+
+struct Row {
+  double crps = std::numeric_limits<double>::quiet_NaN(), pit = 0, lineless = 0;
+};
+
+}  // namespace
+
+WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, std::uint64_t seed, WorkerPool& pool) {
+  if (g.ew.empty() || g.ew_ivar.empty())
+    throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
+  if (p.n_draws < 2) throw Error(ErrorKind::usage, "a whole table is judged by draws", {"none", "at least 2", ""});
+  const Noisy noisy(g, p, p.n_draws, seed);
+  std::vector<Row> rows(g.n * k_n_lines);
+  pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
+    const Shard part = shard(s, g.n, k_shard_rows);
+    std::vector<double> draws(p.n_draws);
+    for (std::size_t i = part.first; i < part.last; ++i)
+      for (std::size_t line = 0; line < k_n_lines; ++line) {
+        if (!labelled(g, i, line) || !std::isfinite(p.ew(i, line))) continue;
+        Row& row = rows[i * k_n_lines + line];
+        const double y = static_cast<double>(g.ew(i, line));
+        noisy.fill(i, line, draws);
+        double below = 0, few = 0;
+        for (double& d : draws) {
+          below += d < y ? 1 : 0;
+          few += d < k_lineless_ew ? 1 : 0;
+          d = std::asinh(d);
+        }
+        row.pit = (below + 0.5) / (static_cast<double>(draws.size()) + 1);
+        row.lineless = few / static_cast<double>(draws.size());
+        row.crps = crps_of(draws, std::asinh(y));
+      }
+  });
+  WholeTableScores out;
+  double used = 0;
+  for (std::size_t line = 0; line < k_n_lines; ++line) {
+    auto& o = out.lines[line];
+    std::vector<double> median, label;
+    for (std::size_t i = 0; i < g.n; ++i) {
+      const Row& row = rows[i * k_n_lines + line];
+      if (std::isnan(row.crps)) continue;
+      ++o.n;
+      o.crps += row.crps;
+      o.coverage68 += std::fabs(row.pit - 0.5) < 0.5 * k_central ? 1 : 0;
+      median.push_back(p.ew(i, line));
+      label.push_back(static_cast<double>(g.ew(i, line)));
+    }
+    if (o.n == 0) continue;
+    o.crps /= static_cast<double>(o.n);
+    o.coverage68 /= static_cast<double>(o.n);
+    o.spearman = spearman(median, label);
+    if (std::find(k_independent_lines.begin(), k_independent_lines.end(), line) == k_independent_lines.end()) continue;
+    out.mean_crps += o.crps;
+    used += 1;
+  }
+  if (used > 0) out.mean_crps /= used;
+  for (std::size_t b = 0; b < k_bins; ++b) {
+    const double low = k_first_bin + k_bin * static_cast<double>(b);
+    out.lineless.push_back({low, low + k_bin});
+  }
+  for (std::size_t i = 0; i < g.n; ++i) {
+    const Row& row = rows[i * k_n_lines + k_halpha];
+    if (std::isnan(row.crps)) continue;
+    const double seen = static_cast<double>(g.ew(i, k_halpha)) < k_lineless_ew ? 1 : 0;
+    ++out.n_lineless;
+    out.observed += seen;
+    out.predicted += row.lineless;
+    const double c = std::log10(g.band_flux(i, 1) / g.band_flux(i, 6));
+    for (auto& bin : out.lineless)
+      if (c >= bin.low && c < bin.high) {
+        ++bin.n;
+        bin.observed += seen;
+        bin.predicted += row.lineless;
+      }
+  }
+  const auto divide = [](std::size_t n, double& a, double& b) {
+    if (n == 0) return;
+    a /= static_cast<double>(n);
+    b /= static_cast<double>(n);
+  };
+  for (auto& bin : out.lineless) divide(bin.n, bin.observed, bin.predicted);
+  divide(out.n_lineless, out.observed, out.predicted);
+  return out;
+}
+
+std::string whole_table_text(const WholeTableScores& s) {
+  std::string out =
+      fmt::format("every label, negative ones too, against draws with noise\n{:<14}{:>8}{:>10}{:>10}{:>10}\n", "line",
+                  "N", "CRPS", "68 %", "rho");
+  for (std::size_t line = 0; line < k_n_lines; ++line)
+    if (const auto& o = s.lines[line]; o.n > 0)
+      out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}\n", k_lines[line].name, o.n, o.crps, o.coverage68,
+                         o.spearman);
+  out += fmt::format("{:<14}{:>8}{:>10.4f}   (independent lines)\n", "mean", "", s.mean_crps);
+  if (s.n_lineless == 0) return out + "\n";
+  out += fmt::format("fraction with EW(Ha) < {:.0f} A by colour log10(F(3700-4000)/F(5200-5500))\n", k_lineless_ew);
+  double sum = 0, worst = 0, bins = 0;
+  for (const auto& b : s.lineless) {
+    if (b.n == 0) continue;
+    out += fmt::format("{:>6.2f} to {:>5.2f}{:>8}   observed {:.3f}   predicted {:.3f}\n", b.low, b.high, b.n,
+                       b.observed, b.predicted);
+    sum += std::fabs(b.predicted - b.observed);
+    worst = std::max(worst, std::fabs(b.predicted - b.observed));
+    bins += 1;
+  }
+  out += fmt::format("{:<15}{:>7}   observed {:.3f}   predicted {:.3f}; bins: mean difference {:.3f}, worst {:.3f}\n\n",
+                     "all", s.n_lineless, s.observed, s.predicted, bins > 0 ? sum / bins : 0.0, worst);
+  return out;
+}
+
+std::string whole_table_json(const WholeTableScores& s) {
+  std::string out = fmt::format("{{\"mean_crps\": {:.6f}, \"lines\": {{", s.mean_crps);
+  bool first = true;
+  for (std::size_t line = 0; line < k_n_lines; ++line)
+    if (const auto& o = s.lines[line]; o.n > 0) {
+      out += fmt::format("{}\"{}\": {{\"n\": {}, \"crps\": {:.6f}, \"coverage68\": {:.6f}, \"spearman\": {:.6f}}}",
+                         first ? "" : ", ", k_lines[line].name, o.n, o.crps, o.coverage68, o.spearman);
+      first = false;
+    }
+  out += fmt::format("}}, \"lineless\": {{\"n\": {}, \"observed\": {:.6f}, \"predicted\": {:.6f}, \"bins\": [",
+                     s.n_lineless, s.observed, s.predicted);
+  for (std::size_t b = 0; b < s.lineless.size(); ++b)
+    out +=
+        fmt::format("{}{{\"low\": {:.2f}, \"high\": {:.2f}, \"n\": {}, \"observed\": {:.6f}, \"predicted\": {:.6f}}}",
+                    b == 0 ? "" : ", ", s.lineless[b].low, s.lineless[b].high, s.lineless[b].n, s.lineless[b].observed,
+                    s.lineless[b].predicted);
+  return out + "]}}";
+}
+
+}  // namespace starglow

@@ -1,0 +1,43 @@
+#pragma once
+#include <span>
+#include <vector>
+
+#include "model/matrix8.hpp"
+#include "starglow/model/selection.hpp"
+
+namespace starglow {
+
+/// log of the probability that a galaxy of a mixture passes the cut of its table,
+///   ln sum_c w_c P_c,  P_c = mean_k prod_l Phi((sinh(max(t_kl, 0)) - limit_l) / sigma_l),  t_k = mu_c + D_c U_c eps_k,
+/// over k_nodes fixed points eps_k: a likelihood of galaxies that were chosen by their lines is divided by it. EW = 0
+/// is the least of a line, so P_c does not vanish and a component cannot run away.
+class SelectionTerm {
+ public:
+  static constexpr std::size_t k_nodes = 16, k_most_components = 4;
+
+  /// y_mean, y_scale (8): t = y_mean + y_scale * standardised t. cuts: of each row; empty ones: no term.
+  SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean,
+                std::span<const double> y_scale);
+
+  bool active(std::size_t row) const noexcept { return !cuts_[row].empty(); }
+
+  /// A mixture in standardised t: outputs hold the means (components, 8).
+  struct Mixture {
+    std::size_t components;
+    std::span<const double> mean;    ///< (components x 8)
+    std::span<const double> weight;  ///< (components)
+    std::span<const Vector8> sd;     ///< (components)
+    std::span<const Matrix8> unit;   ///< (components) lower triangular, rows of length 1
+  };
+  /// Adds the gradients of the logarithm; returns it. d_mean (components x 8), d_sd, d_unit (components), d_logit
+  /// (components).
+  double add(std::size_t row, const Mixture& m, std::span<double> d_mean, std::span<Vector8> d_sd,
+             std::span<Matrix8> d_unit, std::span<double> d_logit) const;
+
+ private:
+  std::vector<std::vector<LineCut>> cuts_;
+  std::vector<double> y_mean_, y_scale_;
+  std::vector<Vector8> nodes_;  ///< k_sets sets of k_nodes
+};
+
+}  // namespace starglow
