@@ -285,9 +285,7 @@ int run(const Settings& settings, Console& console) {
   if (settings.flag("dry_run")) {
     if (settings.is_set("model")) (void)Model::load(settings.text("model"));
     if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table);
-    const std::string what = settings.flag("cv") ? "a recipe, trained on parts of the table,"
-                             : sources > 0       ? "what is given"
-                                                 : "the shipped model";
+    const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
     console.info(fmt::format("would judge {} on the {} rows of {}", what, table.n, judged.path));
     return 0;
   }
