@@ -72,6 +72,13 @@ void LineDistribution::find_quantiles() {
   std::copy_n(t.begin() + 2 * k_n, k_n, p84.begin());
 }
 
+double LineDistribution::p_lineless() const noexcept {
+  constexpr std::size_t halpha = 4;
+  static_assert(k_independent_lines[halpha] == static_cast<std::size_t>(Line::HALPHA));
+  static const double t = std::asinh(k_lineless_ew);
+  return cdf(halpha, t);
+}
+
 double LineDistribution::quantile(std::size_t line, double p) const noexcept {
   // The quantile lies between those of the components; Halley's steps from their mean, bisection where one leaves.
   const double z = normal_quantile(p);

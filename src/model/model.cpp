@@ -21,8 +21,6 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_shard_rows = 512;  // results do not depend on it: rows are independent
-constexpr std::size_t k_halpha = 4;        // among the independent lines
-static_assert(k_independent_lines[k_halpha] == static_cast<std::size_t>(Line::HALPHA));
 
 void check_bank(const NetworkBank& bank, const std::string& name, bool distribution) {
   const auto& joint = bank.joint;
@@ -164,7 +162,6 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
                           const Answer& into) const {
   const auto& c = *compiled_;
   Prediction& out = into.out;
-  const double lineless_t = std::asinh(k_lineless_ew);
   // Rows that are treated alike: nothing lacks; bands lack; luminosity lacks; redshift too.
   std::array<std::vector<std::size_t>, 4> groups;
   for (std::size_t i = shard.first; i < shard.last; ++i) {
@@ -175,18 +172,17 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
     if (z <= 0 || z < c.z_min || z > c.z_max || std::isinf(z)) flags |= k_z_range;
     const bool z_known = report.redshift_usable && z > 0 && std::isfinite(z);
     const bool luminosity = z_known && report.luminosity_usable && (c.has_full() || c.masked());
-    std::size_t bands = k_n_bands;
-    bool only_bluest = true;  // lacks no other band
+    std::size_t bands = k_n_bands, others = k_n_bands - 1;  // others: all but the bluest
     if ((flags & k_band_missing) != 0) {
       const auto flux = usable_bands(g, i);
-      only_bluest = std::all_of(flux.begin() + 1, flux.end(), [](double f) { return f > 0; });
-      bands = static_cast<std::size_t>(std::count_if(flux.begin(), flux.end(), [](double f) { return f > 0; }));
+      others = static_cast<std::size_t>(std::count_if(flux.begin() + 1, flux.end(), [](double f) { return f > 0; }));
+      bands = others + (flux[0] > 0 ? 1U : 0U);
     }
     if (!luminosity) flags |= k_no_luminosity;
-    const std::size_t wanted = c.masked() ? k_min_bands : c.full_masks() && only_bluest ? k_n_bands - 1 : k_n_bands;
-    if (bands < wanted || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
-    const bool whole = c.has_full() && (c.full_masks() ? only_bluest : bands == k_n_bands);
-    if ((flags & k_fatal_flags) == 0) groups[!z_known ? 3 : !luminosity ? 2 : whole ? 0 : 1].push_back(i);
+    const bool whole = bands == k_n_bands || (c.full_masks() && others == k_n_bands - 1);
+    if ((c.masked() ? bands < k_min_bands : !whole) || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
+    if ((flags & k_fatal_flags) == 0)
+      groups[!z_known ? 3 : !luminosity ? 2 : c.has_full() && whole ? 0 : 1].push_back(i);
     out.flags[i] = flags;
   }
   for (std::size_t group = 0; group < groups.size(); ++group) {
@@ -255,7 +251,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           out.p16(row, bank.outputs[j]) = p16[j];
           out.p84(row, bank.outputs[j]) = p84[j];
         }
-        if (!out.p_lineless.empty()) out.p_lineless[row] = d.cdf(k_halpha, lineless_t);
+        if (!out.p_lineless.empty()) out.p_lineless[row] = d.p_lineless();
         if (into.distributions != nullptr)
           (*into.distributions)[row] = conditioned ? *conditioned : with_factor(d, *bank.joint);
         if (options.draws > 0) {

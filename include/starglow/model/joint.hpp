@@ -29,6 +29,8 @@ struct LineDistribution {
 
   double cdf(std::size_t line, double t) const noexcept;
   double density(std::size_t line, double t) const noexcept;
+  /// Probability of EW(Ha) < k_lineless_ew.
+  double p_lineless() const noexcept;
   /// t with cdf(t) = p, 0 < p < 1; relative to the narrowest component exact to 1e-10.
   double quantile(std::size_t line, double p) const noexcept;
   /// Sets p16, median and p84 of all lines, by the kernel.

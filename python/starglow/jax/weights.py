@@ -250,7 +250,17 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
     conventions = tuple((k, meta.get(k, "unknown")) for k in ("aperture", "mwcorr", "maskrule", "contsrc", "labelver"))
     ew_ratio: Any = np.array(ratios)
     z_range: Any = np.array([number("z_min", 0.0), number("z_max", 1e9)])
-    weights = Weights(banks["full"], banks["partial"], ew_ratio, z_range, _domain(tensors), noise, kind, conventions, number("z_domain", 1e9))
+    weights = Weights(
+        banks["full"],
+        banks["partial"],
+        ew_ratio,
+        z_range,
+        _domain(tensors),
+        noise,
+        kind,
+        conventions,
+        number("z_domain", 1e9),
+    )
     made: Weights = jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
     return made
 
