@@ -87,6 +87,23 @@ std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std:
   return out;
 }
 
+// A page is shown to others: of a full path in a command the name of the file stays.
+std::string without_folders(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    const auto equals = word.find("=/");
+    const std::size_t start = equals == std::string::npos ? 0 : equals + 1;
+    const bool path = start < word.size() && word[start] == '/';
+    const auto slash = word.find_last_of('/', word.ends_with('/') ? word.size() - 2 : std::string::npos);
+    out += (at > 0 ? " " : "") +
+           (path && slash != std::string::npos ? word.substr(0, start) + word.substr(slash + 1) : word);
+    at = end + 1;
+  }
+  return out;
+}
+
 PageContent content_of(const Settings& settings, const Model& model, Console& console) {
   const std::string input = settings.positionals().at(0);
   const TableReader reader(input);
@@ -122,7 +139,8 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   if (settings.is_set("spectra")) provenance.add_input(settings.text("spectra"));
   provenance.model_hash = model.hash();
   for (auto& entry : provenance.entries())
-    if (entry.first != "TIME" && entry.first != "THREADS") c.provenance.push_back(std::move(entry));
+    if (entry.first != "TIME" && entry.first != "THREADS")
+      c.provenance.emplace_back(entry.first, without_folders(entry.second));
   return c;
 }
 

@@ -37,9 +37,15 @@ std::vector<float> column(const Matrix<double>& m, std::size_t j) {
   return out;
 }
 
+// Positions on the sky need all the digits that they have: half precision is a tenth of a degree.
+bool is_angle(const PageColumn& c) {
+  const auto ends = [&](std::string_view end) { return c.name.ends_with(end); };
+  return c.unit.starts_with("deg") || ends("RA") || ends("DEC") || ends("ra") || ends("dec");
+}
+
 // Whether half precision holds a column to 5e-4 relative: measured numbers, not counts or bits, in its range.
 bool fits_half(const PageColumn& c) {
-  return !c.whole_numbers && std::all_of(c.values.begin(), c.values.end(), [](float v) {
+  return !c.whole_numbers && !is_angle(c) && std::all_of(c.values.begin(), c.values.end(), [](float v) {
     return std::isnan(v) || v == 0 || (std::fabs(v) >= 0x1p-14F && std::fabs(v) <= 65504.0F);
   });
 }
@@ -68,7 +74,7 @@ std::vector<Field> fields(const PageContent& content) {
   if (has_measurements(g))
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       Field ew{std::string(k_lines[line].name) + "_EW", true, std::vector<float>(g.n, k_nan)};
-      Field sigma{std::string(k_lines[line].name) + "_EW_SIGMA", false, std::vector<float>(g.n, k_nan)};
+      Field sigma{std::string(k_lines[line].name) + "_EW_SIGMA", true, std::vector<float>(g.n, k_nan)};
       for (std::size_t i = 0; i < g.n; ++i) {
         const float ivar = g.ew_ivar(i, line);
         if (!(ivar > 0) || !std::isfinite(ivar)) continue;
@@ -101,6 +107,23 @@ json description(const PageContent& content, const Model& model, const Conventio
     out["lines"].push_back({{"name", line.name}, {"label", line.label}, {"wave", line.wave_vac}});
   for (const auto& flag : k_flags)
     out["flags"].push_back({{"bit", flag.bit}, {"name", flag.name}, {"meaning", flag.meaning}});
+  // Flags that occur, the most frequent first.
+  std::vector<std::pair<std::size_t, std::string>> seen;
+  for (const auto& flag : k_flags) {
+    const auto count =
+        static_cast<std::size_t>(std::count_if(content.prediction.flags.begin(), content.prediction.flags.end(),
+                                               [&](std::int32_t f) { return (f & flag.bit) != 0; }));
+    if (count > 0) seen.emplace_back(count, flag.name);
+  }
+  std::stable_sort(seen.begin(), seen.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  out["flags_seen"] = json::array();
+  for (const auto& [count, name] : seen) out["flags_seen"].push_back({name, count});
+  const PageStory story = page_story(content);
+  out["story"] = {{"example", story.example}};
+  if (story.has_places) {
+    out["story"]["blue"] = {story.blue.first, story.blue.second};
+    out["story"]["red"] = {story.red.first, story.red.second};
+  }
   if (!content.spectra.index.empty()) out["spectra"] = {{"pixels", content.spectra.pixels}};
   for (const auto& c : content.columns) out["columns"].push_back({{"name", c.name}, {"unit", c.unit}});
   for (const auto& [key, value] : content.provenance) out["provenance"].push_back({key, value});

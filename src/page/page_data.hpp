@@ -1,5 +1,7 @@
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "starglow/page/page.hpp"
 
@@ -11,6 +13,16 @@ struct PageData {
   std::string galaxies, rows;
 };
 PageData page_data(const PageContent& content, const Model& model);
+
+/// What the page opens with. blue, red: the median place of the bluest and of the reddest tenth by F(6700-7000 A) over
+/// F(3400-3700 A); example: a row that shows its lines well (a spectrum, no flag, strong lines measured above 5 sigma
+/// and well predicted), -1 = none.
+struct PageStory {
+  std::int64_t example = -1;
+  bool has_places = false;
+  std::pair<double, double> blue = {}, red = {};
+};
+PageStory page_story(const PageContent& content);
 
 /// EWs with errors are measurements; without, they are somebody's prediction.
 bool has_measurements(const Galaxies& galaxies);

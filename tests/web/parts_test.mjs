@@ -3,13 +3,27 @@ import assert from "node:assert";
 import { Grid } from "../../web/src/grid.js";
 import { fromHash, outlineOf, thin, toHash } from "../../web/src/address.js";
 import { parseFilter } from "../../web/src/filter.js";
-import { ownPalette, palette, percentiles, places, short, ticks } from "../../web/src/colour.js";
-import { csv, ecsv, fits } from "../../web/src/export.js";
+import {
+  contrast,
+  fixed,
+  galaxiesOf,
+  measured,
+  ownPalette,
+  palette,
+  percentiles,
+  places,
+  plain,
+  short,
+  ticks,
+} from "../../web/src/colour.js";
+import { csv, ecsv, fits, shortest } from "../../web/src/export.js";
 import { threefry } from "../../web/src/random.js";
 import { base85 } from "../../web/src/source.js";
-import { cells } from "../../web/src/density.js";
+import { cells, coarser } from "../../web/src/density.js";
+import { linksOf, skyColumns } from "../../web/src/sky.js";
+import { placeFinder } from "../../web/src/place.js";
 import { histogramMargins, histogramSpan } from "../../web/src/charts.js";
-import { peaks } from "../../web/src/spectrum.js";
+import { limits, peaks } from "../../web/src/light.js";
 import { evenly, level, middle, stackRows, stackSpectra } from "../../web/src/stack.js";
 import { sorted } from "../../web/src/table.js";
 import { howOf } from "../../web/src/brush.js";
@@ -253,7 +267,64 @@ same(
   ),
   [0, 50, 100],
 );
-same([0.123456, 12.3456, 1234.5, -2.5, NaN].map(short), ["0.123", "12.3", "1235", "−2.5", "–"]);
+same([0.123456, 12.3456, 1234.5, -2.5, 12, NaN].map(short), ["0.123", "12.3", "1235", "−2.50", "12.0", "–"]);
+same([0.5, 12, 100, 0, -3, 1e6, 1.5e-5].map(plain), ["0.5", "12", "100", "0", "−3", "1.0e+6", "1.5e−5"]);
+same([fixed(-0.001, 2), fixed(3, 2), fixed(NaN, 1)], ["0.00", "3.00", "–"]);
+same(
+  [measured(12.3456, 0.21), measured(12.3456, 3.2), measured(0.5, 0.0123), measured(5, NaN)],
+  ["12.35", "12.3", "0.500", "5.00"],
+);
+same([galaxiesOf(1), galaxiesOf(0), galaxiesOf(2)], ["1 galaxy", "0 galaxies", "2 galaxies"]);
+
+// limits of y: the data first; a prediction counts up to three times their reach
+const [dataLow, dataHigh] = limits([[0, 10]], [], true);
+same(limits([[0, 10]], [[25]], true)[1] > 25, true, "within three times it is shown");
+const [oddLow, oddHigh] = limits([[0, 10]], [[1e5]], true);
+same(
+  oddHigh < 1.6 * dataHigh && oddHigh > 10 && oddLow > -3,
+  true,
+  `one odd prediction moves no axis: ${[oddLow, oddHigh]}`,
+);
+same(dataLow <= 0 && limits([], [[1, 2]], false)[1] > 2 && limits([], [], true).join() === "0,1", true);
+same(limits([[5, 10]], [[-1e6, 8]], false)[0] > 3, true, "nor one below");
+
+// every colour of a built-in palette stands out from the ground of its theme
+for (const [ground, rgb] of [
+  ["#fdfdfb", [253, 253, 251]],
+  ["#171b20", [23, 27, 32]],
+])
+  for (const name of ["viridis", "cividis", "magma", "diverging"]) {
+    const table = palette(name, ground);
+    let least = Infinity;
+    for (let k = 0; k < 256; ++k) least = Math.min(least, contrast([...table.subarray(3 * k, 3 * k + 3)], rgb));
+    same(least > 1.95, true, `${name} on ${ground}: ${least}`);
+  }
+
+// numbers of an export: the shortest text that reads back, no digits of half precision that mean nothing
+for (const v of [0.1, 1 / 3, 12.345678, 1e-7, 39.5, 65504])
+  same(Math.fround(Number(shortest(Math.fround(v)))), Math.fround(v));
+same([shortest(Math.fround(0.1)), shortest(Math.fround(0.30004883), true), shortest(NaN)], ["0.1", "0.3", ""]);
+
+// the sky: columns by their usual names, links that say the position
+same(skyColumns({ columns: [{ name: "TARGET_RA" }, { name: "TARGET_DEC" }] }), ["TARGET_RA", "TARGET_DEC"]);
+same(
+  [skyColumns({ columns: [{ name: "RA" }] }), linksOf([150.1, -2.2]).every(([, a]) => a.startsWith("https://"))],
+  [null, true],
+);
+same(linksOf([150.1, 2.2])[0][1].includes("ra=150.10000&dec=2.20000"), true);
+
+// play's place on the map: the same starlight is its own place, whatever its brightness
+{
+  const n = 60,
+    bands = Array.from({ length: 12 }, () => Float32Array.from({ length: n }, () => 1 + random())),
+    find = placeFinder(
+      { now: (name) => bands[Number(name.split(".")[1])] },
+      { n, x: Float32Array.from({ length: n }, (_, k) => k), y: new Float32Array(n) },
+    );
+  const [x] = find(bands.map((b) => 3 * b[17]));
+  same(Math.abs(x - 17) < 0.01, true, `its own place: ${x}`);
+  same(find(bands.map(() => NaN)), null);
+}
 
 // address: there and back
 const view = {

@@ -182,7 +182,7 @@ for (const [bad, why] of [
   check((await text(page, "live")).includes(why), `${bad}: ${await text(page, "live")}`);
 }
 
-// stacked: all, then the red ones; a galaxy under the pointer stands in front of it
+// stacked: all, then the red ones; a a galaxy that is clicked stands in front of it
 await page.click("#clear");
 await page.evaluate(() => {
   document.activeElement.blur();
@@ -220,8 +220,14 @@ check(
 );
 await accessible(page, "stack");
 await page.mouse.move(...(await spot(page, i)));
+await page.waitForFunction((row) => window.starglow.map.hovered === row, i);
+await settle(page);
+same(await page.isVisible("#galaxy.stack"), true, "what the pointer passes does not take the stack's place");
+await page.mouse.click(...(await spot(page, i)));
 await page.waitForFunction((id) => document.getElementById("name").textContent === id, expected.ids[i]);
-same(await page.isVisible("#lock"), true);
+same(await page.isVisible("#lock"), true, "a click does");
+await page.evaluate(() => document.activeElement.blur());
+await page.keyboard.press("Escape");
 await page.mouse.move(300, 5);
 await page.waitForSelector("#galaxy.stack");
 const reds = await page.evaluate(() => [...window.starglow.panel.stack.prediction.p84]);
@@ -238,8 +244,8 @@ await page.evaluate(() => document.activeElement.blur());
 await page.keyboard.press("Escape");
 same(
   await page.evaluate(() => [window.starglow.stacking, document.getElementById("empty").hidden]),
-  [false, false],
-  "Escape puts the stack away",
+  [false, true],
+  "Escape puts the stack away: the galaxy that the page opens with",
 );
 await page.click("#clear");
 

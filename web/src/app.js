@@ -1,43 +1,44 @@
 // The page: state, controls, keys, address.
-import { RatioDiagram, drawHistogram, histogramSpan, markHistogram } from "./charts.js";
-import { brush } from "./brush.js";
-import { ownPalette, palette, paletteNames, places, short } from "./colour.js";
+import { RatioDiagram, drawHistogram, markHistogram } from "./charts.js";
+import { galaxiesOf, ownPalette, palette, paletteNames, places, plain } from "./colour.js";
 import { drawLegend, pictureOf, svgOf } from "./legend.js";
 import { fromHash, toHash } from "./address.js";
+import { listen } from "./controls.js";
 import { GalaxyTable } from "./table.js";
 import { GalaxyPanel } from "./galaxy_panel.js";
 import { Galaxies } from "./galaxies.js";
 import { Kernel } from "./kernel.js";
 import { MapView } from "./view.js";
 import { Model } from "./model.js";
+import { pause, work } from "./noise.js";
+import { Pins } from "./pins.js";
 import { SafeTensors } from "./safetensors.js";
 import { Selection } from "./selection.js";
-import { fillAbout, openExport } from "./dialogs.js";
+import { Story } from "./story.js";
 import { openSource } from "./source.js";
 import { quantities, ratios } from "./quantities.js";
 
+const script = typeof document === "undefined" ? null : document.currentScript?.src; // of a folder's page; "" in one file
 const $ = (id) => document.getElementById(id);
 const modes = ["observed", "predicted", "noisy"];
+const titles = { observed: "measured", predicted: "predicted", noisy: "predicted + noise" };
+const many = 20000; // galaxies: above, long work stops to let the page breathe
 
 class App {
   async start() {
     const source = openSource();
     this.theme(this.stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+    source.progress = (share) => $("loading").hidden || this.loading(Math.min(share, 0.95));
     this.galaxies = await Galaxies.open(source);
     const { about, n } = this.galaxies;
     this.galaxies.model_ratio = [3.161, 2.978];
     const wanted = fromHash(location.hash);
-    this.state = {
-      mode: wanted.state === "noisy" ? "predicted" : modes.includes(wanted.state) ? wanted.state : "observed",
-      seed: Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1,
-      palette: paletteNames.includes(wanted.palette) ? wanted.palette : (ownPalette(wanted.palette) ?? "viridis"),
-    };
-    if (!about.measured && this.state.mode === "observed") this.state.mode = "predicted";
+    this.state = { mode: "observed", seed: 1, palette: "viridis" };
     this.selection = new Selection(this);
     this.ratios = new RatioDiagram($("bpt"));
     this.map = new MapView($("map"), this.galaxies.xy, n, about.map.x.startsWith("UMAP"), {
       hover: (i) => {
-        if (this.map.locked < 0) this.panel.show(i);
+        if (this.map.locked < 0 && !this.stacking) this.panel.show(i);
       },
       lock: (i) => this.lock(i === this.map.locked ? -1 : i),
       lasso: (outline, how) => this.select({ kind: "outline", outline }, how),
@@ -46,18 +47,36 @@ class App {
         $("dense").hidden = !is;
       },
     });
+    this.map.home = about.story?.example ?? -1;
+    this.map.colours = this.colours;
     Object.assign(this.map.look, this.greys);
+    this.pins = new Pins(this);
     this.panel = new GalaxyPanel(this);
     this.galaxyTable = new GalaxyTable(this);
-    this.fillControls(wanted);
-    await this.recolour({ low: wanted.low, high: wanted.high, animate: false });
+    this.fillControls();
+    this.story = new Story(this);
+    // Controls first: what needs the model waits for it.
+    this.modelReady = new Promise((resolve) => (this.modelCame = resolve));
+    listen(this);
+    document.documentElement.dataset.alive = "true";
+    await this.apply(wanted);
     this.ready = performance.now();
+    this.panel.show(this.map.locked);
     // The kernel and the model are not needed to see the map: they come after the first picture.
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     await this.loadModel(source);
-    await this.restore(wanted);
-    this.listen();
+    this.modelCame();
+    this.loading(1);
+    if (wanted.state === "noisy" && this.model && this.state.mode === "predicted") await this.setMode("noisy", false);
+    if (this.panel.row) await this.panel.show(this.panel.row.i);
+    this.written = location.hash;
     document.documentElement.dataset.ready = "true";
+  }
+  /** The bar under the header: how much of what the page needs is there. */
+  loading(share) {
+    const bar = $("loading");
+    bar.hidden = share >= 1;
+    if (share < 1) bar.value = share;
   }
   async loadModel(source) {
     const [kernel, file, random] = await Promise.all([
@@ -67,8 +86,10 @@ class App {
     ]);
     this.galaxies.random = random;
     if (file) {
-      this.model = new Model(await Kernel.load(kernel), new SafeTensors(file), this.galaxies.about.model);
+      const table = this.galaxies.about.model;
+      this.model = new Model(await Kernel.load(kernel), new SafeTensors(file), table);
       this.galaxies.model_ratio = this.model.ratio;
+      this.workerBytes = script && typeof Worker === "function" ? { script, kernel, file, table } : null;
     }
     const without = !this.model;
     for (const button of [$("play"), $("new-noise"), document.querySelector("[data-state=noisy]")]) {
@@ -76,27 +97,50 @@ class App {
       if (without) button.title = "This kind of model stays at home: no play, no noise";
     }
   }
-  async restore(wanted) {
-    if (wanted.state === "noisy" && this.model) this.state.mode = "noisy";
-    const [x, y, k] = [wanted.x, wanted.y, wanted.k].map(Number);
+  /** Everything that an address says; what it does not say is as at the beginning. */
+  async apply(wanted) {
+    this.applying = true;
+    const { about } = this.galaxies,
+      named = (key) => this.quantities.find((q) => q.key === key),
+      camera = [wanted.x, wanted.y, wanted.k].map(Number);
+    let mode = modes.includes(wanted.state) ? wanted.state : "observed";
+    if (mode === "noisy" && !this.model) mode = "predicted"; // until the model is there
+    if (!about.measured && mode === "observed") mode = "predicted";
+    this.state.mode = mode;
+    this.state.seed = Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1;
+    this.setPalette(paletteNames.includes(wanted.palette) ? wanted.palette : (ownPalette(wanted.palette) ?? "viridis"));
+    this.quantity = named(wanted.colour) ?? named("HALPHA");
+    this.state.scale = ["asinh", "linear", "log"].includes(wanted.scale) ? wanted.scale : this.quantity.scale;
+    $("colour").value = this.quantity.key;
+    this.second = { quantity: named(wanted.second) ?? named("Z") ?? named("colour") };
+    $("second").value = this.second.quantity.key;
     this.givenLimits = wanted.low !== undefined;
-    if (k > 0 && Number.isFinite(x) && Number.isFinite(y)) this.map.camera = { x, y, k };
-    this.stacking = wanted.stack === "true";
-    if (wanted.frame === "observed") {
-      $("rest").checked = false;
-      this.panel.setRest(false);
-    }
+    this.map.camera =
+      camera[2] > 0 && camera.every(Number.isFinite)
+        ? { x: camera[0], y: camera[1], k: camera[2] }
+        : { x: 0, y: 0, k: 1 };
+    this.stacking = this.map.stacking = wanted.stack === "true";
     $("stack").setAttribute("aria-pressed", String(this.stacking));
+    $("rest").checked = wanted.frame !== "observed";
+    this.panel.setRest($("rest").checked);
+    this.selection.clear();
     if (wanted.select) await this.selection.restore(wanted.select).catch((e) => this.say(e.message));
+    const i = wanted.id ? this.galaxies.find(wanted.id) : -1;
+    if (wanted.id && i < 0) this.say(`No galaxy ${wanted.id.slice(0, 40)} here.`);
+    this.three = wanted.maps === "3";
+    this.lock(i, false);
+    await this.pins.set(
+      (wanted.pins ?? "")
+        .split(",")
+        .map((id) => this.galaxies.find(id))
+        .filter((k) => k >= 0),
+    );
     await this.changed();
-    if (wanted.id) {
-      const i = this.galaxies.find(wanted.id);
-      if (i >= 0) this.lock(i);
-      else this.say(`No galaxy ${wanted.id} here.`);
-    }
     await this.recolour({ low: wanted.low, high: wanted.high, animate: false });
+    this.written = location.hash;
+    this.applying = false;
   }
-  fillControls(wanted) {
+  fillControls() {
     const { about } = this.galaxies;
     this.quantities = quantities(this);
     const groups = new Map();
@@ -110,22 +154,20 @@ class App {
       groups.get(q.group).append(new Option(q.label, q.key));
     }
     $("second").append(...[...groups.values()].map((g) => g.cloneNode(true)));
-    const named = (key) => this.quantities.find((q) => q.key === key);
-    this.second = { quantity: named(wanted.second) ?? named("Z") ?? named("colour") };
-    $("second").value = this.second.quantity.key;
-    this.quantity = named(wanted.colour) ?? named("HALPHA");
-    this.state.scale = ["asinh", "linear", "log"].includes(wanted.scale) ? wanted.scale : this.quantity.scale;
-    $("colour").value = this.quantity.key;
     for (const name of paletteNames) $("palette").append(new Option(name, name));
     $("palette").append(new Option("own…", "own"));
-    this.setPalette(this.state.palette);
-    $("axis-x").textContent = about.map.x;
-    $("axis-y").textContent = about.map.y;
+    const unitless = (label) => label.replace(" (no unit)", "");
+    $("axis-x").textContent = `${unitless(about.map.x)} · near: alike in starlight`;
+    $("axis-y").textContent = unitless(about.map.y);
     for (const axis of ["axis-x", "axis-y"]) $(axis).title = about.map.note;
+    $("count").textContent = galaxiesOf(this.galaxies.n);
     document.querySelector("[data-state=observed]").disabled = !about.measured;
     this.map.setTool("pan");
   }
-  noise(seed) {
+  /** One realisation with noise of all galaxies; the model is waited for. */
+  async noise(seed) {
+    await this.modelReady;
+    if (!this.model) throw new Error("without the model there is no noise");
     this.running ??= new Map();
     if (!this.running.has(seed)) {
       const busy = $("busy");
@@ -140,7 +182,7 @@ class App {
       this.running.set(
         seed,
         this.galaxies
-          .noisy(seed, this.model, (share) => {
+          .noisy(seed, this.model, this.workerBytes, (share) => {
             busy.textContent = `drawing lines and noise: ${Math.round(100 * share)} %`;
           })
           .finally(done),
@@ -148,14 +190,18 @@ class App {
     }
     return this.running.get(seed);
   }
+  /** Where much is to be done, the page answers in between. */
+  breathe() {
+    return this.galaxies.n > many ? pause() : null;
+  }
   /** Values, limits, palette and everything that shows them. */
   async recolour({ low, high, animate = true } = {}) {
     const q = this.quantity,
       { mode, seed } = this.state,
       turn = (this.turn = (this.turn ?? 0) + 1);
-    if (mode === "noisy" && !this.model) return;
     const values = await q.get(mode, seed),
       limits = await q.limits();
+    await this.breathe();
     if (turn !== this.turn) return;
     const number = (text, fallback) =>
       text !== undefined && text !== "" && Number.isFinite(Number(text)) ? Number(text) : fallback;
@@ -166,42 +212,73 @@ class App {
       : q.diverging
         ? [-size, size]
         : [number(low, limits[0]), number(high, limits[1])];
-    if (q.classes || (q.diverging && this.state.scale === "log")) this.state.scale = q.scale;
+    if (q.classes || q.diverging) this.state.scale = q.scale;
     for (const id of ["low", "high", "scale"]) $(id).disabled = q.classes !== undefined;
-    $("scale").options[2].disabled = q.diverging ?? false;
+    // Differences stay linear: on a scale that is stretched about zero one peak reads as two.
+    $("scale").options[0].disabled = $("scale").options[2].disabled = q.diverging ?? false;
     if (!Number.isFinite(this.low)) this.low = 0; // a column without a number
     if (!(this.high > this.low)) this.high = this.low + 1;
     if (this.state.scale === "log" && !(this.low > 0)) this.low = this.high / 1000;
     this.values = values;
-    this.table = palette(q.diverging ? "diverging" : this.state.palette);
+    this.table = palette(q.diverging ? "diverging" : this.state.palette, this.colours.surface);
     this.map.look.classes = q.classes !== undefined;
     this.map.setPalette(this.table);
-    const u = places(values, this.state.scale, this.low, this.high);
+    const scaled = (v) => places(v, this.state.scale, this.low, this.high),
+      u = scaled(values);
     this.below = this.above = 0;
     for (const v of u) {
       if (v < 0) ++this.below;
       if (v > 1) ++this.above;
     }
-    this.map.show(u, animate);
-    $("low").value = short(this.low).replace("−", "-");
-    $("high").value = short(this.high).replace("−", "-");
+    await this.breathe();
+    if (this.three) {
+      const all = [];
+      for (const m of this.threeModes) {
+        all.push(m === mode ? u : scaled(await q.get(m, seed)));
+        await this.breathe();
+      }
+      if (turn !== this.turn) return;
+      this.map.setTitles(this.threeModes.map((m) => titles[m]));
+      this.map.show(all[0], false, all.slice(1));
+    } else {
+      if (this.map.titles) this.map.setTitles(null);
+      this.map.show(u, animate);
+    }
+    $("three").setAttribute("aria-pressed", String(this.three ?? false));
+    this.u = u;
+    await this.breathe();
+    $("low").value = plain(this.low).replace("−", "-");
+    $("high").value = plain(this.high).replace("−", "-");
     $("scale").value = this.state.scale;
     for (const b of document.querySelectorAll("[data-state]")) {
       b.setAttribute("aria-checked", b.dataset.state === mode);
       b.tabIndex = b.dataset.state === mode ? 0 : -1;
     }
-    $("new-noise").hidden = mode !== "noisy";
+    $("new-noise").classList.toggle("away", mode !== "noisy"); // its place stays: nothing beside it moves
     $("new-noise").dataset.seed = seed;
     await this.fillSecond();
+    await this.breathe();
     const r = await ratios(this, mode, seed);
+    await this.breathe();
     if (turn !== this.turn) return;
-    this.ratios.setPoints({ ...r, marks: this.selection.marks }, this.colours);
+    this.ratios.setPoints({ ...r, marks: this.selection.marks, places: this.u, table: this.table }, this.colours);
+    await this.breathe();
     this.drawLinked();
     if (this.panel.row) {
       this.panel.named = -1;
-      this.panel.draw();
+      await this.panel.show(this.panel.row.i);
     } else if (this.stacking) this.panel.showStack();
     this.remember();
+  }
+  get threeModes() {
+    return modes.filter((m) => (m === "observed" ? this.galaxies.about.measured : m === "noisy" ? this.model : true));
+  }
+  /** The three states side by side, or one. */
+  async setThree(is) {
+    if (is) await this.modelReady;
+    this.three = is;
+    await this.recolour({ ...this.keptLimits(), animate: false });
+    this.remember(true);
   }
   /** The colour bar: palette, scale, ends, words, how many lie beyond. */
   get bar() {
@@ -273,8 +350,7 @@ class App {
         colours,
       );
     this.mark();
-    $("bpt-title").textContent =
-      `Line ratios, ${{ observed: "measured", predicted: "predicted", noisy: "predicted + noise" }[this.state.mode]}`;
+    $("bpt-title").textContent = `Line ratios, ${titles[this.state.mode]}`;
   }
   async select(step, how) {
     try {
@@ -285,57 +361,76 @@ class App {
       return;
     }
     $("filter").removeAttribute("aria-invalid");
-    await this.changed();
-    this.say(`${this.counted}.`);
+    await this.changed(true);
+    $("live").textContent = `${this.counted}.`;
   }
-  async changed() {
+  async changed(step = false) {
+    this.hush();
     const { marks } = this.selection;
     this.map.setSelection(marks);
     $("count").textContent = this.counted;
     if (this.ratios.points) this.ratios.setPoints({ ...this.ratios.points, marks }, this.colours);
     if (this.values) this.drawLinked();
     if (this.stacking && !this.panel.row) this.panel.showStack();
-    this.remember();
+    this.remember(step);
   }
   get counted() {
     const {
       selection: { marks, count },
       galaxies: { n },
     } = this;
-    return marks ? `${count} of ${n} selected` : n === 1 ? "1 galaxy" : `${n} galaxies`;
+    return marks ? `${count} of ${n} selected` : galaxiesOf(n);
   }
   clear() {
     this.selection.clear();
     $("filter").value = "";
-    return this.changed();
+    $("filter").removeAttribute("aria-invalid");
+    return this.changed(true);
   }
-  /** The selected galaxies as one, in place of a galaxy. */
+  /** The selected galaxies as one, in place of a galaxy; what the pointer passes does not take its place. */
   stack(is) {
-    this.stacking = is;
+    this.stacking = this.map.stacking = is;
     $("stack").setAttribute("aria-pressed", String(is));
     if (is && this.map.locked >= 0) this.lock(-1);
-    else this.panel.show(this.map.locked >= 0 ? this.map.locked : this.map.hovered);
-    this.remember();
+    else this.panel.show(this.map.locked >= 0 ? this.map.locked : is ? -1 : this.map.hovered);
+    this.map.drawOverlay();
+    this.remember(true);
   }
-  lock(i) {
-    this.map.locked = i;
+  lock(i, step = true) {
+    const { map } = this;
+    map.locked = i;
     $("lock").setAttribute("aria-pressed", String(i >= 0));
     $("lock").textContent = i >= 0 ? "Let go" : "Keep";
     $("lockmark").hidden = i < 0;
-    if (i >= 0) this.map.centre(i);
-    this.map.draw();
-    this.panel.show(i >= 0 ? i : this.map.hovered).then(() => {
+    if (i >= 0) {
+      map.centre(i);
+      this.hush();
+      this.tab?.("galaxy"); // a phone shows it at once
+    }
+    map.drawOverlay();
+    this.panel.named = -1;
+    this.panel.show(i >= 0 ? i : this.stacking ? -1 : map.hovered).then(() => {
       this.panel.near(i);
-      this.drawLinked();
+      this.mark();
     });
-    this.remember();
+    this.remember(step);
   }
+  /** A message of the page, apart from the count; it goes after a while, or when what it says is over. */
   say(text) {
     $("live").textContent = text;
-    $("count").textContent = text;
+    $("message").textContent = text;
+    $("message").hidden = false;
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => this.hush(), 8000);
   }
-  remember() {
-    if (document.documentElement.dataset.ready !== "true") return;
+  hush() {
+    clearTimeout(this.saying);
+    $("message").hidden = true;
+  }
+  /** The state into the address; step: as a step that the browser's Back undoes. */
+  remember(step = false) {
+    if (this.applying || document.documentElement.dataset.ready !== "true") return;
+    this.step ||= step;
     clearTimeout(this.later);
     this.later = setTimeout(() => this.rememberNow(), 120);
   }
@@ -358,16 +453,32 @@ class App {
       y: moved ? c.y : null,
       k: moved ? c.k : null,
       id: locked >= 0 ? this.galaxies.id(locked) : null,
+      pins: this.pins.list.map(({ row }) => row.id).join(","),
+      maps: this.three ? "3" : null,
       stack: this.stacking,
       frame: this.panel.spectrum.rest ? null : "observed",
       select: this.selection.text(),
     });
+    const step = this.step;
+    this.step = false;
+    if (`#${hash}` === location.hash) return;
     try {
-      history.replaceState(null, "", `#${hash}`);
+      history[step ? "pushState" : "replaceState"](null, "", `#${hash}`);
     } catch {
-      location.replace(`#${hash}`);
+      if (step) location.hash = `#${hash}`;
+      else location.replace(`#${hash}`);
     }
     this.written = location.hash;
+  }
+  /** Back, forward, or an address that is pasted over this one. */
+  async moved() {
+    if (location.hash === this.written) return;
+    clearTimeout(this.later);
+    this.step = false;
+    const wanted = fromHash(location.hash);
+    if (wanted.state === "noisy" || wanted.maps) await this.modelReady;
+    if (this.panel.play.active) this.panel.stopPlay();
+    await this.apply(wanted);
   }
   stored(key) {
     try {
@@ -406,24 +517,36 @@ class App {
     );
     const dark = name === "dark";
     this.greys = dark
-      ? { quiet: [0.55, 0.59, 0.64, 0.4], faint: [0.42, 0.46, 0.5, 0.28] }
-      : { quiet: [0.5, 0.53, 0.57, 0.35], faint: [0.55, 0.57, 0.6, 0.25] };
+      ? { quiet: [0.55, 0.59, 0.64, 0.4], faint: [0.42, 0.46, 0.5, 0.28], unchosen: [0.2, 0.224, 0.255] }
+      : { quiet: [0.5, 0.53, 0.57, 0.35], faint: [0.55, 0.57, 0.6, 0.25], unchosen: [0.827, 0.831, 0.816] };
     if (!this.map) return;
     Object.assign(this.map.look, this.greys);
+    this.map.colours = this.colours;
+    this.pins.changed();
+    // a palette is cut to its ground
+    if (this.quantity) {
+      this.table = palette(this.quantity.diverging ? "diverging" : this.state.palette, this.colours.surface);
+      this.map.setPalette(this.table);
+    }
     this.panel.spectrum.setColours(this.colours);
     this.panel.named = -1;
     this.map.stale = true;
     this.map.draw();
-    if (this.values)
-      (this.ratios.setPoints(this.ratios.points, this.colours),
-        this.drawLinked(),
-        this.panel.row ? this.panel.draw() : this.stacking && this.panel.showStack());
+    if (!this.values) return;
+    this.ratios.setPoints({ ...this.ratios.points, table: this.table }, this.colours);
+    this.drawLinked();
+    if (this.panel.row) this.panel.draw();
+    else if (this.stacking) this.panel.showStack();
   }
-  async setMode(mode) {
+  async setMode(mode, step = true) {
     if (mode === "observed" && !this.galaxies.about.measured) return;
-    if (mode === "noisy" && !this.model) return;
+    if (mode === "noisy") {
+      await this.modelReady;
+      if (!this.model) return;
+    }
     this.state.mode = mode;
     await this.recolour(this.keptLimits());
+    this.remember(step);
   }
   keptLimits() {
     return this.givenLimits ? { low: this.low, high: this.high } : {};
@@ -439,8 +562,10 @@ class App {
     this.givenLimits = false;
     await this.recolour();
     if (this.map.locked >= 0) this.panel.near(this.map.locked);
+    this.remember(true);
   }
-  togglePlay() {
+  async togglePlay() {
+    await this.modelReady;
     if (this.panel.play.active) {
       this.panel.stopPlay();
       return;
@@ -459,9 +584,13 @@ class App {
       canvas = document.createElement("canvas");
     map.resize(ratio);
     map.drawNow();
-    Object.assign(canvas, { width: map.canvas.width, height: map.canvas.height });
+    Object.assign(canvas, { width: map.overlay.width, height: map.overlay.height });
     const g = canvas.getContext("2d");
-    g.drawImage(map.canvas, 0, 0);
+    map.panes.forEach((pane, k) => {
+      const left = Math.round(k * map.width * map.ratio);
+      g.drawImage(pane.canvas, left, 0);
+      g.drawImage(pane.under, left, 0);
+    });
     g.drawImage(map.overlay, 0, 0);
     map.resize();
     return canvas;
@@ -469,202 +598,34 @@ class App {
   /** As a figure: 'png' a canvas, 'svg' text; enough pixels for two columns of a journal. */
   figure(kind) {
     const { about } = this.galaxies,
-      { width, height } = this.map,
+      { whole: width, height } = this.map,
       ratio = Math.min(Math.max(2, 2800 / width), 6);
     const parts = {
       map: this.picture(ratio),
       width,
       height,
       ratio,
-      axes: [about.map.x, about.map.y],
+      axes: [about.map.x, about.map.y].map((label) => label.replace(" (no unit)", "")),
       title: about.title,
       count: this.counted,
       spec: this.bar,
     };
     return kind === "png" ? pictureOf(parts, this.colours) : svgOf(parts, this.colours);
   }
-  listen() {
-    this.written = location.hash;
-    const on = (id, event, f) => $(id).addEventListener(event, f);
-    for (const b of document.querySelectorAll("[data-state]"))
-      b.addEventListener("click", () => this.setMode(b.dataset.state));
-    const tool = (name) => {
-      this.map.setTool(name);
-      for (const b of document.querySelectorAll("[data-tool]"))
-        if (b.id !== "map") {
-          b.setAttribute("aria-checked", String(b.dataset.tool === name));
-          b.tabIndex = b.dataset.tool === name ? 0 : -1;
-        }
-    };
-    for (const b of document.querySelectorAll("button[data-tool]"))
-      b.addEventListener("click", () => tool(b.dataset.tool));
-    for (const group of document.querySelectorAll("[role=radiogroup]"))
-      group.addEventListener("keydown", (e) => {
-        const all = [...group.querySelectorAll("button:not(:disabled)")],
-          move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
-        if (!move) return;
-        e.preventDefault();
-        const next = all[(all.indexOf(document.activeElement) + move + all.length) % all.length];
-        next.focus();
-        next.click();
-      });
-    tool("pan");
-    on("new-noise", "click", () => this.newNoise());
-    on("colour", "change", (e) => this.setColour(e.target.value));
-    on("scale", "change", (e) => {
-      this.state.scale = e.target.value;
-      this.recolour(this.keptLimits());
-    });
-    on("palette", "change", (e) => {
-      this.setPalette(
-        e.target.value === "own" ? (ownPalette(this.stored("palette")) ?? "2b1b5a-1f7a8c-e0a030") : e.target.value,
-      );
-      this.recolour(this.keptLimits());
-    });
-    on("own", "change", (e) => {
-      const own = ownPalette(e.target.value);
-      e.target.setAttribute("aria-invalid", String(own === null));
-      if (!own) {
-        this.say("A palette is two to sixteen colours such as 440154 or #fde725.");
-        return;
-      }
-      this.setPalette(own);
-      try {
-        localStorage.setItem("starglow palette", own);
-      } catch {
-        /* for this visit alone */
-      }
-      this.recolour(this.keptLimits());
-    });
-    on("second", "change", async (e) => {
-      this.second = { quantity: this.quantities.find((q) => q.key === e.target.value) };
-      await this.fillSecond();
-      this.drawLinked();
-      this.remember();
-    });
-    const range = (id, of) =>
-      brush($(id), true, (x, _, how) => {
-        const { key, ...axis } = of();
-        this.select(
-          {
-            kind: "range",
-            key,
-            mode: this.state.mode,
-            seed: this.state.seed,
-            span: histogramSpan(x, $(id).getBoundingClientRect().width, axis),
-          },
-          how,
-        );
-      });
-    range("histogram", () => ({ key: this.quantity.key, scale: this.state.scale, low: this.low, high: this.high }));
-    range("histogram2", () => ({ ...this.second, key: this.second.quantity.key }));
-    brush($("bpt"), false, (x, y, how) =>
-      this.select({ kind: "ratios", mode: this.state.mode, seed: this.state.seed, span: this.ratios.span(x, y) }, how),
-    );
-    for (const id of ["low", "high"])
-      on(id, "change", () => {
-        this.givenLimits = true;
-        this.recolour(
-          this.quantity.diverging
-            ? { low: -Math.abs($(id).value), high: Math.abs($(id).value) }
-            : { low: $("low").value, high: $("high").value },
-        );
-      });
-    on("blue", "click", () => this.select({ kind: "blue" }));
-    on("red", "click", () => this.select({ kind: "red" }));
-    on("clear", "click", () => this.clear());
-    on("filter-form", "submit", (e) => {
-      e.preventDefault();
-      const text = $("filter").value.trim();
-      if (text) this.select({ kind: "filter", text });
-      else this.clear();
-    });
-    on("search", "submit", (e) => {
-      e.preventDefault();
-      const i = this.galaxies.find($("find").value);
-      if (i >= 0) this.lock(i);
-      else this.say(`No galaxy ${$("find").value.slice(0, 40)} here.`);
-    });
-    on("stack", "click", () => this.stack(!this.stacking));
-    on("lock", "click", () => this.lock(this.map.locked >= 0 ? -1 : (this.panel.row?.i ?? -1)));
-    on("play", "click", () => this.togglePlay());
-    on("theme", "click", () => this.theme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
-    on("zoom-in", "click", () => this.map.zoom(1.5));
-    on("zoom-out", "click", () => this.map.zoom(1 / 1.5));
-    on("zoom-all", "click", () => this.map.reset());
-    on("table-open", "click", () => this.galaxyTable.open());
-    on("export-open", "click", () => openExport(this));
-    on("about-open", "click", () => fillAbout(this));
-    addEventListener("resize", () => this.drawLinked());
-    addEventListener("hashchange", () => {
-      if (location.hash !== this.written) location.reload();
-    }); // an address pasted over this one
-    addEventListener("keydown", (e) => this.key(e));
-  }
-  key(e) {
-    if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
-    if (e.target.matches("input:not([type=checkbox],[type=range]), textarea, select")) {
-      if (e.key === "Escape") e.target.blur();
-      return;
-    }
-    const arrows = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
-    if (arrows && (e.target === $("map") || e.target === document.body)) {
-      e.preventDefault();
-      const { map } = this,
-        from = map.locked >= 0 ? map.locked : map.hovered >= 0 ? map.hovered : (this.panel.row?.i ?? -1);
-      const next = from < 0 ? map.grid.nearest(map.camera.x, map.camera.y, 10) : map.step(...arrows, from);
-      if (next < 0) return;
-      if (map.locked >= 0) this.lock(next);
-      else {
-        map.hovered = next;
-        map.centre(next);
-        map.draw();
-        this.panel.show(next);
-      }
-      return;
-    }
-    const acts = {
-      Enter: () => e.target === $("map") && this.lock(this.map.locked >= 0 ? -1 : (this.panel.row?.i ?? -1)),
-      Escape: () =>
-        this.panel.play.active
-          ? this.panel.stopPlay()
-          : this.map.locked >= 0
-            ? this.lock(-1)
-            : this.stacking
-              ? this.stack(false)
-              : this.clear(),
-      "+": () => this.map.zoom(1.5),
-      "=": () => this.map.zoom(1.5),
-      "-": () => this.map.zoom(1 / 1.5),
-      0: () => this.map.reset(),
-      1: () => this.setMode("observed"),
-      2: () => this.setMode("predicted"),
-      3: () => this.setMode("noisy"),
-      n: () => this.model && this.newNoise(),
-      v: () => document.querySelector("button[data-tool=pan]").click(),
-      l: () => document.querySelector("button[data-tool=lasso]").click(),
-      b: () => document.querySelector("button[data-tool=box]").click(),
-      p: () => this.togglePlay(),
-      t: () => this.galaxyTable.open(),
-      s: () => this.stack(!this.stacking),
-      "?": () => fillAbout(this),
-      "/": () => {
-        e.preventDefault();
-        $("find").focus();
-      },
-    };
-    acts[e.key]?.();
-  }
 }
 
-const app = new App();
-window.starglow = app; // for tests and the curious
-app.start().catch((e) => {
-  const p = document.createElement("p");
-  p.id = "failed";
-  p.setAttribute("role", "alert");
-  p.textContent = `The page cannot be shown: ${e.message}`;
-  document.querySelector("main").replaceChildren(p);
-  document.documentElement.dataset.ready = "failed";
-  throw e;
-});
+if (typeof document === "undefined") work();
+else {
+  const app = new App();
+  window.starglow = app; // for tests and the curious
+  app.start().catch((e) => {
+    const p = document.createElement("p");
+    p.id = "failed";
+    p.setAttribute("role", "alert");
+    p.textContent = `The page cannot be shown: ${e.message}`;
+    document.querySelector("main").replaceChildren(p);
+    document.getElementById("loading").hidden = true;
+    document.documentElement.dataset.ready = "failed";
+    throw e;
+  });
+}

@@ -1,6 +1,6 @@
 // Small charts on plain canvases: the lines of one galaxy, the histogram and the diagram of ratios of all.
-import { css, scales, short, ticks } from "./colour.js";
-import { independent } from "./model.js";
+import { css, fixed, galaxiesOf, measured, plain, scales, ticks } from "./colour.js";
+import { independent, lineTitles } from "./lines.js";
 
 function prepare(canvas) {
   const { width, height } = canvas.getBoundingClientRect(),
@@ -16,30 +16,30 @@ function prepare(canvas) {
   return { g, width, height };
 }
 
-const lineTitles = [
-  "[OII] 3728",
-  "Hγ",
-  "Hβ",
-  "[OIII] 4960",
-  "[OIII] 5008",
-  "[NII] 6550",
-  "Hα",
-  "[NII] 6585",
-  "[SII] 6718",
-  "[SII] 6733",
-];
-export { lineTitles };
-
-/** Two notes over a chart, left and right. Where they would meet the left one is said shorter; then the right one moves a line down. */
-function notes(g, left, shorter, right, x0, x1) {
-  const meets = (text) => g.measureText(text).width + g.measureText(right).width + 8 > x1 - x0;
+/** Two notes over a chart, left and right; where they would meet the left one is said shorter, then the right one takes a
+ *  line of its own. Returns the height that they need: charts begin below. */
+function notes(g, left, shorter, right, x0, x1, draw = true) {
+  const meets = (text) => right !== "" && g.measureText(text).width + g.measureText(right).width + 8 > x1 - x0;
   if (meets(left)) left = shorter;
   const meet = meets(left);
-  g.textBaseline = "top";
-  g.textAlign = "left";
-  g.fillText(left, x0, 2, x1 - x0);
+  if (draw) {
+    g.textBaseline = "top";
+    g.textAlign = "left";
+    g.fillText(left, x0, 2, x1 - x0);
+    g.textAlign = "right";
+    g.fillText(right, x1, meet ? 16 : 2, x1 - x0);
+  }
+  return meet ? 32 : 18;
+}
+
+/** A number with its decimal point at x, so that those under each other line up. */
+function atPoint(g, text, x, y) {
+  const [whole, rest] = text.split(".");
   g.textAlign = "right";
-  g.fillText(right, x1, meet ? 16 : 2);
+  g.fillText(whole, x, y);
+  if (rest === undefined) return;
+  g.textAlign = "left";
+  g.fillText(`.${rest}`, x, y);
 }
 
 const density = (d, j, t) => {
@@ -140,16 +140,19 @@ export function drawLines(canvas, { observed, low: from, high: to, prediction, n
       g.lineTo(cx - 3.2, y + 3.2);
       g.stroke();
     }
-    g.textAlign = "right";
     g.fillStyle = colours.flux;
-    g.fillText(Number.isFinite(observed?.[line]) ? short(observed[line]) : "–", width - 82, y);
+    const error = to && from ? (to[line] - from[line]) / 2 : NaN;
+    atPoint(g, Number.isFinite(observed?.[line]) ? measured(observed[line], error) : "–", width - 100, y);
     g.fillStyle = colours.predicted;
-    g.fillText(prediction && Number.isFinite(prediction.ew[line]) ? short(prediction.ew[line]) : "–", width - 38, y);
-    if (prediction?.p16 && Number.isFinite(prediction.ew[line])) {
+    const shown = prediction && Number.isFinite(prediction.ew[line]),
+      half = shown && prediction.p16 ? (prediction.p84[line] - prediction.p16[line]) / 2 : NaN;
+    atPoint(g, shown ? measured(prediction.ew[line], half) : "–", width - 54, y);
+    if (half > 0) {
+      const decimals = (measured(1, half).split(".")[1] ?? "").length;
       g.font = "9px system-ui, sans-serif";
       g.textAlign = "left";
-      g.fillText("+" + short(prediction.p84[line] - prediction.ew[line]), width - 35, y - 4.5);
-      g.fillText("−" + short(prediction.ew[line] - prediction.p16[line]), width - 35, y + 4.5);
+      g.fillText("+" + fixed(prediction.p84[line] - prediction.ew[line], decimals), width - 33, y - 4.5);
+      g.fillText("−" + fixed(prediction.ew[line] - prediction.p16[line], decimals), width - 33, y + 4.5);
       g.font = "11px system-ui, sans-serif";
     }
   }
@@ -174,13 +177,12 @@ export function markHistogram(line, value, { scale, low, high }) {
 }
 
 /** Ticks of an axis with their texts: round numbers, or the names of classes. */
-export const named = (classes, scale, low, high) => classes ?? ticks(scale, low, high, 5).map((v) => [v, short(v)]);
+export const named = (classes, scale, low, high) => classes ?? ticks(scale, low, high, 5).map((v) => [v, plain(v)]);
 
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
 export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes }, colours) {
   const { g, width, height } = prepare(canvas),
     { left, right } = histogramMargins,
-    top = 18,
     bottom = 34,
     bins = classes?.length ?? 48;
   const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
@@ -212,6 +214,19 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     ++all[k];
     if (marks?.[i]) ++chosen[k];
   }
+  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`]
+    .filter(Boolean)
+    .join(", ");
+  g.fillStyle = colours.soft;
+  const known = values.length - none,
+    top = notes(
+      g,
+      marks ? `${selected} of ${values.length} selected` : galaxiesOf(known),
+      marks ? `${selected} of ${values.length}` : String(known),
+      beyond,
+      left,
+      width - right,
+    );
   const w = (width - left - right) / bins,
     peak = Math.max(...all, 1),
     h = height - top - bottom;
@@ -239,17 +254,6 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     g.fillText(text, Math.min(Math.max(px, 12), width - 12), top + h + 4, classes ? w - 4 : undefined);
   }
   g.fillText(label, width / 2, height - 15, width - 4);
-  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`]
-    .filter(Boolean)
-    .join(", ");
-  notes(
-    g,
-    marks ? `${selected} of ${values.length} selected` : `${values.length - none} galaxies`,
-    marks ? `${selected} of ${values.length}` : String(values.length - none),
-    beyond,
-    left,
-    width - right,
-  );
 }
 
 const drawnMost = 80000;
@@ -279,7 +283,7 @@ export class RatioDiagram {
   frame(width, height) {
     const left = 46,
       right = 8,
-      top = 18,
+      top = this.top ?? 18,
       bottom = 34,
       X = [-1.9, 0.7],
       Y = [-1.3, 1.3];
@@ -296,38 +300,54 @@ export class RatioDiagram {
   }
   background(width, height) {
     const { back, points, colours } = this,
-      r = Math.min(devicePixelRatio || 1, 2),
-      f = this.frame(width, height);
+      r = Math.min(devicePixelRatio || 1, 2);
+    let f = this.frame(width, height);
     back.width = this.canvas.width;
     back.height = this.canvas.height;
     const g = back.getContext("2d");
     g.setTransform(r, 0, 0, r, 0, 0);
     g.clearRect(0, 0, width, height);
     g.font = "11px system-ui, sans-serif";
+    const { x, y, marks, places, table } = points,
+      stride = Math.ceil(x.length / drawnMost),
+      classes = [0, 0, 0, 0];
+    let outside = 0;
+    for (let i = 0; i < x.length; ++i) {
+      if (!Number.isFinite(x[i]) || !Number.isFinite(y[i])) continue;
+      if (!(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) ++outside;
+      if (!marks || marks[i]) ++classes[bptClass(x[i], y[i])];
+    }
+    g.fillStyle = colours.soft;
+    this.top = notes(
+      g,
+      `${classes[1]} star-forming · ${classes[2]} composite · ${classes[3]} active`,
+      `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`,
+      outside ? `${outside} beyond the frame` : "",
+      f.left - 20,
+      width - f.right,
+    );
+    f = this.frame(width, height);
     const w = width - f.left - f.right,
       h = height - f.top - f.bottom;
-    let outside = 0,
-      classes = [0, 0, 0, 0];
     g.save();
     g.beginPath();
     g.rect(f.left, f.top, w, h);
     g.clip();
-    const { x, y, marks } = points,
-      stride = Math.ceil(x.length / drawnMost);
-    for (const layer of marks ? [0, 1] : [0]) {
-      g.fillStyle = layer ? colours.accent : colours.cloud;
-      // Of many points some are drawn, evenly taken: all would close to one grey. All are counted.
-      g.globalAlpha = Math.min(1, 20000 / Math.min(x.length, drawnMost));
-      for (let i = 0; i < x.length; ++i) {
-        if (!Number.isFinite(x[i]) || !Number.isFinite(y[i]) || (layer && !marks[i])) continue;
-        if (!layer && !(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) {
-          ++outside;
-          continue;
-        }
-        if (layer === (marks ? 1 : 0)) ++classes[bptClass(x[i], y[i])];
-        if (i % stride === 0) g.fillRect(f.px(x[i]) - 0.8, f.py(y[i]) - 0.8, 1.6, 1.6);
-      }
+    // Of many points some are drawn, evenly taken: all would close to one surface. All are counted. The colours are the map's.
+    const shades = 24,
+      lists = Array.from({ length: shades + 2 }, () => []);
+    for (let i = 0; i < x.length; i += stride) {
+      if (!(x[i] >= f.X[0] && x[i] <= f.X[1] && y[i] >= f.Y[0] && y[i] <= f.Y[1])) continue;
+      const u = places?.[i];
+      if (marks && !marks[i]) lists[0].push(i);
+      else lists[u === u && u !== undefined ? 2 + Math.round(Math.min(Math.max(u, 0), 1) * (shades - 1)) : 1].push(i);
     }
+    const many = Math.min(1, 20000 / Math.min(x.length, drawnMost));
+    lists.forEach((list, k) => {
+      g.fillStyle = k === 0 ? colours.faint : k === 1 ? colours.cloud : css(table, (k - 2) / (shades - 1));
+      g.globalAlpha = k > 1 ? 0.85 * Math.max(many, 0.5) : many;
+      for (const i of list) g.fillRect(f.px(x[i]) - 0.9, f.py(y[i]) - 0.9, 1.8, 1.8);
+    });
     g.globalAlpha = 1;
     g.lineWidth = 1.3;
     for (const [a, b, dash] of [
@@ -344,6 +364,13 @@ export class RatioDiagram {
       g.stroke();
     }
     g.setLineDash([]);
+    g.fillStyle = colours.ink;
+    g.textBaseline = "middle";
+    // each at the foot of its curve
+    g.textAlign = "right";
+    g.fillText("Ka03", f.px(-0.24), f.py(-1.18));
+    g.textAlign = "left";
+    g.fillText("Ke01", f.px(0.28), f.py(-1.18));
     g.restore();
     g.strokeStyle = colours.rule;
     g.strokeRect(f.left + 0.5, f.top + 0.5, w, h);
@@ -351,25 +378,17 @@ export class RatioDiagram {
     g.textBaseline = "top";
     g.textAlign = "center";
     for (const v of w < 170 ? [-1.5, -0.5, 0.5] : [-1.5, -1, -0.5, 0, 0.5])
-      g.fillText(short(v), f.px(v), height - f.bottom + 4);
-    g.fillText("log EW([NII] 6585) / EW(Hα)", width / 2, height - 15, width - 4);
+      g.fillText(plain(v), f.px(v), height - f.bottom + 4);
+    g.fillText("log EW([N II] 6584) / EW(Hα)", width / 2, height - 15, width - 4);
     g.textAlign = "right";
     g.textBaseline = "middle";
-    for (const v of [-1, -0.5, 0, 0.5, 1]) g.fillText(short(v), f.left - 5, f.py(v));
+    for (const v of [-1, -0.5, 0, 0.5, 1]) g.fillText(plain(v), f.left - 5, f.py(v));
     g.save();
     g.translate(9, f.top + h / 2);
     g.rotate(-Math.PI / 2);
     g.textAlign = "center";
-    g.fillText("log EW([OIII] 5008) / EW(Hβ)", 0, 0);
+    g.fillText("log EW([O III] 5007) / EW(Hβ)", 0, 0);
     g.restore();
-    notes(
-      g,
-      `${classes[1]} SF · ${classes[2]} composite · ${classes[3]} active`,
-      `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`,
-      outside ? `${outside} beyond` : "",
-      f.left - 20,
-      width - f.right,
-    );
     this.stale = false;
   }
   /** [x0, x1, y0, y1] in log ratios of a box in CSS pixels. */
@@ -416,6 +435,7 @@ export class RatioDiagram {
       g.lineWidth = 1.5;
       g.stroke();
     };
+    for (const { point, colour } of now.pins ?? []) dot(point, colour, 4);
     dot(now.predicted, colours.predicted, 5);
     dot(now.observed, colours.flux, 4.5);
   }

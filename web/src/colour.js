@@ -5,7 +5,11 @@ const anchors = {
   viridis: ["440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725"],
   cividis: ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "e1cc55", "fee838"],
   magma: ["180f3d", "440f76", "721f81", "9e2f7f", "cd4071", "f1605d", "fd9668", "feca8d", "fcfdbf"],
-  diverging: ["2166ac", "4393c3", "92c5de", "c9d3da", "e0c9bd", "f4a582", "d6604d", "b2182b"],
+};
+// Blue, grey, red: each with a middle that its ground does not swallow.
+const diverging = {
+  light: ["053f8c", "2f6fb3", "6b8db5", "84878c", "bb7a66", "c14a3a", "8f0f20"],
+  dark: ["4f9bea", "7fb4ea", "a9c6e2", "c9cdd3", "e6bfa9", "f2987a", "f0705a"],
 };
 export const paletteNames = ["viridis", "cividis", "magma"];
 /** A palette of one's own: two to sixteen colours in hexadecimal, as 'rrggbb-rrggbb', or null for what is none. */
@@ -19,17 +23,38 @@ export function ownPalette(text) {
     : null;
 }
 
-/** 256 x RGB bytes of a palette by its name, or of one's own. */
-export function palette(name) {
-  const stops = (anchors[name] ?? name.split("-")).map((hex) =>
-    [0, 2, 4].map((k) => parseInt(hex.slice(k, k + 2), 16)),
-  );
-  const out = new Uint8Array(256 * 3);
-  for (let i = 0; i < 256; ++i) {
-    const at = (i / 255) * (stops.length - 1),
+const rgbOf = (hex) => [0, 2, 4].map((k) => parseInt(hex.replace("#", "").slice(k, k + 2), 16));
+/** Relative luminance and contrast of WCAG 2.2. */
+const luminance = (rgb) => {
+  const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+export const contrast = (a, b) => {
+  const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (high + 0.05) / (low + 0.05);
+};
+const leastContrast = 2; // of any colour of a built-in palette against the ground
+
+/** 256 x RGB bytes of a palette by its name, or of one's own. ground (hexadecimal): the part of a built-in palette that
+ *  stands out from it is stretched over the bar. */
+export function palette(name, ground = null) {
+  const theme = ground && luminance(rgbOf(ground)) < 0.2 ? "dark" : "light";
+  const stops = (name === "diverging" ? diverging[theme] : (anchors[name] ?? name.split("-"))).map(rgbOf);
+  const colour = (u) => {
+    const at = u * (stops.length - 1),
       k = Math.min(Math.floor(at), stops.length - 2);
-    for (let c = 0; c < 3; ++c) out[i * 3 + c] = Math.round(stops[k][c] + (at - k) * (stops[k + 1][c] - stops[k][c]));
+    return stops[k].map((v, c) => v + (at - k) * (stops[k + 1][c] - v));
+  };
+  let [from, to] = [0, 1];
+  if (ground && anchors[name]) {
+    const back = rgbOf(ground),
+      seen = (u) => contrast(colour(u), back) >= leastContrast;
+    while (!seen(from) && from < 0.6) from += 0.005;
+    while (!seen(to) && to > 0.4) to -= 0.005;
   }
+  const out = new Uint8Array(256 * 3);
+  for (let i = 0; i < 256; ++i)
+    colour(from + (i / 255) * (to - from)).forEach((v, c) => (out[i * 3 + c] = Math.round(v)));
   return out;
 }
 export const css = (table, u) => {
@@ -85,11 +110,31 @@ export function ticks(scale, low, high, count = 5) {
   return out;
 }
 
-/** A number for people: at most three digits that matter. */
+/** A number for people, three digits that matter, zeros kept: numbers under each other end in the same place. */
 export function short(value) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) return value.toExponential(1).replace("-", "−");
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-  return String(Number(value.toFixed(digits))).replace("-", "−");
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3);
 }
+/** The same without zeros at the end: ticks, fields to type in. */
+export const plain = (value) => {
+  const text = short(value);
+  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+};
+/** So many decimals; no minus before a zero. */
+export const fixed = (value, decimals) =>
+  Number.isFinite(value)
+    ? value
+        .toFixed(decimals)
+        .replace(/^-(?=[0.]*$)/, "")
+        .replace("-", "−")
+    : "–";
+/** Decimals that show two digits of an error, at most four. */
+export const decimalsOf = (error) =>
+  error > 0 && Number.isFinite(error) ? Math.min(Math.max(1 - Math.floor(Math.log10(error)), 0), 4) : 2;
+/** A number with as many decimals as its error has digits that matter. */
+export const measured = (value, error) =>
+  error > 0 && Number.isFinite(error) ? fixed(value, decimalsOf(error)) : short(value);
+/** "1 galaxy", "2 galaxies". */
+export const galaxiesOf = (n) => `${n} ${n === 1 ? "galaxy" : "galaxies"}`;

@@ -1,8 +1,9 @@
 // Export, about.
 import { rowsOf } from "./table.js";
 import { notesOf } from "./notes.js";
+import { galaxiesOf } from "./colour.js";
 import { csv, download, ecsv, fits } from "./export.js";
-import { lineNames } from "./model.js";
+import { lineNames } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -28,6 +29,7 @@ export async function exportColumns(app) {
         out.push({
           name: `${name}_EW_${level}`,
           unit: "Angstrom",
+          half: true,
           values: take(await galaxies.predicted(line, `_EW_${level}`)),
         });
     const noisy = galaxies.noise.get(app.state.seed);
@@ -54,16 +56,28 @@ export function exportComments(app) {
   ];
 }
 
+/** The address of now into the clipboard; where the browser refuses, to be copied by hand. */
+export async function copyLink(app) {
+  app.rememberNow();
+  try {
+    await navigator.clipboard.writeText(location.href);
+    app.say("The link to this view is copied.");
+  } catch {
+    openExport(app);
+    app.say("This browser lets no page copy: the link stands in the export, to be copied by hand.");
+  }
+}
+
 export function openExport(app) {
   app.rememberNow(); // the address that the export names is that of now
   const n = app.selection.marks ? app.selection.count : app.galaxies.n;
   $("export-what").textContent =
-    `${n} galaxies: identifiers, measured and predicted EWs${app.state.mode === "noisy" ? `, the realisation with noise of seed ${app.state.seed}` : ""}.`;
+    `${galaxiesOf(n)}: identifiers, measured and predicted EWs${app.state.mode === "noisy" ? `, the realisation with noise of seed ${app.state.seed}` : ""}.`;
   const { row, stack, play } = app.panel,
     shown = row
       ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? "flux, " : ""}continuum with painted lines`
       : app.stacking && stack
-        ? `the stack of ${stack.n} galaxies: ${stack.spectrum ? "flux, " : ""}continuum with painted lines`
+        ? `the stack of ${galaxiesOf(stack.n)}: ${stack.spectrum ? "flux, " : ""}continuum with painted lines`
         : null;
   $("export-spectrum").textContent = shown ?? "a spectrum, when a galaxy or a stack is shown";
   document.querySelector("[data-export=spectrum]").disabled = shown === null;
@@ -118,12 +132,12 @@ export function fillAbout(app) {
   box.replaceChildren(
     make(
       "p",
-      "Each point is a galaxy, placed by the shape of its starlight. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.",
+      "Each point is a galaxy, placed by the shape of its starlight: near means alike. The equivalent width (EW) of a line is the width of starlight beside it, in Å, that gives as much light as the line. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.",
     ),
     make("p", about.map.note),
     make(
       "p",
-      "Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.",
+      "Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001 (solid), its colours those of the map. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.",
     ),
     make(
       "p",
@@ -136,6 +150,13 @@ export function fillAbout(app) {
       ["+ − 0", "zoom, whole map"],
       ["1 2 3", "measured, predicted, predicted + noise"],
       ["n", "another noise"],
+      ["m", "three maps: measured, predicted, predicted + noise"],
+      ["c", "pin the galaxy, to compare"],
+      ["w", "the spectrum over the whole width"],
+      [
+        "on the spectrum",
+        "arrows read it, shift and arrows pan, + − zoom, 0 all of it; drag zooms, shift and drag pan, a double click shows all",
+      ],
       ["v l b", "move, lasso, box; shift adds, alt removes"],
       ["/", "find a TARGETID"],
       ["p", "play"],

@@ -18,14 +18,24 @@ const text = (v) =>
       : Number.isNaN(v)
         ? ""
         : String(v);
+/** The shortest text that reads back as the same number: of single precision, or of the half that a column was kept in. */
+export function shortest(v, half) {
+  if (Number.isNaN(v)) return "";
+  if (half) return String(Number(v.toPrecision(4)));
+  for (let digits = 6; digits < 9; ++digits) {
+    const tried = Number(v.toPrecision(digits));
+    if (Math.fround(tried) === v) return String(tried);
+  }
+  return String(Number(v.toPrecision(9)));
+}
+const entry = (c, i) => (c.values instanceof Float32Array ? shortest(c.values[i], c.half) : text(c.values[i]));
 const quoted = (name) => (/[",\n\r#]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
-/** columns: [{name, unit, values (BigInt64Array, Float32Array, Float64Array but for FITS, or an array of strings)}]; comments: lines. */
+/** columns: [{name, unit, half (kept in half precision), values (BigInt64Array, Float32Array, Float64Array but for FITS, or an array of strings)}]; comments: lines. */
 export function csv(columns, comments) {
   const lines = comments.map((c) => `# ${c.replace(/[\r\n]+/g, " ")}`);
   lines.push(columns.map((c) => quoted(c.name)).join(","));
-  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i)
-    lines.push(columns.map((c) => text(c.values[i])).join(","));
+  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) lines.push(columns.map((c) => entry(c, i)).join(","));
   return lines.join("\n") + "\n";
 }
 
@@ -39,7 +49,7 @@ export function ecsv(columns, comments) {
     );
   head.push("meta: !!omap", "- comments:", ...comments.map((c) => `  - ${yaml(c)}`), "schema: astropy-2.0");
   const rows = [columns.map((c) => quoted(c.name)).join(",")];
-  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => text(c.values[i])).join(","));
+  for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => entry(c, i)).join(","));
   return head.map((l) => `# ${l}`).join("\n") + "\n" + rows.join("\n") + "\n";
 }
 

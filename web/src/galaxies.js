@@ -1,6 +1,8 @@
 // The galaxies: columns for the map, rows for the panels, and the realisations of noise.
 import { Columns } from "./source.js";
-import { independent, lineNames, nBands } from "./model.js";
+import { lineNames } from "./lines.js";
+import { nBands } from "./model.js";
+import { noisyOfAll } from "./noise.js";
 
 const rowBlock = 128; // rows a request, where rows are read one by one
 const powers = Float64Array.from({ length: 256 }, (_, c) => 10 ** ((c - 1) / 40));
@@ -139,55 +141,21 @@ export class Galaxies {
     return this.spectra.get(row.i);
   }
 
-  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. Computed in slices that
-   *  leave the page alive; `progress` gets the share done. */
-  async noisy(seed, model, progress = () => {}) {
+  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. bytes: what workers need, or
+   *  null; `progress` gets the share done. */
+  async noisy(seed, model, bytes, progress = () => {}) {
     if (this.noise.has(seed)) return this.noise.get(seed);
-    const out = lineNames.map(() => new Float32Array(this.n).fill(NaN));
-    const names = [...Array.from({ length: nBands }, (_, b) => `BAND_FLUX.${b}`), "Z"];
-    const sources = await Promise.all(names.map((name) => this.column(name)));
-    const sigmas = await Promise.all(lineNames.map((name) => this.columns.get(`${name}_EW_SIGMA`)));
-    const points = model.joint ? null : await Promise.all(lineNames.map((_, line) => this.predicted(line)));
-    const slice = 1024;
-    for (let first = 0; first < this.n; first += slice) {
-      const n = Math.min(slice, this.n - first),
-        flux = new Float64Array(n * nBands);
-      for (let r = 0; r < n; ++r) for (let b = 0; b < nBands; ++b) flux[r * nBands + b] = sources[b][first + r];
-      const z = Float64Array.from(sources[nBands].subarray(first, first + n));
-      const finish = (r, ew) => {
-        const i = first + r,
-          noisy = model.addNoise(
-            ew,
-            flux.subarray(r * nBands, (r + 1) * nBands),
-            z[r],
-            (line) => sigmas[line]?.[i],
-            seed,
-            this.randomId(i),
-          );
-        for (let line = 0; line < lineNames.length; ++line) out[line][i] = noisy[line];
-      };
-      if (model.joint)
-        model.distributions(
-          flux,
-          z,
-          n,
-          (r, d) => {
-            if (d) finish(r, model.spread(model.draws(d, 1, seed, this.randomId(first + r))));
-          },
-          [0],
-        );
-      else
-        for (let r = 0; r < n; ++r)
-          finish(
-            r,
-            points.map((values) => values[first + r]),
-          );
-      progress(Math.min(1, (first + n) / this.n));
-      await new Promise((resolve) => setTimeout(resolve));
-    }
+    const named = (names) => Promise.all(names.map((name) => this.column(name)));
+    const all = {
+      flux: await named(Array.from({ length: nBands }, (_, b) => `BAND_FLUX.${b}`)),
+      z: await this.column("Z"),
+      sigmas: await Promise.all(lineNames.map((name) => this.columns.get(`${name}_EW_SIGMA`))),
+      ids: this.random ?? this.ids ?? BigInt64Array.from({ length: this.n }, (_, i) => BigInt(i)),
+      points: model.joint ? null : await Promise.all(lineNames.map((_, line) => this.predicted(line))),
+    };
+    const out = await noisyOfAll(model, bytes, all, this.n, seed, progress);
     if (this.noise.size >= 3) this.noise.delete(this.noise.keys().next().value);
     this.noise.set(seed, out);
     return out;
   }
 }
-export { independent };

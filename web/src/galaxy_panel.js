@@ -1,10 +1,12 @@
 // The panel of one galaxy: spectrum, zooms, lines, neighbours; and play.
 import { drawLines, ratio } from "./charts.js";
-import { short } from "./colour.js";
-import { independent, lineNames } from "./model.js";
+import { decimalsOf, fixed, galaxiesOf, measured, short } from "./colour.js";
+import { independent, lineTitles, lineWords, zooms } from "./lines.js";
 import { keepNote, noteOn } from "./notes.js";
 import { Play } from "./play.js";
-import { SpectrumPanel, zooms } from "./spectrum.js";
+import { placeFinder } from "./place.js";
+import { fillSky, skyOf } from "./sky.js";
+import { SpectrumPanel } from "./spectrum.js";
 import { evenly, stackOf } from "./stack.js";
 
 const $ = (id) => document.getElementById(id);
@@ -14,7 +16,9 @@ const pointOf = (ew) => (ew ? [ratio(ew[7], ew[6]), ratio(ew[4], ew[2])] : null)
 export class GalaxyPanel {
   constructor(app) {
     this.app = app;
-    this.spectrum = new SpectrumPanel($("spectrum"), $("zooms"), app.colours);
+    this.spectrum = new SpectrumPanel($("spectrum"), $("zooms"), $("readout"), app.colours);
+    this.spectrum.on = () => this.play.place();
+    new ResizeObserver(() => this.lines()).observe($("lines"));
     this.play = new Play(
       $("spectrum"),
       () => this.spectrum.plots[0],
@@ -48,16 +52,19 @@ export class GalaxyPanel {
     this.label();
     this.play.place();
   }
-  /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. */
+  /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. -1: the stack, or the galaxy that the
+   *  page opens with. */
   async show(i) {
+    const { app } = this;
+    if (i < 0 && !app.stacking) i = app.map.home ?? -1;
     if (this.play.active && this.row && this.row.i !== i) this.stopPlay();
     this.wanted = i;
     if (i < 0) {
       this.row = this.stack = null;
-      this.app.ratios.draw({});
-      this.app.mark();
+      app.ratios.draw({});
+      app.mark();
     }
-    if (i < 0 && this.app.stacking) return this.showStack();
+    if (i < 0 && app.stacking) return this.showStack();
     $("empty").hidden = i >= 0;
     $("galaxy").hidden = i < 0;
     $("galaxy").classList.remove("stack");
@@ -81,6 +88,8 @@ export class GalaxyPanel {
           distribution: live?.distribution,
         }
       : null;
+    this.noisyOf = await this.realisation(row);
+    if (this.wanted !== i) return;
     this.draw();
     await null; // uPlot draws in the microtask after its data
     this.app.lastHover = performance.now() - start;
@@ -108,15 +117,11 @@ export class GalaxyPanel {
     });
     this.spectrum.setSlip(1);
     this.captions(stack.prediction);
-    drawLines(
-      $("lines"),
-      { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction },
-      app.colours,
-    );
+    this.shownLines = { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction };
+    this.lines();
     app.ratios.draw({ observed: pointOf(stack.ew), predicted: pointOf(stack.prediction.ew) });
     const noisy = app.state.mode === "noisy",
-      of =
-        stack.n < stack.of ? `${stack.n} of ${stack.of} galaxies` : stack.n === 1 ? "1 galaxy" : `${stack.n} galaxies`,
+      of = stack.n < stack.of ? `${stack.n} of ${galaxiesOf(stack.of)}` : galaxiesOf(stack.n),
       [z0, z1] = stack.z;
     $("name").textContent = `Median of ${of}`;
     $("facts").textContent = [
@@ -127,9 +132,9 @@ export class GalaxyPanel {
       .filter(Boolean)
       .join("  ·  ");
     $("live").textContent =
-      `${of} as one. ${[6, 4].map((line) => `${line === 6 ? "H alpha" : "O III 5008"}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`).join(". ")}.`;
+      `${of} as one. ${[6, 4].map((line) => `${lineWords[line]}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`).join(". ")}.`;
     $("wave-label").textContent = "rest-frame wavelength in vacuum (Å); zooms in the same frame";
-    $("try").hidden = true;
+    $("try").hidden = $("warn").hidden = $("sky").hidden = true;
     const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : "predicted: median of medians",
       { measured } = app.galaxies.about;
     this.legend([
@@ -140,9 +145,18 @@ export class GalaxyPanel {
       ["16 to 84 % of them", "--interval", "area"],
     ]);
   }
+  /** The ten EWs of one realisation with noise, where that is what the map shows. */
+  async realisation(row) {
+    const { mode, seed } = this.app.state;
+    if (mode !== "noisy") return null;
+    return (await this.app.noise(seed)).map((values) => values[row.i]);
+  }
   get noisy() {
     const all = this.app.state.mode === "noisy" ? this.app.galaxies.noise.get(this.app.state.seed) : null;
     return all ? all.map((values) => values[this.row.i]) : null;
+  }
+  lines() {
+    if (this.shownLines && $("lines").clientWidth) drawLines($("lines"), this.shownLines, this.app.colours);
   }
   draw() {
     const { row, prediction, app } = this;
@@ -152,31 +166,44 @@ export class GalaxyPanel {
       spectrum: this.measuredSpectrum,
       play: this.play.active ? { bands: this.play.bands, prediction: this.played } : null,
       fixed: this.fixed,
+      compared: app.pins.compared(row.i),
+      noisy: played ? null : this.noisy,
     });
     queueMicrotask(() => this.play.place()); // after uPlot has its scales
     const shown = played ?? prediction;
     this.captions(shown);
-    drawLines(
-      $("lines"),
-      {
-        observed: row.ew,
-        low: row.ew.map((v, l) => v - row.sigma[l]),
-        high: row.ew.map((v, l) => v + row.sigma[l]),
-        prediction: shown,
-        noisy: played ? null : this.noisy,
-        before: played ? prediction : null,
-      },
-      app.colours,
-    );
-    app.ratios.draw({ observed: pointOf(row.ew), predicted: pointOf(shown?.ew), cloud: this.cloud(shown) });
+    this.shownLines = {
+      observed: row.ew,
+      low: row.ew.map((v, l) => v - row.sigma[l]),
+      high: row.ew.map((v, l) => v + row.sigma[l]),
+      prediction: shown,
+      noisy: played ? null : this.noisy,
+      before: played ? prediction : null,
+    };
+    this.lines();
+    app.ratios.draw({
+      observed: pointOf(row.ew),
+      predicted: pointOf(shown?.ew),
+      cloud: this.cloud(shown),
+      pins: app.pins.points,
+    });
     if (this.named !== row.i) this.words();
+    this.keys();
   }
-  /** Over each zoom: the EW that is shown, with its interval. */
+  /** Over each zoom: the EW of each of its lines, with its interval. */
   captions(shown) {
     zooms.forEach((zoom, k) => {
-      const ew = shown?.ew[zoom.line];
-      const width = shown?.p16 ? ` +${short(shown.p84[zoom.line] - ew)} −${short(ew - shown.p16[zoom.line])}` : "";
-      this.spectrum.boxes[k].value.textContent = Number.isFinite(ew) ? `${short(ew)}${width} Å` : "";
+      const words = zoom.lines.map((line) => {
+        const ew = shown?.ew[line];
+        if (!Number.isFinite(ew)) return "";
+        if (!shown.p16) return short(ew);
+        const half = (shown.p84[line] - shown.p16[line]) / 2,
+          by = (v) => fixed(v, half > 0 ? decimalsOf(half) : 2);
+        return zoom.lines.length > 1
+          ? measured(ew, half)
+          : `${measured(ew, half)} +${by(shown.p84[line] - ew)} −${by(ew - shown.p16[line])}`;
+      });
+      this.spectrum.boxes[k].value.textContent = words.every(Boolean) ? `${words.join(", ")} Å` : "";
     });
   }
   cloud(shown) {
@@ -191,36 +218,59 @@ export class GalaxyPanel {
       { about } = app.galaxies;
     this.named = row.i;
     $("name").textContent = app.galaxies.ids ? row.id : `Row ${row.i}`;
-    const flags = about.flags.filter((f) => (row.flags & f.bit) !== 0).map((f) => f.name);
+    const flags = about.flags.filter((f) => (row.flags & f.bit) !== 0),
+      outside = flags.some((f) => f.name === "OUT_OF_DOMAIN");
     $("facts").textContent = [
       Number.isFinite(row.z) ? `z = ${row.z.toFixed(4)}` : "no redshift",
-      `row ${row.i}`,
-      flags.length ? flags.join(", ") : "",
+      app.galaxies.ids ? "" : `row ${row.i}`,
+      row.i === app.map.home && app.map.locked < 0 ? "an example: choose another on the map" : "",
     ]
       .filter(Boolean)
       .join("  ·  ");
-    const measured = (line) =>
-      Number.isFinite(row.ew[line]) ? `measured ${short(row.ew[line])} ± ${short(row.sigma[line])} Å` : "not measured";
+    $("warn").hidden = flags.length === 0;
+    $("warn").textContent = [
+      outside ? "Unlike the galaxies that the model has learnt from: do not trust this prediction." : "",
+      ...flags
+        .filter((f) => f.name !== "OUT_OF_DOMAIN")
+        .map((f) => `${f.meaning[0].toUpperCase()}${f.meaning.slice(1)}.`),
+    ]
+      .filter(Boolean)
+      .join(" ");
+    $("warn").title = flags.map((f) => f.name).join(", ");
+    $("warn").classList.toggle("strong", outside);
+    $("sky").hidden = true;
+    skyOf(app.galaxies, row.i).then((sky) => this.row === row && fillSky($("sky"), sky));
+    const observed = (line) =>
+      Number.isFinite(row.ew[line])
+        ? `measured ${measured(row.ew[line], row.sigma[line])} ± ${fixed(row.sigma[line], decimalsOf(row.sigma[line]))} Å`
+        : "not measured";
     const text = [6, 4].map(
       (line) =>
-        `${line === 6 ? "H alpha" : "O III 5008"} ${measured(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
+        `${lineWords[line]} ${observed(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
     );
     $("live").textContent =
-      `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ""}. ${text.join(". ")}.${flags.length ? ` Flags: ${flags.join(", ")}.` : ""}`;
+      `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ""}. ${text.join(". ")}.${flags.length ? ` ${$("warn").textContent}` : ""}`;
+    app.pins.fill();
     $("note").value = noteOn(row.id) ?? "";
     $("note").disabled = noteOn(row.id) === null;
     this.label();
     $("try").hidden = !this.measuredSpectrum;
     $("try-z").value = 0;
     this.tryRedshift();
+  }
+  keys() {
+    const { about } = this.app.galaxies,
+      { active } = this.play,
+      lit = this.measuredSpectrum && !active;
     this.legend([
-      ["measured", "--flux", this.measuredSpectrum ? "" : about.measured ? "dash" : "off"],
-      ["its noise", "--noise", this.measuredSpectrum ? "area" : "off"],
-      ["no information", "--masked", this.measuredSpectrum ? "area" : "off"],
+      ["measured", "--flux", active ? "off" : this.measuredSpectrum ? "" : about.measured ? "dash" : "off"],
+      ["its noise", "--noise", lit ? "area" : "off"],
+      ["no information", "--masked", lit ? "area" : "off"],
       ["bands and continuum", "--continuum", ""],
-      ["predicted median", "--predicted", ""],
+      [active ? "predicted now" : "predicted median", "--predicted", ""],
       ["16 to 84 %", "--interval", this.prediction?.p16 ? "area" : "off"],
-      ["one realisation with noise (×)", "--noisy", this.noisy ? "" : "off"],
+      ["predicted before play", "--soft", active ? "dash" : "off"],
+      ["one realisation with noise (line, ×)", "--noisy", this.noisy && !active ? "" : "off"],
     ]);
   }
   /** What the lines and areas of the plots are: [words, colour, '', dash, area or off]. */
@@ -273,14 +323,14 @@ export class GalaxyPanel {
       button.textContent = row.id;
       button.addEventListener("click", () => this.app.lock(row.i));
       cell(tr, button);
-      for (const v of [row.z, row.ew[line], row.predicted[line], row.ew[line] - row.predicted[line]])
-        cell(tr, short(v));
+      cell(tr, fixed(row.z, 4));
+      for (const v of [row.ew[line], row.predicted[line], row.ew[line] - row.predicted[line]]) cell(tr, fixed(v, 2));
     }
     const known = rows.map((r) => r.ew[line]).filter(Number.isFinite),
       note = document.createElement("p");
     note.className = "soft";
     note.textContent = known.length
-      ? `Mean measured EW of the ${known.length} nearest with ${lineNames[line]}: ${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ${short(this.prediction?.ew[line] ?? NaN)} Å.`
+      ? `Mean measured EW of the ${known.length} nearest with ${lineTitles[line]}: ${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ${short(this.prediction?.ew[line] ?? NaN)} Å.`
       : "";
     box.append(table, note);
   }
@@ -292,6 +342,9 @@ export class GalaxyPanel {
   startPlay() {
     if (!this.row || !this.app.model) return false;
     this.frame();
+    this.spectrum.window = null;
+    const { columns } = this.app.galaxies;
+    if (columns.whole) this.places ??= placeFinder(columns, this.app.map);
     this.play.start(this.row.bands, this.row.z);
     $("playbar").hidden = false;
     $("tilt").value = 0;
@@ -301,6 +354,8 @@ export class GalaxyPanel {
   }
   stopPlay() {
     this.play.stop();
+    this.app.map.moved_to = null;
+    this.app.map.drawOverlay();
     this.fixed = null;
     this.played = null;
     $("playbar").hidden = true;
@@ -322,6 +377,9 @@ export class GalaxyPanel {
     if (this.asked) return;
     this.asked = requestAnimationFrame(() => {
       this.asked = 0;
+      if (!this.play.active) return;
+      this.app.map.moved_to = this.places?.(this.play.bands) ?? null;
+      this.app.map.drawOverlay();
       this.draw();
     });
   }

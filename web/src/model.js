@@ -1,21 +1,10 @@
 // The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws by
 // the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with the
 // command line.
+import { independent, lineNames, lineWave } from "./lines.js";
 import { objectKey, streams } from "./random.js";
 
-export const lineNames = [
-  "OII_DOUBLET",
-  "HGAMMA",
-  "HBETA",
-  "OIII_4959",
-  "OIII_5007",
-  "NII_6548",
-  "HALPHA",
-  "NII_6584",
-  "SII_6716",
-  "SII_6731",
-];
-export const independent = [0, 1, 2, 4, 6, 7, 8, 9];
+export { independent, lineNames };
 const doublets = [
   [3, 4, "ew_ratio_OIII_4959", 3.161],
   [5, 7, "ew_ratio_NII_6548", 2.978],
@@ -329,7 +318,6 @@ export class Model {
   }
 }
 
-const lineWave = [3728.48, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674];
 const fixedRatio = doublets.map(([, , , ratio]) => ratio);
 
 // Mahalanobis distance to the nearest component; outside where its chi-square tail (12 degrees of freedom) is below the

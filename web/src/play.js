@@ -84,12 +84,14 @@ export class Play {
     if (!this.active) return;
     const u = this.plot();
     if (this.layer.parentElement !== u.over) u.over.append(this.layer);
-    const stretch = u.shown ? u.shown[0] / 3400 : 1;
+    const stretch = u.stretch ?? 1,
+      width = u.over.clientWidth;
     this.handles.forEach((handle, b) => {
-      const there = this.bands[b] > 0;
+      const left = u.valToPos((3550 + 300 * b) * stretch, "x"),
+        there = this.bands[b] > 0 && left >= 0 && left <= width;
       handle.hidden = !there;
       if (!there) return;
-      handle.style.left = `${u.valToPos((3550 + 300 * b) * stretch, "x")}px`;
+      handle.style.left = `${left}px`;
       handle.style.top = `${u.valToPos(this.bands[b], "y")}px`;
       handle.setAttribute("aria-valuenow", this.bands[b].toPrecision(4));
       handle.setAttribute("aria-valuemin", "0");

@@ -1,6 +1,7 @@
 // What the map can be coloured by: key, label with unit, values of all galaxies in a state, scale and limits.
-import { bptClass, lineTitles, ratio } from "./charts.js";
-import { independent, lineNames, luminosityDistance } from "./model.js";
+import { bptClass, ratio } from "./charts.js";
+import { independent, lineNames, lineTitles } from "./lines.js";
+import { luminosityDistance } from "./model.js";
 import { percentiles } from "./colour.js";
 
 const map2 = (a, b, f) => Float32Array.from(a, (v, i) => f(v, b[i]));
@@ -50,7 +51,7 @@ export function quantities(app) {
         group: "Measured minus predicted",
         line,
         label: `${lineTitles[line]}: measured − predicted (Å)`,
-        scale: "asinh",
+        scale: "linear",
         diverging: true,
         get: async () => map2(await ewOf(app, line, "observed"), await ewOf(app, line, "predicted"), (o, p) => o - p),
         async limits() {
@@ -121,13 +122,17 @@ export function quantities(app) {
       return map2(x, y, (a, b) => bptClass(a, b) || NaN);
     },
   });
-  fixed({
+  out.push({
     key: "FLAGS",
     group: "Galaxy",
-    label: "FLAGS (bits)",
-    get: async () => Float32Array.from(await g.columns.get("FLAGS")),
-    async limits() {
-      return [0, Math.max(1, ...percentiles(await this.get(), [1]))];
+    label: "flag of the prediction",
+    scale: "linear",
+    // the flags that occur, the most frequent first; a galaxy with several shows the rarest
+    classes: [[0, "no flag"], ...about.flags_seen.map(([name], k) => [k + 1, name])],
+    limits: async () => [-0.5, about.flags_seen.length + 0.5],
+    get: async () => {
+      const bits = about.flags_seen.map(([name]) => about.flags.find((f) => f.name === name).bit);
+      return Float32Array.from(await g.columns.get("FLAGS"), (f) => bits.findLastIndex((bit) => (f & bit) !== 0) + 1);
     },
   });
   for (const { name, unit } of about.columns)

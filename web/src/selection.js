@@ -3,7 +3,7 @@
 import { continuumColour, ratios } from "./quantities.js";
 import { parseFilter } from "./filter.js";
 import { percentiles } from "./colour.js";
-import { lineNames } from "./model.js";
+import { lineNames } from "./lines.js";
 import { notesOf } from "./notes.js";
 import { outlineOf, thin } from "./address.js";
 
@@ -68,12 +68,15 @@ export class Selection {
     for (const { name } of about.columns) out.set(name, `column:${name}`);
     for (const name of columns.header.tensors.keys())
       if (!/^(column:|xy$|TARGETID$|RANDOM_ID$)/.test(name)) out.set(name.replace(".", "_"), name);
+    for (const { name, bit } of about.flags) if (!out.has(name)) out.set(name, bit);
     out.set("NOTED", null);
     return out;
   }
   /** Values of a name of the filter; NOTED: 1 where this browser keeps a note. */
   async valuesOf(column) {
     const { galaxies } = this.app;
+    if (typeof column === "number")
+      return Uint8Array.from(await galaxies.columns.get("FLAGS"), (flags) => ((flags & column) !== 0 ? 1 : 0));
     if (column) return galaxies.column(column);
     const out = new Uint8Array(galaxies.n),
       notes = notesOf();
@@ -95,7 +98,11 @@ export class Selection {
     const out = [];
     let i = 0;
     const get = (name) => values.get(name)[i];
-    for (; i < this.app.galaxies.n; ++i) if (test(get) === true) out.push(i);
+    // a comparison, or a number that is not zero: NOTED, OUT_OF_DOMAIN, HALPHA_EW
+    for (; i < this.app.galaxies.n; ++i) {
+      const answer = test(get);
+      if (answer && answer === answer) out.push(i);
+    }
     return out;
   }
   /** For the address, and back. */

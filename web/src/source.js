@@ -51,12 +51,36 @@ class Folder {
     Object.assign(this, { folder, transferred: 0, kept: new Map(), asked: new Map() });
   }
   async fetch(path, options) {
-    const response = await fetch(path, options);
+    const response = await fetch(path, options).catch((e) => {
+      throw location.protocol === "file:"
+        ? new Error(
+            "this page is a folder of files, which a browser does not read from a disk. Show it with starglow explore table.fits --serve 8080, or with any web server in this folder (python3 -m http.server); starglow explore --single-file page.html makes a page that opens by a double click.",
+          )
+        : new Error(`${path}: ${e.message}`);
+    });
     if (response.status === 404) return null;
     if (!response.ok) throw new Error(`${path}: the server answers ${response.status}`);
-    const bytes = await response.arrayBuffer();
+    const bytes = await this.read(response);
     this.transferred += bytes.byteLength;
     return { bytes, partial: response.status === 206 };
+  }
+  /** The body, with what has come so far told to `progress`. */
+  async read(response) {
+    const size = Number(response.headers.get("Content-Length"));
+    if (!this.progress || response.headers.get("Content-Encoding") || !(size > 1e6) || !response.body)
+      return response.arrayBuffer();
+    const out = new Uint8Array(size),
+      reader = response.body.getReader();
+    let at = 0;
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (at + value.length > size) throw new Error("the server sends more than it said");
+      out.set(value, at);
+      at += value.length;
+      this.progress(at / size);
+    }
+    return at === size ? out.buffer : out.slice(0, at).buffer;
   }
   path(name) {
     return name === "kernel.wasm" ? name : this.folder + name;
@@ -128,6 +152,20 @@ export class Columns {
   /** Are the galaxies' own numbers in memory? */
   get whole() {
     return this.file !== undefined;
+  }
+  /** One number of a column, without the rest of it. */
+  async one(name, i) {
+    if (!this.has(name)) return NaN;
+    const tensor = this.header.tensors.get(name);
+    if (this.cache.has(name) || (this.file && tensor.to <= this.file.buffer.byteLength))
+      return (await this.get(name))[i];
+    const width = (tensor.to - tensor.from) / tensor.shape[0],
+      from = tensor.from + i * width;
+    return decode(
+      { ...tensor, from, to: from + width },
+      await this.source.range("galaxies.safetensors", from, from + width),
+      0,
+    )[0];
   }
   async get(name) {
     if (!this.cache.has(name)) this.cache.set(name, this.read(name));

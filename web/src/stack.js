@@ -1,5 +1,6 @@
 // Many galaxies as one: each divided by the mean of its bands; medians, and the middle 68 % of the galaxies.
-import { lineNames, nBands } from "./model.js";
+import { lineNames } from "./lines.js";
+import { nBands } from "./model.js";
 
 const rowsMost = 4000,
   blocksMost = 48,

@@ -1,6 +1,6 @@
 // The selected galaxies as a table: what the map shows, to be read; sorted by any column, a page at a time.
-import { lineTitles } from "./charts.js";
-import { short } from "./colour.js";
+import { fixed, galaxiesOf, short } from "./colour.js";
+import { lineTitles } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 const perPage = 100;
@@ -47,10 +47,10 @@ export class GalaxyTable {
         named = q.classes ? (v) => q.classes.find(([k]) => k === v)?.[1] ?? "–" : short;
       out.push({ text: app.label, value: (row) => named(values[row.i]), values: async () => values });
     }
-    if (q.key !== "Z") out.push({ text: "z", value: (row) => short(row.z), values: () => g.column("Z") });
+    if (q.key !== "Z") out.push({ text: "z", value: (row) => fixed(row.z, 4), values: () => g.column("Z") });
     for (const l of new Set([line, 0, 2, 4, 6, 7])) {
       const add = (text, key, values) =>
-        out.push({ group: `${lineTitles[l]} (Å)`, text, value: (row) => short(row[key][l]), values });
+        out.push({ group: `${lineTitles[l]} (Å)`, text, value: (row) => fixed(row[key][l], 2), values });
       if (g.about.measured) add("measured", "ew", () => app.quantities.find((one) => one.line === l).get("observed"));
       add("predicted", "predicted", () => g.predicted(l));
       if (g.columns.has("HALPHA_EW_P16"))
@@ -96,10 +96,9 @@ export class GalaxyTable {
     };
     list.forEach((column, k) => {
       const same = k > 0 && column.group !== undefined && list[k - 1].group === column.group;
-      if (!same)
-        header(groups, column.group ?? "", "colgroup").colSpan = column.group
-          ? list.filter((c) => c.group === column.group).length
-          : 1;
+      if (!same && column.group)
+        header(groups, column.group, "colgroup").colSpan = list.filter((c) => c.group === column.group).length;
+      else if (!same) groups.insertCell();
       const button = document.createElement("button"),
         th = header(names, button, "col");
       button.append(column.text, by?.k === k ? (by.down ? " ↓" : " ↑") : "");
@@ -125,7 +124,7 @@ export class GalaxyTable {
         cell.append(button);
       });
     }
-    $("table-title").textContent = `${app.selection.marks ? "Selected galaxies" : "All galaxies"}: ${rows.length}`;
+    $("table-title").textContent = `${galaxiesOf(rows.length)}, ${app.selection.marks ? "selected" : "all"}`;
     $("table-page").textContent = rows.length ? `${first + 1} to ${first + shown.length} of ${rows.length}` : "none";
     $("table-before").disabled = page === 0;
     $("table-after").disabled = first + perPage >= rows.length;

@@ -8,8 +8,47 @@ const pickRadius = 12; // CSS pixels
 const densityFrom = 200000; // galaxies in sight
 const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
+/** One picture of the map: points, and the density that stands for too many of them. */
+class Pane {
+  constructor(view, canvas, under) {
+    Object.assign(this, { view, canvas, under });
+    this.points = new Points(canvas, view.n);
+    this.points.setPlaces(view.x, view.y);
+    if (view.n > densityFrom) this.density = new Density(view.grid);
+    this.stale = true;
+    this.points.restore = () => {
+      this.points.setPlaces(view.x, view.y);
+      if (this.values) this.points.setValues(this.before, this.values);
+      if (view.marks) this.points.setMarks(view.marks);
+      this.points.setPalette(view.table);
+      view.draw();
+    };
+  }
+  set(before, values) {
+    Object.assign(this, { before, values, stale: true });
+    this.points.setValues(before, values);
+  }
+  draw(look) {
+    const { view, under } = this,
+      g = under.getContext("2d");
+    g.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    g.clearRect(0, 0, view.width, view.height);
+    if (!view.dense) {
+      this.points.draw(look);
+      return;
+    }
+    this.points.clear();
+    if (!this.values || !view.table) return;
+    if (this.stale) {
+      this.density.set([this.before, this.values], view.marks ?? null, view.table, view.look);
+      this.stale = false;
+    }
+    this.density.draw(g, (x, y) => view.toScreen(x, y), look.mixing);
+  }
+}
+
 export class MapView {
-  /** on: {hover(i), lock(i), lasso(outline, how), view()}. equal: one scale for both axes. */
+  /** on: {hover(i), lock(i), lasso(outline, how), view(), dense(is)}. equal: one scale for both axes. */
   constructor(element, xy, n, equal, on) {
     Object.assign(this, {
       element,
@@ -19,23 +58,55 @@ export class MapView {
       hovered: -1,
       locked: -1,
       ring: [],
+      pins: [], // [{i, colour}]
+      tags: [], // [{element, x, y}] words at places of the map
+      moved_to: null, // where play has taken the galaxy
       camera: { x: 0, y: 0, k: 1 },
     });
     this.canvas = element.querySelector("canvas.points");
     this.overlay = element.querySelector("canvas.overlay");
     this.place(xy, equal);
-    this.points = new Points(this.canvas, n);
-    this.points.setPlaces(this.x, this.y);
     this.grid = new Grid(this.x, this.y);
-    if (n > densityFrom) this.density = new Density(this.grid);
     this.look = { mixing: 1, selecting: false, quiet: [0.5, 0.5, 0.5, 0.3], faint: [0.5, 0.5, 0.5, 0.14], fast: false };
-    this.points.restore = () => {
-      this.points.setPlaces(this.x, this.y);
-      this.refill?.();
-      this.draw();
-    };
+    this.panes = [new Pane(this, this.canvas, element.querySelector("canvas.under"))];
     this.listen();
     new ResizeObserver(() => this.resize()).observe(element);
+    this.resize();
+  }
+  get points() {
+    return this.panes[0].points;
+  }
+  get values() {
+    return this.panes[0].values;
+  }
+  get density() {
+    return this.panes[0].density;
+  }
+  set density(d) {
+    this.panes[0].density = d;
+  }
+  /** Three states side by side, each with its title, or null for one. */
+  setTitles(titles) {
+    this.titles = titles;
+    const count = titles?.length ?? 1;
+    while (this.panes.length < count) {
+      const [points, under] = ["points", "under"].map((name) => {
+        const canvas = document.createElement("canvas");
+        canvas.className = name;
+        canvas.setAttribute("aria-hidden", "true");
+        this.overlay.before(canvas);
+        return canvas;
+      });
+      this.panes.push(new Pane(this, points, under));
+      if (this.table) this.panes.at(-1).points.setPalette(this.table);
+      if (this.marks) this.panes.at(-1).points.setMarks(this.marks);
+    }
+    for (const { canvas, under, points } of this.panes.splice(count)) {
+      points.gl.getExtension("WEBGL_lose_context")?.loseContext();
+      canvas.remove();
+      under.remove();
+    }
+    this.element.dataset.panes = String(count);
     this.resize();
   }
   /** Places in -1..1: the middle 99.8 % of the galaxies fill the map, outliers lie beyond and can be reached. */
@@ -55,13 +126,20 @@ export class MapView {
     this.extent = spans.map((s, c) => s / span[c]); // of the map in its own units: at most 1
   }
   resize(ratio = Math.min(devicePixelRatio || 1, 2)) {
-    const { width, height } = this.element.getBoundingClientRect();
-    if (!width || !height) return;
-    Object.assign(this, { width, height, ratio });
-    for (const c of [this.canvas, this.overlay]) {
-      c.width = Math.round(width * ratio);
-      c.height = Math.round(height * ratio);
-    }
+    const { width: whole, height } = this.element.getBoundingClientRect(),
+      count = this.panes.length,
+      width = whole / count;
+    if (!whole || !height) return;
+    Object.assign(this, { whole, width, height, ratio });
+    this.panes.forEach(({ canvas, under }, k) => {
+      for (const c of [canvas, under]) {
+        c.width = Math.round(width * ratio);
+        c.height = Math.round(height * ratio);
+        Object.assign(c.style, { left: `${k * width}px`, width: `${width}px` });
+      }
+    });
+    this.overlay.width = Math.round(whole * ratio);
+    this.overlay.height = Math.round(height * ratio);
     this.draw();
   }
   get base() {
@@ -98,37 +176,92 @@ export class MapView {
     const base = this.n > 200000 ? 2 : this.n > 50000 ? 3 : this.n > 12000 ? 4.5 : this.n > 2000 ? 6 : 8;
     this.dense = this.density !== undefined && this.inSight() > densityFrom;
     this.on.dense?.(this.dense);
-    if (this.dense) this.points.clear();
-    else
-      this.points.draw({
-        ...this.look,
-        view: [sx, sy, -c.x * sx, -c.y * sy],
-        size: Math.min(base * Math.sqrt(Math.max(c.k, 0.5)), 16) * this.ratio,
+    const look = {
+      ...this.look,
+      view: [sx, sy, -c.x * sx, -c.y * sy],
+      size: Math.min((base / Math.sqrt(this.panes.length)) * Math.sqrt(Math.max(c.k, 0.5)), 16) * this.ratio,
+    };
+    for (const pane of this.panes) pane.draw(look);
+    for (const { element, x, y } of this.tags) {
+      const [px, py] = this.toScreen(x, y);
+      element.hidden = this.panes.length > 1 || !(px > 0 && px < width && py > 0 && py < height);
+      const half = element.offsetWidth / 2 + 6; // kept whole inside the map
+      Object.assign(element.style, {
+        left: `${Math.min(Math.max(px, half), width - half)}px`,
+        top: `${Math.min(Math.max(py, 16), height - 70)}px`,
       });
+    }
     this.drawOverlay();
   }
+  /** What lies over the points: a hover draws this alone. */
   drawOverlay() {
     const g = this.overlay.getContext("2d"),
-      style = getComputedStyle(this.element),
-      ink = style.getPropertyValue("--ink"),
-      accent = style.getPropertyValue("--accent");
+      { ink, accent, surface } = this.colours ?? {};
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    g.clearRect(0, 0, this.width, this.height);
-    if (this.dense) this.drawDensity(g);
-    const circle = (i, r, colour, line) => {
-      if (i < 0 || !Number.isFinite(this.x[i])) return;
-      const [px, py] = this.toScreen(this.x[i], this.y[i]);
+    g.clearRect(0, 0, this.whole, this.height);
+    this.panes.forEach((_, k) => {
+      g.save();
+      g.translate(k * this.width, 0);
+      g.beginPath();
+      g.rect(0, 0, this.width, this.height);
+      g.clip();
+      this.drawMarks(g, ink, accent, surface);
+      if (this.titles) {
+        g.font = "600 12px system-ui, sans-serif";
+        g.textAlign = "center";
+        g.lineWidth = 4;
+        g.strokeStyle = surface;
+        g.strokeText(this.titles[k], this.width / 2, 46);
+        g.fillStyle = ink;
+        g.fillText(this.titles[k], this.width / 2, 46);
+        if (k) {
+          g.fillStyle = this.colours.rule;
+          g.fillRect(0, 0, 1, this.height);
+        }
+      }
+      g.restore();
+    });
+  }
+  drawMarks(g, ink, accent, surface) {
+    const ring = (x, y, r, colour, line) => {
+      if (!Number.isFinite(x)) return;
+      const [px, py] = this.toScreen(x, y);
       g.beginPath();
       g.arc(px, py, r, 0, 2 * Math.PI);
       g.strokeStyle = colour;
       g.lineWidth = line;
       g.stroke();
     };
+    const circle = (i, r, colour, line) => i >= 0 && ring(this.x[i], this.y[i], r, colour, line);
     for (const i of this.ring) circle(i, 6, ink, 1);
-    circle(this.locked, 10, style.getPropertyValue("--surface"), 5);
-    circle(this.locked, 10, accent, 2.5);
-    if (this.hovered !== this.locked) {
-      circle(this.hovered, 9, style.getPropertyValue("--surface"), 4);
+    for (const { i, colour } of this.pins) {
+      circle(i, 8, surface, 5);
+      circle(i, 8, colour, 3);
+    }
+    const kept = this.locked >= 0 ? this.locked : this.stacking ? -1 : (this.home ?? -1);
+    circle(kept, 10, surface, 5);
+    circle(kept, 10, accent, 2.5);
+    if (this.moved_to && kept >= 0) {
+      const [ax, ay] = this.toScreen(this.x[kept], this.y[kept]),
+        [bx, by] = this.toScreen(...this.moved_to);
+      g.beginPath();
+      g.moveTo(ax, ay);
+      g.lineTo(bx, by);
+      g.strokeStyle = accent;
+      g.lineWidth = 1.5;
+      g.setLineDash([4, 3]);
+      g.stroke();
+      g.setLineDash([]);
+      g.beginPath();
+      g.arc(bx, by, 6, 0, 2 * Math.PI);
+      g.fillStyle = accent;
+      g.fill();
+      g.strokeStyle = surface;
+      g.lineWidth = 2;
+      g.stroke();
+    }
+    if (this.hovered !== kept) {
+      circle(this.hovered, 9, surface, 4);
       circle(this.hovered, 9, ink, 1.8);
     }
     if (this.outline?.length > 1) {
@@ -150,27 +283,23 @@ export class MapView {
       [x1, y0] = this.toMap(this.width, this.height);
     return this.grid.countIn(x0, x1, y0, y1);
   }
-  drawDensity(g) {
-    if (this.stale) {
-      this.density.set([this.before, this.values], this.marks ?? null, this.table, this.look);
-      this.stale = false;
-    }
-    this.density.draw(g, (x, y) => this.toScreen(x, y), this.look.mixing);
-  }
   setPalette(table) {
-    this.points.setPalette(table);
     this.table = table;
-    this.stale = true;
+    for (const pane of this.panes) {
+      pane.points.setPalette(table);
+      pane.stale = true;
+    }
   }
-  /** From the values seen now to others: an animation, unless motion is unwelcome. */
-  show(values, animate = true) {
-    const before = (this.before = this.values ?? values);
-    this.values = values;
-    this.stale = true;
-    this.refill = () => this.points.setValues(before, values);
-    this.refill();
+  set stale(is) {
+    for (const pane of this.panes) pane.stale = is;
+  }
+  /** From the values seen now to others: an animation, unless motion is unwelcome. others: those of the further panes. */
+  show(values, animate = true, others = []) {
+    const before = this.values ?? values;
+    this.panes[0].set(before, values);
+    others.forEach((v, k) => this.panes[k + 1]?.set(v, v));
     cancelAnimationFrame(this.animation);
-    if (!animate || before === values || reduced()) {
+    if (!animate || before === values || others.length || reduced()) {
       this.look.mixing = 1;
       this.draw();
       return;
@@ -188,7 +317,7 @@ export class MapView {
   }
   setSelection(marks) {
     this.look.selecting = marks !== null;
-    if (marks) this.points.setMarks(marks);
+    if (marks) for (const pane of this.panes) pane.points.setMarks(marks);
     this.marks = marks;
     this.stale = true;
     this.draw();
@@ -263,9 +392,12 @@ export class MapView {
   listen() {
     const el = this.element,
       touches = new Map();
+    // Places within the pane under the pointer; a drag stays in the pane where it began.
     const local = (e) => {
-      const r = el.getBoundingClientRect();
-      return [e.clientX - r.left, e.clientY - r.top];
+      const r = el.getBoundingClientRect(),
+        x = e.clientX - r.left;
+      if (!this.dragging) this.pane = Math.min(Math.max(Math.floor(x / this.width), 0), this.panes.length - 1);
+      return [x - this.pane * this.width, e.clientY - r.top];
     };
     const finish = (e) => {
       touches.delete(e.pointerId);
@@ -327,7 +459,7 @@ export class MapView {
       } else {
         const [x0, y0] = drag.start;
         this.outline = drag.tool === "box" ? [[x0, y0], [at[0], y0], at, [x0, at[1]]] : [...this.outline, at];
-        this.draw();
+        if (!this.pending) this.drawOverlay();
       }
     });
     el.addEventListener("pointerup", finish);
@@ -353,7 +485,7 @@ export class MapView {
       const i = this.pointed ? this.pick(...this.pointed) : -1;
       if (i !== this.hovered) {
         this.hovered = i;
-        this.draw();
+        if (!this.pending) this.drawOverlay();
         this.on.hover(i);
       }
     });
