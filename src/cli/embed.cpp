@@ -56,9 +56,11 @@ void declare(OptionSet& set) {
   const std::string judging = "Judging a map";
   set.add({"quality_neighbours", OptionType::integer, "neighbours that trustworthiness and preservation ask for", "15",
            "K", 0, judging});
-  set.add({"panels", OptionType::text,
-           "folder for figures/map.json: observed, predicted, predicted + noise over the map, and their local scatter",
-           "", "DIR", 0, judging});
+  set.add(
+      {"panels", OptionType::text,
+       "observed, predicted, predicted + noise over the map, and their local scatter: as a figure (FILE.svg), or as "
+       "numbers (a folder, for figures/map.json)",
+       "", "FILE.svg or DIR", 0, judging});
   set.add({"model", OptionType::text, "model of the panels; without it, the shipped model", "", "FILE", 0, judging});
 }
 
@@ -113,7 +115,8 @@ std::string panels_of(const Settings& settings, Console& console, const TableRea
   if (const auto k24 = published(reader); !k24.empty()) states.push_back({"K24 + noise", noisy(k24)});
   const MapPanels panels = map_panels(galaxies, position, states, k, pool);
   console.data(scores_table(panels, states));
-  return figure_json(panels.figure, provenance.entries());
+  return settings.text("panels").ends_with(".svg") ? map_panels_svg(panels.figure)
+                                                   : figure_json(panels.figure, provenance.entries());
 }
 
 constexpr const char* k_panels_file = "figures/map.json";
@@ -122,9 +125,11 @@ constexpr const char* k_panels_file = "figures/map.json";
 struct Besides {
   std::optional<files::AtomicFile> map;
   std::optional<files::AtomicFolder> panels;
+  std::optional<files::AtomicFile> picture;  // of the panels
   void commit() {
     if (map) map->commit();
     if (panels) panels->commit();
+    if (picture) picture->commit();
   }
 };
 
@@ -189,7 +194,10 @@ int run(const Settings& settings, Console& console) {
   }
   for (const char* key : {"output", "save_map"})
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
-  if (settings.is_set("panels"))
+  const bool picture = settings.text("panels").ends_with(".svg");
+  if (picture)
+    check_output(settings.text("panels"), settings.flag("overwrite"));
+  else if (settings.is_set("panels"))
     check_folder_output(settings.text("panels"), {k_panels_file}, settings.flag("overwrite"));
   const Galaxies galaxies = reader.read(0, reader.rows());
   WorkerPool pool(settings.threads());
@@ -246,8 +254,13 @@ int run(const Settings& settings, Console& console) {
                 {std::to_string(nowhere), "none", "Nothing was written."});
   if (settings.is_set("panels")) {
     const std::string figure = panels_of(settings, console, reader, galaxies, position, k, provenance, pool);
-    besides.panels.emplace(settings.text("panels"));
-    besides.panels->write(k_panels_file, figure);
+    if (picture) {
+      besides.picture.emplace(settings.text("panels"), settings.flag("overwrite"));
+      besides.picture->write(figure);
+    } else {
+      besides.panels.emplace(settings.text("panels"));
+      besides.panels->write(k_panels_file, figure);
+    }
   }
   if (settings.is_set("output")) {
     write_table(settings, console, reader, position, flags_of(reader, galaxies, position), provenance, besides);
@@ -264,7 +277,7 @@ extern const Verb k_embed;
 const Verb k_embed{"embed", "the map of the continua (UMAP): where like galaxies lie together",
                    "starglow embed table.fits -o mapped.fits --save-map map.safetensors\n"
                    "starglow embed --map map.safetensors new.fits -o new_mapped.fits\n"
-                   "starglow embed table.fits -o mapped.fits --features colours --neighbours 30 --panels report/",
+                   "starglow embed table.fits -o mapped.fits --features colours --neighbours 30 --panels panels.svg",
                    declare, run};
 
 }  // namespace starglow::cli

@@ -14,6 +14,7 @@
 #include "cli/output.hpp"
 #include "cli/predictions.hpp"
 #include "cli/tables.hpp"
+#include "cli/report_map.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/table.hpp"
@@ -371,11 +372,12 @@ int run(const Settings& settings, Console& console) {
     json = "{\"scores\":\n" + json + ",\"given_the_others\":\n" + pull_json(summary) + "}\n";
   }
   console.data(text);
-  if (settings.is_set("report"))
-    write_report(settings,
-                 make_report(table, predictions, result, calibration ? &*calibration : nullptr, draws, resamples,
-                             settings.seed(), pool),
-                 json, extra + text, console);
+  if (settings.is_set("report")) {
+    Report report = make_report(table, predictions, result, calibration ? &*calibration : nullptr, draws, resamples,
+                                settings.seed(), pool);
+    add_map(report, reader, table, predictions[0], settings.seed(), pool);
+    write_report(settings, std::move(report), json, extra + text, console);
+  }
   if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
   if (settings.is_set("write_predictions"))
     write_predictions(settings.text("write_predictions"), table, predictions[0].ew, pulls, settings);

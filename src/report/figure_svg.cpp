@@ -10,6 +10,7 @@
 
 #include "report/text_html.hpp"
 #include "starglow/report/figure.hpp"
+#include "report/figure_text.hpp"
 
 namespace starglow {
 namespace {
@@ -47,8 +48,9 @@ std::string colour_of(const std::string& label, std::size_t place) {
       {"one to one", "var(--observed,#222)"},
       {"flat", "var(--quiet,#8a8f98)"},
       {"68.3 %", "var(--observed,#222)"},
-      {"Kauffmann et al. 2003", "#d55e00"},
-      {"Kewley et al. 2001", "#0072b2"},
+      {"Kauffmann et al. 2003", "var(--observed,#222)"},
+      {"Kewley et al. 2001", "var(--observed,#222)"},
+      {"95 %", "#cc79a7"},
   };
   if (const auto found = known.find(label); found != known.end()) return found->second;
   static constexpr std::array<const char*, 8> others{"#0072b2", "#e69f00", "#009e73", "#cc79a7",
@@ -126,8 +128,81 @@ std::string style_of(const FigureSeries& s, const std::string& colour) {
                      s.style == "dash" ? " stroke-dasharray=\"4 3\"" : "");
 }
 
-std::string label_of(const FigureAxis& axis) {
-  return html_escape(axis.unit.empty() ? axis.label : axis.label + " (" + axis.unit + ")");
+std::string label_of(const FigureAxis& axis) { return html_escape(axis_text(axis)); }
+
+// The note of a panel, a line of it below the other, in the corner of the frame where the fewest points and curves
+// pass.
+std::string note_of(const FigurePanel& p, const Frame& f) {
+  if (p.note.empty()) return "";
+  std::vector<std::string> lines;
+  std::size_t widest = 0;
+  for (std::size_t at = 0; at <= p.note.size();) {
+    const auto end = std::min(p.note.find('\n', at), p.note.size());
+    lines.push_back(p.note.substr(at, end - at));
+    widest = std::max(widest, lines.back().size());
+    at = end + 1;
+  }
+  const double left = f.left + k_left, right = f.left + k_width - k_right, top = f.top + k_top,
+               bottom = f.top + k_height - k_bottom, width = 5.2 * static_cast<double>(widest) + 8,
+               height = 11 * static_cast<double>(lines.size()) + 6;
+  double x = 0, y = 0;
+  std::size_t least = std::numeric_limits<std::size_t>::max();
+  for (const bool at_top : {true, false})
+    for (const bool at_left : {true, false}) {
+      const double x0 = at_left ? left : right - width, y0 = at_top ? top : bottom - height;
+      std::size_t inside = 0;
+      for (const auto& s : p.series)
+        for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i)
+          inside +=
+              f.x(s.x[i]) > x0 && f.x(s.x[i]) < x0 + width && f.y(s.y[i]) > y0 && f.y(s.y[i]) < y0 + height ? 1U : 0U;
+      if (inside < least) {
+        least = inside;
+        x = x0 + 4;
+        y = y0 + 11;
+      }
+    }
+  std::string out;
+  for (const auto& line : lines) {
+    out += fmt::format("<text class=\"note\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x, y, html_escape(line));
+    y += 11;
+  }
+  return out;
+}
+
+// Characters as they are seen: UTF-8 bytes that go on do not count.
+std::size_t letters(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+// The key: an entry a label, in as many rows as the width asks for. Returns its height.
+double key_of(const Figure& f, double width, std::string& out) {
+  double at = 6, row = 0;
+  std::vector<std::string> seen;
+  for (const auto& p : f.panels)
+    for (std::size_t k = 0; k < p.series.size(); ++k) {
+      const auto& s = p.series[k];
+      if (std::find(seen.begin(), seen.end(), s.label) != seen.end()) continue;
+      seen.push_back(s.label);
+      const double length = 34 + 6.2 * static_cast<double>(letters(s.label));
+      if (at > 6 && at + length > width) {
+        at = 6;
+        ++row;
+      }
+      const double y = 9 + k_legend * row;
+      out += fmt::format(
+          "<path d=\"M{:.0f} {:.0f}h18\" style=\"stroke:{}\" stroke-width=\"{}\"{}/><text x=\"{:.0f}\" "
+          "y=\"{:.0f}\">{}</text>",
+          at, y, colour_of(s.label, k),
+          s.style == "band"     ? 8
+          : s.style == "points" ? 4
+                                : 2,
+          s.style == "dash"   ? " stroke-dasharray=\"4 3\""
+          : s.style == "band" ? " stroke-opacity=\".3\""
+                              : "",
+          at + 22, y + 3, html_escape(s.label));
+      at += length;
+    }
+  return seen.empty() ? 0 : k_legend * (row + 1);
 }
 
 std::string curves(const Figure& figure, const FigurePanel& p, double left, double top) {
@@ -153,7 +228,7 @@ std::string curves(const Figure& figure, const FigurePanel& p, double left, doub
                      bottom + 30, label_of(figure.x));
   out += fmt::format("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
                      left + 10, (top + k_top + bottom) / 2, label_of(figure.y));
-  return out;
+  return out + note_of(p, f);
 }
 
 std::string matrix(const FigureMatrix& m, double left, double top) {
@@ -185,36 +260,18 @@ std::string matrix(const FigureMatrix& m, double left, double top) {
 std::string figure_svg(const Figure& f, std::size_t columns) {
   columns = std::clamp<std::size_t>(columns, 1, std::max<std::size_t>(f.panels.size(), 1));
   const std::size_t rows = (f.panels.size() + columns - 1) / columns;
-  const double width = k_width * static_cast<double>(columns), height = k_legend + k_height * static_cast<double>(rows);
+  const double width = k_width * static_cast<double>(columns);
+  std::string key;
+  const double head = key_of(f, width, key), height = head + k_height * static_cast<double>(rows);
   std::string out =
       fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" style=\"max-width:{:.0f}px\" role=\"img\" aria-label=\"{}\">",
-                  width, height, width, html_escape(f.title + ". " + f.caption));
-  double at = 6;
-  std::vector<std::string> seen;
-  for (const auto& p : f.panels)
-    for (std::size_t k = 0; k < p.series.size(); ++k) {
-      const auto& s = p.series[k];
-      if (std::find(seen.begin(), seen.end(), s.label) != seen.end()) continue;
-      seen.push_back(s.label);
-      const double length = 30 + 6.2 * static_cast<double>(s.label.size());
-      out += fmt::format(
-          "<path d=\"M{:.0f} 9h18\" style=\"stroke:{}\" stroke-width=\"{}\"{}/><text x=\"{:.0f}\" y=\"12\">{}</text>",
-          at, colour_of(s.label, k),
-          s.style == "band"     ? 8
-          : s.style == "points" ? 4
-                                : 2,
-          s.style == "dash"   ? " stroke-dasharray=\"4 3\""
-          : s.style == "band" ? " stroke-opacity=\".3\""
-                              : "",
-          at + 22, html_escape(s.label));
-      at += length;
-    }
+                  width, height, width, html_escape(f.title + ". " + f.caption)) +
+      key;
   for (std::size_t k = 0; k < f.panels.size(); ++k) {
     const double left = k_width * static_cast<double>(k % columns),
-                 top = k_legend + k_height * static_cast<double>(k / columns);
+                 top = head + k_height * static_cast<double>(k / columns);
     out += fmt::format("<text class=\"panel\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
-                       left + (k_left + k_width - k_right) / 2, top + 14,
-                       html_escape(f.panels[k].title + (f.panels[k].note.empty() ? "" : ": " + f.panels[k].note)));
+                       left + (k_left + k_width - k_right) / 2, top + 14, html_escape(f.panels[k].title));
     out +=
         f.panels[k].matrix.values.empty() ? curves(f, f.panels[k], left, top) : matrix(f.panels[k].matrix, left, top);
   }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "starglow/report/map_panels.hpp"
+#include "report/figure_text.hpp"
 
 namespace starglow {
 namespace {
@@ -54,7 +55,7 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
   figure.caption = fmt::format(
       "Each point is a galaxy at its place in the map; the colour is its EW, on one scale for the states of a line "
       "(5th "
-      "to 95th percentile of the measured EWs that are positive). Numbers: the scatter of asinh(EW / A) among the {} "
+      "to 95th percentile of the measured EWs that are positive). Numbers: the scatter of asinh(EW / Å) among the {} "
       "nearest in the map, and that of a state over the observed one.",
       k);
   figure.x = {"UMAP 1", ""};
@@ -70,13 +71,13 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
     const auto range = middle_range(observed);
     const auto panel = [&](const std::string& state, const std::vector<double>& t, const char* what, double number) {
       FigurePanel p;
-      p.row = std::string(k_lines[line].label);
+      p.row = line_title(line);
       p.column = state;
       p.title = p.row + ", " + state;
       p.c_range = range;
       if (std::isfinite(number)) p.note = fmt::format("{} {:.2f}", what, number);
       FigureSeries s;
-      s.label = std::string(k_lines[line].name);
+      s.label = line_title(line);
       s.style = "points";
       for (std::size_t i = 0; i < table.n; ++i) {
         if (!std::isfinite(t[i]) || !std::isfinite(position(i, 0))) continue;

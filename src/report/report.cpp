@@ -7,21 +7,23 @@
 #include <cmath>
 
 #include "report/text_html.hpp"
+#include "report/figure_text.hpp"
+#include "starglow/report/map_panels.hpp"
 
 namespace starglow {
 namespace {
 
 constexpr const char* k_style = R"(
-:root{color-scheme:light dark;--observed:#222;--quiet:#8a8f98;--rule:#d8dbe0;--back:#fff;--text:#1d2025;--soft:#f5f6f8}
-@media(prefers-color-scheme:dark){:root{--observed:#eee;--quiet:#7d838c;--rule:#3a3f47;--back:#15171a;--text:#e6e7e9;--soft:#1e2125}}
+:root{color-scheme:light dark;--observed:#222;--quiet:#8a8f98;--rule:#d8dbe0;--back:#fff;--text:#1d2025;--soft:#f5f6f8;--shade:#0003}
+@media(prefers-color-scheme:dark){:root{--observed:#eee;--quiet:#7d838c;--rule:#3a3f47;--back:#15171a;--text:#e6e7e9;--soft:#1e2125;--shade:#fff4}}
 body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:1040px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.4rem;border-top:1px solid var(--rule);padding-top:1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;margin:.6rem 0}
-.wide{overflow-x:auto}th,td{padding:.15rem .7rem;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}
-thead th{border-bottom:1px solid var(--rule);font-weight:600}tbody tr:nth-child(even){background:var(--soft)}
+.wide{overflow-x:auto;background:linear-gradient(90deg,var(--back) 30%,transparent) left/40px 100% no-repeat local,linear-gradient(270deg,var(--back) 30%,transparent) right/40px 100% no-repeat local,linear-gradient(90deg,var(--shade),transparent) left/14px 100% no-repeat scroll,linear-gradient(270deg,var(--shade),transparent) right/14px 100% no-repeat scroll}@media print{.wide{overflow:visible}table{font-size:9px}}th,td{padding:.15rem .7rem;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}
+thead th{border-bottom:1px solid var(--rule);font-weight:600}tbody tr{border-bottom:1px solid var(--soft)}
 tr.mean td{border-top:1px solid var(--rule);font-weight:600}
 figure{margin:1.2rem 0}figcaption{font-size:13px;max-width:60em}svg{width:100%;height:auto;display:block}
-svg text{font:10px system-ui,sans-serif;fill:var(--text)}svg .panel{font-weight:600}svg .cell{font-size:8px}
+svg text{font:10px system-ui,sans-serif;fill:var(--text)}svg .panel{font-weight:600}svg .cell{font-size:8px}svg.map{max-width:560px}svg.map text{font:7px system-ui,sans-serif;fill:#111}svg .note{font-size:9px;paint-order:stroke;stroke:var(--back);stroke-width:3px}
 svg .frame{fill:none;stroke:var(--quiet)}svg .tick{stroke:var(--quiet)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;font-size:13px}dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
 pre{font-size:12px;overflow-x:auto;background:var(--soft);padding:.8rem}
@@ -40,20 +42,21 @@ std::string cells(const std::vector<std::string>& texts, const char* tag = "td",
 }
 
 std::string table(const std::vector<std::string>& head, const std::string& rows) {
-  return "<div class=\"wide\"><table><thead>" + cells(head, "th") + "</thead><tbody>\n" + rows +
-         "</tbody></table></div>\n";
+  return "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"table, may be wider than the "
+         "page\"><table><thead>" +
+         cells(head, "th") + "</thead><tbody>\n" + rows + "</tbody></table></div>\n";
 }
 
 std::string points_table(const Evaluation& e) {
   std::vector<std::string> head{"line", "N"};
   for (const auto& name : e.names) {
     head.push_back("&rho; " + html_escape(name));
-    head.push_back("NMAD (A)");
+    head.emplace_back("NMAD (Å)");
   }
   for (const auto& d : e.differences) head.push_back("&Delta;&rho; to " + html_escape(d.b));
   std::string rows;
   for (std::size_t line = 0; line < k_n_lines; ++line) {
-    std::vector<std::string> row{std::string(k_lines[line].name), std::to_string(e.lines[0][line].n)};
+    std::vector<std::string> row{line_title(line), std::to_string(e.lines[0][line].n)};
     for (std::size_t p = 0; p < e.names.size(); ++p) {
       row.push_back(value(e.lines[p][line].all[0], 4));
       row.push_back(value(e.lines[p][line].all[1], 3));
@@ -76,7 +79,7 @@ std::string calibration_rows(const Calibration& c) {
   std::string rows;
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     const auto& l = s.lines[line];
-    std::vector<std::string> row{std::string(k_lines[line].name), std::to_string(l.n), fmt::format("{:.4f}", l.crps),
+    std::vector<std::string> row{line_title(line), std::to_string(l.n), fmt::format("{:.4f}", l.crps),
                                  fmt::format("{:.4f}", l.crps_free)};
     for (std::size_t k = 1; k < c.scores.size(); ++k)
       row.push_back(fmt::format("{:.4f}", c.scores[k].lines[line].crps));
@@ -177,7 +180,7 @@ std::string report_html(const Report& r) {
   if (!r.distributions.scores.empty()) {
     out +=
         "<h2>Distributions against measurements</h2>\n<p>With each galaxy's own measurement noise, given EW &gt; 0, in "
-        "asinh(EW / A); free: without the condition.</p>\n" +
+        "asinh(EW / Å); free: without the condition.</p>\n" +
         calibration_rows(r.distributions);
     out += fmt::format(
         "<p>Residual rank correlations: rms difference of drawn and observed {:.3f}; about the last "
@@ -188,7 +191,7 @@ std::string report_html(const Report& r) {
   if (!r.colours.empty())
     out += fmt::format(
         "<h2>Blue and red galaxies apart</h2>\n<p>Split at the median colour, log<sub>10</sub> F(6700-7000 "
-        "A) / F(3400-3700 A) = {:.4f}.</p>\n",
+        "Å) / F(3400-3700 Å) = {:.4f}.</p>\n",
         r.colour_split);
   for (const auto& c : r.colours)
     out += fmt::format("<h3>{}: {} galaxies</h3>\n", c.name, c.n) + points_table(c.points) +
@@ -196,9 +199,10 @@ std::string report_html(const Report& r) {
   out += "<h2>Figures</h2>\n";
   for (const auto& f : r.figures)
     out += fmt::format("<figure><h3>{}</h3>{}<figcaption>{} N = {}.</figcaption></figure>\n", html_escape(f.title),
-                       figure_svg(f, f.kind == "matrix"     ? 3
-                                     : f.panels.size() == 2 ? 2
-                                                            : 4),
+                       f.kind == "map" ? map_panels_svg(f)
+                                       : figure_svg(f, f.kind == "matrix"     ? 3
+                                                       : f.panels.size() == 2 ? 2
+                                                                              : 4),
                        html_escape(f.caption), f.n);
   out += "<h2>As printed</h2>\n<pre>" + html_escape(r.text) + "</pre>\n<h2>Provenance</h2>\n" + list(r.provenance);
   return out + "</body></html>\n";

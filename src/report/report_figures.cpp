@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "report/figure_text.hpp"
 #include "judge/noisy.hpp"
 #include "report/contours.hpp"
 #include "starglow/judge/metrics.hpp"
@@ -79,13 +80,13 @@ Figure ew_distributions(const std::string& name, const std::string& which, const
            (as_histogram ? "Histograms of EW, " : "Cumulative distributions of EW, ") + which,
            "Measured lines (EW > 0); predicted: medians of the same galaxies; with noise: one draw each with the "
            "galaxy's own error, given EW > 0, the selection of the measurements.",
-           {as_histogram ? "asinh(EW / A)" : "EW", as_histogram ? "" : "Angstrom"},
+           {as_histogram ? "asinh(EW / Å)" : "EW", as_histogram ? "" : "Angstrom"},
            {as_histogram ? "density" : "fraction of galaxies", ""},
            {},
            n};
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
     const LineSample& s = samples[j];
-    FigurePanel panel{std::string(k_lines[k_independent_lines[j]].name), {}};
+    FigurePanel panel{line_title(k_independent_lines[j]), {}};
     if (s.observed.size() > 1) {
       std::vector<double> sorted = s.observed;
       std::sort(sorted.begin(), sorted.end());
@@ -118,13 +119,13 @@ Figure detected_fractions(const std::vector<LineSample>& samples, std::size_t n)
            "lines",
            "Fraction of lines above a cut in S/N",
            "Of the measured lines (EW > 0); predicted + noise: all positive noisy draws of the same galaxies.",
-           {"cut in EW / sigma", ""},
+           {"cut in EW / σ", ""},
            {"fraction above", ""},
            {},
            n};
   constexpr std::array<double, 10> cuts{0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30};
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
-    FigurePanel panel{std::string(k_lines[k_independent_lines[j]].name), {}, {}, {}, {0, 1}};
+    FigurePanel panel{line_title(k_independent_lines[j]), {}, {}, {}, {0, 1}};
     const auto above = [&](const std::string& label, const std::string& style, const std::vector<double>& snr) {
       FigureSeries s{label, style, {cuts.begin(), cuts.end()}, {}};
       for (const double cut : cuts)
@@ -140,19 +141,19 @@ Figure detected_fractions(const std::vector<LineSample>& samples, std::size_t n)
 }
 
 Figure observed_against_predicted(const std::vector<LineSample>& samples, std::size_t n) {
-  Figure f{
-      "observed_predicted",
-      "points",
-      "Observed against predicted",
-      "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. rho: rank "
-      "correlation; NMAD: K24's, not centred; outside: galaxies beyond the axes.",
-      {"predicted asinh(EW / A)", ""},
-      {"observed asinh(EW / A)", ""},
-      {},
-      n};
+  Figure f{"observed_predicted",
+           "points",
+           "Observed against predicted",
+           "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. ρ: "
+           "Spearman's "
+           "rank correlation; NMAD: K24's, not centred; outside: galaxies beyond the axes.",
+           {"predicted asinh(EW / Å)", ""},
+           {"observed asinh(EW / Å)", ""},
+           {},
+           n};
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
     const LineSample& s = samples[j];
-    FigurePanel panel{std::string(k_lines[k_independent_lines[j]].name), {}};
+    FigurePanel panel{line_title(k_independent_lines[j]), {}};
     std::vector<std::pair<double, double>> pairs;
     for (std::size_t i = 0; i < s.observed.size(); ++i)
       pairs.emplace_back(std::asinh(s.predicted[i]), std::asinh(s.observed[i]));
@@ -190,7 +191,7 @@ Figure observed_against_predicted(const std::vector<LineSample>& samples, std::s
       const auto outside = std::count_if(pairs.begin(), pairs.end(), [top](const auto& p) {
         return p.first < 0 || p.first > top || p.second < 0 || p.second > top;
       });
-      panel.note = fmt::format("N {}\nrho {:.3f}\nNMAD {:.2f} A\n{} outside", pairs.size(),
+      panel.note = fmt::format("N {}\nρ {:.3f}\nNMAD {:.2f} Å\n{} outside", pairs.size(),
                                spearman(s.observed, s.predicted), nmad_k24(s.observed, s.predicted), outside);
       panel.series = {points, band, median, {"one to one", "dash", {0, top}, {0, top}}};
     }
@@ -213,7 +214,7 @@ Figure pit_figure(const DistributionScores& s, std::size_t n) {
     FigureSeries bins{"measurements", "steps", {}, {pit.begin(), pit.end()}};
     for (std::size_t k = 0; k <= pit.size(); ++k)
       bins.x.push_back(static_cast<double>(k) / static_cast<double>(pit.size()));
-    f.panels.push_back({std::string(k_lines[line].name), {bins, {"flat", "dash", {0, 1}, {1, 1}}}, {}, {0, 1}, {0, 2}});
+    f.panels.push_back({line_title(line), {bins, {"flat", "dash", {0, 1}, {1, 1}}}, {}, {0, 1}, {0, 2}});
   }
   return f;
 }
@@ -231,7 +232,7 @@ Figure coverage_figure(const DistributionScores& s, std::size_t n) {
     FigurePanel panel{k_splits[split], {}, {}, {0.7, 5.3}, {0.4, 1.0}};
     for (const auto line : k_independent_lines) {
       const auto& c = s.lines[line].coverage68[split];
-      panel.series.push_back({std::string(k_lines[line].name), "line", {1, 2, 3, 4, 5}, {c.begin(), c.end()}});
+      panel.series.push_back({line_title(line), "line", {1, 2, 3, 4, 5}, {c.begin(), c.end()}});
     }
     panel.series.push_back({"68.3 %", "dash", {0.7, 5.3}, {0.683, 0.683}});
     f.panels.push_back(std::move(panel));
@@ -262,7 +263,7 @@ Figure bpt_figure(const Galaxies& g, const Noisy& noisy) {
       break;
     }
   }
-  FigureSeries kauffmann{"Kauffmann et al. 2003", "line", {}, {}}, kewley{"Kewley et al. 2001", "dash", {}, {}};
+  FigureSeries kauffmann{"Kauffmann et al. 2003", "dash", {}, {}}, kewley{"Kewley et al. 2001", "line", {}, {}};
   for (std::size_t k = 0; k < k_curve_points; ++k) {
     const double x = -2 + 2.4 * static_cast<double>(k) / k_curve_points;
     if (x < 0.0) {
@@ -279,8 +280,8 @@ Figure bpt_figure(const Galaxies& g, const Noisy& noisy) {
            "Diagnostic diagram",
            "Ratios of EWs (not of fluxes) of the galaxies with all four lines measured, and one noisy draw of each in "
            "which all four are positive; outlines hold 68 and 95 % of the points.",
-           {"log EW [NII]6584 / Halpha", ""},
-           {"log EW [OIII]5007 / Hbeta", ""},
+           {"log EW([N II] 6584) / EW(Hα)", ""},
+           {"log EW([O III] 5007) / EW(Hβ)", ""},
            {},
            n};
   constexpr std::pair<double, double> x_range{-1.8, 0.8}, y_range{-1.4, 1.4};
@@ -308,7 +309,7 @@ Figure correlation_figure(const DistributionScores& s, std::size_t n) {
            n};
   const auto panel = [&](const std::string& title, auto value) {
     FigureMatrix m;
-    for (const auto line : k_independent_lines) m.rows.emplace_back(k_lines[line].name);
+    for (const auto line : k_independent_lines) m.rows.push_back(line_title(line));
     m.columns = m.rows;
     m.values.assign(k_n_independent_lines, std::vector<double>(k_n_independent_lines, k_nan));
     std::size_t pair = 0;

@@ -18,11 +18,11 @@ struct Zoom {
   const char* title;
   double lo, hi;  // rest frame, A
 };
-constexpr std::array<Zoom, 5> k_zooms{{{"[OII]", 3690, 3770},
-                                       {"Hgamma", 4300, 4385},
-                                       {"Hbeta, [OIII]", 4820, 5060},
-                                       {"Halpha, [NII]", 6500, 6630},
-                                       {"[SII]", 6670, 6780}}};
+constexpr std::array<Zoom, 5> k_zooms{{{"[O II]", 3690, 3770},
+                                       {"Hγ", 4300, 4385},
+                                       {"Hβ, [O III]", 4820, 5060},
+                                       {"Hα, [N II]", 6500, 6630},
+                                       {"[S II]", 6670, 6780}}};
 
 bool good(const SpectrumView& s, std::size_t i) {
   return std::isfinite(s.flux[i]) && (s.ivar.empty() || s.ivar[i] > 0) && (s.mask.empty() || s.mask[i] == 0);
@@ -90,6 +90,19 @@ std::pair<double, double> range_of(const FigurePanel& panel) {
   return {lo - 0.05 * (hi - lo), hi + 0.08 * (hi - lo)};
 }
 
+// Data beyond the frame are told, not cut in silence.
+void tell_beyond(FigurePanel& panel) {
+  std::size_t above = 0, below = 0;
+  for (const auto& s : panel.series)
+    if (s.label == "observed")
+      for (const double y : s.y) {
+        above += y > panel.y_range.second ? 1U : 0U;
+        below += y < panel.y_range.first ? 1U : 0U;
+      }
+  if (above > 0) panel.note = std::to_string(above) + " above";
+  if (below > 0) panel.note += (panel.note.empty() ? "" : ", ") + std::to_string(below) + " below";
+}
+
 }  // namespace
 
 Figure spectrum_figure(const SpectrumPlot& p) {
@@ -120,6 +133,7 @@ Figure spectrum_figure(const SpectrumPlot& p) {
   }
   main.x_range = {wave.front(), wave.back()};
   main.y_range = range_of(main);
+  tell_beyond(main);
   f.panels.push_back(std::move(main));
   for (const Zoom& zoom : k_zooms) {
     const double lo = zoom.lo * (1 + z), hi = zoom.hi * (1 + z);
@@ -131,6 +145,7 @@ Figure spectrum_figure(const SpectrumPlot& p) {
     add_models(p, first, last, panel);
     panel.x_range = {lo, hi};
     panel.y_range = range_of(panel);
+    tell_beyond(panel);
     f.panels.push_back(std::move(panel));
   }
   return f;

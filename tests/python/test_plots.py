@@ -95,6 +95,53 @@ def test_a_series_that_the_title_names_is_not_in_the_legend(report):
     ]
 
 
+def test_words_are_those_of_papers_and_nothing_black_is_solid(report):
+    """[O II], Hα, EW (Å), ρ; the line of what is wanted is the only black one."""
+    texts = []
+    for name in KINDS:
+        drawn = draw(read(report / f"figures/{name}.json"))
+        texts += [t.get_text() for ax in drawn.axes for t in [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts]]
+        texts += [t.get_text() for t in (drawn._supxlabel, drawn._supylabel) if t is not None]
+    words = " ".join(texts)
+    for good in ("[O II] 3727", "Hα", "EW (Å)", "ρ", "[N II] 6584"):
+        assert good in words, good
+    for bad in ("OII_DOUBLET", "HALPHA", "Halpha", "Angstrom", "rho"):
+        assert bad not in words, bad
+    for ax in draw(read(report / "figures/coverage.json")).axes:
+        assert {line.get_linestyle() for line in ax.get_lines() if line.get_color() in ("#000000", "000000", "k")} <= {
+            "--"
+        }
+    bpt = {s["label"]: s["style"] for s in read(report / "figures/bpt.json")["panels"][0]["series"]}
+    assert bpt["Kauffmann et al. 2003"] == "dash" and bpt["Kewley et al. 2001"] == "line"
+
+
+def test_the_report_prints_no_title_over_another_and_cuts_no_key(report):
+    """Of each SVG: words stand apart, and all of them within the picture."""
+    import re
+
+    html = (report / "index.html").read_text()
+    pictures = re.findall(
+        r'<svg(?: class="[^"]*")?(?: xmlns="[^"]*")?[^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>(.*?)</svg>', html, re.S
+    )
+    assert len(pictures) >= len(KINDS) + 1 and "rho" not in re.sub(r"<pre>.*?</pre>", "", html, flags=re.S)
+    for width, height, body in pictures:
+        boxes = []
+        for attributes, text in re.findall(r"<text([^>]*)>([^<]*)</text>", body):
+            if "transform" in attributes or 'class="cell"' in attributes:
+                continue
+            x, y = (float(re.search(rf'\b{k}="([-\d.]+)"', attributes)[1]) for k in "xy")
+            size = 7 if float(width) < 240 else 9 if "note" in attributes else 10
+            wide = 0.5 * size * len(text)
+            anchor = re.search(r'text-anchor="(\w+)"', attributes)
+            left = x - {"middle": wide / 2, "end": wide}.get(anchor[1] if anchor else "", 0)
+            assert -3 < left and left + wide < float(width) + 3 and y < float(height) + 1, text
+            boxes.append((left, y - 0.7 * size, left + wide, y, text))
+        for k, a in enumerate(boxes):
+            for b in boxes[k + 1 :]:
+                over = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+                assert min(over) < 2, (a[4], b[4])
+
+
 def test_gaps_bands_and_colours():
     panel = {
         "title": "",
@@ -140,7 +187,28 @@ def test_the_maps_of_a_line_share_one_colour_scale_that_is_of_the_measured(panel
             [points.norm.vmin, points.norm.vmax], np.percentile(measured["series"][0]["c"], [5, 95]), rtol=1e-9
         )
     assert len({tuple(p["c_range"]) for p in panels["panels"]}) == 6  # each line has its own
-    assert all(b.get_ylabel() == "EW / Å" for b in bars)
+    assert all(b.get_ylabel() == "EW (Å)" for b in bars)
+
+
+def test_the_panels_are_one_picture_for_a_column_of_a_paper(starglow, mock, tmp_path):
+    import re
+    import xml.etree.ElementTree as xml
+
+    run = starglow("embed", mock, "-o", tmp_path / "m.fits", "--panels", tmp_path / "p.svg", "--epochs", 20)
+    assert run.returncode == 0, run.stderr
+    root = xml.parse(tmp_path / "p.svg").getroot()
+    assert root.get("width") == "237.6pt" and root.get("font-size") == "7"  # 3.3 inches
+    texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+    for word in ("observed", "predicted", "predicted + noise", "[O II] 3727", "Hβ", "[O III] 5007", "Hα", "EW (Å)"):
+        assert word in texts, (word, texts)
+    height = float(root.get("height")[:-2])
+    for t in root.iter("{http://www.w3.org/2000/svg}text"):
+        if t.get("x"):
+            assert 0 <= float(t.get("x")) <= 237.6 and 0 <= float(t.get("y")) <= height, t.text
+    cells = re.findall(r"M[\d.]+ [\d.]+h", (tmp_path / "p.svg").read_text())
+    assert len(cells) > 2000 and (tmp_path / "p.svg").stat().st_size < 1_500_000
+    again = starglow("embed", mock, "-o", tmp_path / "n.fits", "--panels", tmp_path / "p.svg", "--epochs", 20)
+    assert again.returncode == 2 and "exists" in again.stderr
 
 
 def test_notes_stand_where_the_fewest_points_are(panels):

@@ -33,8 +33,14 @@ def _numbers(values: Any) -> np.ndarray:
     return np.array([np.nan if v is None else v for v in values], dtype=float)
 
 
+def _unit(text: str) -> str:
+    """A unit as papers write it."""
+    text = text.replace("Angstrom", "Å")
+    return "$10^{-17}$ erg s$^{-1}$ cm$^{-2}$ Å$^{-1}$" if text == "1e-17 erg/s/cm2/Å" else text
+
+
 def _axis_label(axis: dict[str, str]) -> str:
-    return f"{axis['label']} / {axis['unit']}" if axis.get("unit") else axis["label"]
+    return f"{axis['label']} ({_unit(axis['unit'])})" if axis.get("unit") else axis["label"]
 
 
 def _series(ax: Axes, series: dict[str, Any], colour: str) -> ScalarMappable | None:
@@ -156,14 +162,14 @@ def _grid(figure: dict[str, Any]) -> Figure:
             if row == 0:
                 ax.set_title(panel.get("column", panel.get("title", "")))
             if column == 0:
-                ax.set_ylabel(panel.get("row", "").replace(" ", "\n"), fontsize=7)  # rows are low
+                ax.set_ylabel("\n".join(panel.get("row", "").rsplit(" ", 1)), fontsize=7)  # rows are low
         extend = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[beyond]
         bar = drawn.colorbar(shown, ax=list(axes[row]), extend=extend, aspect=9, fraction=0.03, pad=0.01)
         low, high = shown.norm.vmin, shown.norm.vmax
         wanted = [v for v in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if low <= v <= high]
         bar.set_ticks(wanted or [low, high], labels=[f"{v:g}" for v in wanted or (low, high)])
         bar.ax.minorticks_off()
-        bar.set_label(_axis_label(figure["c"]).replace("Angstrom", "Å") if "c" in figure else "", fontsize=7)
+        bar.set_label(_axis_label(figure["c"]) if "c" in figure else "", fontsize=7)
     drawn.supxlabel(_axis_label(figure["x"]), fontsize=8)
     drawn.supylabel(_axis_label(figure["y"]), fontsize=8)
     return drawn
