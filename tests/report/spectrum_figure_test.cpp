@@ -36,7 +36,7 @@ TEST(SpectrumFigure, ShowsDataModelsBandsAndTheZoomsOnTheSpectrum) {
   EXPECT_EQ(series[2].x.size(), 1U);
   EXPECT_EQ(series[1].y[50], 2.0);  // three good pixels
   EXPECT_EQ(series[5].x.size(), series[5].y.size() + 1);
-  EXPECT_EQ(f.panels[4].title, "Halpha, [NII]");
+  EXPECT_EQ(f.panels[4].title, "Hα, [N II]");
   // At z = 0.47 Halpha is left, [SII] is off.
   plot.data.z = 0.47;
   EXPECT_EQ(spectrum_figure(plot).panels.size(), 5U);
