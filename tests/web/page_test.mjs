@@ -197,7 +197,7 @@ const one = await open(browser, single);
   const handle = await slider.boundingBox();
   await page.mouse.move(handle.x + 9, handle.y + 9);
   await page.mouse.down();
-  await page.mouse.move(handle.x + 9, handle.y + 49, { steps: 8 });
+  await page.mouse.move(handle.x + 9, handle.y + 13, { steps: 2 });
   await page.mouse.up();
   await settle(page);
   check((await ew()) < bluer, "dragging down takes it away");

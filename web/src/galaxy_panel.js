@@ -337,7 +337,7 @@ export class GalaxyPanel {
   frame() {
     const most = Math.max(...this.row.bands.filter(Number.isFinite)),
       { max } = this.spectrum.plots[0].scales.y;
-    this.fixed = [0, Math.max(1.6 * most, max)];
+    this.fixed = [0, Math.max(1.6 * most, Math.min(max, 4 * most))]; // room to drag in; lines beyond get an arrow
   }
   startPlay() {
     if (!this.row || !this.app.model) return false;

@@ -70,7 +70,7 @@ export class Play {
     this.on();
   }
   set(b, flux) {
-    const known = this.bands.filter((f) => f > 0),
+    const known = this.original.filter((f) => f > 0),
       least = 0.01 * Math.min(...known);
     this.bands[b] = Math.min(Math.max(flux, least), 1e4 * least);
     this.on();
