@@ -15,7 +15,7 @@ const common = {
   logLevel: "warning",
   absWorkingDir: here("."),
 };
-await build({ ...common, entryPoints: [here("src/app.js")], outfile: `${out}/page.js`, format: "iife" });
+await build({ ...common, entryPoints: [here("src/main.js")], outfile: `${out}/page.js`, format: "iife" });
 await build({ ...common, entryPoints: [here("src/page.css")], outfile: `${out}/page.css` });
 copyFileSync(here("src/index.html"), `${out}/index.html`);
 if (process.argv[2]) copyFileSync(process.argv[2], `${out}/kernel.wasm`);

@@ -12,7 +12,8 @@ Arrays are (galaxies, lines or bands, draws); EWs are rest-frame Angstrom, posit
 package.
 
 Parts that need more than NumPy are imported on demand: `starglow.Estimator` (scikit-learn), `starglow.jax` (JAX),
-`starglow.dsps` (DSPS), `starglow.lsdb` (LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib).
+`starglow.dsps` (DSPS), `starglow.lsdb` (LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib),
+`starglow.explore` (anywidget).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
 from .model import Model, Prediction, import_k24
 from .tables import galaxies, mock, read_table, to_arrow, to_astropy, to_pandas, write_table
 from .training import Evaluation, evaluate, train, training_settings
+from .widget import explore, page
 
 __version__: str = _core.version
 
@@ -51,6 +53,7 @@ __all__ = [
     "Prediction",
     "bands",
     "evaluate",
+    "explore",
     "flag_names",
     "galaxies",
     "import_k24",
@@ -58,6 +61,7 @@ __all__ = [
     "magnitudes",
     "measure",
     "mock",
+    "page",
     "paint",
     "read_table",
     "to_arrow",

@@ -355,7 +355,6 @@ int run(const Settings& settings, Console& console) {
   } else if (reader.has_column("HALPHA_EW_K24") && settings.text("columns") != "_K24") {
     predictions.push_back({"K24 (columns _K24)", columns_with_suffix(reader, "_K24")});
   }
-
   const Evaluation result = evaluate(table, predictions, resamples, settings.seed(), pool);
   std::string text = evaluation_table(result), json = evaluation_json(result);
   std::optional<Calibration> calibration;

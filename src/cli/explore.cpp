@@ -6,7 +6,9 @@
 #include <fstream>
 #include <optional>
 
+#include "cli/explore_tiles.hpp"
 #include "cli/output.hpp"
+#include "cli/provenance_text.hpp"
 #include "cli/serve.hpp"
 #include "cli/verb.hpp"
 #include "files/atomic_folder.hpp"
@@ -32,6 +34,8 @@ void declare(OptionSet& set) {
   set.add({"spectra", OptionType::text, "spectra of the galaxies, as prep --spectra and paint write them", "", "FILE"});
   set.add({"map", OptionType::text,
            "map to put the galaxies into, as embed --save-map writes it; without it, the UMAP column", "", "FILE"});
+  set.add(
+      {"tiles", OptionType::flag, "with -o: any number of galaxies, as tiles that a browser reads by ranges", "false"});
   set.add({"title", OptionType::text, "title of the page; without it, the table's name", "", "TEXT"});
 }
 
@@ -84,23 +88,6 @@ std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std:
     }
   }
   if (!left.empty()) notes.push_back("columns that the page does not show: " + left);
-  return out;
-}
-
-// A page is shown to others: of a full path in a command the name of the file stays.
-std::string without_folders(const std::string& text) {
-  std::string out;
-  for (std::size_t at = 0; at <= text.size();) {
-    const auto end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    const auto equals = word.find("=/");
-    const std::size_t start = equals == std::string::npos ? 0 : equals + 1;
-    const bool path = start < word.size() && word[start] == '/';
-    const auto slash = word.find_last_of('/', word.ends_with('/') ? word.size() - 2 : std::string::npos);
-    out += (at > 0 ? " " : "") +
-           (path && slash != std::string::npos ? word.substr(0, start) + word.substr(slash + 1) : word);
-    at = end + 1;
-  }
   return out;
 }
 
@@ -198,6 +185,7 @@ int run(const Settings& settings, Console& console) {
     console.info(fmt::format("would show {} galaxies of {}", reader.rows(), settings.positionals().at(0)));
     return 0;
   }
+  if (settings.flag("tiles")) return explore_tiles(settings, model, console);
   const PageContent content = content_of(settings, model, console);
   if (settings.is_set("single_file")) {
     const std::string html = page_single_file(content, model);
@@ -224,7 +212,8 @@ extern const Verb k_explore;
 const Verb k_explore{"explore", "show the galaxies of a table on a page, with the model to play with",
                      "starglow explore table.fits --single-file page.html\n"
                      "starglow explore table.fits --map map.safetensors --spectra spectra.fits -o site/\n"
-                     "starglow explore table.fits --serve 8080",
+                     "starglow explore table.fits --serve 8080\n"
+                     "starglow explore everything.fits --tiles -o site/",
                      declare, run};
 
 }  // namespace starglow::cli

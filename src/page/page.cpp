@@ -66,6 +66,19 @@ std::string page_policy(std::string_view script, std::string_view style) {
          std::string(style) + "; connect-src 'self'; img-src data: blob:; base-uri 'none'; form-action 'none'";
 }
 
+namespace files {
+
+std::string page_index(const std::string& title, const std::string& data, bool tiled) {
+  return fill(page_bundle("index.html"), {{"policy", html_escape(page_policy("'self'", "'self'"))},
+                                          {"title", html_escape(title)},
+                                          {"style", "<link rel=\"stylesheet\" href=\"page.css\">"},
+                                          {"data", "<meta name=\"starglow-data\" content=\"" + data + "\">" +
+                                                       (tiled ? "<meta name=\"starglow-tiles\" content=\"1\">" : "")},
+                                          {"script", "<script src=\"page.js\"></script>"}});
+}
+
+}  // namespace files
+
 std::map<std::string, std::string> page_files(const PageContent& content, const Model& model) {
   files::PageData data = files::page_data(content, model);
   std::string half = page_model(model, true);
@@ -74,12 +87,7 @@ std::map<std::string, std::string> page_files(const PageContent& content, const 
       sha256(sha256(data.galaxies) + sha256(half) + sha256(data.rows) + sha256(content.spectra.records)).substr(0, 16) +
       "/";
   std::map<std::string, std::string> out;
-  out["index.html"] =
-      fill(files::page_bundle("index.html"), {{"policy", html_escape(page_policy("'self'", "'self'"))},
-                                              {"title", html_escape(content.title)},
-                                              {"style", "<link rel=\"stylesheet\" href=\"page.css\">"},
-                                              {"data", "<meta name=\"starglow-data\" content=\"" + folder + "\">"},
-                                              {"script", "<script src=\"page.js\"></script>"}});
+  out["index.html"] = files::page_index(content.title, folder);
   for (const char* name : {"page.js", "page.css", "kernel.wasm"}) out[name] = files::page_bundle(name);
   out[folder + "galaxies.safetensors"] = std::move(data.galaxies);
   if (!half.empty()) out[folder + "model.safetensors"] = std::move(half);

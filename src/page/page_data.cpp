@@ -141,6 +141,10 @@ std::string dump(const json& j) { return j.dump(-1, ' ', false, json::error_hand
 
 bool has_measurements(const Galaxies& g) { return !g.ew.empty() && !g.ew_ivar.empty(); }
 
+std::string page_description(const PageContent& content, const Galaxies& sample, const Model& model) {
+  return dump(description(content, model, model.compare(sample.conventions)));
+}
+
 PageData page_data(const PageContent& content, const Model& model) {
   const Galaxies& g = content.galaxies;
   const std::uint64_t n = g.n;

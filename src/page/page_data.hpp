@@ -24,6 +24,13 @@ struct PageStory {
 };
 PageStory page_story(const PageContent& content);
 
+/// What the page's metadata say of itself, as JSON: title, lines, flags, notes, provenance; `sample`: galaxies with the
+/// table's conventions.
+std::string page_description(const PageContent& content, const Galaxies& sample, const Model& model);
+
+/// index.html of a page in a folder; `data`: where its files lie, "data/HASH/"; tiled: as tiles.
+std::string page_index(const std::string& title, const std::string& data, bool tiled = false);
+
 /// EWs with errors are measurements; without, they are somebody's prediction.
 bool has_measurements(const Galaxies& galaxies);
 

@@ -1,10 +1,14 @@
-// The page's budgets, as JSON lines: node tests/web/measure.mjs SINGLE_FILE_URL [SITE_URL_WITH_SPECTRA] [MILLION_URL]
+// The page's budgets, as JSON lines: node tests/web/measure.mjs SINGLE_FILE_URL [SITE_URL_WITH_SPECTRA] [MILLION_URL] [--tiles DIR]
 // Script times are the thread's own seconds (Chromium's metrics in thread time), so that a busy machine does not count.
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { launch, open } from "./browser.mjs";
+import { serve } from "./serve.mjs";
 
-const [, , single, site, million] = process.argv;
+const words = process.argv.slice(2),
+  at = words.indexOf("--tiles"),
+  tiles = at < 0 ? null : words.splice(at, 2)[1],
+  [single, site, million] = words;
 const browser = await launch();
 const say = (name, value, unit, more = {}) =>
   console.log(JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, ...more }));
@@ -155,5 +159,66 @@ if (million) {
     say(`frames of ${what}, software GL`, frames, "1/s");
   }
   await context.close();
+}
+if (tiles) {
+  const server = await serve(tiles),
+    { page, context } = await open(browser, server.url, { reducedMotion: "reduce" });
+  const galaxies = await page.evaluate(() => window.starglow.tiles.n);
+  say("tiles, first picture", (await page.evaluate(() => window.starglow.ready)) / 1000, "s", { galaxies });
+  say(
+    "tiles, first bytes",
+    (await page.evaluate(
+      () =>
+        window.starglow.picture_bytes +
+        performance
+          .getEntriesByType("resource")
+          .concat(performance.getEntriesByType("navigation"))
+          .reduce((sum, e) => sum + (/(page\.(js|css)|\/)$/.test(e.name) ? e.encodedBodySize : 0), 0),
+    )) / 1e6,
+    "MB",
+  );
+  // views from the whole map down to single galaxies, about places where there are many
+  const times = [],
+    bytes = [];
+  for (let k = 0; k < 24; ++k) {
+    const before = server.seen.bytes;
+    times.push(
+      await page.evaluate(async (turn) => {
+        const { map, tiles } = window.starglow,
+          side = 2 ** tiles.finest,
+          full = [...tiles.starts.keys()].filter((t) => tiles.starts[t + 1] > tiles.starts[t]),
+          tile = full[Math.floor(((turn * 0.618) % 1) * full.length)];
+        map.camera = {
+          x: ((tile % side) + 0.5) / side,
+          y: (Math.floor(tile / side) + 0.5) / side,
+          k: 1.6 ** (turn % 12),
+        };
+        const start = performance.now();
+        await map.draw();
+        return performance.now() - start;
+      }, k),
+    );
+    bytes.push(server.seen.bytes - before);
+  }
+  say("tiles, a view", middle(times, 0.5) / 1000, "s", {
+    most: Number((Math.max(...times) / 1000).toPrecision(3)),
+    most_bytes: Math.max(...bytes),
+  });
+  const found = await page.evaluate(async () => {
+    const { tiles } = window.starglow,
+      wanted = new BigInt64Array(
+        await tiles.source.range("ids", 8 * Math.floor(tiles.placed / 2), 8 * Math.floor(tiles.placed / 2) + 8),
+      )[0].toString();
+    return wanted;
+  });
+  server.seen.requests.length = 0;
+  const right = await page.evaluate(async (id) => {
+    const i = await window.starglow.tiles.find(id);
+    return i >= 0;
+  }, found);
+  if (!right) throw new Error(`${found} is not found`);
+  say("tiles, requests for an id", server.seen.requests.length, "requests");
+  await context.close();
+  server.close();
 }
 await browser.close();

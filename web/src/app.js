@@ -10,7 +10,7 @@ import { Galaxies } from "./galaxies.js";
 import { Kernel } from "./kernel.js";
 import { MapView } from "./view.js";
 import { Model } from "./model.js";
-import { pause, work } from "./noise.js";
+import { pause } from "./noise.js";
 import { Pins } from "./pins.js";
 import { SafeTensors } from "./safetensors.js";
 import { Selection } from "./selection.js";
@@ -20,11 +20,11 @@ import { quantities, ratios } from "./quantities.js";
 
 const script = typeof document === "undefined" ? null : document.currentScript?.src; // of a folder's page; "" in one file
 const $ = (id) => document.getElementById(id);
-const modes = ["observed", "predicted", "noisy"];
-const titles = { observed: "measured", predicted: "predicted", noisy: "predicted + noise" };
+export const modes = ["observed", "predicted", "noisy"];
+export const titles = { observed: "measured", predicted: "predicted", noisy: "predicted + noise" };
 const many = 20000; // galaxies: above, long work stops to let the page breathe
 
-class App {
+export class App {
   async start() {
     const source = openSource();
     this.theme(this.stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
@@ -141,8 +141,11 @@ class App {
     this.applying = false;
   }
   fillControls() {
-    const { about } = this.galaxies;
     this.quantities = quantities(this);
+    this.fillLists();
+  }
+  fillLists() {
+    const { about } = this.galaxies;
     const groups = new Map();
     for (const q of this.quantities) {
       if (!groups.has(q.group)) {
@@ -247,15 +250,7 @@ class App {
     $("three").setAttribute("aria-pressed", String(this.three ?? false));
     this.u = u;
     await this.breathe();
-    $("low").value = plain(this.low).replace("−", "-");
-    $("high").value = plain(this.high).replace("−", "-");
-    $("scale").value = this.state.scale;
-    for (const b of document.querySelectorAll("[data-state]")) {
-      b.setAttribute("aria-checked", b.dataset.state === mode);
-      b.tabIndex = b.dataset.state === mode ? 0 : -1;
-    }
-    $("new-noise").classList.toggle("away", mode !== "noisy"); // its place stays: nothing beside it moves
-    $("new-noise").dataset.seed = seed;
+    this.showControls();
     await this.fillSecond();
     await this.breathe();
     const r = await ratios(this, mode, seed);
@@ -269,6 +264,19 @@ class App {
       await this.panel.show(this.panel.row.i);
     } else if (this.stacking) this.panel.showStack();
     this.remember();
+  }
+  /** State, scale and limits as the controls show them. */
+  showControls() {
+    const { mode, seed } = this.state;
+    $("low").value = plain(this.low).replace("−", "-");
+    $("high").value = plain(this.high).replace("−", "-");
+    $("scale").value = this.state.scale;
+    for (const b of document.querySelectorAll("[data-state]")) {
+      b.setAttribute("aria-checked", b.dataset.state === mode);
+      b.tabIndex = b.dataset.state === mode ? 0 : -1;
+    }
+    $("new-noise").classList.toggle("away", mode !== "noisy"); // its place stays: nothing beside it moves
+    $("new-noise").dataset.seed = seed;
   }
   get threeModes() {
     return modes.filter((m) => (m === "observed" ? this.galaxies.about.measured : m === "noisy" ? this.model : true));
@@ -372,7 +380,16 @@ class App {
     if (this.ratios.points) this.ratios.setPoints({ ...this.ratios.points, marks }, this.colours);
     if (this.values) this.drawLinked();
     if (this.stacking && !this.panel.row) this.panel.showStack();
+    this.tell();
     this.remember(step);
+  }
+  /** In a notebook's cell: the rows that are selected, and the one that is kept, to the widget around the page. */
+  tell() {
+    if (parent === window || document.documentElement.dataset.ready !== "true") return;
+    const { marks } = this.selection,
+      selected = [];
+    if (marks) for (let i = 0; i < marks.length; ++i) if (marks[i]) selected.push(i);
+    parent.postMessage({ starglow: { selected, kept: this.map.locked } }, "*");
   }
   get counted() {
     const {
@@ -413,6 +430,7 @@ class App {
       this.panel.near(i);
       this.mark();
     });
+    this.tell();
     this.remember(step);
   }
   /** A message of the page, apart from the count; it goes after a while, or when what it says is over. */
@@ -459,6 +477,9 @@ class App {
       frame: this.panel.spectrum.rest ? null : "observed",
       select: this.selection.text(),
     });
+    this.write(hash);
+  }
+  write(hash) {
     const step = this.step;
     this.step = false;
     if (`#${hash}` === location.hash) return;
@@ -612,20 +633,4 @@ class App {
     };
     return kind === "png" ? pictureOf(parts, this.colours) : svgOf(parts, this.colours);
   }
-}
-
-if (typeof document === "undefined") work();
-else {
-  const app = new App();
-  window.starglow = app; // for tests and the curious
-  app.start().catch((e) => {
-    const p = document.createElement("p");
-    p.id = "failed";
-    p.setAttribute("role", "alert");
-    p.textContent = `The page cannot be shown: ${e.message}`;
-    document.querySelector("main").replaceChildren(p);
-    document.getElementById("loading").hidden = true;
-    document.documentElement.dataset.ready = "failed";
-    throw e;
-  });
 }

@@ -2,7 +2,7 @@
 import { css, fixed, galaxiesOf, measured, plain, scales, ticks } from "./colour.js";
 import { independent, lineTitles } from "./lines.js";
 
-function prepare(canvas) {
+export function prepare(canvas) {
   const { width, height } = canvas.getBoundingClientRect(),
     ratio = Math.min(devicePixelRatio || 1, 2);
   const w = Math.round(width * ratio),

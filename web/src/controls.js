@@ -102,9 +102,9 @@ export function listen(app) {
     if (text) app.select({ kind: "filter", text });
     else app.clear();
   });
-  on("search", "submit", (e) => {
+  on("search", "submit", async (e) => {
     e.preventDefault();
-    const i = app.galaxies.find($("find").value);
+    const i = await app.galaxies.find($("find").value);
     if (i >= 0) {
       app.hush();
       app.lock(i);
@@ -139,6 +139,13 @@ function key(app, e) {
   const arrows = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key];
   if (arrows && (e.target === $("map") || e.target === document.body)) {
     e.preventDefault();
+    if (!app.map.grid) {
+      const { map } = app;
+      map.camera.x += (0.1 * arrows[0]) / map.camera.k;
+      map.camera.y += (0.1 * arrows[1]) / map.camera.k;
+      map.moved();
+      return;
+    }
     const { map } = app,
       from = map.locked >= 0 ? map.locked : map.hovered >= 0 ? map.hovered : (app.panel.row?.i ?? -1);
     const next = from < 0 ? map.grid.nearest(map.camera.x, map.camera.y, 10) : map.step(...arrows, from);
@@ -176,7 +183,7 @@ function key(app, e) {
     l: () => document.querySelector("button[data-tool=lasso]").click(),
     b: () => document.querySelector("button[data-tool=box]").click(),
     p: () => app.togglePlay(),
-    t: () => app.galaxyTable.open(),
+    t: () => app.galaxyTable?.open(),
     s: () => app.stack(!app.stacking),
     m: () => app.setThree(!app.three),
     w: () => app.wide(!document.documentElement.hasAttribute("data-wide")),

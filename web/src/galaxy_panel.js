@@ -149,9 +149,11 @@ export class GalaxyPanel {
   async realisation(row) {
     const { mode, seed } = this.app.state;
     if (mode !== "noisy") return null;
+    if (row.noisy) return row.noisy;
     return (await this.app.noise(seed)).map((values) => values[row.i]);
   }
   get noisy() {
+    if (this.row.noisy) return this.app.state.mode === "noisy" ? this.row.noisy : null;
     const all = this.app.state.mode === "noisy" ? this.app.galaxies.noise.get(this.app.state.seed) : null;
     return all ? all.map((values) => values[this.row.i]) : null;
   }
