@@ -9,10 +9,11 @@
 
 #include "cli/output.hpp"
 #include "cli/provenance_text.hpp"
-#include "starglow/error.hpp"
-#include "starglow/map.hpp"
-#include "starglow/page_tiles.hpp"
-#include "starglow/table.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/map/map.hpp"
+#include "starglow/page/page_tiles.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -79,7 +80,7 @@ int explore_tiles(const Settings& settings, const Model& model, Console& console
   source.map = {{}, "UMAP 1", "UMAP 2", ""};
   std::shared_ptr<GalaxyMap> map;
   if (settings.is_set("map")) {
-    map = std::make_shared<GalaxyMap>(GalaxyMap::load(settings.text("map")));
+    map = std::make_shared<GalaxyMap>(load_map(settings.text("map")));
     source.map.note = "Places in the map " + std::filesystem::path(settings.text("map")).filename().string() + ".";
   } else if (reader.has_column("UMAP")) {
     source.map.note = "Places of the table's column UMAP.";

@@ -1,7 +1,7 @@
 #pragma once
 #include "cli/console.hpp"
 #include "cli/settings.hpp"
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow::cli {
 

@@ -182,6 +182,43 @@ void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const st
   out.write("FLAGS", first, std::span<const std::int32_t>(flags));
 }
 
+// Pixels of the longest spectrum: files whose spectra have their own grids need not be of one length.
+std::size_t longest(const Settings& settings) {
+  const auto& inputs = settings.positionals();
+  SpectraReader reader({inputs.begin(), inputs.end()});
+  std::size_t pixels = 0;
+  for (std::size_t first = 0; first < reader.rows();) {
+    const Spectra s = reader.read(first, 64);
+    pixels = std::max(pixels, s.pixels());
+    first += s.size();
+  }
+  return pixels;
+}
+
+template <class T>
+void widen(Matrix<T>& m, std::size_t pixels, T fill) {
+  if (m.empty() || m.cols() == pixels) return;
+  Matrix<T> out(m.rows(), pixels, fill);
+  for (std::size_t i = 0; i < m.rows(); ++i) std::copy(m.row(i).begin(), m.row(i).end(), out.row(i).begin());
+  m = std::move(out);
+}
+
+// A shorter spectrum goes on in steps of its last pixel, without information.
+void lengthen(Spectra& s, std::size_t pixels) {
+  const std::size_t own = s.pixels();
+  if (own == pixels) return;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  widen(s.wave_obs, pixels, 0.0);
+  for (std::size_t i = 0; i < s.wave_obs.rows(); ++i)
+    for (std::size_t p = own; p < pixels; ++p)
+      s.wave_obs(i, p) = s.wave_obs(i, p - 1) + (s.wave_obs(i, own - 1) - s.wave_obs(i, own - 2));
+  widen(s.flux, pixels, nan);
+  widen(s.ivar, pixels, 0.0);
+  widen(s.mask, pixels, std::int32_t{1});
+  widen(s.continuum, pixels, nan);
+  widen(s.lines, pixels, nan);
+}
+
 // The spectra file of --spectra: what was measured, with the continuum and the lines that were fitted.
 class SpectraOutput {
  public:
@@ -189,8 +226,8 @@ class SpectraOutput {
                 const Conventions& conventions, bool fitted)
       : fitted_(fitted) {
     layout_.rows = reader.rows();
-    layout_.pixels = sample.pixels();
     layout_.one_grid = reader.one_grid();
+    layout_.pixels = layout_.one_grid ? sample.pixels() : longest(settings);
     layout_.planes = {true, !sample.ivar.empty(), !sample.mask.empty(), fitted, fitted, false};
     layout_.columns = {{"TARGETID", 'K', 1, "", k_null_id}};
     for (const char* name : {"SURVEY", "PROGRAM", "SPECTYPE"})
@@ -201,10 +238,6 @@ class SpectraOutput {
   }
 
   void write(std::size_t first, Spectra& s, const std::vector<Measurement>& m) {
-    if (s.pixels() != layout_.pixels)
-      throw Error(ErrorKind::usage, "--spectra: spectra of different lengths cannot go into one file",
-                  {std::to_string(layout_.pixels) + " and " + std::to_string(s.pixels()) + " pixels", "equal lengths",
-                   "Run prep on each."});
     if (fitted_) {
       s.continuum = Matrix<double>(s.size(), s.pixels(), std::numeric_limits<double>::quiet_NaN());
       s.lines = s.continuum;
@@ -220,6 +253,7 @@ class SpectraOutput {
         std::copy(s.wave_obs.row(0).begin(), s.wave_obs.row(0).end(), each.row(i).begin());
       s.wave_obs = each;
     }
+    lengthen(s, layout_.pixels);
     out_->write(first, s);
   }
   void commit(const Provenance& provenance) { out_->commit(provenance); }

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "starglow/map_panels.hpp"
-#include "starglow/model.hpp"
-#include "starglow/noise.hpp"
-#include "starglow/page.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/model/noise.hpp"
+#include "starglow/page/page.hpp"
+#include "starglow/report/map_panels.hpp"
 
 namespace starglow::cli {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
-#include "starglow/evaluate.hpp"
-#include "starglow/report.hpp"
-#include "starglow/table.hpp"
+#include "starglow/files/table.hpp"
+#include "starglow/judge/evaluate.hpp"
+#include "starglow/report/report.hpp"
 
 namespace starglow::cli {
 

@@ -8,9 +8,9 @@
 #include <limits>
 #include <map>
 
+#include "report/figure_text.hpp"
 #include "report/text_html.hpp"
 #include "starglow/report/figure.hpp"
-#include "report/figure_text.hpp"
 
 namespace starglow {
 namespace {

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
-#include "starglow/report/map_panels.hpp"
 #include "report/figure_text.hpp"
+#include "starglow/report/map_panels.hpp"
 
 namespace starglow {
 namespace {

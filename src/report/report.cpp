@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "report/text_html.hpp"
 #include "report/figure_text.hpp"
+#include "report/text_html.hpp"
 #include "starglow/report/map_panels.hpp"
 
 namespace starglow {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 
-#include "report/figure_text.hpp"
 #include "judge/noisy.hpp"
 #include "report/contours.hpp"
+#include "report/figure_text.hpp"
 #include "starglow/judge/metrics.hpp"
 #include "starglow/report/report.hpp"
 

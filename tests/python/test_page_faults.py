@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from test_page import browser, in_browser, served
 
 from conftest import forget_checksum
-from test_page import browser, in_browser, served
 
 N, OUTSIDE = 400, 40
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 from astropy.table import Table
+from test_page import browser, in_browser
 
 from conftest import forget_checksum
-from test_page import browser, in_browser
 
 N = 60_000
 SIDE = 64
@@ -94,7 +94,7 @@ def ew_of(t, rows):
 
 
 def test_mistakes_are_named(starglow, everything, tmp_path):
-    t, site = everything
+    _, site = everything
     table = site.parent / "t.fits"
     for arguments, words in (
         (["--tiles", "--single-file", tmp_path / "x.html"], "folder"),

@@ -96,14 +96,14 @@ def test_a_series_that_the_title_names_is_not_in_the_legend(report):
 
 
 def test_words_are_those_of_papers_and_nothing_black_is_solid(report):
-    """[O II], Hα, EW (Å), ρ; the line of what is wanted is the only black one."""
+    """[O II], H-alpha with its letter, EW (Å), the letter rho; what is wanted is the only black line, dashed."""
     texts = []
     for name in KINDS:
         drawn = draw(read(report / f"figures/{name}.json"))
         texts += [t.get_text() for ax in drawn.axes for t in [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts]]
         texts += [t.get_text() for t in (drawn._supxlabel, drawn._supylabel) if t is not None]
     words = " ".join(texts)
-    for good in ("[O II] 3727", "Hα", "EW (Å)", "ρ", "[N II] 6584"):
+    for good in ("[O II] 3727", "H\N{GREEK SMALL LETTER ALPHA}", "EW (Å)", "\N{GREEK SMALL LETTER RHO}", "[N II] 6584"):
         assert good in words, good
     for bad in ("OII_DOUBLET", "HALPHA", "Halpha", "Angstrom", "rho"):
         assert bad not in words, bad
@@ -199,7 +199,16 @@ def test_the_panels_are_one_picture_for_a_column_of_a_paper(starglow, mock, tmp_
     root = xml.parse(tmp_path / "p.svg").getroot()
     assert root.get("width") == "237.6pt" and root.get("font-size") == "7"  # 3.3 inches
     texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
-    for word in ("observed", "predicted", "predicted + noise", "[O II] 3727", "Hβ", "[O III] 5007", "Hα", "EW (Å)"):
+    for word in (
+        "observed",
+        "predicted",
+        "predicted + noise",
+        "[O II] 3727",
+        "Hβ",
+        "[O III] 5007",
+        "H\N{GREEK SMALL LETTER ALPHA}",
+        "EW (Å)",
+    ):
         assert word in texts, (word, texts)
     height = float(root.get("height")[:-2])
     for t in root.iter("{http://www.w3.org/2000/svg}text"):

@@ -296,8 +296,8 @@ def test_damaged_files_are_refused(starglow, coadd, z, tmp_path):
     assert starglow("prep", coadd_path, redrock, "-o", tmp_path / "t.fits").returncode == 2  # exists
 
 
-def sdss(path, vacuum=True, bad=None):
-    log = np.arange(3.58, 3.96, 1e-4)
+def sdss(path, vacuum=True, bad=None, end=3.96):
+    log = np.arange(3.58, end, 1e-4)
     flux = 3 + 20 * np.exp(-0.5 * ((10**log / 1.1 - 6564.6) / 3) ** 2)
     ivar = np.full(len(log), 100.0)
     if bad is not None:
@@ -354,6 +354,32 @@ def test_sdss_spectra(starglow, tmp_path):
         h.writeto(tmp_path / "spec-4.fits")
     run = starglow("prep", tmp_path / "spec-4.fits", "-o", tmp_path / "v.fits")
     assert run.returncode == 3 and "VACUUM" in run.stderr
+
+
+def test_spectra_of_different_lengths_share_a_file(starglow, tmp_path):
+    sdss(tmp_path / "spec-1.fits")
+    sdss(tmp_path / "spec-2.fits", end=3.965)
+    run = starglow(
+        "prep",
+        tmp_path / "spec-1.fits",
+        tmp_path / "spec-2.fits",
+        "-o",
+        tmp_path / "t.fits",
+        "--spectra",
+        tmp_path / "s.fits",
+    )
+    assert run.returncode == 0, run.stderr
+    with fits.open(tmp_path / "s.fits") as f:
+        wave, flux, ivar = f["WAVE"].data, f["FLUX"].data, f["IVAR"].data
+    own = len(np.arange(3.58, 3.96, 1e-4))
+    assert wave.shape == flux.shape == (2, len(np.arange(3.58, 3.965, 1e-4)))
+    np.testing.assert_allclose(wave[0, :own], wave[1, :own], rtol=1e-6)
+    assert np.all(np.diff(wave) > 0) and np.isnan(flux[0, own:]).all() and np.all(ivar[0, own:] == 0)
+    assert np.isfinite(flux[1]).all() and np.all(ivar[1] > 0) and np.isfinite(flux[0, :own]).all()
+    assert (
+        starglow("explore", tmp_path / "t.fits", "--spectra", tmp_path / "s.fits", "-o", tmp_path / "site").returncode
+        == 0
+    )
 
 
 def fastspec(path, version, modern, models=True, **columns):

@@ -3,10 +3,10 @@
 import subprocess
 
 import pytest
+from test_page import browser, in_browser
 
 import starglow as sg
 from conftest import ROOT
-from test_page import browser, in_browser
 
 
 @pytest.fixture(autouse=True)

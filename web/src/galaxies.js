@@ -129,13 +129,18 @@ export class Galaxies {
       };
       const codes = new Uint8Array(bytes, at + 4 * pixels, pixels),
         stretch = 1 + (row.z > -1 ? row.z : 0);
-      const continuum = scaled(2 * pixels, head[1]);
+      const continuum = scaled(2 * pixels, head[1]),
+        flux = scaled(0, head[0]);
+      // A spectrum shorter than others of its file ends where its numbers end.
+      let last = pixels;
+      while (last > 2 && Number.isNaN(flux[last - 1]) && codes[last - 1] === 0) --last;
+      const cut = (values) => (last < pixels ? values.slice(0, last) : values);
       if (this.spectra.size > 400) this.spectra.clear();
       this.spectra.set(row.i, {
-        wave: made((p) => observed[p] / stretch),
-        flux: scaled(0, head[0]),
-        continuum: continuum.some(Number.isFinite) ? continuum : null,
-        sigma: made((p) => (codes[p] ? head[0] * powers[codes[p]] : NaN)),
+        wave: cut(made((p) => observed[p] / stretch)),
+        flux: cut(flux),
+        continuum: continuum.some(Number.isFinite) ? cut(continuum) : null,
+        sigma: cut(made((p) => (codes[p] ? head[0] * powers[codes[p]] : NaN))),
       });
     }
     return this.spectra.get(row.i);

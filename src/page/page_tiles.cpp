@@ -1,5 +1,5 @@
 // The tiled page: two passes over a table, a pyramid of cells, files to be read by ranges.
-#include "starglow/page_tiles.hpp"
+#include "starglow/page/page_tiles.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,15 +15,15 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "files/model_io.hpp"
-#include "files/page_bundle.hpp"
-#include "files/page_data.hpp"
-#include "files/tile_statistics.hpp"
-#include "judge/text_html.hpp"
-#include "starglow/error.hpp"
-#include "starglow/flags.hpp"
-#include "starglow/noise.hpp"
-#include "starglow/random.hpp"
+#include "files/models/model_io.hpp"
+#include "page/page_bundle.hpp"
+#include "page/page_data.hpp"
+#include "page/tile_statistics.hpp"
+#include "report/text_html.hpp"
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/base/random.hpp"
+#include "starglow/model/noise.hpp"
 
 namespace starglow {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "starglow/model.hpp"
+#include "starglow/model/model.hpp"
 
 namespace starglow::files {
 

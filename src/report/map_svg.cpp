@@ -8,9 +8,9 @@
 #include <limits>
 #include <map>
 
-#include "judge/figure_text.hpp"
-#include "judge/text_html.hpp"
-#include "starglow/map_panels.hpp"
+#include "report/figure_text.hpp"
+#include "report/text_html.hpp"
+#include "starglow/report/map_panels.hpp"
 
 namespace starglow {
 namespace {

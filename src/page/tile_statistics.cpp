@@ -1,12 +1,12 @@
 // What a row of the tiled page holds, and exact counts over all rows.
-#include "files/tile_statistics.hpp"
+#include "page/tile_statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow::files {
 namespace {

@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <string>
 
-#include "starglow/figure.hpp"
+#include "starglow/report/figure.hpp"
 
 namespace starglow {
 

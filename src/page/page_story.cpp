@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "files/page_data.hpp"
+#include "page/page_data.hpp"
 
 namespace starglow::files {
 namespace {

@@ -1,8 +1,8 @@
-#include "judge/figure_text.hpp"
+#include "report/figure_text.hpp"
 
 #include <array>
 
-#include "starglow/lines.hpp"
+#include "starglow/base/lines.hpp"
 
 namespace starglow {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "starglow/model.hpp"
-#include "starglow/page.hpp"
+#include "starglow/model/model.hpp"
+#include "starglow/page/page.hpp"
 
 namespace starglow {
 
