@@ -18,7 +18,7 @@
 #include "files/models/model_io.hpp"
 #include "page/page_bundle.hpp"
 #include "page/page_data.hpp"
-#include "page/tile_statistics.hpp"
+#include "page/tile_pyramid.hpp"
 #include "report/text_html.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -30,125 +30,12 @@ namespace {
 
 using files::TileChannels;
 
-constexpr std::size_t k_chunk = 65536, k_side = 64, k_cells = k_side * k_side, k_id_step = 1024;
-constexpr float k_nan = std::numeric_limits<float>::quiet_NaN();
+using files::LevelFiles;
+using files::TileFrame;
+using files::TileLevel;
+using files::Written;
 
-// A file that is written from its beginning to its end.
-class Stream {
- public:
-  explicit Stream(const std::filesystem::path& path) : path_(path), out_(path, std::ios::binary | std::ios::trunc) {
-    if (!out_) fail();
-  }
-  void put(const void* data, std::size_t bytes) {
-    buffer_.append(static_cast<const char*>(data), bytes);
-    size_ += bytes;
-    if (buffer_.size() >= (std::size_t{1} << 20U)) flush();
-  }
-  template <class T>
-  void put(const T& value) {
-    put(&value, sizeof value);
-  }
-  std::uint64_t close() {
-    flush();
-    out_.close();
-    if (!out_) fail();
-    return size_;
-  }
-
- private:
-  void flush() {
-    out_.write(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
-    if (!out_) fail();
-    buffer_.clear();
-  }
-  [[noreturn]] void fail() const {
-    throw Error(ErrorKind::output, "a file of the page cannot be written",
-                {path_.string(), "a folder with room for the page", std::strerror(errno)});
-  }
-  std::filesystem::path path_;
-  std::ofstream out_;
-  std::string buffer_;
-  std::uint64_t size_ = 0;
-};
-
-// The places of all galaxies, in 0..1 of a square that the middle 99.9 % of each axis fills to nine tenths.
-struct Frame {
-  double x0 = 0, y0 = 0, size = 1;
-  double u(float x) const { return std::clamp((static_cast<double>(x) - x0) / size, 0.0, std::nextafter(1.0, 0.0)); }
-  double v(float y) const { return std::clamp((static_cast<double>(y) - y0) / size, 0.0, std::nextafter(1.0, 0.0)); }
-};
-
-Frame frame_of(const std::vector<float>& xy) {
-  std::array<std::pair<double, double>, 2> ends{};
-  const std::size_t n = xy.size() / 2, step = std::max<std::size_t>(1, n / 1'000'000);
-  for (std::size_t c = 0; c < 2; ++c) {
-    std::vector<float> v;
-    float low = std::numeric_limits<float>::infinity(), high = -low;
-    for (std::size_t i = 0; i < n; ++i) {
-      const float x = xy[2 * i + c];
-      if (!std::isfinite(x)) continue;
-      low = std::min(low, x);
-      high = std::max(high, x);
-      if (i % step == 0) v.push_back(x);
-    }
-    if (v.empty()) throw Error(ErrorKind::input, "no galaxy has a place on the map");
-    std::sort(v.begin(), v.end());
-    const auto at = [&](double p) {
-      return static_cast<double>(v[static_cast<std::size_t>(p * static_cast<double>(v.size() - 1))]);
-    };
-    const double a = at(0.0005), b = at(0.9995), room = 0.06 * (b - a);
-    // Everybody within; but strays far out are held at the edge rather than shrink the map to a dot.
-    ends[c] = {std::max(static_cast<double>(low), a - room), std::min(static_cast<double>(high), b + room)};
-  }
-  Frame f;
-  f.size = 1.02 * std::max({ends[0].second - ends[0].first, ends[1].second - ends[1].first, 1e-6});
-  f.x0 = (ends[0].first + ends[0].second - f.size) / 2;
-  f.y0 = (ends[1].first + ends[1].second - f.size) / 2;
-  return f;
-}
-
-std::size_t levels_for(std::size_t placed) {
-  std::size_t level = 0;
-  while (level < 8 && 2 * k_cells * (std::size_t{1} << (2 * (level + 1))) <= placed) ++level;
-  return level + 1;
-}
-
-// Sums of a level: dense, all channels of a cell together.
-struct Level {
-  std::size_t side = 0;  ///< cells
-  std::vector<std::uint32_t> count, known;
-  std::vector<float> sum;
-  Level(std::size_t cells_a_side, std::size_t channels)
-      : side(cells_a_side), count(side * side), known(side * side * channels), sum(side * side * channels) {}
-};
-
-// One level's files: occupied cells tile by tile; means as half precision, a file a channel.
-class LevelFiles {
- public:
-  LevelFiles(const std::filesystem::path& folder, std::size_t level, const std::vector<std::string>& channels)
-      : cells_(folder / ("L" + std::to_string(level) + ".cells")) {
-    for (const auto& name : channels)
-      means_.push_back(std::make_unique<Stream>(folder / ("L" + std::to_string(level) + "." + name)));
-  }
-  void cell(std::size_t place, std::uint32_t count, const float* sum, const std::uint32_t* known) {
-    cells_.put(static_cast<std::uint16_t>(place));
-    cells_.put(count);
-    for (std::size_t c = 0; c < means_.size(); ++c)
-      means_[c]->put(files::to_half(known[c] > 0 ? sum[c] / static_cast<float>(known[c]) : k_nan));
-    ++written_;
-  }
-  std::uint32_t written() const { return written_; }
-  std::uint64_t close() {
-    std::uint64_t bytes = cells_.close();
-    for (auto& m : means_) bytes += m->close();
-    return bytes;
-  }
-
- private:
-  Stream cells_;
-  std::vector<std::unique_ptr<Stream>> means_;
-  std::uint32_t written_ = 0;
-};
+constexpr std::size_t k_chunk = 65536, k_side = files::k_tile_side, k_cells = files::k_tile_cells, k_id_step = 1024;
 
 struct Temporary {  // rows in the order of the table, gone when done
   std::filesystem::path path;
@@ -169,7 +56,7 @@ struct Kept {  // what the first pass leaves in memory
 };
 
 Kept first_pass(const TileSource& source, const Model& model, const TileChannels& channels, WorkerPool& pool,
-                Stream& rows, const std::function<void(std::size_t, std::size_t)>& progress) {
+                Written& rows, const std::function<void(std::size_t, std::size_t)>& progress) {
   Kept kept;
   kept.xy.reserve(2 * source.n);
   std::vector<float> row(channels.fields.size());
@@ -201,7 +88,7 @@ std::uint64_t write_ids(const std::filesystem::path& folder, const std::vector<s
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
     return by_place[a] != by_place[b] ? by_place[a] < by_place[b] : a < b;
   });
-  Stream sorted(folder / "ids.sorted"), top(folder / "ids.top");
+  Written sorted(folder / "ids.sorted"), top(folder / "ids.top");
   for (std::size_t k = 0; k < order.size(); ++k) {
     if (k % k_id_step == 0) top.put(by_place[order[k]]);
     sorted.put(by_place[order[k]]);
@@ -227,7 +114,7 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   const TileChannels channels = files::tile_channels();
   Kept kept;
   {
-    Stream rows(unsorted.path);
+    Written rows(unsorted.path);
     kept = first_pass(source, model, channels, pool, rows, progress);
     rows.close();
   }
@@ -235,13 +122,13 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   if (unsorted.file < 0)
     throw Error(ErrorKind::output, "the rows cannot be read back", {unsorted.path.string(), "", ""});
 
-  const Frame frame = frame_of(kept.xy);
+  const TileFrame frame = files::tile_frame(kept.xy);
   std::vector<std::uint32_t> order;  // galaxies that have a place
   for (std::size_t i = 0; i < source.n; ++i)
     if (std::isfinite(kept.xy[2 * i]) && std::isfinite(kept.xy[2 * i + 1]))
       order.push_back(static_cast<std::uint32_t>(i));
   out.placed = order.size();
-  out.levels = levels_for(out.placed);
+  out.levels = files::tile_levels(out.placed);
   const std::size_t finest = out.levels - 1, tiles_a_side = std::size_t{1} << finest, side = k_side * tiles_a_side;
   const auto column = [&](std::uint32_t i) {
     return static_cast<std::size_t>(frame.u(kept.xy[2 * i]) * static_cast<double>(side));
@@ -265,21 +152,22 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   }
 
   // Second pass: rows, columns, places and ids in that order; sums of all levels.
-  std::vector<Level> coarse;
+  std::vector<TileLevel> coarse;
   for (std::size_t l = 0; l < finest; ++l) coarse.emplace_back(k_side << l, channels.means.size());
   LevelFiles fine(data, finest, channels.mean_names);
   std::vector<std::vector<std::uint32_t>> offsets(out.levels);
-  Stream rows(data / "rows"), places(data / "places"), ids(data / "ids"), flags(data / "flags");
-  std::vector<std::unique_ptr<Stream>> columns;
+  Written rows(data / "rows"), places(data / "places"), ids(data / "ids"), flags(data / "flags");
+  std::vector<std::unique_ptr<Written>> columns;
   for (const auto f : channels.columns)
-    columns.push_back(std::make_unique<Stream>(data / "columns" / channels.fields[f]));
+    columns.push_back(std::make_unique<Written>(data / "columns" / channels.fields[f]));
   files::TileStatistics statistics(channels);
-  Level now(k_side, channels.means.size());
+  TileLevel now(k_side, channels.means.size());
   std::vector<std::uint32_t> starts{0};  // first galaxy of each tile
   std::vector<float> row(channels.fields.size());
   std::vector<std::int64_t> by_place;
   by_place.reserve(order.size());
   std::size_t at = 0;
+  std::int64_t example = -1;  // a galaxy to open with
   for (std::uint32_t t = 0; t < tiles_a_side * tiles_a_side; ++t) {
     std::fill(now.count.begin(), now.count.end(), 0U);
     bool any = false;
@@ -300,19 +188,12 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
       by_place.push_back(kept.ids[i]);
       for (std::size_t c = 0; c < columns.size(); ++c) columns[c]->put(row[channels.columns[c]]);
       statistics.add(row);
+      if (example < 0 && kept.flags[i] == 0 && channels.shows(row)) example = static_cast<std::int64_t>(at);
       const std::size_t x = column(i), y = line(i);
-      const auto add = [&](Level& level, std::size_t cell) {
-        ++level.count[cell];
-        for (std::size_t c = 0; c < channels.means.size(); ++c)
-          if (const float v = row[channels.means[c]]; std::isfinite(v)) {
-            level.sum[cell * channels.means.size() + c] += v;
-            ++level.known[cell * channels.means.size() + c];
-          }
-      };
-      add(now, y % k_side * k_side + x % k_side);
+      now.add(y % k_side * k_side + x % k_side, channels, row);
       for (std::size_t l = 0; l < finest; ++l) {
         const std::size_t shift = finest - l;
-        add(coarse[l], (y >> shift) * coarse[l].side + (x >> shift));
+        coarse[l].add((y >> shift) * coarse[l].side + (x >> shift), channels, row);
       }
       if (progress && at % k_chunk == 0) progress(source.n + at, 2 * source.n);
     }
@@ -326,7 +207,7 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   }
   out.bytes += fine.close();
   for (std::size_t l = 0; l < finest; ++l) {
-    const Level& level = coarse[l];
+    const TileLevel& level = coarse[l];
     LevelFiles file(data, l, channels.mean_names);
     const std::size_t across = level.side / k_side;
     for (std::size_t t = 0; t < across * across; ++t) {
@@ -341,7 +222,7 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
     }
     out.bytes += file.close();
   }
-  Stream index(data / "index");  // for each level the cells before each tile's end; then the galaxies before each tile
+  Written index(data / "index");  // for each level the cells before each tile's end; then the galaxies before each tile
   for (const auto& list : offsets) index.put(list.data(), list.size() * sizeof(std::uint32_t));
   index.put(starts.data(), starts.size() * sizeof(std::uint32_t));
   out.bytes += index.close() + rows.close() + places.close() + ids.close() + flags.close() + write_ids(data, by_place);
@@ -366,6 +247,12 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
     if (count > 0) seen.emplace_back(flag.name, count);
   }
   j["flags_seen"] = seen;
+  j["story"] = {{"example", example}};
+  if (finest > 0) {
+    const auto [blue, red] = files::blue_and_red(coarse[0], channels);
+    j["story"]["blue"] = {frame.x0 + blue[0] * frame.size, frame.y0 + blue[1] * frame.size};
+    j["story"]["red"] = {frame.x0 + red[0] * frame.size, frame.y0 + red[1] * frame.size};
+  }
   j["tiles"] = {{"placed", out.placed},
                 {"levels", out.levels},
                 {"side", k_side},
@@ -385,7 +272,7 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   j["tiles"]["columns"] = names;
   j["tiles"]["statistics"] = json::parse(statistics.json());
   const auto write = [&](const std::filesystem::path& path, std::string_view content) {
-    Stream file(path);
+    Written file(path);
     file.put(content.data(), content.size());
     out.bytes += file.close();
   };

@@ -75,6 +75,13 @@ void TileChannels::fill(const Galaxies& g, const Prediction& p, const Matrix<dou
   }
 }
 
+bool TileChannels::shows(const std::vector<float>& row) const {
+  const float ew = row[place_of(fields, "HALPHA_EW")], sigma = row[place_of(fields, "HALPHA_EW_SIGMA")],
+              predicted = row[place_of(fields, "HALPHA_EW_PREDICTED")];
+  return predicted > 20 && predicted < 45 &&
+         (std::isnan(ew) || (ew > 10 * sigma && std::fabs(ew / predicted - 1) < 0.25F));
+}
+
 TileStatistics::TileStatistics(const TileChannels& channels) {
   for (std::size_t k = 0; k < channels.means.size(); ++k) {
     Histogram h;

@@ -16,6 +16,8 @@ struct TileChannels {
   std::vector<std::size_t> columns;     ///< of the fields: those that have a file of their own, to be filtered by
   void fill(const Galaxies& g, const Prediction& p, const Matrix<double>& noisy, std::size_t i,
             std::vector<float>& row) const;
+  /// Whether a row shows what the page is about: a strong Halpha, well measured where there are measurements.
+  bool shows(const std::vector<float>& row) const;
 };
 TileChannels tile_channels();
 

@@ -102,7 +102,7 @@ same(
 const box = await page.locator("#map").boundingBox();
 await page.click("button[data-tool=box]");
 await drag(page, [
-  [box.x + 2, box.y + 2],
+  [box.x + 9, box.y + 9],
   [box.x + box.width / 2, box.y + box.height / 2],
   [box.x + box.width - 60, box.y + box.height - 2],
 ]);

@@ -12,6 +12,7 @@ export class TileView {
   /** on: {hover(i), lock(i), lasso(outline, how), view()}. */
   constructor(element, tiles, on) {
     Object.assign(this, { element, tiles, on, tool: "pan", hovered: -1, locked: -1, home: -1, pins: [], tags: [] });
+    this.axes = [tiles.x0, tiles.y0].map((centre) => ({ centre, span: tiles.size })); // places as (u, v)
     this.look = { mixing: 1 };
     this.panes = [this];
     this.spot = null; // {i, u, v} of the galaxy that is shown
@@ -180,6 +181,15 @@ export class TileView {
       { accent, surface, ink } = this.colours ?? {};
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     g.clearRect(0, 0, this.width, this.height);
+    for (const { element, x, y } of this.tags) {
+      const [px, py] = this.toScreen(x, y),
+        half = element.offsetWidth / 2 + 6;
+      element.hidden = !(px > 0 && px < this.width && py > 0 && py < this.height);
+      Object.assign(element.style, {
+        left: `${Math.min(Math.max(px, half), this.width - half)}px`,
+        top: `${Math.min(Math.max(py, 16), this.height - 70)}px`,
+      });
+    }
     const ring = (spot, r, colour, line) => {
       if (!spot) return;
       const [px, py] = this.toScreen(spot.u, spot.v);
@@ -227,10 +237,14 @@ export class TileView {
     if (!(u >= 0 && u < 1 && v >= 0 && v < 1)) return null;
     return this.near(px, py, [await this.tiles.places(Math.floor(u * side), Math.floor(v * side))]);
   }
-  async goTo(i) {
+  /** Where galaxy i lies. */
+  async spotOf(i) {
     const xy = new Float32Array(await this.tiles.source.range("places", 8 * i, 8 * (i + 1))),
       { x0, y0, size } = this.tiles;
-    this.spot = { i, u: (xy[0] - x0) / size, v: (xy[1] - y0) / size };
+    return { i, u: (xy[0] - x0) / size, v: (xy[1] - y0) / size };
+  }
+  async goTo(i) {
+    this.spot = await this.spotOf(i);
     const [px, py] = this.toScreen(this.spot.u, this.spot.v);
     if (px < 40 || py < 40 || px > this.width - 40 || py > this.height - 40)
       Object.assign(this.camera, { x: this.spot.u, y: this.spot.v });

@@ -82,12 +82,20 @@ export class TiledApp extends App {
     this.modelReady = new Promise((resolve) => (this.modelCame = resolve));
     listen(this);
     document.documentElement.dataset.alive = "true";
+    this.map.home = about.story?.example ?? -1;
+    this.map.drawOverlay();
     await this.apply(wanted);
     this.ready = performance.now();
     this.picture_bytes = source.transferred;
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     await this.loadModel(source);
     this.modelCame();
+    if (this.map.home >= 0) {
+      this.homeSpot = await this.map.spotOf(this.map.home);
+      if (this.map.locked < 0) this.map.spot = this.homeSpot;
+      this.map.drawOverlay();
+    }
+    if (this.panel.row) await this.panel.show(this.panel.row.i);
     this.loading(1);
     this.written = location.hash;
     document.documentElement.dataset.ready = "true";
@@ -180,13 +188,22 @@ export class TiledApp extends App {
       span = f(high) - a;
     let less = h.below,
       more = h.above;
+    const edge = (k) => (f(back(h.low + (k / h.counts.length) * (h.high - h.low)) * h.factor) - a) / span;
     h.counts.forEach((count, k) => {
       if (!count) return;
-      const u = (f(back(h.low + ((k + 0.5) / h.counts.length) * (h.high - h.low)) * h.factor) - a) / span;
-      if (!(u >= 0)) less += count;
-      else if (u > 1) more += count;
-      else out[Math.min(bins - 1, Math.floor(u * bins))] += count;
+      // the galaxies of a narrow step, evenly over the steps of the axis that it lies on
+      const from = edge(k),
+        to = Math.max(edge(k + 1), from + 1e-12);
+      if (!(from > -Infinity)) {
+        less += count;
+        return;
+      }
+      const share = (u, v) => (count * Math.max(0, Math.min(v, to) - Math.max(u, from))) / (to - from);
+      less += share(-Infinity, 0);
+      more += share(1, Infinity);
+      for (let b = Math.max(0, Math.floor(from * bins)); b < bins && b < to * bins; ++b) out[b] += share(b / bins, (b + 1) / bins);
     });
+    [less, more] = [Math.round(less), Math.round(more)];
     return { counts: out, less, more, without: h.without };
   }
   drawCounts(canvas, quantity, scale, low, high, label, table) {
@@ -215,7 +232,7 @@ export class TiledApp extends App {
     g.fillStyle = colours.soft;
     g.textBaseline = "top";
     g.textAlign = "left";
-    g.fillText(part ? this.counted : galaxiesOf(whole.counts.reduce((a, b) => a + b, 0)), left, 2);
+    g.fillText(part ? this.counted : galaxiesOf(Math.round(whole.counts.reduce((a, b) => a + b, 0))), left, 2);
     g.textAlign = "right";
     g.fillText(
       [whole.less && `${whole.less} below`, whole.more && `${whole.more} above`].filter(Boolean).join(", "),
@@ -479,7 +496,7 @@ export class TiledApp extends App {
       this.tab?.("galaxy");
       if (spot) map.spot = spot;
       else await map.goTo(i);
-    } else map.spot = null;
+    } else map.spot = this.homeSpot ?? null;
     map.drawOverlay();
     await this.panel.show(i);
     this.remember(step);

@@ -13,7 +13,8 @@ export class Tiles {
     t.source = source;
     const [about, index] = await Promise.all([source.whole("about.json"), source.whole("index")]);
     t.about = JSON.parse(new TextDecoder().decode(about));
-    Object.assign(t, t.about.tiles);
+    const { columns: names, ...rest } = t.about.tiles;
+    Object.assign(t, rest, { names });
     t.n = t.placed;
     t.ends = []; // cells before the end of each tile, a list a level
     let at = 0;
@@ -241,7 +242,7 @@ export class Tiles {
   async filtered(text, progress) {
     const { test, names } = parseFilter(text),
       bits = new Map(this.about.flags.map((f) => [f.name, f.bit])),
-      known = new Set([...this.columns_, "FLAGS"]),
+      known = new Set([...this.names, "FLAGS"]),
       column = new Map();
     for (const name of names) {
       const upper = [name, name.toUpperCase()].find((one) => known.has(one) || bits.has(one));
@@ -267,9 +268,6 @@ export class Tiles {
       progress,
     );
     return marks;
-  }
-  get columns_() {
-    return this.about.tiles.columns;
   }
 }
 
