@@ -35,7 +35,8 @@ using files::TileFrame;
 using files::TileLevel;
 using files::Written;
 
-constexpr std::size_t k_chunk = 65536, k_side = files::k_tile_side, k_cells = files::k_tile_cells, k_id_step = 1024;
+constexpr std::size_t k_chunk = 65536, k_side = files::k_tile_side, k_cells = files::k_tile_cells, k_id_step = 1024,
+                      k_block = 8;  // cells a side of the blocks in which the galaxies of a tile stand together
 
 struct Temporary {  // rows in the order of the table, gone when done
   std::filesystem::path path;
@@ -145,7 +146,8 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
       const auto bits = static_cast<std::uint64_t>(kept.ids[i]);
       const auto mixed =
           threefry2x32({static_cast<std::uint32_t>(bits >> 32U), static_cast<std::uint32_t>(bits)}, {0x7469u, 0x6c65u});
-      key[i] = static_cast<std::uint64_t>(tile(i)) << 32U | mixed[0];
+      const std::size_t block = line(i) % k_side / k_block * (k_side / k_block) + column(i) % k_side / k_block;
+      key[i] = static_cast<std::uint64_t>(tile(i)) << 32U | static_cast<std::uint64_t>(block) << 26U | mixed[0] >> 6U;
     }
     std::sort(order.begin(), order.end(),
               [&](std::uint32_t a, std::uint32_t b) { return key[a] != key[b] ? key[a] < key[b] : a < b; });
@@ -256,6 +258,7 @@ TileSummary write_tiled_page(const TileSource& source, const Model& model, const
   j["tiles"] = {{"placed", out.placed},
                 {"levels", out.levels},
                 {"side", k_side},
+                {"block", k_block},
                 {"x0", frame.x0},
                 {"y0", frame.y0},
                 {"size", frame.size},

@@ -66,25 +66,30 @@ export class TileView {
     Object.assign(this, { channel, place, table });
     return this.draw();
   }
-  /** Draws what is there; resolves when all of the view is. */
-  async draw() {
-    if (!this.channel) return;
+  /** Draws what is there; resolves when all of the view is, or of the view that has taken its place. */
+  draw() {
+    return (this.latest = this.drawAll());
+  }
+  async drawAll() {
+    if (!this.channel) return undefined;
     const turn = (this.turn = (this.turn ?? 0) + 1),
       { tiles, channel } = this,
-      near = this.wanted(tiles.finest),
-      points = this.wanted().level === tiles.finest && tiles.inTiles(near.window) <= pointsMost,
       { level, window } = this.wanted();
     this.paintBest(level);
     await tiles.load(level, window, channel);
-    if (turn !== this.turn) return;
+    if (turn !== this.turn) return this.latest;
     this.points = null;
     this.paint(level);
+    const runs = level === tiles.finest ? this.runs(window) : [],
+      points = runs.length > 0 && runs.reduce((n, [first, last]) => n + last - first, 0) <= pointsMost;
     if (points) {
-      await this.loadPoints(near.window);
-      if (turn !== this.turn) return;
+      const loaded = await this.loadPoints(runs);
+      if (turn !== this.turn) return this.latest;
+      this.points = loaded;
       this.paintPoints();
     }
     this.on.dense?.(!points);
+    return undefined;
   }
   complete(level) {
     const { window } = this.wanted(level);
@@ -141,20 +146,25 @@ export class TileView {
     this.painted = level;
     this.drawOverlay();
   }
-  async loadPoints(window) {
-    const { tiles, channel } = this,
-      side = 2 ** tiles.finest,
-      parts = [];
-    for (let ty = window[2]; ty <= window[3]; ++ty)
-      for (let tx = window[0]; tx <= window[1]; ++tx)
-        if (tiles.starts[ty * side + tx + 1] > tiles.starts[ty * side + tx]) parts.push([tx, ty]);
-    this.points = await Promise.all(
-      parts.map(async ([tx, ty]) => {
-        const { first, uv } = await tiles.places(tx, ty),
-          values = new Float32Array(
-            await tiles.source.range(`columns/${channel}`, 4 * first, 4 * (first + uv.length / 2)),
-          );
-        return { first, uv, values };
+  /** Runs of the galaxies in sight, whose cells are there. */
+  runs([tx0, tx1, ty0, ty1]) {
+    const [u0, v1] = this.toMap(0, 0),
+      [u1, v0] = this.toMap(this.width, this.height),
+      out = [];
+    for (let ty = ty0; ty <= ty1; ++ty)
+      for (let tx = tx0; tx <= tx1; ++tx) out.push(...this.tiles.runs(tx, ty, u0, u1, v0, v1));
+    return out;
+  }
+  loadPoints(runs) {
+    const { tiles, channel } = this;
+    return Promise.all(
+      runs.map(async ([first, last]) => {
+        const [xy, values] = await Promise.all([
+          tiles.source.range("places", 8 * first, 8 * last),
+          tiles.source.range(`columns/${channel}`, 4 * first, 4 * last),
+        ]);
+        const uv = Float64Array.from(new Float32Array(xy), (v, c) => (v - (c % 2 ? tiles.y0 : tiles.x0)) / tiles.size);
+        return { first, uv, values: new Float32Array(values) };
       }),
     );
   }

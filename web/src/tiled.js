@@ -201,7 +201,8 @@ export class TiledApp extends App {
       const share = (u, v) => (count * Math.max(0, Math.min(v, to) - Math.max(u, from))) / (to - from);
       less += share(-Infinity, 0);
       more += share(1, Infinity);
-      for (let b = Math.max(0, Math.floor(from * bins)); b < bins && b < to * bins; ++b) out[b] += share(b / bins, (b + 1) / bins);
+      for (let b = Math.max(0, Math.floor(from * bins)); b < bins && b < to * bins; ++b)
+        out[b] += share(b / bins, (b + 1) / bins);
     });
     [less, more] = [Math.round(less), Math.round(more)];
     return { counts: out, less, more, without: h.without };

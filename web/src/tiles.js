@@ -87,6 +87,36 @@ export class Tiles {
     for (let ty = ty0; ty <= ty1; ++ty) n += this.starts[ty * side + tx1 + 1] - this.starts[ty * side + tx0];
     return n;
   }
+  /** First galaxy of each block of a tile of the finest level whose cells are there, and the end. */
+  blocks(tx, ty) {
+    const tile = this.kept.get(`${this.finest} ${tx} ${ty}`),
+      across = this.side / this.block,
+      out = new Uint32Array(across * across + 1);
+    for (let k = 0; k < tile.place.length; ++k) {
+      const x = tile.place[k] % this.side,
+        y = Math.floor(tile.place[k] / this.side);
+      out[Math.floor(y / this.block) * across + Math.floor(x / this.block) + 1] += tile.count[k];
+    }
+    out[0] = this.starts[ty * 2 ** this.finest + tx];
+    for (let b = 1; b < out.length; ++b) out[b] += out[b - 1];
+    return out;
+  }
+  /** Runs [first, last) of the galaxies of the blocks of a tile that touch a window of (u, v). */
+  runs(tx, ty, u0, u1, v0, v1) {
+    const starts = this.blocks(tx, ty),
+      across = this.side / this.block,
+      size = 2 ** this.finest * across,
+      at = (x, tile) => Math.min(Math.max(Math.floor(x * size) - tile * across, 0), across - 1),
+      [c0, c1] = [at(u0, tx), at(u1, tx)],
+      out = [];
+    for (let r = at(v0, ty); r <= at(v1, ty); ++r) {
+      const [first, last] = [starts[r * across + c0], starts[r * across + c1 + 1]];
+      if (last === first) continue;
+      if (out.length && out.at(-1)[1] === first) out.at(-1)[1] = last;
+      else out.push([first, last]);
+    }
+    return out;
+  }
   /** Places of the galaxies of a tile of the finest level, as (u, v) of the square. */
   async places(tx, ty) {
     const k = ty * 2 ** this.finest + tx,
