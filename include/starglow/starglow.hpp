@@ -9,6 +9,7 @@
 #include "starglow/base/random.hpp"
 #include "starglow/base/version.hpp"
 #include "starglow/base/view.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/import_k24.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/provenance.hpp"

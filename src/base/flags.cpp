@@ -25,6 +25,22 @@ const std::array<FlagInfo, 20> k_flags{{
     {k_repeated, "REPEATED", "the TARGETID stands there more than once"},
 }};
 
+void FlagCounts::add(std::span<const std::int32_t> flags) noexcept {
+  rows_ += flags.size();
+  for (const auto row : flags) {
+    fatal_ += (row & k_fatal_flags) != 0 ? 1U : 0U;
+    flagged_ += row != 0 ? 1U : 0U;
+    for (std::size_t k = 0; k < k_flags.size(); ++k) each_[k] += (row & k_flags[k].bit) != 0 ? 1U : 0U;
+  }
+}
+
+std::string FlagCounts::text() const {
+  std::string out;
+  for (std::size_t k = 0; k < k_flags.size(); ++k)
+    if (each_[k] > 0) out += (out.empty() ? "" : ", ") + std::to_string(each_[k]) + " " + std::string(k_flags[k].name);
+  return out;
+}
+
 std::string flag_names(std::int32_t flags) {
   std::string names;
   for (const auto& flag : k_flags)

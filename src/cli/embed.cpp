@@ -11,6 +11,7 @@
 #include "files/atomic_folder.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/noise.hpp"
@@ -159,8 +160,8 @@ void write_table(const Settings& settings, Console& console, const TableReader& 
       console.warn("column " + column.name + " is not copied: type " + column.type);
   }
   const std::vector<ColumnInfo> copied = columns;
-  columns.push_back({k_column, 'E', 2, ""});
-  columns.push_back({"FLAGS", 'J', 1, ""});
+  columns.push_back(starglow::column(k_column));
+  columns.push_back(starglow::column("FLAGS"));
   TableWriter out(settings.text("output"), columns, reader.conventions(), settings.flag("overwrite"));
   for (std::size_t first = 0; first < reader.rows(); first += k_chunk) {
     check_interrupt();

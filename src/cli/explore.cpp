@@ -74,12 +74,11 @@ std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std:
   std::vector<PageColumn> out;
   std::string left;
   for (const auto& column : reader.columns()) {
-    if (column.repeat != 1 || column.type == 'A' || belongs_to_the_contract(column.name)) continue;
+    if (column.repeat != 1 || column.is_text() || belongs_to_the_contract(column.name)) continue;
     try {
       if (out.size() == k_max_columns) throw Error(ErrorKind::input, "too many columns");
       const Matrix<double> values = reader.read_column(column.name, 0, reader.rows());
-      PageColumn c{column.name, column.unit, std::vector<float>(values.rows()),
-                   column.type != 'E' && column.type != 'D'};
+      PageColumn c{column.name, column.unit, std::vector<float>(values.rows()), !column.is_real()};
       std::transform(values.flat().begin(), values.flat().end(), c.values.begin(),
                      [](double v) { return static_cast<float>(v); });
       out.push_back(std::move(c));
@@ -115,10 +114,9 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
     if (without > 0) c.notes.push_back(fmt::format("{} galaxies have no spectrum: bands and painted lines", without));
   }
   c.map = map_for(settings, reader, c.galaxies, pool);
-  std::vector<std::size_t> counts(k_flags.size(), 0);
-  for (const auto flags : c.prediction.flags)
-    for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
-  if (const std::string text = flag_counts(counts); !text.empty()) c.notes.push_back("flags: " + text);
+  FlagCounts counts;
+  counts.add(c.prediction.flags);
+  if (const std::string text = counts.text(); !text.empty()) c.notes.push_back("flags: " + text);
   for (const auto& note : c.notes) console.info(note);
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);

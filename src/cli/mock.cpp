@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "cli/mock_stars.hpp"
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/population.hpp"
@@ -113,26 +115,18 @@ int run(const Settings& settings, Console& console) {
                              static_cast<double>(n) * 208e-6));
     return 0;
   }
-  const std::vector<ColumnInfo> columns{
-      {"TARGETID", 'K', 1, ""},
-      {"Z", 'D', 1, ""},
-      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "10**-17 erg s-1 cm-2 Angstrom-1"},
-      {"BAND_FLUX_IVAR", 'D', static_cast<std::int64_t>(k_n_bands), "10**34 erg-2 s2 cm4 Angstrom2"}};
+  const std::vector<ColumnInfo> columns{column("TARGETID"), column("Z"), column("BAND_FLUX"), column("BAND_FLUX_IVAR")};
   const Conventions conventions = population.sample(settings.seed(), first_id, 1, pool).conventions;
   TableWriter out(settings.text("output"), columns, conventions, settings.flag("overwrite"));
-  {
-    Progress bar(console, "drawing", "galaxies", static_cast<double>(n));
-    for (std::size_t first = 0; first < static_cast<std::size_t>(n); first += k_chunk) {
-      check_interrupt();
-      const std::size_t count = std::min(k_chunk, static_cast<std::size_t>(n) - first);
-      const Galaxies g = population.sample(settings.seed(), first_id + static_cast<std::int64_t>(first), count, pool);
-      out.write("TARGETID", first, std::span<const std::int64_t>(g.targetid));
-      out.write("Z", first, std::span<const double>(g.z));
-      out.write("BAND_FLUX", first, std::span<const double>(g.band_flux.flat()));
-      out.write("BAND_FLUX_IVAR", first, std::span<const double>(g.band_flux_ivar.flat()));
-      bar.update(static_cast<double>(first + count));
-    }
-  }
+  in_chunks(console, "drawing", "galaxies", static_cast<std::size_t>(n), [&](std::size_t first) {
+    const std::size_t count = std::min(k_chunk, static_cast<std::size_t>(n) - first);
+    const Galaxies g = population.sample(settings.seed(), first_id + static_cast<std::int64_t>(first), count, pool);
+    out.write("TARGETID", first, std::span<const std::int64_t>(g.targetid));
+    out.write("Z", first, std::span<const double>(g.z));
+    out.write("BAND_FLUX", first, std::span<const double>(g.band_flux.flat()));
+    out.write("BAND_FLUX_IVAR", first, std::span<const double>(g.band_flux_ivar.flat()));
+    return count;
+  });
   Provenance provenance = provenance_of(settings);
   if (settings.is_set("population_file")) provenance.add_input(settings.text("population_file"));
   out.commit(provenance);

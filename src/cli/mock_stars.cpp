@@ -8,11 +8,13 @@
 #include <filesystem>
 #include <optional>
 
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/star_maker.hpp"
 #include "cli/star_spectra.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/files/table.hpp"
@@ -82,25 +84,19 @@ std::string column_name(const std::string& filter) {
 }
 
 std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
-  std::vector<ColumnInfo> columns{
-      {"TARGETID", 'K', 1, ""},
-      {"Z", 'D', 1, ""},
-      {"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), "10**-17 erg s-1 cm-2 Angstrom-1"},
-      {"FLAGS", 'J', 1, ""},
-      {"T_OBS", 'E', 1, "Gyr"}};
-  for (const char* suffix : {"_EW", "_EW_DRAW", "_EW_NOISY"})
-    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, "Angstrom"});
-  for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_LUM", 'D', 1, "erg s-1"});
+  std::vector<ColumnInfo> columns;
+  for (const char* name : {"TARGETID", "Z", "BAND_FLUX", "FLAGS", "T_OBS"}) columns.push_back(column(name));
+  for (const char* suffix : {"_EW", "_EW_DRAW", "_EW_NOISY", "_LUM"})
+    for (auto& its : line_columns(suffix)) columns.push_back(std::move(its));
   for (std::size_t k = 1; k < k_n_star_draws; ++k) {
     std::string name = key_of(k);
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    columns.push_back({name, 'E', 1, ""});
+    columns.push_back(float_column(std::move(name), ""));
   }
-  for (const auto& filter : filters) {
-    columns.push_back({column_name(filter.name()), 'E', 1, "mag"});
-    columns.push_back({column_name(filter.name()) + "_CONT", 'E', 1, "mag"});
-  }
+  for (const auto& filter : filters)
+    for (const char* suffix : {"", "_CONT"})
+      columns.push_back(float_column(column_name(filter.name()) + suffix, "mag"));
   return columns;
 }
 
@@ -177,6 +173,7 @@ void declare_stars(OptionSet& set) {
        "",
        {"mask", "keep"}});
   add({"model", OptionType::text, "model of the lines; without it, the shipped one", "", "FILE"});
+  add({"allow_partial", OptionType::flag, "exit 0 although some galaxies have no answer", "false"});
   add({"filters", OptionType::text, "filters for magnitudes, with and without lines", "", "FILE,..."});
   add({"spectra", OptionType::text, "also write the continua as spectra, for paint", "", "FILE"});
   add({"spectra_lo", OptionType::number, "first rest-frame wavelength of the spectra, A", "3000"});
@@ -237,7 +234,6 @@ int run_stars(const Settings& settings, Console& console) {
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
   const bool spectra = settings.is_set("spectra");
   const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
-  if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
   WorkerPool pool(settings.threads());
   const Maker maker(population_of(settings), settings.text("aperture"), settings.seed(), grid.compact,
                     std::move(filters), model, pool);
@@ -246,6 +242,7 @@ int run_stars(const Settings& settings, Console& console) {
     if (real.band_flux.empty() || real.z.empty())
       throw Error(ErrorKind::input, "a comparison needs the columns BAND_FLUX and Z",
                   {settings.text("compare"), "", ""});
+    if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
     const Chunk c = maker.stars(first_id, n);
     console.data(compare_features(features_of(c.galaxies), features_of(real), feature_names()));
     return 0;
@@ -261,25 +258,18 @@ int run_stars(const Settings& settings, Console& console) {
   TableWriter out(settings.text("output"), columns, maker.conventions(), settings.flag("overwrite"));
   std::optional<SpectraOutput> spectra_out;
   if (spectra) spectra_out.emplace(settings, *grid.full, maker, n);
-  std::vector<std::size_t> counts(k_flags.size(), 0);
-  std::size_t fatal = 0, flagged = 0;
-  {
-    Progress bar(console, "drawing", "galaxies", static_cast<double>(n));
-    for (std::size_t first = 0; first < n; first += k_chunk) {
-      check_interrupt();
-      const std::size_t count = std::min(k_chunk, n - first);
-      Chunk c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
-      maker.lines(c, first_id + static_cast<std::int64_t>(first));
-      write_chunk(out, columns, first, c, maker.filters());
-      if (spectra_out) spectra_out->write(first, c, pool);
-      for (const auto flags : c.lines.flags) {
-        fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
-        flagged += flags != 0 ? 1 : 0;
-        for (std::size_t b = 0; b < k_flags.size(); ++b) counts[b] += (flags & k_flags[b].bit) != 0 ? 1U : 0U;
-      }
-      bar.update(static_cast<double>(first + count));
-    }
-  }
+  Outcome outcome(settings, console, "galaxies");
+  in_chunks(console, "drawing", "galaxies", n, [&](std::size_t first) {
+    const std::size_t count = std::min(k_chunk, n - first);
+    Chunk c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
+    maker.lines(c, first_id + static_cast<std::int64_t>(first));
+    write_chunk(out, columns, first, c, maker.filters());
+    if (spectra_out) spectra_out->write(first, c, pool);
+    outcome.count(c.lines.flags);
+    return count;
+  });
+  outcome.check();
+  if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
   Provenance provenance = provenance_of(settings);
   provenance.model_hash = model.hash();
   if (!grid.file.empty()) provenance.add_input(grid.file);
@@ -287,11 +277,7 @@ int run_stars(const Settings& settings, Console& console) {
   for (const auto& file : settings.list("filters")) provenance.add_input(file);
   out.commit(provenance);
   if (spectra_out) spectra_out->commit(provenance);
-  const std::string summary = flag_counts(counts);
-  console.info(
-      fmt::format("{}: {} galaxies{}", settings.text("output"), n, summary.empty() ? "" : "; flags: " + summary));
-  if (settings.flag("strict") && flagged > 0) return 3;
-  return fatal > 0 ? 4 : 0;
+  return outcome.finish(settings.text("output"));
 }
 
 }  // namespace starglow::cli

@@ -6,6 +6,7 @@
 
 #include "cli/output.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/files/columns.hpp"
 
 namespace starglow::cli {
 
@@ -27,10 +28,10 @@ Matrix<double> columns_with_suffix(const TableReader& reader, const std::string&
 
 void write_predictions(const std::string& path, const Galaxies& table, const Matrix<double>& ew,
                        const Matrix<double>& pulls, const Settings& settings) {
-  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
-  for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
+  std::vector<ColumnInfo> columns{column("TARGETID")};
+  for (auto& its : line_columns("_EW")) columns.push_back(std::move(its));
   if (!pulls.empty())
-    for (const auto& line : k_lines) columns.push_back({std::string(line.name) + "_EW_GIVEN_PULL", 'E', 1, ""});
+    for (auto& its : line_columns("_EW_GIVEN_PULL")) columns.push_back(std::move(its));
   TableWriter writer(path, columns, table.conventions, settings.flag("overwrite"));
   writer.write("TARGETID", 0, std::span<const std::int64_t>(table.targetid));
   std::vector<float> values(table.n);

@@ -7,7 +7,6 @@
 #include "files/atomic_file.hpp"
 #include "files/atomic_folder.hpp"
 #include "starglow/base/error.hpp"
-#include "starglow/base/flags.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -76,21 +75,13 @@ std::vector<ColumnInfo> survey_columns(const TableReader& reader) {
   std::vector<ColumnInfo> found;
   for (const auto& column : reader.columns())
     for (const std::string_view name : {"SURVEY", "PROGRAM"})
-      if (column.type == 'A' &&
+      if (column.is_text() &&
           std::equal(name.begin(), name.end(), column.name.begin(), column.name.end(),
                      [](char a, char b) { return a == std::toupper(static_cast<unsigned char>(b)); })) {
         found.push_back(column);
         found.back().name = name;
       }
   return found;
-}
-
-std::string flag_counts(const std::vector<std::size_t>& counts) {
-  std::string text;
-  for (std::size_t k = 0; k < counts.size(); ++k)
-    if (counts[k] > 0)
-      text += (text.empty() ? "" : ", ") + std::to_string(counts[k]) + " " + std::string(k_flags[k].name);
-  return text;
 }
 
 }  // namespace starglow::cli

@@ -33,7 +33,4 @@ void check_output(const std::string& path, bool overwrite);
 /// Columns SURVEY and PROGRAM of a table, in whatever letters it has them, under these names: what an output repeats.
 std::vector<ColumnInfo> survey_columns(const TableReader& reader);
 
-/// "3 BAND_MISSING, 1 Z_RANGE" from counts of flags; "" when there are none.
-std::string flag_counts(const std::vector<std::size_t>& counts);
-
 }  // namespace starglow::cli

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <optional>
 
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/paint_settings.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/spectra_file.hpp"
 #include "starglow/model/model.hpp"
@@ -17,8 +19,6 @@
 
 namespace starglow::cli {
 namespace {
-
-constexpr const char* k_flux = "10**-17 erg s-1 cm-2 Angstrom-1";
 
 /// The strengths of a chunk of galaxies: (n, 10) for each draw; the bands they were predicted from.
 struct Lines {
@@ -67,20 +67,18 @@ class Job {
                   .continuum = true,
                   .lines = true,
                   .resolution = wanted.options.matrix};
-    out.columns.push_back({"TARGETID", 'K', 1, ""});
-    for (auto& column : survey_columns(in.table())) out.columns.push_back(std::move(column));
-    out.columns.push_back({"Z", 'D', 1, ""});
-    if (in.table().has_column("EBV")) out.columns.push_back({"EBV", 'D', 1, "mag"});
-    if (wanted.draws > 0) out.columns.push_back({"DRAW", 'J', 1, ""});
-    out.columns.push_back({"BAND_FLUX", 'D', static_cast<std::int64_t>(k_n_bands), k_flux});
-    for (const auto& line : painted()) out.columns.push_back({std::string(line.name) + "_EW", 'E', 1, "Angstrom"});
-    for (const auto& line : painted())
-      out.columns.push_back({std::string(line.name) + "_FLUX", 'E', 1, "10**-17 erg s-1 cm-2"});
-    for (const auto& filter : wanted.filters) {
-      out.columns.push_back({magnitude_column(filter), 'E', 1, "mag"});
-      out.columns.push_back({magnitude_column(filter) + "_CONT", 'E', 1, "mag"});
-    }
-    out.columns.push_back({"FLAGS", 'J', 1, ""});
+    out.columns.push_back(column("TARGETID"));
+    for (auto& its : survey_columns(in.table())) out.columns.push_back(std::move(its));
+    out.columns.push_back(column("Z"));
+    if (in.table().has_column("EBV")) out.columns.push_back(column("EBV"));
+    if (wanted.draws > 0) out.columns.push_back(column("DRAW"));
+    out.columns.push_back(column("BAND_FLUX"));
+    for (const char* suffix : {"_EW", "_FLUX"})
+      for (auto& its : line_columns(suffix, painted())) out.columns.push_back(std::move(its));
+    for (const auto& filter : wanted.filters)
+      for (const char* suffix : {"", "_CONT"})
+        out.columns.push_back(float_column(magnitude_column(filter) + suffix, "mag"));
+    out.columns.push_back(column("FLAGS"));
     return out;
   }
 
@@ -118,14 +116,6 @@ class Job {
       if (row >= first && row < first + count) show(row, galaxies, row - first, s, k_draws * (row - first), bands);
   }
 
-  void count(const Spectra& s) {
-    for (const auto flags : s.flags) {
-      fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
-      flagged += flags != 0 ? 1 : 0;
-      for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
-    }
-  }
-
   const Settings& settings;
   Console& console;
   PaintSettings wanted;
@@ -133,8 +123,7 @@ class Job {
   std::optional<Model> model;
   std::optional<TableReader> table;
   WorkerPool pool;
-  std::vector<std::size_t> counts = std::vector<std::size_t>(k_flags.size(), 0);
-  std::size_t fatal = 0, flagged = 0;
+  Outcome outcome{settings, console, "spectra"};
   std::size_t n_lines = k_n_lines;  ///< the first rows of k_all_lines that are painted
 
  private:
@@ -305,7 +294,7 @@ class Job {
              const Matrix<double>& bands, const std::vector<std::uint32_t>& draw, const Matrix<double>& total,
              const Matrix<double>& continuum) {
     const std::size_t n = s.z.size();
-    count(s);
+    outcome.count(s.flags);
     out.write(first, s);
     out.write("BAND_FLUX", first, std::span<const double>(bands.flat()));
     if (wanted.draws > 0) {
@@ -355,32 +344,22 @@ int run(const Settings& settings, Console& console) {
                   {std::to_string(row), "below " + std::to_string(job.in.rows()), ""});
   SpectraFileWriter out(output, layout, job.in.conventions(), settings.flag("overwrite"));
   const std::size_t galaxies = std::max<std::size_t>(job.wanted.chunk / job.repeats(), 1);
-  {
-    Progress bar(console, "painting", "spectra", static_cast<double>(job.rows()));
-    for (std::size_t first = 0; first < job.in.rows(); first += galaxies) {
-      check_interrupt();
-      const std::size_t count = std::min(galaxies, job.in.rows() - first);
-      job.paint(first, count, out);
-      bar.update(static_cast<double>((first + count) * job.repeats()));
-    }
-  }
-  const std::string summary = flag_counts(job.counts);
-  if (settings.flag("strict") && job.flagged > 0)
-    throw Error(ErrorKind::input, fmt::format("--strict: {} of {} spectra are flagged", job.flagged, job.rows()),
-                {summary, "no flag", "Nothing was written."});
+  in_chunks(
+      console, "painting", "spectra", job.in.rows(),
+      [&](std::size_t first) {
+        const std::size_t count = std::min(galaxies, job.in.rows() - first);
+        job.paint(first, count, out);
+        return count;
+      },
+      job.repeats());
+  job.outcome.check();
   Provenance provenance = provenance_of(settings);
   provenance.add_input(settings.positionals()[0]);
   if (settings.is_set("table")) provenance.add_input(settings.text("table"));
   for (const auto& filter : settings.list("filters")) provenance.add_input(filter);
   if (job.model) provenance.model_hash = job.model->hash();
   out.commit(provenance);
-  console.info(fmt::format("{}: {} spectra of {} pixels{}", output, job.rows(), layout.pixels,
-                           summary.empty() ? ", no flags" : "; flags: " + summary));
-  if (job.fatal > 0 && !settings.flag("allow_partial")) {
-    console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", job.fatal));
-    return exit_code(ErrorKind::numeric);
-  }
-  return 0;
+  return job.outcome.finish(output, fmt::format(" of {} pixels", layout.pixels));
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 
 #include "base/pipeline.hpp"
 #include "cli/conditions.hpp"
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/noise.hpp"
@@ -48,12 +50,11 @@ void declare(OptionSet& set) {
 }
 
 std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
-  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, ""}};
-  if (reader.has_column("Z")) columns.push_back({"Z", 'D', 1, ""});
-  for (auto& column : survey_columns(reader)) columns.push_back(std::move(column));
-  const auto add = [&](const char* suffix, std::size_t repeat) {
-    for (const auto& line : k_lines)
-      columns.push_back({std::string(line.name) + suffix, 'E', static_cast<std::int64_t>(repeat), "Angstrom"});
+  std::vector<ColumnInfo> columns{column("TARGETID")};
+  if (reader.has_column("Z")) columns.push_back(column("Z"));
+  for (auto& its : survey_columns(reader)) columns.push_back(std::move(its));
+  const auto add = [&](std::string_view suffix, std::size_t repeat) {
+    for (auto& its : line_columns(suffix, k_lines, repeat)) columns.push_back(std::move(its));
   };
   add("_EW", 1);
   if (model.has_distribution()) {
@@ -64,7 +65,7 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   if (model.parts().domain) columns.push_back({"DOMAIN", 'E', 1, ""});
   if (draws > 0) add("_EW_DRAW", draws);
   if (noise) add("_EW_NOISY", 1);
-  columns.push_back({"FLAGS", 'J', 1, ""});
+  columns.push_back(column("FLAGS"));
   return columns;
 }
 
@@ -159,8 +160,7 @@ int run(const Settings& settings, Console& console) {
   TableWriter out(settings.text("output"), output_columns(reader, model, draws, noise), reader.conventions(),
                   settings.flag("overwrite"));
   for (const auto& note : notes) out.note(note);
-  std::vector<std::size_t> counts(k_flags.size(), 0);
-  std::size_t fatal = 0, flagged = 0;
+  Outcome outcome(settings, console, "galaxies");
   {
     Progress bar(console, "predicting", "galaxies", static_cast<double>(reader.rows()));
     // Noise goes on one intrinsic draw, the first.
@@ -191,31 +191,17 @@ int run(const Settings& settings, Console& console) {
                                 settings.seed(), pool);
             flag_bounded(c.noisy, c.prediction.flags);
           }
-          for (const auto flags : p.flags) {
-            fatal += (flags & k_fatal_flags) != 0 ? 1 : 0;
-            flagged += flags != 0 ? 1 : 0;
-            for (std::size_t b = 0; b < k_flags.size(); ++b) counts[b] += (flags & k_flags[b].bit) != 0 ? 1U : 0U;
-          }
+          outcome.count(p.flags);
           bar.update(static_cast<double>(c.first + g.n));
         },
         Writer{out, draws, model.parts().domain.has_value()});
   }
-  const std::string summary = flag_counts(counts);
-  if (settings.flag("strict") && flagged > 0)
-    throw Error(ErrorKind::input,
-                "--strict: " + std::to_string(flagged) + " of " + std::to_string(reader.rows()) + " rows are flagged",
-                {summary, "no flag", "Nothing was written."});
+  outcome.check();
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
   provenance.model_hash = model.hash();
   out.commit(provenance);
-  console.info(fmt::format("{}: {} galaxies{}", settings.text("output"), reader.rows(),
-                           summary.empty() ? ", no flags" : "; flags: " + summary));
-  if (fatal > 0 && !settings.flag("allow_partial")) {
-    console.error(fmt::format("{} rows have no answer (NaN); --allow-partial accepts that", fatal));
-    return exit_code(ErrorKind::numeric);
-  }
-  return 0;
+  return outcome.finish(settings.text("output"));
 }
 
 }  // namespace

@@ -8,10 +8,12 @@
 #include <optional>
 #include <type_traits>
 
+#include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/files/columns.hpp"
 #include "starglow/files/spectra_file.hpp"
 #include "starglow/files/spectra_reader.hpp"
 #include "starglow/files/starlight.hpp"
@@ -58,52 +60,43 @@ void declare(OptionSet& set) {
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
-constexpr const char* k_flux = "10**-17 erg s-1 cm-2 Angstrom-1";
-constexpr const char* k_flux_ivar = "10**34 erg-2 s2 cm4 Angstrom2";
-
 std::vector<ColumnInfo> columns_of(const SpectraReader& reader, bool noise, bool measure_ew) {
-  std::vector<ColumnInfo> columns{{"TARGETID", 'K', 1, "", k_null_id}};
-  const auto kept = [&](const ColumnInfo& column) {
-    if (reader.keeps(column.name)) columns.push_back(column);
+  std::vector<ColumnInfo> columns{with_null(column("TARGETID"))};
+  const auto kept = [&](ColumnInfo its) {
+    if (reader.keeps(its.name)) columns.push_back(std::move(its));
   };
-  kept({"SURVEY", 'A', 16, ""});
-  kept({"PROGRAM", 'A', 16, ""});
-  kept({"ORIGINAL_ID", 'A', 64, ""});
-  columns.push_back({"Z", 'D', 1, ""});
-  kept({"Z_ERR", 'D', 1, ""});
-  kept({"ZWARN", 'K', 1, "", k_null_id});
-  kept({"SPECTYPE", 'A', 10, ""});
-  kept({"OBJTYPE", 'A', 10, ""});
-  kept({"COADD_FIBERSTATUS", 'K', 1, "", k_null_id});
-  kept({"RA", 'D', 1, "deg"});
-  kept({"DEC", 'D', 1, "deg"});
-  columns.push_back({"EBV", 'D', 1, "mag"});
-  const auto bands = static_cast<std::int64_t>(k_n_bands);
-  columns.push_back({"BAND_FLUX", 'D', bands, k_flux});
-  if (noise) columns.push_back({"BAND_FLUX_IVAR", 'D', bands, k_flux_ivar});
-  columns.push_back({"BAND_NPIX", 'J', bands, ""});
-  const auto add = [&](const char* suffix, const char* unit) {
-    for (const auto& line : k_all_lines) columns.push_back({std::string(line.name) + suffix, 'E', 1, unit});
+  for (const char* name : {"SURVEY", "PROGRAM", "ORIGINAL_ID"}) kept(column(name));
+  columns.push_back(column("Z"));
+  kept(column("Z_ERR"));
+  kept(with_null(column("ZWARN")));
+  for (const char* name : {"SPECTYPE", "OBJTYPE"}) kept(column(name));
+  kept(with_null(column("COADD_FIBERSTATUS")));
+  for (const char* name : {"RA", "DEC"}) kept(column(name));
+  for (const char* name : {"EBV", "BAND_FLUX"}) columns.push_back(column(name));
+  if (noise) columns.push_back(column("BAND_FLUX_IVAR"));
+  columns.push_back(column("BAND_NPIX"));
+  const auto add = [&](std::string_view suffix) {
+    for (auto& its : line_columns(suffix, k_all_lines)) columns.push_back(std::move(its));
   };
   const bool labels = measure_ew || reader.models_only();
   if (labels) {
-    add("_EW", "Angstrom");
-    add("_EW_IVAR", "Angstrom-2");
+    add("_EW");
+    add("_EW_IVAR");
   }
   if (measure_ew) {
-    add("_EW_LIMIT", "Angstrom");
-    add("_FLUX", "10**-17 erg s-1 cm-2");
-    add("_FLUX_IVAR", "10**34 erg-2 s2 cm4");
-    add("_SIGMA", "km s-1");
-    add("_CONT", k_flux);
-    add("_CONT_IVAR", k_flux_ivar);
-    columns.push_back({"VDISP", 'E', 1, "km s-1"});
+    add("_EW_LIMIT");
+    add("_FLUX");
+    add("_FLUX_IVAR");
+    add("_SIGMA");
+    add("_CONT");
+    add("_CONT_IVAR");
+    columns.push_back(column("VDISP"));
   }
   if (reader.has_catalogue_ew() && !reader.models_only()) {
-    add("_EW_CAT", "Angstrom");
-    add("_EW_CAT_IVAR", "Angstrom-2");
+    add("_EW_CAT");
+    add("_EW_CAT_IVAR");
   }
-  columns.push_back({"FLAGS", 'J', 1, ""});
+  columns.push_back(column("FLAGS"));
   return columns;
 }
 
@@ -229,11 +222,10 @@ class SpectraOutput {
     layout_.one_grid = reader.one_grid();
     layout_.pixels = layout_.one_grid ? sample.pixels() : longest(settings);
     layout_.planes = {true, !sample.ivar.empty(), !sample.mask.empty(), fitted, fitted, false};
-    layout_.columns = {{"TARGETID", 'K', 1, "", k_null_id}};
+    layout_.columns = {with_null(column("TARGETID"))};
     for (const char* name : {"SURVEY", "PROGRAM", "SPECTYPE"})
-      if (reader.keeps(name)) layout_.columns.push_back({name, 'A', 16, ""});
-    for (const auto& column : {ColumnInfo{"Z", 'D', 1, ""}, {"EBV", 'D', 1, "mag"}, {"FLAGS", 'J', 1, ""}})
-      layout_.columns.push_back(column);
+      if (reader.keeps(name)) layout_.columns.push_back(column(name));
+    for (const char* name : {"Z", "EBV", "FLAGS"}) layout_.columns.push_back(column(name));
     out_.emplace(settings.text("spectra"), layout_, conventions, settings.flag("overwrite"));
   }
 
@@ -335,48 +327,29 @@ int run(const Settings& settings, Console& console) {
     as_read.mwcorr = reader.conventions().mwcorr;
     spectra.emplace(settings, reader, sample, as_read, options.lines && !options.side_bands && !options.deredden);
   }
-  std::vector<std::size_t> counts(k_flags.size(), 0);
-  std::size_t fatal = 0, flagged = 0;
-  {
-    Progress bar(console, "measuring", "spectra", static_cast<double>(reader.rows()));
-    for (std::size_t first = 0; first < reader.rows();) {
-      check_interrupt();
-      Spectra s = reader.read(first, static_cast<std::size_t>(chunk));
-      if (reader.models_only()) s.flux = s.continuum;  // bands of the light without lines
-      for (std::size_t i = 0; i < s.size(); ++i)
-        if (s.targetid[i] == k_null_id) s.flags[i] |= k_id_is_row;
-      const auto measured = measure(s, templates, pool, options);
-      std::vector<std::int32_t> flags;
-      for (const auto& m : measured) {
-        flags.push_back(m.flags);
-        fatal += (m.flags & k_fatal_flags) != 0 ? 1 : 0;
-        flagged += m.flags != 0 ? 1 : 0;
-        for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (m.flags & k_flags[k].bit) != 0 ? 1U : 0U;
-      }
-      write_chunk(out, first, s, measured, reader, noise, options.lines, flags);
-      if (spectra) spectra->write(first, s, measured);
-      first += s.size();
-      bar.update(static_cast<double>(first));
-    }
-  }
-  const std::string summary = flag_counts(counts);
-  if (settings.flag("strict") && flagged > 0)
-    throw Error(ErrorKind::input, fmt::format("--strict: {} of {} spectra are flagged", flagged, reader.rows()),
-                {summary, "no flag", "Nothing was written."});
+  Outcome outcome(settings, console, "spectra");
+  in_chunks(console, "measuring", "spectra", reader.rows(), [&](std::size_t first) {
+    Spectra s = reader.read(first, static_cast<std::size_t>(chunk));
+    if (reader.models_only()) s.flux = s.continuum;  // bands of the light without lines
+    for (std::size_t i = 0; i < s.size(); ++i)
+      if (s.targetid[i] == k_null_id) s.flags[i] |= k_id_is_row;
+    const auto measured = measure(s, templates, pool, options);
+    std::vector<std::int32_t> flags;
+    for (const auto& m : measured) flags.push_back(m.flags);
+    outcome.count(flags);
+    write_chunk(out, first, s, measured, reader, noise, options.lines, flags);
+    if (spectra) spectra->write(first, s, measured);
+    return s.size();
+  });
+  outcome.check();
   Provenance provenance = provenance_of(settings);
   for (const auto& input : reader.inputs()) provenance.add_input(input);
   if (settings.is_set("templates")) provenance.add_input(settings.text("templates"));
   out.commit(provenance);
   if (spectra) spectra->commit(provenance);
-  console.info(fmt::format("{}: {} spectra{}", settings.text("output"), reader.rows(),
-                           summary.empty() ? ", no flags" : "; flags: " + summary));
   const std::size_t failed = reader.failures().size();
   if (failed > 0) console.error(fmt::format("{} of {} files were left out", failed, inputs.size()));
-  if ((fatal > 0 || failed > 0) && !settings.flag("allow_partial")) {
-    if (fatal > 0) console.error(fmt::format("{} spectra have no answer (NaN); --allow-partial accepts that", fatal));
-    return exit_code(ErrorKind::numeric);
-  }
-  return 0;
+  return outcome.finish(settings.text("output"), "", failed > 0);
 }
 
 }  // namespace

@@ -77,10 +77,12 @@ int run(const Settings& settings, Console& console) {
     for (const auto& line : k_lines)
       if (const std::string name = std::string(line.name) + suffix; reader.has_column(name)) out += row(reader, name);
   if (reader.has_column("FLAGS")) {
-    std::vector<std::size_t> counts(k_flags.size(), 0);
-    for (const auto flags : reader.read_integers("FLAGS", 0, reader.rows()))
-      for (std::size_t k = 0; k < k_flags.size(); ++k) counts[k] += (flags & k_flags[k].bit) != 0 ? 1U : 0U;
-    const std::string text = flag_counts(counts);
+    FlagCounts counts;
+    for (const auto flags : reader.read_integers("FLAGS", 0, reader.rows())) {
+      const auto row = static_cast<std::int32_t>(flags);
+      counts.add({&row, 1});
+    }
+    const std::string text = counts.text();
     out += "  flags: " + (text.empty() ? "none" : text) + "\n";
   }
   console.data(out);

@@ -68,6 +68,18 @@ TEST(Flags, NamesAndBits) {
   }
 }
 
+TEST(Flags, AreCountedByRowAndByBit) {
+  FlagCounts counts;
+  EXPECT_EQ(counts.text(), "");
+  const std::int32_t first[]{0, k_z_range, k_z_range | k_no_answer}, more[]{0};
+  counts.add(first);
+  counts.add(more);
+  EXPECT_EQ(counts.rows(), 4U);
+  EXPECT_EQ(counts.flagged(), 2U);
+  EXPECT_EQ(counts.fatal(), 1U);
+  EXPECT_EQ(counts.text(), "2 Z_RANGE, 1 NO_ANSWER");
+}
+
 TEST(Folds, AreTheHashOfTheContract) {
   // splitmix64 of 0, 1 and 2 by the published reference algorithm (first outputs of the generator with those states).
   EXPECT_EQ(splitmix64(0), 0xE220A8397B1DCDAFU);

@@ -1,6 +1,8 @@
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -41,5 +43,20 @@ extern const std::array<FlagInfo, 20> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);
+
+/// How many rows have each flag.
+class FlagCounts {
+ public:
+  void add(std::span<const std::int32_t> flags) noexcept;
+
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t flagged() const noexcept { return flagged_; }  ///< rows with any flag
+  std::size_t fatal() const noexcept { return fatal_; }      ///< rows without a finite answer
+  std::string text() const;                                  ///< "3 BAND_MISSING, 1 Z_RANGE"; "" when there are none
+
+ private:
+  std::array<std::size_t, k_flags.size()> each_{};
+  std::size_t rows_ = 0, flagged_ = 0, fatal_ = 0;
+};
 
 }  // namespace starglow

@@ -20,6 +20,9 @@ struct ColumnInfo {
   std::int64_t repeat = 1;             ///< elements a row
   std::string unit;                    ///< TUNIT; "" = none. A reader names the unit that it converts to
   std::optional<std::int64_t> null{};  ///< of integers: the value that means none (TNULL)
+
+  bool is_text() const noexcept { return type == 'A'; }
+  bool is_real() const noexcept { return type == 'E' || type == 'D'; }
 };
 
 /// Reads a table of galaxies from FITS: HDU `GALAXIES`, else the first table with BAND_FLUX, else the first. gzip files
