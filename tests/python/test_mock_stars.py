@@ -142,8 +142,19 @@ def test_real_grids(starglow, shared, tmp_path):
 
 
 def test_strict_writes_nothing_and_says_why(starglow, tmp_path):
-    # Of 200 galaxies at these distances some lie outside the range that the model was trained in.
-    given = ("mock", "--population", "stars", "-n", "200", "--seed", "3", "z=0.9", "-o", tmp_path / "m.fits")
+    # At these redshifts all galaxies lie outside the range that the model was trained in.
+    given = (
+        "mock",
+        "--population",
+        "stars",
+        "-n",
+        "200",
+        "--seed",
+        "3",
+        "redshift=uniform 0.5 0.9",
+        "-o",
+        tmp_path / "m.fits",
+    )
     run = starglow(*given, "--spectra", tmp_path / "s.fits", "--save-ssp", tmp_path / "p.safetensors", "--strict")
     assert run.returncode == 3, run.stderr
     assert "--strict" in run.stderr and "galaxies are flagged" in run.stderr and "Nothing was written" in run.stderr
