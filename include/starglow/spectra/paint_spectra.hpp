@@ -46,7 +46,7 @@ struct PaintSpectraOptions {
 };
 
 /// Paints a batch: fills its `lines`, `flux` = continuum + lines + noise, `ivar` of SpectrumNoise::desi, and adds to
-/// its flags. strength (n, lines) by options.lines.strength, sigma_v (n, lines) km/s, of the first 10 to 14 of
+/// its flags. strength (n, lines) by options.lines.strength, sigma_v (n, lines) km/s, of the first lines of
 /// k_all_lines; the continuum levels come from the batch's continuum. Returns the line fluxes (n, lines), 1e-17
 /// erg/s/cm2.
 ///
