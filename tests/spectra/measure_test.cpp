@@ -96,7 +96,7 @@ Truth spectrum(const std::array<double, k_n_all_lines>& ew, double z, double sig
   return t;
 }
 
-constexpr std::array<double, k_n_all_lines> k_ew{30, 4, 10, 20 / 2.993, 20, 12 / 3.049, 40, 12, 7, 5, 6, 5, 3, 2};
+constexpr std::array<double, k_n_all_lines> k_ew{30, 4, 10, 20 / 2.993, 20, 12 / 3.049, 40, 12, 7, 5, 6, 5, 3, 2, 4};
 
 TEST(Nnls, AgreesWithASlowSearch) {
   // Projected gradient with tiny steps, to convergence.

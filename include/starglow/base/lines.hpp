@@ -237,6 +237,17 @@ inline constexpr std::array k_all_lines{
              .group = 1,
              .trust = 0.02,
              .ew_floor = 0.20},
+    LineInfo{.name = "OI_6300",
+             .label = "[OI] 6300",
+             .wave_vac = 6302.046,
+             .sdss = "[O_I] 6300",
+             .side_bands = {6230.0, 6264.0, 6385.0, 6420.0},  // [SIII] 6312 and [OI] 6364 stand between
+             .integration = {6291.0, 6311.0},
+             .group = 9,
+             .leads = true,
+             .own_shape = false,
+             .trust = 0.02,
+             .ew_floor = 0.08},
 };
 inline constexpr std::size_t k_n_all_lines = k_all_lines.size();
 
