@@ -93,7 +93,9 @@ def test_names_are_the_librarys():
     assert names.LEADING_LINES == ("OII_DOUBLET", "HGAMMA", "HBETA", "OIII_5007", "HALPHA", "SII_6716")
     assert names.COMPONENTS[1] == ("OII_3729", 0, 3729.86, "O_II_3729") and len(names.COMPONENTS) == 11
     assert names.COMPONENTS[-1] == ("SII_6731", 9, 6732.674, "S_II_6731")
-    assert names.ALL_LINES[:10] == names.LINES and {"NEIII_3869", "HDELTA", "HEI_5876", "OI_6300"} <= set(names.ALL_LINES[10:])
+    assert names.ALL_LINES[:10] == names.LINES and {"NEIII_3869", "HDELTA", "HEI_5876", "OI_6300"} <= set(
+        names.ALL_LINES[10:]
+    )
 
 
 @pytest.mark.parametrize("kind", ["joint", "k24", "mlp"])
