@@ -9,6 +9,7 @@ void bind_tables(nanobind::module_& m);
 void bind_training(nanobind::module_& m);
 void bind_ffi(nanobind::module_& m);
 void bind_light(nanobind::module_& m);
+void bind_mock_stars(nanobind::module_& m);
 void bind_facts(nanobind::module_& m);
 
 }  // namespace starglow::python

@@ -25,6 +25,7 @@ from . import _core
 from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
 from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
+from .mock_stars import StarMock, mock_stars
 from .model import Model, Prediction, import_k24
 from .tables import galaxies, mock, read_table, to_arrow, to_astropy, to_pandas, write_table
 from .training import Evaluation, evaluate, train, training_settings
@@ -51,6 +52,7 @@ __all__ = [
     "MissingFileError",
     "Model",
     "Prediction",
+    "StarMock",
     "bands",
     "evaluate",
     "explore",
@@ -61,6 +63,7 @@ __all__ = [
     "magnitudes",
     "measure",
     "mock",
+    "mock_stars",
     "page",
     "paint",
     "read_table",

@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
-#include "cli/star_maker.hpp"
 #include "cli/star_spectra.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -18,6 +19,7 @@
 #include "starglow/files/models.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/files/table.hpp"
+#include "starglow/mock/star_mock.hpp"
 #include "starglow/model/features.hpp"
 
 namespace starglow::cli {
@@ -25,11 +27,13 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::size_t k_chunk = 8192;
+constexpr double k_oldest_young = 10.0;  // Myr
 constexpr const char* k_group = "Stars (--population stars)";
 constexpr const char* k_drn_grid = "ssp_data_fsps_v3.2_lgmet_age.h5";
 
 struct Grid {
   CompactSsp compact;
+  PhotonGrid photons = photon_grid();
   std::optional<SspGrid> full;  // kept when spectra are wanted
   fs::path file;                // "" for the shipped one
 };
@@ -67,12 +71,36 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
                       ew, pixels));
     }
   }
+  out.photons = photon_grid(grid);
+  const double youngest = std::pow(10.0, grid.lg_age_gyr.front() + 3);
+  if (youngest > k_oldest_young)
+    console.warn(
+        fmt::format("the grid has no stars younger than {:.3g} Myr: its light lacks the young ones, and "
+                    "ionising photons come from a table ({})",
+                    youngest, out.photons.source));
   CompactOptions options;
   options.photometry = photometry;
   if (settings.flag("exact_dust")) options.dust = DustQuadrature::exact;
   out.compact = compact(grid, options);
   if (!out.file.empty()) out.compact.metadata["input"] = out.file.filename().string();
   if (spectra) out.full = std::move(grid);
+  return out;
+}
+
+StarMockOptions options_of(const Settings& settings) {
+  std::map<std::string, std::string> texts;
+  for (const char* key : {"sfh", "dust_law", "h0", "om0", "band_offset", "band_scatter"})
+    texts[key] = settings.text(key);
+  texts["bump_from_slope"] = settings.flag("bump_from_slope") ? "true" : "false";
+  for (const auto& draw : k_star_draws) texts[std::string(draw.name)] = settings.text(draw.name);
+  StarMockOptions out;
+  out.population = star_population(texts);
+  out.aperture = settings.text("aperture");
+  out.seed = settings.seed();
+  out.lines = parse_lines_from(settings.text("lines"));
+  out.gas = {settings.number("f_esc"), settings.number("f_dust"), settings.number("gas_dust"),
+             parse_gas_curve(settings.text("gas_curve"))};
+  out.photon_scatter = settings.number("photon_scatter");
   return out;
 }
 
@@ -85,11 +113,13 @@ std::string column_name(const std::string& filter) {
 
 std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
   std::vector<ColumnInfo> columns;
-  for (const char* name : {"TARGETID", "Z", "BAND_FLUX", "FLAGS", "T_OBS"}) columns.push_back(column(name));
+  for (const char* name : {"TARGETID", "Z", "BAND_FLUX", "FLAGS", "T_OBS", "SFR10", "SFR100", "LOG_QH", "MASS_FORMED",
+                           "MASS_SURVIVING", "HALPHA_EW_CASEB", "HALPHA_LUM_CASEB"})
+    columns.push_back(column(name));
   for (const char* suffix : {"_EW", "_EW_DRAW", "_EW_NOISY", "_LUM"})
     for (auto& its : line_columns(suffix)) columns.push_back(std::move(its));
   for (std::size_t k = 1; k < k_n_star_draws; ++k) {
-    std::string name = key_of(k);
+    std::string name = std::string(k_star_draws[k].name);
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     columns.push_back(float_column(std::move(name), ""));
@@ -100,7 +130,7 @@ std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
   return columns;
 }
 
-void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::size_t first, const Chunk& c,
+void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::size_t first, const StarMock& c,
                  const std::vector<Filter>& filters) {
   const std::size_t n = c.galaxies.n;
   std::vector<float> narrow(n);
@@ -114,6 +144,13 @@ void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::
   out.write("BAND_FLUX", first, std::span<const double>(c.galaxies.band_flux.flat()));
   out.write("FLAGS", first, std::span<const std::int32_t>(c.lines.flags));
   floats("T_OBS", [&](std::size_t g) { return c.sample.inputs.t_obs[g]; });
+  floats("SFR10", [&](std::size_t g) { return c.budget.sfr10[g]; });
+  floats("SFR100", [&](std::size_t g) { return c.budget.sfr100[g]; });
+  floats("LOG_QH", [&](std::size_t g) { return std::log10(c.budget.photons[g]); });
+  floats("MASS_FORMED", [&](std::size_t g) { return c.budget.mass[g]; });
+  floats("MASS_SURVIVING", [&](std::size_t g) { return c.budget.surviving[g]; });
+  floats("HALPHA_EW_CASEB", [&](std::size_t g) { return c.halpha_ew_caseb[g]; });
+  out.write("HALPHA_LUM_CASEB", first, std::span<const double>(c.halpha_lum_caseb));
   for (std::size_t l = 0; l < k_n_lines; ++l) {
     const std::string name(k_lines[l].name);
     floats(name + "_EW", [&](std::size_t g) { return c.lines.ew(g, l); });
@@ -186,6 +223,21 @@ void declare_stars(OptionSet& set) {
        0,
        "",
        {"fibre", "total", "unknown"}});
+  add({"lines",
+       OptionType::text,
+       "what the lines follow: the continuum; the ionising photons of the stars, which give Halpha, and the other "
+       "lines "
+       "what goes with it; or both",
+       "continuum",
+       "",
+       0,
+       "",
+       {"continuum", "photons", "both"}});
+  add({"photon_scatter", OptionType::number, "scatter of Halpha about the photons, dex", "0.1"});
+  add({"f_esc", OptionType::number, "share of the ionising photons that escape", "0"});
+  add({"f_dust", OptionType::number, "share of the others that dust takes before they ionise", "0"});
+  add({"gas_dust", OptionType::number, "E(B-V) of the gas over that of the stars", "2.27"});
+  add({"gas_curve", OptionType::text, "attenuation of the gas", "calzetti", "", 0, "", {"calzetti", "milky_way"}});
   add({"sfh",
        OptionType::text,
        "shape of the star-formation histories",
@@ -212,7 +264,7 @@ void declare_stars(OptionSet& set) {
   add({"h0", OptionType::number, "Hubble constant, km/s/Mpc", "70"});
   add({"om0", OptionType::number, "matter density", "0.3"});
   for (std::size_t k = 0; k < k_n_star_draws; ++k)
-    add({key_of(k), OptionType::text,
+    add({std::string(k_star_draws[k].name), OptionType::text,
          "distribution of " + std::string(k_star_draws[k].meaning) +
              (k_star_draws[k].unit.empty() ? "" : ", " + std::string(k_star_draws[k].unit)),
          std::string(StarPopulation::default_text(static_cast<StarDraw>(k))), "TEXT"});
@@ -235,15 +287,14 @@ int run_stars(const Settings& settings, Console& console) {
   const bool spectra = settings.is_set("spectra");
   const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
   WorkerPool pool(settings.threads());
-  const Maker maker(population_of(settings), settings.text("aperture"), settings.seed(), grid.compact,
-                    std::move(filters), model, pool);
+  const StarMocker maker(options_of(settings), grid.compact, grid.photons, std::move(filters), model, pool);
   if (settings.is_set("compare")) {
     const Galaxies real = read_table(settings.text("compare"));
     if (real.band_flux.empty() || real.z.empty())
       throw Error(ErrorKind::input, "a comparison needs the columns BAND_FLUX and Z",
                   {settings.text("compare"), "", ""});
     if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
-    const Chunk c = maker.stars(first_id, n);
+    const StarMock c = maker.stars(first_id, n);
     console.data(compare_features(features_of(c.galaxies), features_of(real), feature_names()));
     return 0;
   }
@@ -261,7 +312,7 @@ int run_stars(const Settings& settings, Console& console) {
   Outcome outcome(settings, console, "galaxies");
   in_chunks(console, "drawing", "galaxies", n, [&](std::size_t first) {
     const std::size_t count = std::min(k_chunk, n - first);
-    Chunk c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
+    StarMock c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
     maker.lines(c, first_id + static_cast<std::int64_t>(first));
     write_chunk(out, columns, first, c, maker.filters());
     if (spectra_out) spectra_out->write(first, c, pool);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli/star_maker.hpp"
+#include "starglow/mock/star_mock.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -45,7 +45,11 @@ struct StarBench::State {
     CompactOptions options;
     options.photometry = true;
     const StarPopulation population = StarPopulation::standard();
-    maker.emplace(population, "fibre", seed, compact(grid, options), made_up_filters(), model, pool);
+    StarMockOptions mock_options;
+    mock_options.population = population;
+    mock_options.seed = seed;
+    mock_options.lines = LinesFrom::photons;
+    maker.emplace(mock_options, compact(grid, options), photon_grid(), made_up_filters(), model, pool);
     const auto times = maker->times();
     sample = sample_stars(population, times, seed, 1, n, pool);
     few = sample_stars(population, times, seed, 1, std::min(n, k_seds), pool);
@@ -57,7 +61,7 @@ struct StarBench::State {
   std::size_t n;
   SspGrid grid;
   StarSample sample, few;
-  std::optional<Maker> maker;
+  std::optional<StarMocker> maker;
   std::optional<StarBands> star_bands;
   std::optional<StarSynthesis> synthesis;
   Matrix<double> sed;
@@ -72,7 +76,7 @@ std::size_t StarBench::n_seds() const noexcept { return state_->few.inputs.size(
 double StarBench::mock() const {
   constexpr std::size_t k_chunk = 8192;
   for (std::size_t first = 0; first < state_->n; first += k_chunk) {
-    Chunk chunk = state_->maker->stars(1 + static_cast<std::int64_t>(first), std::min(k_chunk, state_->n - first));
+    StarMock chunk = state_->maker->stars(1 + static_cast<std::int64_t>(first), std::min(k_chunk, state_->n - first));
     state_->maker->lines(chunk, 1 + static_cast<std::int64_t>(first));
   }
   return static_cast<double>(state_->n);

@@ -14,7 +14,7 @@ constexpr double k_c = 2.99792458e18;  // A/s
 
 }  // namespace
 
-SpectraOutput::SpectraOutput(const Settings& settings, const SspGrid& grid, const Maker& maker, std::size_t rows)
+SpectraOutput::SpectraOutput(const Settings& settings, const SspGrid& grid, const StarMocker& maker, std::size_t rows)
     : lo_(static_cast<std::size_t>(std::lower_bound(grid.wave.begin(), grid.wave.end(), settings.number("spectra_lo")) -
                                    grid.wave.begin())),
       hi_(static_cast<std::size_t>(std::upper_bound(grid.wave.begin(), grid.wave.end(), settings.number("spectra_hi")) -
@@ -38,7 +38,7 @@ SpectraOutput::SpectraOutput(const Settings& settings, const SspGrid& grid, cons
   writer_.emplace(settings.text("spectra"), layout, maker.conventions(), settings.flag("overwrite"));
 }
 
-void SpectraOutput::write(std::size_t first, const Chunk& c, WorkerPool& pool) {
+void SpectraOutput::write(std::size_t first, const StarMock& c, WorkerPool& pool) {
   const std::size_t n = c.galaxies.n, pixels = wave_.size();
   for (std::size_t from = 0; from < n; from += k_spectra_chunk) {
     const std::size_t count = std::min(k_spectra_chunk, n - from);
@@ -69,7 +69,7 @@ void SpectraOutput::write(std::size_t first, const Chunk& c, WorkerPool& pool) {
       const std::size_t g = from + i;
       const double z = c.galaxies.z[g];
       const double fibre = c.sample.parameters(g, static_cast<std::size_t>(StarDraw::fibre_fraction));
-      const double dilution = Maker::flux_per_luminosity(c.distance[g], z) * c.scale[g] * fibre;
+      const double dilution = flux_per_luminosity(c.distance[g], z) * c.scale[g] * fibre;
       screen_->transmission(c.sample.dust[g], t);
       for (std::size_t k = 0; k < pixels; ++k) {
         batch.wave_obs(i, k) = wave_[k] * (1 + z);

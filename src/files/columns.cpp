@@ -31,6 +31,13 @@ constexpr std::array k_galaxy_columns{
     ColumnFacts{"VDISP", 'E', 1, "km s-1"},
     ColumnFacts{"DRAW", 'J', 1, ""},
     ColumnFacts{"T_OBS", 'E', 1, "Gyr"},
+    ColumnFacts{"SFR10", 'E', 1, "solMass yr-1"},
+    ColumnFacts{"SFR100", 'E', 1, "solMass yr-1"},
+    ColumnFacts{"LOG_QH", 'E', 1, ""},
+    ColumnFacts{"MASS_FORMED", 'E', 1, "solMass"},
+    ColumnFacts{"MASS_SURVIVING", 'E', 1, "solMass"},
+    ColumnFacts{"HALPHA_EW_CASEB", 'E', 1, "Angstrom"},
+    ColumnFacts{"HALPHA_LUM_CASEB", 'D', 1, "erg s-1"},
     ColumnFacts{"UMAP", 'E', 2, ""},
     ColumnFacts{"FLAGS", 'J', 1, ""},
 };

@@ -1,17 +1,13 @@
 #include "starglow/mock/star_lines.hpp"
 
-#include <cmath>
-
 #include "starglow/base/error.hpp"
+#include "starglow/mock/star_mock.hpp"
 
 namespace starglow {
 namespace {
 
-constexpr double k_pi = 3.14159265358979323846;
-
 double dilution(double z, const Cosmology& cosmology) {
-  const double cm = luminosity_distance(z, cosmology) * k_cm_per_mpc;
-  return k_lsun_erg_s / (4 * k_pi * cm * cm * (1 + z)) / k_flux_unit;
+  return flux_per_luminosity(luminosity_distance(z, cosmology), z);
 }
 
 // EWs of galaxies of the same light at redshifts z + step (1 + z).

@@ -1,18 +1,20 @@
-#include "cli/star_maker.hpp"
+#include "starglow/mock/star_mock.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/model/noise.hpp"
 #include "starglow/spectra/photometry.hpp"
 
-namespace starglow::cli {
+namespace starglow {
 namespace {
 
 constexpr std::size_t k_times = 100;
 constexpr double k_first_time = 0.1, k_last_time = 13.8;  // Gyr
 constexpr double k_pi = 3.14159265358979323846;
+
 std::vector<double> table_times() {
   std::vector<double> t(k_times);
   for (std::size_t i = 0; i < k_times; ++i)
@@ -20,48 +22,38 @@ std::vector<double> table_times() {
   return t;
 }
 
-}  // namespace
-
-StarPopulation population_of(const Settings& settings) {
-  StarPopulation out;
-  out.shape = parse_sfh_shape(settings.text("sfh"));
-  out.dust = parse_dust_law(settings.text("dust_law"));
-  out.bump_from_slope = settings.flag("bump_from_slope");
-  out.cosmology = {settings.number("h0"), settings.number("om0")};
-  if (!(out.cosmology.h0 > 0) || !(out.cosmology.om0 > 0 && out.cosmology.om0 < 1))
-    throw Error(ErrorKind::usage, "no such cosmology",
-                {"h0 " + settings.text("h0") + ", om0 " + settings.text("om0"), "h0 > 0, 0 < om0 < 1", ""});
-  out.band_offset = StarPopulation::parse_bands(settings.text("band_offset"), "band_offset");
-  out.band_scatter = StarPopulation::parse_bands(settings.text("band_scatter"), "band_scatter");
-  for (std::size_t k = 0; k < k_n_star_draws; ++k)
-    out.distributions[k] = StarDistribution::parse(settings.text(key_of(k)), static_cast<StarDraw>(k));
-  const auto& z = out.distributions[static_cast<std::size_t>(StarDraw::redshift)];
-  if (!(z.kind == StarDistribution::Kind::fixed ? z.mean > 0 && z.mean <= 4 : z.lo > 0 && z.hi <= 4))
-    throw Error(ErrorKind::usage, "redshifts out of range", {settings.text("redshift"), "above 0, at most 4", ""});
-  return out;
+StarMockOptions checked(StarMockOptions options, const Model& model) {
+  options.gas.check();
+  if (!(options.photon_scatter >= 0 && options.photon_scatter <= 1))
+    throw Error(ErrorKind::usage, "the scatter of Halpha about the photons is out of range",
+                {std::to_string(options.photon_scatter), "0 to 1 dex", ""});
+  if (options.lines != LinesFrom::continuum && !model.has_distribution())
+    throw Error(ErrorKind::model, "a point model cannot give the lines that go with a known Halpha",
+                {"kind " + model.parts().kind, "kind joint, or lines of the continuum", ""});
+  return options;
 }
 
-std::string key_of(std::size_t parameter) { return std::string(k_star_draws[parameter].name); }
+}  // namespace
 
-Maker::Maker(StarPopulation population, const std::string& aperture, std::uint64_t seed, const CompactSsp& compact,
-             std::vector<Filter> filters, const Model& model, WorkerPool& pool)
-    : population_(std::move(population)),
+StarMocker::StarMocker(StarMockOptions options, const CompactSsp& compact, PhotonGrid photons,
+                       std::vector<Filter> filters, const Model& model, WorkerPool& pool)
+    : options_(checked(std::move(options), model)),
       times_(table_times()),
-      bands_(compact, times_, population_.dust),
+      bands_(compact, times_, options_.population.dust),
+      photons_(std::move(photons), times_),
       filters_(std::move(filters)),
       model_(model),
-      pool_(pool),
-      seed_(seed) {
+      pool_(pool) {
   if (!filters_.empty()) photometry_.emplace(bands_.compact(), filters_);
-  conventions_.aperture = aperture;
+  conventions_.aperture = options_.aperture;
   conventions_.contsrc = "synthetic";
   conventions_.fluxscal = "absolute";
   conventions_.vacuum = "T";
 }
 
-Chunk Maker::stars(std::int64_t first_id, std::size_t n) const {
-  Chunk c;
-  c.sample = sample_stars(population_, times_, seed_, first_id, n, pool_);
+StarMock StarMocker::stars(std::int64_t first_id, std::size_t n) const {
+  StarMock c;
+  c.sample = sample_stars(options_.population, times_, options_.seed, first_id, n, pool_);
   c.light = bands_.light(c.sample.inputs, c.sample.dust, pool_, photometry_.has_value());
   c.galaxies.n = n;
   c.galaxies.targetid.resize(n);
@@ -75,7 +67,7 @@ Chunk Maker::stars(std::int64_t first_id, std::size_t n) const {
     for (std::size_t g = rows.first; g < rows.last; ++g) {
       const auto p = c.sample.parameters.row(g);
       const auto value = [&](StarDraw d) { return p[static_cast<std::size_t>(d)]; };
-      const double z = value(StarDraw::redshift), d = luminosity_distance(z, population_.cosmology);
+      const double z = value(StarDraw::redshift), d = luminosity_distance(z, options_.population.cosmology);
       c.galaxies.targetid[g] = first_id + static_cast<std::int64_t>(g);
       c.galaxies.z[g] = z;
       c.distance[g] = d;
@@ -88,11 +80,15 @@ Chunk Maker::stars(std::int64_t first_id, std::size_t n) const {
   return c;
 }
 
-void Maker::lines(Chunk& c, std::int64_t first_id) const {
+void StarMocker::lines(StarMock& c, std::int64_t first_id) const {
   const std::size_t n = c.galaxies.n;
-  c.lines = model_.predict(c.galaxies, pool_, {.draws = model_.has_distribution() ? 1U : 0U, .seed = seed_});
-  c.draw = model_.has_distribution() ? one_draw(c.lines.draws, 1, 0) : c.lines.ew;
-  c.noisy = add_noise(c.draw, c.galaxies, static_cast<std::size_t>(first_id), model_.parts().noise, seed_, pool_);
+  const bool joint = model_.has_distribution();
+  c.lines = model_.predict(c.galaxies, pool_, {.draws = joint ? 1U : 0U, .seed = options_.seed});
+  c.draw = joint ? one_draw(c.lines.draws, 1, 0) : c.lines.ew;
+  photons(c);
+  if (options_.lines != LinesFrom::continuum) lines_of_photons(c);
+  c.noisy =
+      add_noise(c.draw, c.galaxies, static_cast<std::size_t>(first_id), model_.parts().noise, options_.seed, pool_);
   c.luminosity = Matrix<double>(n, k_n_lines);
   c.magnitude = Matrix<double>(n, filters_.size());
   c.continuum_magnitude = Matrix<double>(n, filters_.size());
@@ -122,9 +118,9 @@ void Maker::lines(Chunk& c, std::int64_t first_id) const {
   });
 }
 
-double Maker::flux_per_luminosity(double mpc, double z) noexcept {
+double flux_per_luminosity(double mpc, double z) noexcept {
   const double cm = mpc * k_cm_per_mpc;
   return k_lsun_erg_s / (4 * k_pi * cm * cm * (1 + z)) / k_flux_unit;
 }
 
-}  // namespace starglow::cli
+}  // namespace starglow

@@ -1,0 +1,149 @@
+"""Galaxies made of stars, with lines: `starglow mock --population stars`, in memory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._arrays import MOST_THREADS, whole
+from .errors import reading
+from .galaxies import LINES, Galaxies
+from .model import Model, Prediction
+
+
+@dataclass(frozen=True)
+class StarMock:
+    """n synthetic galaxies.
+
+    Attributes
+    ----------
+    galaxies : Galaxies
+        Ids, redshifts and measured bands, with conventions.
+    lines : Prediction
+        Medians, quantiles and flags; `noisy` is the draw with measurement noise.
+    draw : (n, 10) float64
+        One joint intrinsic draw of the EWs, A.
+    luminosity : (n, 10) float64
+        erg/s, of the draw; the galaxy's dust is in it.
+    sfr10, sfr100 : (n,) float64
+        Star-formation rate over the last 10 and 100 Myr, M_sun/yr; bursts do not count.
+    photons : (n,) float64
+        Hydrogen-ionising photons/s of all stars.
+    mass_formed, mass_surviving : (n,) float64
+        M_sun.
+    halpha_lum_caseb : (n,) float64
+        Halpha of the photons by case B, erg/s, before dust.
+    halpha_ew_caseb : (n,) float64
+        The same behind the gas' dust, on the galaxy's continuum, A.
+    t_obs : (n,) float64
+        Age of the universe, Gyr.
+    parameters : dict of (n,) float64
+        What was drawn, by name.
+    """
+
+    galaxies: Galaxies
+    lines: Prediction
+    draw: np.ndarray
+    luminosity: np.ndarray
+    sfr10: np.ndarray
+    sfr100: np.ndarray
+    photons: np.ndarray
+    mass_formed: np.ndarray
+    mass_surviving: np.ndarray
+    halpha_lum_caseb: np.ndarray
+    halpha_ew_caseb: np.ndarray
+    t_obs: np.ndarray
+    parameters: dict[str, np.ndarray]
+    line_names: tuple[str, ...] = LINES
+
+    def __len__(self) -> int:
+        return len(self.draw)
+
+
+def mock_stars(
+    n: int,
+    seed: int = 1,
+    first_id: int = 1,
+    *,
+    model: Model | None = None,
+    ssp: str | os.PathLike[str] | None = None,
+    aperture: str = "fibre",
+    lines: str = "continuum",
+    photon_scatter: float = 0.1,
+    f_esc: float = 0.0,
+    f_dust: float = 0.0,
+    gas_dust: float = 2.27,
+    gas_curve: str = "calzetti",
+    threads: int = 0,
+    **population: Any,
+) -> StarMock:
+    """n galaxies of a population of stars, with the numbers of `starglow mock --population stars`.
+
+    Parameters
+    ----------
+    n, seed, first_id
+        Galaxy i has the id first_id + i; it depends on (seed, id) alone.
+    model : Model, optional
+        Of the lines; default the shipped one.
+    ssp : path, optional
+        Stellar populations, HDF5 in the layout of DSPS; default the emulator inside the package.
+    aperture : {"fibre", "total", "unknown"}
+        What the light is.
+    lines : {"continuum", "photons", "both"}
+        What the lines follow: the light; the ionising photons of the stars, which give Halpha, and the other lines what
+        goes with it; the product of the two (docs/mock.md says when which is right).
+    photon_scatter : float
+        Of Halpha about the photons, dex.
+    f_esc, f_dust : float
+        Share of the photons that escape; share of the others that dust takes before they ionise.
+    gas_dust : float
+        E(B-V) of the gas over that of the stars.
+    gas_curve : {"calzetti", "milky_way"}
+    **population
+        Settings of the population as in docs/mock.md: ``redshift="uniform 0.05 0.2"``, ``sfh="lognormal"``, ``h0=70``.
+
+    Returns
+    -------
+    StarMock
+
+    Raises
+    ------
+    InputError
+        A setting that is unknown or out of range.
+    """
+    texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in population.items()}
+    chosen = Model.shipped() if model is None else model
+    with reading(ssp):
+        out = _core.mock_stars(
+            chosen._core,
+            whole("n", n, 2**40),
+            whole("seed", seed),
+            whole("first_id", first_id, 2**62, -(2**62)),
+            texts,
+            None if ssp is None else os.fspath(ssp),
+            aperture,
+            lines,
+            float(photon_scatter),
+            float(f_esc),
+            float(f_dust),
+            float(gas_dust),
+            gas_curve,
+            whole("threads", threads, MOST_THREADS),
+        )
+    conventions = {"APERTURE": aperture, "CONTSRC": "synthetic", "FLUXSCAL": "absolute", "VACUUM": "T"}
+    galaxies = Galaxies(band_flux=out["band_flux"], z=out["z"], targetid=out["targetid"], conventions=conventions)
+    prediction = Prediction(out["ew"], out.get("p16"), out.get("p84"), out["flags"], None, out["noisy"])
+    columns = out["parameters"].T
+    return StarMock(
+        galaxies,
+        prediction,
+        out["draw"],
+        out["luminosity"],
+        *(out[k] for k in ("sfr10", "sfr100", "photons", "mass_formed", "mass_surviving")),
+        *(out[k] for k in ("halpha_lum_caseb", "halpha_ew_caseb", "t_obs")),
+        dict(zip(out["parameter_names"], columns)),
+    )

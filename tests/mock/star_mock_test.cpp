@@ -1,0 +1,111 @@
+#include "starglow/mock/star_mock.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
+#include "starglow/files/models.hpp"
+#include "starglow/files/starlight.hpp"
+
+namespace starglow {
+namespace {
+
+constexpr auto k_halpha = static_cast<std::size_t>(Line::HALPHA), k_hbeta = static_cast<std::size_t>(Line::HBETA);
+
+struct Made {
+  WorkerPool pool{2};
+  Model model = Model::shipped();
+  CompactSsp grid = compact(shipped_ssp());
+  StarMock make(const StarMockOptions& options, std::int64_t first = 1, std::size_t n = 400) {
+    const StarMocker mocker(options, grid, photon_grid(), {}, model, pool);
+    StarMock mock = mocker.stars(first, n);
+    mocker.lines(mock, first);
+    return mock;
+  }
+};
+Made& made() {
+  static Made of;
+  return of;
+}
+
+StarMockOptions smooth(LinesFrom lines) {
+  StarMockOptions out;
+  out.population = star_population({{"lgfburst", "fixed -10"}, {"lgtau", "uniform -0.2 1"}, {"av", "fixed 0.5"}});
+  out.lines = lines;
+  return out;
+}
+
+TEST(StarMock, OfPhotonsHasTheHalphaOfThePhotons) {
+  const StarMock mock = made().make(smooth(LinesFrom::photons));
+  double sum = 0, squares = 0;
+  std::size_t n = 0, fainter = 0;
+  for (std::size_t g = 0; g < mock.galaxies.n; ++g) {
+    const double own = mock.halpha_ew_caseb[g];
+    ASSERT_TRUE(std::isfinite(own));
+    EXPECT_NEAR(mock.halpha_lum_caseb[g], 1.37e-12 * mock.budget.photons[g], 1e-9 * mock.halpha_lum_caseb[g]);
+    EXPECT_EQ(mock.lines.flags[g] & k_photon_budget, 0);
+    EXPECT_NE(mock.lines.flags[g] & k_conditioned, 0);
+    // the photons' and, once, what gas without young stars has (below 2 A)
+    EXPECT_GT(mock.lines.ew(g, k_halpha), 0.9 * own - 0.1);
+    EXPECT_LT(mock.lines.ew(g, k_halpha), 1.1 * own + 2.1);
+    if (own < 5) continue;
+    const double apart = std::log10(mock.draw(g, k_halpha) / mock.lines.ew(g, k_halpha));
+    sum += apart;
+    squares += apart * apart;
+    ++n;
+    fainter += mock.draw(g, k_hbeta) < mock.draw(g, k_halpha) ? 1U : 0U;
+  }
+  ASSERT_GT(n, 100U);
+  EXPECT_GT(fainter, n - n / 50);
+  EXPECT_NEAR(std::sqrt(squares / static_cast<double>(n)), 0.1, 0.015);
+  EXPECT_NEAR(sum / static_cast<double>(n), 0, 0.02);
+}
+
+TEST(StarMock, FlagsLinesThatThePhotonsCannotMake) {
+  StarMockOptions options = smooth(LinesFrom::continuum);
+  const StarMock usual = made().make(options);
+  // The stars stop with the shortest histories; gas that lets all photons out has none to make lines with.
+  options.gas.f_esc = 1;
+  const StarMock none = made().make(options);
+  std::size_t flagged = 0;
+  for (std::size_t g = 0; g < usual.galaxies.n; ++g) {
+    const double ew = usual.lines.ew(g, k_halpha), own = usual.halpha_ew_caseb[g];
+    const bool off = std::max(ew, own) > 1 && std::max(ew / own, own / ew) > 2;
+    EXPECT_EQ((usual.lines.flags[g] & k_photon_budget) != 0, off) << ew << " " << own;
+    EXPECT_EQ((none.lines.flags[g] & k_photon_budget) != 0, ew > 1);
+    EXPECT_EQ(none.lines.ew(g, k_halpha), ew);
+    flagged += off ? 1U : 0U;
+  }
+  EXPECT_LT(flagged, usual.galaxies.n);
+}
+
+TEST(StarMock, DoesNotDependOnChunks) {
+  for (const LinesFrom lines : {LinesFrom::continuum, LinesFrom::photons, LinesFrom::both}) {
+    const StarMock whole = made().make(smooth(lines), 1, 60), part = made().make(smooth(lines), 31, 30);
+    for (std::size_t g = 0; g < 30; ++g) {
+      EXPECT_EQ(whole.draw(30 + g, k_hbeta), part.draw(g, k_hbeta));
+      EXPECT_EQ(whole.noisy(30 + g, k_halpha), part.noisy(g, k_halpha));
+      EXPECT_EQ(whole.luminosity(30 + g, k_halpha), part.luminosity(g, k_halpha));
+      EXPECT_EQ(whole.budget.photons[30 + g], part.budget.photons[g]);
+    }
+  }
+}
+
+TEST(StarMock, RefusesWhatItCannotMake) {
+  StarMockOptions options = smooth(LinesFrom::photons);
+  options.photon_scatter = -1;
+  EXPECT_THROW((void)made().make(options), Error);
+  options = smooth(LinesFrom::photons);
+  options.gas.f_esc = 2;
+  EXPECT_THROW((void)made().make(options), Error);
+  EXPECT_THROW((void)star_population({{"no_such", "fixed 1"}}), Error);
+  EXPECT_THROW((void)star_population({{"redshift", "uniform 0 9"}}), Error);
+  EXPECT_THROW((void)star_population({{"om0", "dark"}}), Error);
+  EXPECT_THROW((void)parse_lines_from("stars"), Error);
+}
+
+}  // namespace
+}  // namespace starglow
