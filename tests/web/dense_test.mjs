@@ -1,4 +1,5 @@
-// More galaxies than points can show: node dense_test.mjs URL. Density from afar, points from near, the same answers in both.
+// More galaxies than points can show: node dense_test.mjs URL. Density from afar, points from near, the same answers in
+// both.
 import assert from "node:assert";
 import { launch, open } from "./browser.mjs";
 

@@ -1,4 +1,5 @@
-// A folder opened by a double click: node disk_test.mjs FILE_URL. The page says what to do in place of "Failed to fetch".
+// A folder opened by a double click: node disk_test.mjs FILE_URL. The page says what to do in place of "Failed to
+// fetch".
 import { launch } from "./browser.mjs";
 import { check, checks } from "./page_tools.mjs";
 

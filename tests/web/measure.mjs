@@ -1,5 +1,6 @@
-// The page's budgets, as JSON lines: node tests/web/measure.mjs SINGLE_FILE_URL [SITE_URL_WITH_SPECTRA] [MILLION_URL] [--tiles DIR]
-// Script times are the thread's own seconds (Chromium's metrics in thread time), so that a busy machine does not count.
+// The page's budgets, as JSON lines: node tests/web/measure.mjs SINGLE_FILE_URL [SITE_URL_WITH_SPECTRA] [MILLION_URL]
+// [--tiles DIR] Script times are the thread's own seconds (Chromium's metrics in thread time), so that a busy machine
+// does not count.
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { launch, open } from "./browser.mjs";

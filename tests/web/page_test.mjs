@@ -1,5 +1,6 @@
 // The page in Chromium: node page_test.mjs SINGLE_FILE_URL SITE_URL EXPECTED.json DOWNLOADS
-// EXPECTED: {ids: [...], twins: [row, row], hostile: [...], noisy: {seed, halpha: [...]}}; every check counts, the first failure ends it.
+// EXPECTED: {ids: [...], twins: [row, row], hostile: [...], noisy: {seed, halpha: [...]}}; every check counts, the
+// first failure ends it.
 import fs from "node:fs";
 import { launch, open } from "./browser.mjs";
 import { accessible, check, checks, lonely, quiet, same, settle, spot, text } from "./page_tools.mjs";

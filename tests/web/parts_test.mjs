@@ -156,7 +156,8 @@ for (const [x0, x1, y0, y1] of [
   );
 }
 
-// stacks: percentiles between neighbours, each galaxy divided by its level, spectra met on one grid without their masked pixels
+// stacks: percentiles between neighbours, each galaxy divided by its level, spectra met on one grid without their
+// masked pixels
 {
   const near = (a, b) => {
     assert(Math.abs(a - b) < 1e-9, `${a} is not ${b}`);
@@ -175,7 +176,8 @@ for (const [x0, x1, y0, y1] of [
     ].map(([f, ew, p], i) => ({ i, z: 0.1 * i, bands: band(f), ew: lines(ew), p: lines(p) })),
     stack = stackRows(rows, (row) => row.p);
   for (let b = 0; b < 12; ++b)
-    for (const v of [stack.bandsLow[b], stack.bands[b], stack.bandsHigh[b]]) near(v, (1 + b) / 6.5); // of one shape, whatever their brightness
+    // of one shape, whatever their brightness
+    for (const v of [stack.bandsLow[b], stack.bands[b], stack.bandsHigh[b]]) near(v, (1 + b) / 6.5);
   near(stack.ew[6], 6);
   near(stack.prediction.ew[6], 7.5); // of the two that were measured
   same(stack.z, [0, 0.2]);
@@ -381,7 +383,8 @@ same(threefry(0, 0, 0, 0), [0x6b200159, 0x99ba4efe]);
 same(threefry(0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff), [0x1cb996fc, 0xbb002be7]);
 same(threefry(0x13198a2e, 0x03707344, 0x243f6a88, 0x85a308d3), [0xc4923a9c, 0x483df7a0]);
 
-// base 85: bytes of every length, as src/page/page_bundle.cpp writes them (the vectors of its test: Ascii85, moved by seven)
+// base 85: bytes of every length, as src/page/page_bundle.cpp writes them (the vectors of its test: Ascii85, moved by
+// seven)
 const moved = (t) =>
   [...t]
     .map((c) => {

@@ -1,5 +1,6 @@
 // Selections in Chromium: node select_test.mjs SINGLE_FILE_URL EXPECTED.json DOWNLOADS
-// EXPECTED: {ids: [...], hostile: [...], stack: {bands, halpha, predicted}}; every check counts, the first failure ends it.
+// EXPECTED: {ids: [...], hostile: [...], stack: {bands, halpha, predicted}}; every check counts, the first failure ends
+// it.
 import fs from "node:fs";
 import { launch, open } from "./browser.mjs";
 import { accessible, check, checks, drag, lonely, quiet, same, settle, spot, text } from "./page_tools.mjs";

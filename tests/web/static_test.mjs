@@ -1,4 +1,5 @@
-// The folder on a server that knows no ranges: node static_test.mjs URL COLUMN SPECTRA_BYTES. Each file is sent once, whole.
+// The folder on a server that knows no ranges: node static_test.mjs URL COLUMN SPECTRA_BYTES. Each file is sent once,
+// whole.
 import { launch, open } from "./browser.mjs";
 import { check, checks, quiet, same } from "./page_tools.mjs";
 

@@ -1,5 +1,6 @@
 // The page of tiles: node tiles_test.mjs DIR EXPECTED.json. The answers are NumPy's.
-// EXPECTED: {n, ids: [some], box: [x0, x1, y0, y1] of the map and its count, filter: {text, count}, bpt: {observed: [...]}}
+// EXPECTED: {n, ids: [some], box: [x0, x1, y0, y1] of the map and its count, filter: {text, count}, bpt: {observed:
+// [...]}}
 import fs from "node:fs";
 import { launch, open } from "./browser.mjs";
 import { accessible, check, checks, drag, quiet, same, settle, text } from "./page_tools.mjs";

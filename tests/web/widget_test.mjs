@@ -1,4 +1,5 @@
-// The page in a notebook cell: node widget_test.mjs WIDGET.js PAGE.html. A model like anywidget's hears what is selected.
+// The page in a notebook cell: node widget_test.mjs WIDGET.js PAGE.html. A model like anywidget's hears what is
+// selected.
 import fs from "node:fs";
 import http from "node:http";
 import { launch } from "./browser.mjs";

@@ -31,8 +31,8 @@ export function outlineOf(text) {
     : null;
 }
 
-/** An outline as the address can hold it, of at most `most` corners of five digits: the corner that spans the least area with its
- *  neighbours goes first (Visvalingam and Whyatt 1993). Doing it twice changes nothing. */
+/** An outline as the address can hold it, of at most `most` corners of five digits: the corner that spans the least
+ * area with its neighbours goes first (Visvalingam and Whyatt 1993). Doing it twice changes nothing. */
 export function thin(outline, most = 60) {
   const kept = outline.map((p) => p.map((v) => Number(v.toPrecision(5))));
   const area = (k) => {

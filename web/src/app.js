@@ -18,7 +18,8 @@ import { Story } from "./story.js";
 import { openSource } from "./source.js";
 import { quantities, ratios } from "./quantities.js";
 
-const script = typeof document === "undefined" ? null : document.currentScript?.src; // of a folder's page; "" in one file
+// The address of the script in a folder's page; "" in one file.
+const script = typeof document === "undefined" ? null : document.currentScript?.src;
 const $ = (id) => document.getElementById(id);
 export const modes = ["observed", "predicted", "noisy"];
 export const titles = { observed: "measured", predicted: "predicted", noisy: "predicted + noise" };

@@ -16,8 +16,8 @@ export function prepare(canvas) {
   return { g, width, height };
 }
 
-/** Two notes over a chart, left and right; where they would meet the left one is said shorter, then the right one takes a
- *  line of its own. Returns the height that they need: charts begin below. */
+/** Two notes over a chart, left and right; where they would meet the left one is said shorter, then the right one
+ * takes a line of its own. Returns the height that they need: charts begin below. */
 function notes(g, left, shorter, right, x0, x1, draw = true) {
   const meets = (text) => right !== "" && g.measureText(text).width + g.measureText(right).width + 8 > x1 - x0;
   if (meets(left)) left = shorter;
@@ -52,7 +52,8 @@ const density = (d, j, t) => {
   return sum;
 };
 
-/** One row a line: measurement with its interval low..high, the predicted distribution in asinh(EW), its interval, the measurement and the noisy realisation. */
+/** One row a line: measurement with its interval low..high, the predicted distribution in asinh(EW), its interval,
+ * the measurement and the noisy realisation. */
 export function drawLines(canvas, { observed, low: from, high: to, prediction, noisy, before }, colours) {
   const { g, width, height } = prepare(canvas),
     left = 78,
@@ -168,7 +169,8 @@ export function histogramSpan([x0, x1], width, { scale, low, high }) {
   return [x0 <= left ? -Infinity : value(x0), x1 >= width - right ? Infinity : value(x1)];
 }
 
-/** The place of one galaxy's value in a histogram, at an end for what lies beyond; no number hides it. A line of its own: a hover draws nothing again. */
+/** The place of one galaxy's value in a histogram, at an end for what lies beyond; no number hides it. A line of its
+ * own: a hover draws nothing again. */
 export function markHistogram(line, value, { scale, low, high }) {
   const { f } = scales[scale],
     u = Math.min(Math.max((f(value) - f(low)) / (f(high) - f(low) || 1), 0), 1);
@@ -185,7 +187,8 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
     { left, right } = histogramMargins,
     bottom = 34,
     bins = classes?.length ?? 48;
-  const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent); // its own colour where the bar is of another quantity
+  // its own colour where the bar is of another quantity
+  const colour = (k) => (table ? css(table, (k + 0.5) / bins) : colours.accent);
   const { f } = scales[scale],
     a = f(low),
     span = f(high) - a || 1;
@@ -333,7 +336,8 @@ export class RatioDiagram {
     g.beginPath();
     g.rect(f.left, f.top, w, h);
     g.clip();
-    // Of many points some are drawn, evenly taken: all would close to one surface. All are counted. The colours are the map's.
+    // Of many points some are drawn, evenly taken: all would close to one surface. All are counted. The colours are the
+    // map's.
     const shades = 24,
       lists = Array.from({ length: shades + 2 }, () => []);
     for (let i = 0; i < x.length; i += stride) {

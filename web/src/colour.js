@@ -1,6 +1,7 @@
 // Numbers to colours: palettes, scales, limits. A value beyond a limit takes the end's colour, and the bar shows it.
 
-// Anchors at equal steps, interpolated in sRGB. viridis, cividis, magma: Smith, van der Walt, Firing; Nunez et al. 2018.
+// Anchors at equal steps, interpolated in sRGB. viridis, cividis, magma: Smith, van der Walt, Firing; Nunez et al.
+// 2018.
 const anchors = {
   viridis: ["440154", "482878", "3e4989", "31688e", "26828e", "1f9e89", "35b779", "6ece58", "b5de2b", "fde725"],
   cividis: ["00224e", "123570", "3b496c", "575d6d", "707173", "8a8678", "a59c74", "c3b369", "e1cc55", "fee838"],

@@ -1,5 +1,6 @@
-// Where too many points are in sight to be told apart: cells of the map, each a square in the mean colour of its galaxies, the
-// larger the more there are (logarithm of the number): lightness is left to the colours. Two pictures cross-fade as the points do.
+// Where too many points are in sight to be told apart: cells of the map, each a square in the mean colour of its
+// galaxies, the larger the more there are (logarithm of the number): lightness is left to the colours. Two pictures
+// cross-fade as the points do.
 
 const absent = 2; // place of a cell in which no galaxy has a value
 

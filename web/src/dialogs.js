@@ -72,10 +72,12 @@ export function openExport(app) {
   app.rememberNow(); // the address that the export names is that of now
   const n = app.selection.marks ? app.selection.count : app.galaxies.n;
   $("export-what").textContent =
-    `${galaxiesOf(n)}: identifiers, measured and predicted EWs${app.state.mode === "noisy" ? `, the realisation with noise of seed ${app.state.seed}` : ""}.`;
+    `${galaxiesOf(n)}: identifiers, measured and predicted ` +
+    `EWs${app.state.mode === "noisy" ? `, the realisation with noise of seed ${app.state.seed}` : ""}.`;
   const { row, stack, play } = app.panel,
     shown = row
-      ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? "flux, " : ""}continuum with painted lines`
+      ? `the spectrum of ${row.id} as it is shown: ${app.panel.measuredSpectrum ? "flux, " : ""}continuum with ` +
+        `painted lines`
       : app.stacking && stack
         ? `the stack of ${galaxiesOf(stack.n)}: ${stack.spectrum ? "flux, " : ""}continuum with painted lines`
         : null;
@@ -132,16 +134,26 @@ export function fillAbout(app) {
   box.replaceChildren(
     make(
       "p",
-      "Each point is a galaxy, placed by the shape of its starlight: near means alike. The equivalent width (EW) of a line is the width of starlight beside it, in Å, that gives as much light as the line. Colours show an emission line: as measured, as predicted from the starlight alone (the median), or as predicted with the scatter between like galaxies and the noise of the measurement. Wavelengths are in vacuum, EWs in Å at rest, positive in emission.",
+      "Each point is a galaxy, placed by the shape of its starlight: near means alike. The equivalent " +
+        "width (EW) of a line is the width of starlight beside it, in Å, that gives as much light as the " +
+        "line. Colours show an emission line: as measured, as predicted from the starlight alone (the " +
+        "median), or as predicted with the scatter between like galaxies and the noise of the measurement. " +
+        "Wavelengths are in vacuum, EWs in Å at rest, positive in emission.",
     ),
     make("p", about.map.note),
     make(
       "p",
-      "Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. 2003 (dashed) and Kewley et al. 2001 (solid), its colours those of the map. The number with a galaxy and play are computed in this page by the compiled kernel of starglow, with the model in half precision.",
+      "Lines are painted as Gaussians of 150 km/s (sigma) on the continuum between the middles of the " +
+        "twelve bands. The diagram of ratios uses EWs, not fluxes; its curves are those of Kauffmann et al. " +
+        "2003 (dashed) and Kewley et al. 2001 (solid), its colours those of the map. The number with a " +
+        "galaxy and play are computed in this page by the compiled kernel of starglow, with the model " +
+        "in half precision.",
     ),
     make(
       "p",
-      "A drag with lasso or box on the map, or over a histogram or the diagram of ratios, selects: shift adds, alt removes, ctrl keeps what is in both. Stack shows the selected galaxies as one: each divided by the mean of its bands, medians and the middle 68 % of the galaxies.",
+      "A drag with lasso or box on the map, or over a histogram or the diagram of ratios, selects: shift " +
+        "adds, alt removes, ctrl keeps what is in both. Stack shows the selected galaxies as one: each " +
+        "divided by the mean of its bands, medians and the middle 68 % of the galaxies.",
     ),
     make("h3", "Keys"),
     list([
@@ -155,7 +167,8 @@ export function fillAbout(app) {
       ["w", "the spectrum over the whole width"],
       [
         "on the spectrum",
-        "arrows read it, shift and arrows pan, + − zoom, 0 all of it; drag zooms, shift and drag pan, a double click shows all",
+        "arrows read it, shift and arrows pan, + − zoom, 0 all of it; drag zooms, shift and drag pan, a " +
+          "double click shows all",
       ],
       ["v l b", "move, lasso, box; shift adds, alt removes"],
       ["/", "find a TARGETID"],

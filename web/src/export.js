@@ -18,7 +18,8 @@ const text = (v) =>
       : Number.isNaN(v)
         ? ""
         : String(v);
-/** The shortest text that reads back as the same number: of single precision, or of the half that a column was kept in. */
+/** The shortest text that reads back as the same number: of single precision, or of the half that a column was kept
+ * in. */
 export function shortest(v, half) {
   if (Number.isNaN(v)) return "";
   if (half) return String(Number(v.toPrecision(4)));
@@ -31,7 +32,8 @@ export function shortest(v, half) {
 const entry = (c, i) => (c.values instanceof Float32Array ? shortest(c.values[i], c.half) : text(c.values[i]));
 const quoted = (name) => (/[",\n\r#]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);
 
-/** columns: [{name, unit, half (kept in half precision), values (BigInt64Array, Float32Array, Float64Array but for FITS, or an array of strings)}]; comments: lines. */
+/** columns: [{name, unit, half (kept in half precision), values (BigInt64Array, Float32Array, Float64Array but for
+ * FITS, or an array of strings)}]; comments: lines. */
 export function csv(columns, comments) {
   const lines = comments.map((c) => `# ${c.replace(/[\r\n]+/g, " ")}`);
   lines.push(columns.map((c) => quoted(c.name)).join(","));
@@ -43,10 +45,13 @@ export function csv(columns, comments) {
 export function ecsv(columns, comments) {
   const yaml = (s) => JSON.stringify(s); // a JSON string is a YAML string
   const head = ["%ECSV 1.0", "---", "delimiter: ','", "datatype:"];
+  const type = ({ values }) => {
+    if (values instanceof BigInt64Array) return "int64";
+    if (Array.isArray(values)) return "string";
+    return values instanceof Float64Array ? "float64" : "float32";
+  };
   for (const c of columns)
-    head.push(
-      `- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ""}datatype: ${c.values instanceof BigInt64Array ? "int64" : Array.isArray(c.values) ? "string" : c.values instanceof Float64Array ? "float64" : "float32"}}`,
-    );
+    head.push(`- {name: ${yaml(c.name)}, ${c.unit ? `unit: ${yaml(c.unit)}, ` : ""}datatype: ${type(c)}}`);
   head.push("meta: !!omap", "- comments:", ...comments.map((c) => `  - ${yaml(c)}`), "schema: astropy-2.0");
   const rows = [columns.map((c) => quoted(c.name)).join(",")];
   for (let i = 0; i < (columns[0]?.values.length ?? 0); ++i) rows.push(columns.map((c) => entry(c, i)).join(","));

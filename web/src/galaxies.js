@@ -62,7 +62,8 @@ export class Galaxies {
     }
     return row;
   }
-  /** Rows of the galaxies `wanted`; where rows come in blocks, of every one of `chosen` (ascending) that came with them. */
+  /** Rows of the galaxies `wanted`; where rows come in blocks, of every one of `chosen` (ascending) that came with
+   * them. */
   async someRows(wanted, chosen) {
     if (this.columns.whole) return Promise.all(wanted.map((i) => this.row(i)));
     const blocks = [...new Set(wanted.map((i) => Math.floor(i / rowBlock)))],
@@ -146,8 +147,8 @@ export class Galaxies {
     return this.spectra.get(row.i);
   }
 
-  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. bytes: what workers need, or
-   *  null; `progress` gets the share done. */
+  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. bytes: what workers
+   * need, or null; `progress` gets the share done. */
   async noisy(seed, model, bytes, progress = () => {}) {
     if (this.noise.has(seed)) return this.noise.get(seed);
     const named = (names) => Promise.all(names.map((name) => this.column(name)));

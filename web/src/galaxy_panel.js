@@ -52,8 +52,8 @@ export class GalaxyPanel {
     this.label();
     this.play.place();
   }
-  /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. -1: the stack, or the galaxy that the
-   *  page opens with. */
+  /** Shows galaxy i; of galaxies asked for in quick succession only the last is drawn. -1: the stack, or the galaxy
+   * that the page opens with. */
   async show(i) {
     const { app } = this;
     if (i < 0 && !app.stacking) i = app.map.home ?? -1;
@@ -131,8 +131,12 @@ export class GalaxyPanel {
     ]
       .filter(Boolean)
       .join("  ·  ");
-    $("live").textContent =
-      `${of} as one. ${[6, 4].map((line) => `${lineWords[line]}: median measured ${short(stack.ew[line])} Å, predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`).join(". ")}.`;
+    const both = [6, 4].map(
+      (line) =>
+        `${lineWords[line]}: median measured ${short(stack.ew[line])} Å, ` +
+        `predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`,
+    );
+    $("live").textContent = `${of} as one. ${both.join(". ")}.`;
     $("wave-label").textContent = "rest-frame wavelength in vacuum (Å); zooms in the same frame";
     $("try").hidden = $("warn").hidden = $("sky").hidden = true;
     const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : "predicted: median of medians",
@@ -244,14 +248,17 @@ export class GalaxyPanel {
     skyOf(app.galaxies, row.i).then((sky) => this.row === row && fillSky($("sky"), sky));
     const observed = (line) =>
       Number.isFinite(row.ew[line])
-        ? `measured ${measured(row.ew[line], row.sigma[line])} ± ${fixed(row.sigma[line], decimalsOf(row.sigma[line]))} Å`
+        ? `measured ${measured(row.ew[line], row.sigma[line])} ± ` +
+          `${fixed(row.sigma[line], decimalsOf(row.sigma[line]))} Å`
         : "not measured";
     const text = [6, 4].map(
       (line) =>
-        `${lineWords[line]} ${observed(line)}, predicted ${short(row.predicted[line])} Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
+        `${lineWords[line]} ${observed(line)}, predicted ${short(row.predicted[line])} ` +
+        `Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
     );
     $("live").textContent =
-      `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ""}. ${text.join(". ")}.${flags.length ? ` ${$("warn").textContent}` : ""}`;
+      `Galaxy ${row.id}${Number.isFinite(row.z) ? `, redshift ${row.z.toFixed(3)}` : ""}. ` +
+      `${text.join(". ")}.${flags.length ? ` ${$("warn").textContent}` : ""}`;
     app.pins.fill();
     $("note").value = noteOn(row.id) ?? "";
     $("note").disabled = noteOn(row.id) === null;
@@ -332,7 +339,9 @@ export class GalaxyPanel {
       note = document.createElement("p");
     note.className = "soft";
     note.textContent = known.length
-      ? `Mean measured EW of the ${known.length} nearest with ${lineTitles[line]}: ${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ${short(this.prediction?.ew[line] ?? NaN)} Å.`
+      ? `Mean measured EW of the ${known.length} nearest with ${lineTitles[line]}: ` +
+        `${short(known.reduce((a, b) => a + b) / known.length)} Å; the model here: ` +
+        `${short(this.prediction?.ew[line] ?? NaN)} Å.`
       : "";
     box.append(table, note);
   }

@@ -54,7 +54,8 @@ function paintLegend(g, width, { table, scale, low, high, label, below, above, c
 
 const legendBox = { left: 34, width: 300, height: 46, bottom: 10 };
 
-/** The map as a picture for a paper: what is seen of it, words and bar, on the ground of the theme; `ratio` pixels each of the screen's. */
+/** The map as a picture for a paper: what is seen of it, words and bar, on the ground of the theme; `ratio` pixels
+ * each of the screen's. */
 export function pictureOf({ map, width, height, ratio, axes, title, count, spec }, colours) {
   const canvas = document.createElement("canvas"),
     g = canvas.getContext("2d");
@@ -101,10 +102,15 @@ export function svgOf(
     .join("");
   const triangle = (is, base, tip, u) =>
     is ? `<path d="M${base} ${top}V${top + 10}L${tip} ${top + 5}Z" fill="${css(table, u)}"/>` : "";
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="${colours.soft}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"
+ font-family="sans-serif" font-size="11" fill="${colours.soft}">
 <title>${escape(title)}</title><defs><linearGradient id="p">${stops}</linearGradient></defs>
-<rect width="${width}" height="${height}" fill="${colours.surface}"/><image href="${map.toDataURL("image/png")}" width="${width}" height="${height}"/>
-<rect x="${left}" y="${top}" width="${w}" height="10" fill="url(#p)"/>${triangle(below, left - 1.5, left - 11, 0)}${triangle(above, left + w + 1.5, left + w + 11, 1)}<text x="${left}" y="${top - 5}" fill="${colours.ink}">${escape(label)}</text>${marks}
+<rect width="${width}" height="${height}" fill="${colours.surface}"/>
+<image href="${map.toDataURL("image/png")}" width="${width}" height="${height}"/>
+<rect x="${left}" y="${top}" width="${w}" height="10" fill="url(#p)"/>
+${triangle(below, left - 1.5, left - 11, 0)}${triangle(above, left + w + 1.5, left + w + 11, 1)}
+<text x="${left}" y="${top - 5}" fill="${colours.ink}">${escape(label)}</text>${marks}
 <text x="34" y="20" fill="${colours.ink}">${escape(title)}</text><text x="34" y="35">${escape(count)}</text>
-<text x="${width - 14}" y="${height - 14}" text-anchor="end">${escape(axes[0])}</text><text transform="translate(20 14) rotate(-90)" text-anchor="end">${escape(axes[1])}</text></svg>\n`;
+<text x="${width - 14}" y="${height - 14}" text-anchor="end">${escape(axes[0])}</text>
+<text transform="translate(20 14) rotate(-90)" text-anchor="end">${escape(axes[1])}</text></svg>\n`;
 }

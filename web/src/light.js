@@ -130,7 +130,8 @@ export function robust(flux) {
     : [];
 }
 
-/** The brightest of each line where it stands out of the noise: a line may be narrower than the share that `robust` leaves out. */
+/** The brightest of each line where it stands out of the noise: a line may be narrower than the share that `robust`
+ * leaves out. */
 export function peaks({ wave, flux, sigma }) {
   return marks.map(([centre]) => {
     let most = NaN;
@@ -197,8 +198,8 @@ const span = (lists) => {
   return [low, high];
 };
 const mostOfData = 3; // times what the data reach: how far a prediction may stretch an axis
-/** Ends of y. data: what was measured (and the bands); predicted: what the model says of it, which counts up to three times
- *  the reach of the data. A whole spectrum stands on zero. */
+/** Ends of y. data: what was measured (and the bands); predicted: what the model says of it, which counts up to three
+ * times the reach of the data. A whole spectrum stands on zero. */
 export function limits(data, predicted, whole) {
   let [low, high] = span(data);
   const [least, most] = span(predicted);

@@ -1,4 +1,5 @@
-// The lines: names of the columns, names as the field writes them, wavelengths in vacuum (A). The one table of the page.
+// The lines: names of the columns, names as the field writes them, wavelengths in vacuum (A). The one table of the
+// page.
 
 export const lineNames = [
   "OII_DOUBLET",

@@ -1,5 +1,5 @@
-// What pointer, fingers and keys do to the whole spectrum: a readout under the crosshair; drag zooms; wheel and pinch zoom;
-// shift drag, one finger and arrows pan; a double click, or 0, shows all of it again.
+// What pointer, fingers and keys do to the whole spectrum: a readout under the crosshair; drag zooms; wheel and pinch
+// zoom; shift drag, one finger and arrows pan; a double click, or 0, shows all of it again.
 
 export class LiveSpectrum {
   constructor(panel, readout) {

@@ -1,6 +1,6 @@
-// The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws by
-// the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with the
-// command line.
+// The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws
+// by the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with
+// the command line.
 import { independent, lineNames, lineWave } from "./lines.js";
 import { objectKey, streams } from "./random.js";
 

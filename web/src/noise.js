@@ -1,5 +1,5 @@
-// Predicted + noise of many galaxies: in workers where the page's script is a file of its own, else in short slices that leave
-// the page alive. The policy of a page of one file allows no worker: it has at most 20,000 galaxies.
+// Predicted + noise of many galaxies: in workers where the page's script is a file of its own, else in short slices
+// that leave the page alive. The policy of a page of one file allows no worker: it has at most 20,000 galaxies.
 import { Kernel } from "./kernel.js";
 import { Model, nBands } from "./model.js";
 import { lineNames } from "./lines.js";
@@ -22,8 +22,8 @@ export function pause() {
   });
 }
 
-/** One realisation of rows [first, last) of a part: {flux: 12 arrays, z, sigmas: 10 arrays or null, ids, points: 10 or null}
- *  into out (10 arrays). */
+/** One realisation of rows [first, last) of a part: {flux: 12 arrays, z, sigmas: 10 arrays or null, ids, points: 10
+ * or null} into out (10 arrays). */
 export function noisyRows(model, part, seed, first, last, out) {
   const n = last - first,
     flux = new Float64Array(n * nBands);

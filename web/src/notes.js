@@ -1,4 +1,5 @@
-// Notes on galaxies, kept by the browser under their ids at every keystroke: every page of a galaxy shows the same note.
+// Notes on galaxies, kept by the browser under their ids at every keystroke: every page of a galaxy shows the same
+// note.
 const prefix = "starglow:";
 
 /** The note on a galaxy, '' without one, null where this browser keeps none. */

@@ -1,4 +1,5 @@
-// Two or three galaxies that are compared: their light behind the one that is shown, their lines in a table, rings on the map.
+// Two or three galaxies that are compared: their light behind the one that is shown, their lines in a table, rings on
+// the map.
 import { fixed, short } from "./colour.js";
 import { lineTitles } from "./lines.js";
 import { ratio } from "./charts.js";

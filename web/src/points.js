@@ -1,4 +1,5 @@
-// The points of the map in WebGL2: one draw call, colours from a palette texture, a mix of two states while they change.
+// The points of the map in WebGL2: one draw call, colours from a palette texture, a mix of two states while they
+// change.
 
 const vertex = `#version 300 es
 in vec2 place; in float first, second, mark;
@@ -25,10 +26,12 @@ void main() {
   vec2 d = gl_PointCoord * 2.0 - 1.0;
   // Classes have a shape too: disc, square, triangle.
   float shape = classes > 0.5 && state < 0.5 ? floor(u * 2.0 + 0.5) : 0.0;
-  float r = shape > 1.5 ? max(d.y + 0.1, abs(d.x) * 1.1 - d.y * 0.6 + 0.1) * 1.15 : shape > 0.5 ? max(abs(d.x), abs(d.y)) * 1.2 : length(d);
+  float r = shape > 1.5 ? max(d.y + 0.1, abs(d.x) * 1.1 - d.y * 0.6 + 0.1) * 1.15
+    : shape > 0.5 ? max(abs(d.x), abs(d.y)) * 1.2 : length(d);
   if (r > 1.0) discard;
   float edge = clamp((1.0 - r) * soft, 0.0, 1.0);
-  vec4 c = state > 1.5 ? faint : state > 0.5 ? quiet : vec4(texture(palette, vec2(u * (255.0 / 256.0) + 0.5 / 256.0, 0.5)).rgb, 0.92);
+  vec4 c = state > 1.5 ? faint : state > 0.5 ? quiet
+    : vec4(texture(palette, vec2(u * (255.0 / 256.0) + 0.5 / 256.0, 0.5)).rgb, 0.92);
   colour = vec4(c.rgb * c.a * edge, c.a * edge);
 }`;
 

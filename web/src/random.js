@@ -1,4 +1,5 @@
-// Threefry2x32-20 as in include/starglow/base/random.hpp: the keys of objects. The numbers themselves come from the kernel.
+// Threefry2x32-20 as in include/starglow/base/random.hpp: the keys of objects. The numbers themselves come from the
+// kernel.
 
 export const streams = { intrinsic: 0, label_noise: 1 };
 

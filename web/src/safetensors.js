@@ -20,7 +20,8 @@ const kinds = {
   U8: [1, (b, o, n) => new Uint8Array(b, o, n)],
 };
 
-/** Header of a file whose first bytes are `buffer`: {metadata, tensors: {name: {dtype, shape, from, to}}}, offsets in the file. */
+/** Header of a file whose first bytes are `buffer`: {metadata, tensors: {name: {dtype, shape, from, to}}}, offsets
+ * in the file. */
 export function parseHeader(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));

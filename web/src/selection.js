@@ -1,5 +1,5 @@
-// The selection as a list of steps that can be written down and repeated: outline, colour third, filter, range of a quantity,
-// box of line ratios; new, add, remove, within.
+// The selection as a list of steps that can be written down and repeated: outline, colour third, filter, range of a
+// quantity, box of line ratios; new, add, remove, within.
 import { continuumColour, ratios } from "./quantities.js";
 import { parseFilter } from "./filter.js";
 import { percentiles } from "./colour.js";
@@ -18,10 +18,12 @@ export class Selection {
     this.marks = null;
     this.count = 0;
   }
-  /** step: {kind: 'outline', outline} | {kind: 'blue' | 'red'} | {kind: 'filter', text} | {kind: 'range', key, mode, seed, span: [low, high]}
-   * | {kind: 'ratios', mode, seed, span: [x0, x1, y0, y1]}; how: new, add, remove, within. Spans hold their ends, which may be infinite. */
+  /** step: {kind: 'outline', outline} | {kind: 'blue' | 'red'} | {kind: 'filter', text} | {kind: 'range', key, mode,
+   * seed, span: [low, high]} | {kind: 'ratios', mode, seed, span: [x0, x1, y0, y1]}; how: new, add, remove, within.
+   * Spans hold their ends, which may be infinite. */
   async apply(step, how = "new") {
-    if (step.kind === "outline") step = { ...step, outline: thin(step.outline) }; // what is selected is what the address tells
+    // what is selected is what the address tells
+    if (step.kind === "outline") step = { ...step, outline: thin(step.outline) };
     const rows = await this.rows(step),
       { n } = this.app.galaxies;
     if (how === "new" || !this.marks) {
@@ -150,9 +152,14 @@ export class Selection {
   }
   describe() {
     const what = { blue: "bluest third of the continuum colours", red: "reddest third of the continuum colours" };
-    return this.steps.map(
-      (s) =>
-        `${s.how}: ${s.span ? `${s.key || "log line ratios"} (${s.mode}${s.mode === "noisy" ? `, seed ${s.seed}` : ""}) in ${s.span.join(" ")}` : s.kind === "filter" ? `filter ${s.text}` : s.kind === "outline" ? `outline ${s.outline.map((p) => p.join(" ")).join(", ")}` : what[s.kind]}`,
-    );
+    const range = (s) =>
+      `${s.key || "log line ratios"} (${s.mode}${s.mode === "noisy" ? `, seed ${s.seed}` : ""}) in ${s.span.join(" ")}`;
+    const said = (s) => {
+      if (s.span) return range(s);
+      if (s.kind === "filter") return `filter ${s.text}`;
+      if (s.kind === "outline") return `outline ${s.outline.map((p) => p.join(" ")).join(", ")}`;
+      return what[s.kind];
+    };
+    return this.steps.map((s) => `${s.how}: ${said(s)}`);
   }
 }

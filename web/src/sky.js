@@ -1,4 +1,5 @@
-// Where a galaxy lies on the sky, where the table says so, and links. Nothing is asked of anybody before one is clicked.
+// Where a galaxy lies on the sky, where the table says so, and links. Nothing is asked of anybody before one is
+// clicked.
 
 const pairs = [
   ["RA", "DEC"],
@@ -39,7 +40,8 @@ export function linksOf([ra, dec]) {
     ],
     [
       "SIMBAD",
-      `https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=${ra.toFixed(5)}%20${dec >= 0 ? "%2B" : ""}${dec.toFixed(5)}&Radius=5&Radius.unit=arcsec`,
+      `https://simbad.cds.unistra.fr/simbad/sim-coo?Coord=${ra.toFixed(5)}` +
+        `%20${dec >= 0 ? "%2B" : ""}${dec.toFixed(5)}&Radius=5&Radius.unit=arcsec`,
       "What SIMBAD has within 5″",
     ],
   ];

@@ -1,5 +1,5 @@
-// Where the page's files come from: elements of the page itself (a single file), or the folder beside it. Each is fetched
-// once; of large ones only the ranges that are needed, where the server knows ranges.
+// Where the page's files come from: elements of the page itself (a single file), or the folder beside it. Each is
+// fetched once; of large ones only the ranges that are needed, where the server knows ranges.
 import { SafeTensors, parseHeader, decode } from "./safetensors.js";
 
 /** The bytes of numbers stand apart by their place in four (src/page/page.cpp): back together. */
@@ -54,7 +54,9 @@ class Folder {
     const response = await fetch(path, options).catch((e) => {
       throw location.protocol === "file:"
         ? new Error(
-            "this page is a folder of files, which a browser does not read from a disk. Show it with starglow explore table.fits --serve 8080, or with any web server in this folder (python3 -m http.server); starglow explore --single-file page.html makes a page that opens by a double click.",
+            "this page is a folder of files, which a browser does not read from a disk. Show it with starglow " +
+              "explore table.fits --serve 8080, or with any web server in this folder (python3 -m http.server); " +
+              "starglow explore --single-file page.html makes a page that opens by a double click.",
           )
         : new Error(`${path}: ${e.message}`);
     });

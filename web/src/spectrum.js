@@ -25,7 +25,8 @@ import { nBands } from "./model.js";
 const zoomHeight = 96;
 
 export class SpectrumPanel {
-  /** main: the whole spectrum's element; zoomBox: that of the zooms; readout: where the numbers under the pointer stand. */
+  /** main: the whole spectrum's element; zoomBox: that of the zooms; readout: where the numbers under the pointer
+   * stand. */
   constructor(main, zoomBox, readout, colours) {
     this.main = main;
     this.zoomBox = zoomBox;
@@ -191,8 +192,8 @@ export class SpectrumPanel {
       }
       ctx.restore();
     };
-    // A whole spectrum is a band of noise: its flux is drawn quietly. x, flux, upper and lower noise, continuum, predicted,
-    // its interval, was (before play), observed lines, bands, one realisation with noise
+    // A whole spectrum is a band of noise: its flux is drawn quietly. x, flux, upper and lower noise, continuum,
+    // predicted, its interval, was (before play), observed lines, bands, one realisation with noise
     const series = (whole) => [
       {},
       line(whole ? c.soft : c.flux, 1),
@@ -272,9 +273,9 @@ export class SpectrumPanel {
     if (this.last) this.show(...this.last);
   }
 
-  /** row: of Galaxies.row; prediction: {ew, p16, p84}; extra: {spectrum: measured, at rest, or null; play: {bands, prediction}
-   *  or null; fixed: limits of y that stay; many: bands of others, drawn behind; compared: [{row, spectrum, colour}];
-   *  noisy: ten EWs of one realisation with noise}. */
+  /** row: of Galaxies.row; prediction: {ew, p16, p84}; extra: {spectrum: measured, at rest, or null; play: {bands,
+   * prediction} or null; fixed: limits of y that stay; many: bands of others, drawn behind; compared: [{row,
+   * spectrum, colour}]; noisy: ten EWs of one realisation with noise}. */
   show(row, prediction, extra = {}) {
     this.last = [row, prediction, extra];
     const { play = null, fixed = null, noisy = null } = extra,
@@ -404,7 +405,8 @@ export class SpectrumPanel {
       return { x: x.map((w) => w * stretch), y: y.map((v) => v * factor), colour };
     });
   }
-  /** What the whole spectrum shows, pixel by pixel, for a file; `many`: a stack, which has the galaxies' spread in place of noise. */
+  /** What the whole spectrum shows, pixel by pixel, for a file; `many`: a stack, which has the galaxies' spread in
+   * place of noise. */
   columns(many) {
     const {
         wave,
@@ -447,7 +449,8 @@ export class SpectrumPanel {
     }
     plot.setData([x0, ...columns.slice(1).map((values) => gaps(values, x0.length))]);
   }
-  /** Shows a part of the spectrum, [low, high] at rest in A; null: all of it. Never narrower than 8 A, never off the data. */
+  /** Shows a part of the spectrum, [low, high] at rest in A; null: all of it. Never narrower than 8 A, never off the
+   * data. */
   look(window) {
     const [first, last] = this.shown?.range ?? [3400, 7000];
     if (window) {

@@ -13,7 +13,8 @@ export const evenly = (list, most) =>
     ? list
     : Array.from({ length: most }, (_, k) => list[Math.floor(((k + 0.5) * list.length) / most)]);
 
-/** 16th, 50th and 84th percentile of the finite values, linear between neighbours in order; NaN where there are none. */
+/** 16th, 50th and 84th percentile of the finite values, linear between neighbours in order; NaN where there are
+ * none. */
 export function middle(values) {
   const kept = values.filter(Number.isFinite).sort((a, b) => a - b),
     last = kept.length - 1;
@@ -39,7 +40,8 @@ export function level(bands) {
 const columns = (list, n) => Array.from({ length: n }, (_, k) => middle(list.map((values) => values[k])));
 const split = (triples) => [0, 1, 2].map((k) => triples.map((t) => t[k]));
 
-/** rows: of Galaxies.row; predicted(row): its ten EWs. Measured and predicted lines are of the same galaxies where any was measured. */
+/** rows: of Galaxies.row; predicted(row): its ten EWs. Measured and predicted lines are of the same galaxies where
+ * any was measured. */
 export function stackRows(rows, predicted) {
   const normed = rows.filter((row) => level(row.bands) > 0).map((row) => row.bands.map((f) => f / level(row.bands)));
   const [bandsLow, bands, bandsHigh] = split(columns(normed, nBands));
@@ -69,7 +71,8 @@ export function stackRows(rows, predicted) {
   };
 }
 
-/** spectra at rest (of Galaxies.spectrum) and what to divide each by: medians on a grid of one Angstrom, between neighbouring pixels linearly. */
+/** spectra at rest (of Galaxies.spectrum) and what to divide each by: medians on a grid of one Angstrom, between
+ * neighbouring pixels linearly. */
 export function stackSpectra(spectra, levels) {
   const first = Math.ceil(Math.min(...spectra.map((s) => s.wave[0]))),
     last = Math.floor(Math.max(...spectra.map((s) => s.wave.at(-1)))),

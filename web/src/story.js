@@ -13,20 +13,23 @@ export class Story {
         button: "1 Measured",
         mode: about.measured ? "observed" : "predicted",
         words: about.measured
-          ? "Which galaxies have the stronger lines? Here as measured: bright Hα where the starlight is blue and stars form, next to none where it is red."
+          ? "Which galaxies have the stronger lines? Here as measured: bright Hα where the starlight is blue " +
+            "and stars form, next to none where it is red."
           : "Which galaxies have the stronger lines? This table has no measured lines: the colours are the model's.",
       },
       {
         button: "2 Predicted",
         mode: "predicted",
         words:
-          "The same galaxies, their lines predicted from twelve colours of starlight alone: what starlight knows of the gas.",
+          "The same galaxies, their lines predicted from twelve colours of starlight alone: what starlight " +
+          "knows of the gas.",
       },
       {
         button: "3 As a survey sees it",
         mode: "noisy",
         words:
-          "And with the scatter between like galaxies and the noise of the measurement: compare with step 1. Then press Play and drag the starlight.",
+          "And with the scatter between like galaxies and the noise of the measurement: compare with step 1. " +
+          "Then press Play and drag the starlight.",
       },
     ];
     for (const key of ["blue", "red"]) {

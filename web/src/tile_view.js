@@ -1,5 +1,5 @@
-// The map of tiles: squares of cells from afar, each in the mean colour of its galaxies and the larger the more there are;
-// the galaxies themselves from near. Draws what is there at once, the rest when it has come.
+// The map of tiles: squares of cells from afar, each in the mean colour of its galaxies and the larger the more there
+// are; the galaxies themselves from near. Draws what is there at once, the rest when it has come.
 import { css } from "./colour.js";
 import { howOf } from "./brush.js";
 

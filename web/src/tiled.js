@@ -1,4 +1,5 @@
-// The page of tiles: the same words, colours and panel as the page of fewer galaxies; numbers are exact, of all galaxies.
+// The page of tiles: the same words, colours and panel as the page of fewer galaxies; numbers are exact, of all
+// galaxies.
 import { App, modes, titles } from "./app.js";
 import { RatioDiagram, bptClass } from "./charts.js";
 import { GalaxyPanel } from "./galaxy_panel.js";

@@ -191,7 +191,8 @@ export class Tiles {
   id(i) {
     return this.rowsKept.get(i)?.id ?? `galaxy ${i}`;
   }
-  /** Place in the order of the tiles of an id written as text, or -1: the first ids of each thousand (once), one range. */
+  /** Place in the order of the tiles of an id written as text, or -1: the first ids of each thousand (once), one
+   * range. */
   async find(text) {
     let wanted;
     try {
@@ -219,7 +220,8 @@ export class Tiles {
   }
 
   // --- exact answers
-  /** Marks of the galaxies inside a closed outline of (u, v): whole tiles by their numbers, those at its edge point by point. */
+  /** Marks of the galaxies inside a closed outline of (u, v): whole tiles by their numbers, those at its edge point
+   * by point. */
   async inside(outline) {
     const side = 2 ** this.finest,
       marks = new Uint8Array(this.placed),

@@ -293,7 +293,8 @@ export class MapView {
   set stale(is) {
     for (const pane of this.panes) pane.stale = is;
   }
-  /** From the values seen now to others: an animation, unless motion is unwelcome. others: those of the further panes. */
+  /** From the values seen now to others: an animation, unless motion is unwelcome. others: those of the further
+   * panes. */
   show(values, animate = true, others = []) {
     const before = this.values ?? values;
     this.panes[0].set(before, values);
