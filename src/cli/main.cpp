@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <new>
 #include <span>
@@ -12,6 +14,7 @@
 
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "files/atomic_file.hpp"
 #include "files/hdf5_contents.hpp"
 #include "kernels/dispatch.hpp"
 #include "starglow/base/error.hpp"
@@ -125,9 +128,32 @@ int guarded(int argc, char** argv, Console& console) {
 }  // namespace
 }  // namespace starglow::cli
 
+namespace {
+
+// Where an exception meets a function that may not throw: libraries allocate in their destructors. Memory that is not
+// there is told as elsewhere; what is unfinished goes.
+[[noreturn]] void on_terminate() {
+  using namespace starglow;
+  std::string_view text = "error: internal error (a bug in starglow): an exception where none may be\n";
+  int code = 1;
+  try {
+    if (std::current_exception()) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    text = "error: out of memory; no output was written. Fewer --threads, draws or rows at a time need less.\n";
+    code = exit_code(ErrorKind::output);
+  } catch (...) {
+  }
+  files::remove_unfinished();
+  if (::write(STDERR_FILENO, text.data(), text.size()) < 0) std::_Exit(code);
+  std::_Exit(code);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace starglow;
   using namespace starglow::cli;
+  std::set_terminate(on_terminate);
   hold_standard_descriptors();
   install_signal_handlers();
   try {

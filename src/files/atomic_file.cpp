@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -34,6 +35,41 @@ void sync(const fs::path& path, int flags) {
 
 }  // namespace
 
+namespace {
+
+// Names of the files that are being written, where no allocation is needed to read them.
+struct Unfinished {
+  std::atomic<bool> taken{false}, whole{false};
+  std::array<char, 4096> part{}, lock{};
+};
+std::array<Unfinished, 16>& unfinished() {
+  static std::array<Unfinished, 16> all;
+  return all;
+}
+
+}  // namespace
+
+void AtomicFile::note() noexcept {
+  auto& all = unfinished();
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    Unfinished& u = all[k];
+    if (temporary_.native().size() >= u.part.size() || u.taken.exchange(true)) continue;
+    std::strcpy(u.part.data(), temporary_.c_str());
+    std::strcpy(u.lock.data(), lock_path_.c_str());
+    u.whole = true;
+    noted_ = static_cast<int>(k);
+    return;
+  }
+}
+
+void remove_unfinished() noexcept {
+  for (Unfinished& u : unfinished()) {
+    if (!u.taken || !u.whole) continue;
+    ::unlink(u.part.data());
+    ::unlink(u.lock.data());
+  }
+}
+
 AtomicFile::AtomicFile(const fs::path& path, bool overwrite) : path_(path) {
   std::error_code ignored;
   // A link is followed, so that the file it names is replaced and not the link.
@@ -56,6 +92,7 @@ AtomicFile::AtomicFile(const fs::path& path, bool overwrite) : path_(path) {
   temporary_ = folder / ("." + name + ".part");
   lock_path_ = folder / ("." + name + ".lock");
   lock();
+  note();
   fs::remove(temporary_, ignored);  // left by a process that was killed; the lock says that none is writing now
 }
 
@@ -101,6 +138,11 @@ AtomicFile::~AtomicFile() {
   if (!committed_) fs::remove(temporary_, ignored);
   fs::remove(lock_path_, ignored);
   if (lock_ >= 0) ::close(lock_);
+  if (noted_ >= 0) {
+    Unfinished& u = unfinished()[static_cast<std::size_t>(noted_)];
+    u.whole = false;
+    u.taken = false;
+  }
 }
 
 void AtomicFile::write(std::string_view content) {

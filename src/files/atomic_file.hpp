@@ -28,11 +28,18 @@ class AtomicFile {
   void commit();
 
  private:
+  friend void remove_unfinished() noexcept;
   void lock();
+  void note() noexcept;
   [[noreturn]] void refuse_lock(const char* seen) const;
   std::filesystem::path path_, temporary_, lock_path_;
   int lock_ = -1;
   bool committed_ = false;
+  int noted_ = -1;  // its place among the unfinished files
 };
+
+/// Removes temporary files and locks that are there now, without an allocation: for a program that is about to end
+/// without its destructors.
+void remove_unfinished() noexcept;
 
 }  // namespace starglow::files

@@ -72,7 +72,7 @@ def numbers(path):
     """What must be the same in two runs of one command: all before the provenance, which holds the time."""
     raw = Path(path).read_bytes()
     end = raw.find(b"'PROVENANCE'")
-    return raw[: end if end > 0 else len(raw)]
+    return raw[: raw.rfind(b"XTENSION", 0, end) if end > 0 else len(raw)]
 
 
 def tried(binary, library, inputs, words, kind, number, reference):
