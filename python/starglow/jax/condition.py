@@ -16,7 +16,7 @@ from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
 from .joint import Distribution, quantile_of
 
-_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(32)
+_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(48)
 _WIDE = 9.0  # sd of a measurement beyond which it is contradicted
 _CUT = 32.0  # the sums leave out what is below e^-32 of the highest point
 _PASSES = 9.0  # sd above a cut where everything passes
