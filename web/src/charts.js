@@ -259,7 +259,7 @@ export function drawHistogram(canvas, { values, marks, scale, low, high, label, 
   g.fillText(label, width / 2, height - 15, width - 4);
 }
 
-const drawnMost = 80000;
+const drawnMost = 30000;
 
 export const bptClasses = ["no class", "star-forming", "composite", "active nucleus"];
 /** Class of log ratios by Kauffmann et al. 2003 and Kewley et al. 2001: index into bptClasses. */

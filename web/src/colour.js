@@ -72,10 +72,11 @@ export const scales = {
 /** Values at the given shares (0..1) of the finite ones; of at most 50,000 of them, evenly taken. */
 export function percentiles(values, shares) {
   const step = Math.max(1, Math.floor(values.length / 50000)),
-    kept = [];
-  for (let i = 0; i < values.length; i += step) if (Number.isFinite(values[i])) kept.push(values[i]);
-  kept.sort((a, b) => a - b);
-  return shares.map((p) => (kept.length ? kept[Math.min(kept.length - 1, Math.floor(p * kept.length))] : NaN));
+    all = new Float64Array(Math.ceil(values.length / step));
+  let n = 0;
+  for (let i = 0; i < values.length; i += step) if (Number.isFinite(values[i])) all[n++] = values[i];
+  const kept = all.subarray(0, n).sort(); // typed: by value, and ten times as fast
+  return shares.map((p) => (n ? kept[Math.min(n - 1, Math.floor(p * n))] : NaN));
 }
 
 /** Place of each value on the bar: 0..1, NaN kept; clipped ends stay beyond 0..1 so that they can be counted. */
@@ -83,7 +84,9 @@ export function places(values, scale, low, high) {
   const { f } = scales[scale],
     a = f(low),
     span = f(high) - a || 1;
-  return Float32Array.from(values, (v) => (f(v) - a) / span);
+  const out = new Float32Array(values.length);
+  for (let i = 0; i < out.length; ++i) out[i] = (f(values[i]) - a) / span;
+  return out;
 }
 
 /** Round tick values between two limits on a scale. */
