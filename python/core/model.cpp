@@ -12,6 +12,8 @@
 #include <tuple>
 
 #include "arrays.hpp"
+#include "files/models/model_io.hpp"
+#include "files/models/whole.hpp"
 #include "parts.hpp"
 #include "pool.hpp"
 #include "starglow/base/error.hpp"
@@ -172,11 +174,21 @@ Numpy<double> along(const Model& model, const nb::dict& galaxies, const AnyArray
   return to_numpy(std::move(all), {columns.n, to});
 }
 
+// The model inside the library, or the one that was there at an earlier version.
+Model shipped_model(const std::string& version) {
+  if (version.empty()) return Model::shipped();
+  const std::string name = "joint-" + version;
+  if (name != files::k_joint_0_1)
+    throw Error(ErrorKind::usage, "no model of this version is inside the library", {"'" + version + "'", "0.1", ""});
+  return Model(files::model_from_tensors(files::embedded_whole(name)));
+}
+
 }  // namespace
 
 void bind_model(nb::module_& m) {
   nb::class_<Model>(m, "Model")
-      .def_static("shipped", [] { return Model::shipped(); })
+      .def_static(
+          "shipped", [](const std::string& version) { return shipped_model(version); }, nb::arg("version") = "")
       .def_static(
           "load", [](const std::filesystem::path& path) { return Model::load(path); }, nb::arg("path"))
       .def(

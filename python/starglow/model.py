@@ -167,9 +167,23 @@ class Model:
         self._core = core
 
     @staticmethod
-    def shipped() -> Model:
-        """The model inside the package (models/starglow.md is its card)."""
-        return Model(_core.Model.shipped())
+    def shipped(version: str = "") -> Model:
+        """The model inside the package (models/starglow.md is its card), or that of an earlier version of starglow.
+
+        Parameters
+        ----------
+        version : str
+            "0.1": the model of version 0.1, as ``--model joint-0.1`` of the command line.
+
+        Raises
+        ------
+        InputError
+            No model of that version is kept.
+
+        >>> Model.shipped("0.1").hash == Model.shipped().hash
+        False
+        """
+        return Model(_core.Model.shipped(version))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Model:

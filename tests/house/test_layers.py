@@ -43,25 +43,35 @@ def test_no_room_links_what_it_does_not_include():
         ("src/judge/planted.cpp", '#include "starglow/starglow.hpp"', "starglow/starglow.hpp"),
     ],
 )
-def test_a_planted_upward_include_is_found(tmp_path, file, line, said):
-    copy_of_the_house(tmp_path)
-    assert wrong_arrows(tmp_path) == []
-    (tmp_path / file).write_text(f"{line}\n")
-    found = wrong_arrows(tmp_path)
+def test_a_planted_upward_include_is_found(house_copy, file, line, said):
+    planted = house_copy / file
+    planted.write_text(f"{line}\n")
+    try:
+        found = wrong_arrows(house_copy)
+    finally:
+        planted.unlink()
     assert len(found) == 1 and said in found[0], found
 
 
-def test_a_planted_upward_link_is_found(tmp_path):
-    copy_of_the_house(tmp_path)
-    lists = tmp_path / "src/model/CMakeLists.txt"
-    lists.write_text(lists.read_text().replace("  LINKS starglow_kernels", "  LINKS starglow_files starglow_kernels"))
-    assert wrong_arrows(tmp_path) == ["src/model links starglow_files, which the build adds after it"]
+def test_a_planted_upward_link_is_found(house_copy):
+    lists = house_copy / "src/model/CMakeLists.txt"
+    before = lists.read_text()
+    lists.write_text(before.replace("  LINKS ", "  LINKS starglow_files ", 1))
+    try:
+        found = wrong_arrows(house_copy)
+    finally:
+        lists.write_text(before)
+    assert found == ["src/model links starglow_files, which the build adds after it"]
 
 
-def copy_of_the_house(into):
+@pytest.fixture(scope="module")
+def house_copy(tmp_path_factory):
+    """Sources and lists of the build where tests may plant what must not be."""
+    into = tmp_path_factory.mktemp("house")
     shutil.copy(ROOT / "CMakeLists.txt", into)
     for folder in ("src", "include"):
         shutil.copytree(ROOT / folder, into / folder)
+    return into
 
 
 def test_the_drawing_in_architecture_is_the_build():
@@ -192,3 +202,21 @@ def test_each_instruction_set_object_exports_one_symbol():
         ).stdout
         symbols = [line.split()[-1] for line in out.splitlines() if line.strip()]
         assert len(symbols) == 1 and "k_table_" in symbols[0], (path.name, symbols)
+
+
+def test_the_version_is_that_of_the_build():
+    version = re.search(r"project\(starglow VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+    assert re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)[1] == version
+    newest = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[1]
+    assert newest.split()[0] in (version, "Unreleased")
+
+
+def test_decisions_have_date_status_and_context():
+    pages = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    assert len(pages) > 10
+    listed = (ROOT / "docs/decisions/README.md").read_text()
+    for page in pages:
+        title, empty, state = page.read_text().splitlines()[:3]
+        assert title.startswith("# ") and empty == "", page.name
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d, (accepted|superseded by .+)\.( .*)?", state), (page.name, state)
+        assert f"({page.name})" in listed, page.name

@@ -148,3 +148,16 @@ def test_a_forked_child_predicts(model, galaxies):
     if child == 0:
         os._exit(0 if (model.predict(galaxies, threads=2).ew == reference).all() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_models_of_earlier_versions_stay(starglow, tmp_path):
+    old, new = sg.Model.shipped("0.1"), sg.Model.shipped()
+    assert old.hash != new.hash
+    galaxies = sg.mock(20, seed=1)
+    sg.write_table(tmp_path / "t.fits", galaxies)
+    run = starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "o.fits", "--model", "joint-0.1")
+    assert run.returncode == 0, run.stderr
+    p = old.predict(galaxies.band_flux, galaxies.z, targetid=galaxies.targetid)
+    assert np.array_equal(Table.read(tmp_path / "o.fits", hdu="GALAXIES")["HALPHA_EW"], p.ew[:, 6].astype("f4"))
+    with pytest.raises(sg.Error, match="0.1"):
+        sg.Model.shipped("0.3")
