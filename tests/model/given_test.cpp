@@ -107,11 +107,11 @@ TEST(GivenLines, DerivativesAreThoseOfTheValues) {
               near(d.p16(i, line * k_n_slopes + b), up.p16(i, line), down.p16(i, line));
               near(d.p84(i, line * k_n_slopes + b), up.p84(i, line), down.p84(i, line));
             });
-    check(g.z[i], 3e-5, i, [&](std::size_t line, const auto& near, const Prediction& up, const Prediction& down) {
+    check(g.z[i], 1e-6, i, [&](std::size_t line, const auto& near, const Prediction& up, const Prediction& down) {
       near(d.ew(i, line * k_n_slopes + k_n_bands), up.ew(i, line), down.ew(i, line));
     });
     for (const std::size_t by : {std::size_t{0}, k_halpha, k_weak})
-      check(given.ew(i, by), 1e-4, i,
+      check(given.ew(i, by), 2e-5, i,
             [&](std::size_t line, const auto& near, const Prediction& up, const Prediction& down) {
               near(d.given(i, line * k_n_lines + by), up.ew(i, line), down.ew(i, line));
             });
