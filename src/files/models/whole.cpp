@@ -24,7 +24,8 @@ struct Range {
   std::string_view end;
   double low, high;
 };
-constexpr std::array<Range, 25> k_ranges{{{"x_scale", k_tiny, k_huge},
+constexpr std::array<Range, 26> k_ranges{{{"x_scale", k_tiny, k_huge},
+                                          {"x_mean", -1e9, 1e9},
                                           {"map.scale", k_tiny, k_huge},
                                           {"population.scale", k_tiny, k_huge},
                                           {"y_scale", 1e-6, 12},
