@@ -57,7 +57,7 @@ export class App {
     this.fillControls();
     this.story = new Story(this);
     // Controls first: what needs the model waits for it.
-    this.modelReady = new Promise((resolve) => (this.modelCame = resolve));
+    this.modelReady = new Promise((resolve) => (this.modelCame = () => resolve(undefined)));
     listen(this);
     document.documentElement.dataset.alive = "true";
     await this.apply(wanted);
@@ -199,7 +199,7 @@ export class App {
     return this.galaxies.n > many ? pause() : null;
   }
   /** Values, limits, palette and everything that shows them. */
-  async recolour({ low, high, animate = true } = {}) {
+  async recolour(/** @type {{ low?: number, high?: number, animate?: boolean }} */ { low, high, animate = true } = {}) {
     const q = this.quantity,
       { mode, seed } = this.state,
       turn = (this.turn = (this.turn ?? 0) + 1);
@@ -273,11 +273,11 @@ export class App {
     $("high").value = plain(this.high).replace("−", "-");
     $("scale").value = this.state.scale;
     for (const b of document.querySelectorAll("[data-state]")) {
-      b.setAttribute("aria-checked", b.dataset.state === mode);
+      b.setAttribute("aria-checked", String(b.dataset.state === mode));
       b.tabIndex = b.dataset.state === mode ? 0 : -1;
     }
     $("new-noise").classList.toggle("away", mode !== "noisy"); // its place stays: nothing beside it moves
-    $("new-noise").dataset.seed = seed;
+    $("new-noise").dataset.seed = String(seed);
   }
   get threeModes() {
     return modes.filter((m) => (m === "observed" ? this.galaxies.about.measured : m === "noisy" ? this.model : true));

@@ -54,7 +54,11 @@ const density = (d, j, t) => {
 
 /** One row a line: measurement with its interval low..high, the predicted distribution in asinh(EW), its interval,
  * the measurement and the noisy realisation. */
-export function drawLines(canvas, { observed, low: from, high: to, prediction, noisy, before }, colours) {
+export function drawLines(
+  canvas,
+  /** @type {any} */ { observed, low: from, high: to, prediction, noisy, before },
+  colours,
+) {
   const { g, width, height } = prepare(canvas),
     left = 78,
     right = 130,
@@ -171,7 +175,7 @@ export function histogramSpan([x0, x1], width, { scale, low, high }) {
 
 /** The place of one galaxy's value in a histogram, at an end for what lies beyond; no number hides it. A line of its
  * own: a hover draws nothing again. */
-export function markHistogram(line, value, { scale, low, high }) {
+export function markHistogram(line, value, /** @type {any} */ { scale, low, high }) {
   const { f } = scales[scale],
     u = Math.min(Math.max((f(value) - f(low)) / (f(high) - f(low) || 1), 0), 1);
   line.hidden = !(u >= 0);
@@ -182,7 +186,11 @@ export function markHistogram(line, value, { scale, low, high }) {
 export const named = (classes, scale, low, high) => classes ?? ticks(scale, low, high, 5).map((v) => [v, plain(v)]);
 
 /** Histogram of the values on the colour bar's scale: all galaxies, and the selected ones. */
-export function drawHistogram(canvas, { values, marks, scale, low, high, label, table, classes }, colours) {
+export function drawHistogram(
+  canvas,
+  /** @type {any} */ { values, marks, scale, low, high, label, table, classes },
+  colours,
+) {
   const { g, width, height } = prepare(canvas),
     { left, right } = histogramMargins,
     bottom = 34,
@@ -354,10 +362,10 @@ export class RatioDiagram {
     });
     g.globalAlpha = 1;
     g.lineWidth = 1.3;
-    for (const [a, b, dash] of [
+    for (const [a, b, dash] of /** @type {[number, number, number[]][]} */ ([
       [0.05, 1.3, [5, 3]],
       [0.47, 1.19, []],
-    ]) {
+    ])) {
       g.strokeStyle = colours.ink;
       g.setLineDash(dash);
       g.beginPath();

@@ -22,7 +22,7 @@ export function listen(app) {
   for (const b of document.querySelectorAll("button[data-tool]"))
     b.addEventListener("click", () => tool(b.dataset.tool));
   for (const group of document.querySelectorAll("[role=radiogroup]"))
-    group.addEventListener("keydown", (e) => {
+    group.addEventListener("keydown", (/** @type {any} */ e) => {
       const all = [...group.querySelectorAll("button:not(:disabled)")],
         move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[e.key];
       if (!move) return;

@@ -98,6 +98,8 @@ export function openExport(app) {
   }
   $("export").showModal();
 }
+openExport.what = []; // what the files say of the spectrum
+openExport.ready = false;
 
 async function save(app, kind) {
   if (kind === "png") return app.figure("png").toBlob((blob) => download("starglow-map.png", [blob], "image/png"));

@@ -149,7 +149,7 @@ export class Galaxies {
 
   /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. bytes: what workers
    * need, or null; `progress` gets the share done. */
-  async noisy(seed, model, bytes, progress = () => {}) {
+  async noisy(seed, model, bytes, /** @type {(share: number) => void} */ progress = () => {}) {
     if (this.noise.has(seed)) return this.noise.get(seed);
     const named = (names) => Promise.all(names.map((name) => this.column(name)));
     const all = {

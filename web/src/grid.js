@@ -69,7 +69,7 @@ export class Grid {
     return best;
   }
   /** The k points nearest to point i on the map, without i, nearest first. */
-  neighbours(i, k, accept = () => true) {
+  neighbours(i, k, /** @type {(j: number) => boolean} */ accept = () => true) {
     const distance = (j) => (this.x[j] - this.x[i]) ** 2 + (this.y[j] - this.y[i]) ** 2;
     const c = this.column(this.x[i]),
       r = this.row(this.y[i]);

@@ -110,3 +110,4 @@ export function layout(app) {
   });
   for (const id of ["histogram", "histogram2", "bpt", "colourbar"]) watch.observe($(id));
 }
+layout.asked = 0;

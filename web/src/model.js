@@ -5,6 +5,7 @@ import { independent, lineNames, lineWave } from "./lines.js";
 import { objectKey, streams } from "./random.js";
 
 export { independent, lineNames };
+/** @type {[number, number, string, number][]} */
 const doublets = [
   [3, 4, "ew_ratio_OIII_4959", 3.161],
   [5, 7, "ew_ratio_NII_6548", 2.978],
@@ -205,7 +206,7 @@ export class Model {
     const t = this.kernel.quantiles(c, weight, mean, sd, z, total),
       middle = levels.indexOf(0);
     for (let r = 0; r < n; ++r) {
-      const d = out[r],
+      const d = /** @type {any} */ (out[r]),
         at = (l) => t.subarray((r * L + l) * 8, (r * L + l + 1) * 8),
         median = at(middle).slice();
       const calibrate = (value, j) => median[j] + bank.shift[j] + bank.slope[j] * (value - median[j]);

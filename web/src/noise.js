@@ -16,7 +16,7 @@ export function pause() {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();
-      resolve();
+      resolve(undefined);
     };
     port2.postMessage(null);
   });
@@ -140,7 +140,7 @@ export function work() {
       out = empty(n),
       ready = await model;
     for (let at = 0; at < n; at += block) noisyRows(ready, part, seed, at, Math.min(at + block, n), out);
-    postMessage(
+    /** @type {any} */ (globalThis).postMessage(
       { first, n, out },
       out.map((a) => a.buffer),
     );

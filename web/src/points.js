@@ -88,12 +88,12 @@ export class Points {
       ]),
     );
     this.buffers = {};
-    for (const [name, size] of [
+    for (const [name, size] of /** @type {[string, number][]} */ ([
       ["place", 2],
       ["first", 1],
       ["second", 1],
       ["mark", 1],
-    ]) {
+    ])) {
       const at = gl.getAttribLocation(program, name),
         buffer = gl.createBuffer();
       gl.bindBuffer(gl.ARRAY_BUFFER, buffer);

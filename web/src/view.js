@@ -10,6 +10,11 @@ const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** One picture of the map: points, and the density that stands for too many of them. */
 class Pane {
+  view;
+  canvas;
+  under;
+  before;
+  values;
   constructor(view, canvas, under) {
     Object.assign(this, { view, canvas, under });
     this.points = new Points(canvas, view.n);
