@@ -180,7 +180,8 @@ class Model:
         InputError
             No model of that version is kept.
 
-        >>> Model.shipped("0.1").hash == Model.shipped().hash
+        >>> import starglow as sg
+        >>> sg.Model.shipped("0.1").hash == sg.Model.shipped().hash
         False
         """
         return Model(_core.Model.shipped(version))

@@ -19,7 +19,7 @@ int Outcome::finish(const std::string& output, const std::string& more, bool par
                             flags.empty() ? ", no flags" : "; flags: " + flags));
   if ((counts_.fatal() == 0 && !parts_failed) || settings_.flag("allow_partial")) return 0;
   if (counts_.fatal() > 0)
-    console_.error(fmt::format("{} {} have no answer (NaN); --allow-partial accepts that", counts_.fatal(), rows_are_));
+    console_.error(fmt::format("{} rows have no answer (NaN); --allow-partial accepts that", counts_.fatal()));
   return exit_code(ErrorKind::numeric);
 }
 
