@@ -122,10 +122,10 @@ struct Model::Answer {
 
 namespace {
 
-// No galaxy has such a line: there is no answer.
-template <class Values>
-bool beyond_limits(const Values& t, std::int32_t& flags) {
-  const bool beyond = std::any_of(t.begin(), t.end(), [](double v) { return !(std::fabs(v) < k_most_t); });
+// No galaxy has such a line: there is no answer. In a distribution a t far below 0 is no line at all.
+bool beyond_limits(std::span<const double> t, bool point, std::int32_t& flags) {
+  const bool beyond =
+      std::any_of(t.begin(), t.end(), [&](double v) { return !(v < k_most_t) || (point && v <= -k_most_t); });
   if (beyond) flags |= k_nonfinite | k_bounded;
   return beyond;
 }
@@ -199,7 +199,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         if (outside && options.out_of_domain == OutOfDomain::nan) continue;
         const bool prior = outside && options.out_of_domain == OutOfDomain::prior;
         const auto t = prior ? std::span<const double>(c.parts.neighbours->t_mean) : near.t.row(r);
-        if (beyond_limits(t, out.flags[row])) continue;
+        if (beyond_limits(t, true, out.flags[row])) continue;
         for (std::size_t j = 0; j < k_n_independent_lines; ++j) out.ew(row, k_independent_lines[j]) = std::sinh(t[j]);
         derive_partners(k_independent_lines, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
           out.ew(row, weak) = out.ew(row, strong) / ratio;
@@ -236,10 +236,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
             out.flags[row] |= k_conditioned;
           }
         }
-        if (std::any_of(d.p84.begin(), d.p84.end(), [](double v) { return !(v < k_most_t); })) {
-          out.flags[row] |= k_nonfinite | k_bounded;
-          continue;
-        }
+        if (beyond_limits(d.median, false, out.flags[row])) continue;
         LineDistribution::PerLine ew, p16, p84;
         const auto& kernel = kernels::active().mixture;
         kernel.intrinsic_ew(d.median.data(), ew.data(), ew.size());
@@ -265,7 +262,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       } else {
         for (std::size_t j = 0; j < n_lines; ++j)
           t[j] = bank.y_mean[j] + (prior ? 0.0 : bank.y_scale[j] * outputs.t(r, j));
-        if (beyond_limits(std::span(t).first(n_lines), out.flags[row])) continue;
+        if (beyond_limits(std::span(t).first(n_lines), true, out.flags[row])) continue;
         for (std::size_t j = 0; j < n_lines; ++j) out.ew(row, bank.outputs[j]) = std::sinh(t[j]);
       }
       const auto at = [&](std::size_t line) { return static_cast<std::ptrdiff_t>(line * options.draws); };

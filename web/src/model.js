@@ -235,7 +235,8 @@ export class Model {
     for (const { bank, luminosity, redshift, rows } of groups.values()) {
       const raw = this.run(bank, rows, flux, z, luminosity, redshift);
       const columns = bank.sizes.at(-1),
-        possible = (d) => d.quantiles.at(-1).every((t) => t < mostT), // the highest level; no galaxy has such a line
+        middle = levels.indexOf(0),
+        possible = (d) => d.quantiles[middle].every((t) => t < mostT), // no galaxy has such a line
         finite = (r) => raw.subarray(r * columns, (r + 1) * columns).every(Number.isFinite);
       this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], finite(r) && possible(d) ? d : null));
     }

@@ -2,8 +2,9 @@
 
 namespace starglow {
 
-/// What an answer may be at most. A row whose point or upper quantile lies beyond has no answer: NaN, NONFINITE and
-/// BOUNDED; a draw or a noisy value beyond is held at the limit. Constants alone: the kernels include this file.
+/// What an answer may be at most. A row of which a line's point or median lies beyond has no answer: NaN, NONFINITE and
+/// BOUNDED; quantiles and draws are held at the limit, noisy values too (BOUNDED). Constants alone: the kernels include
+/// this file.
 ///
 /// EW (A): 10,000, three times that of Halpha in a population just born, the largest of any line by theory (3200 A at
 /// Z = 0.001: Leitherer et al. 1999, ApJS 123, 3, figure 83), and several times the largest that is measured (1500 A

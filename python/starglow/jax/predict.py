@@ -209,8 +209,7 @@ def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distri
     known = (flags & names.FATAL) == 0
     if policy == "nan":
         known = known & ~out
-    upper = quantile_of(*jax.lax.stop_gradient((weight, mean, sd)), 1.0)
-    beyond = known & jnp.any(upper >= MOST_T, axis=-1)  # no galaxy has such a line
+    beyond = known & jnp.any(median >= MOST_T, axis=-1)  # no galaxy has such a line
     flags = flags | features.bit(beyond, names.NONFINITE | names.BOUNDED)
     known = known & ~beyond
     return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio), flags
