@@ -88,7 +88,7 @@ TEST(Join, RowsBelongTogetherById) {
 }
 
 TEST(Ecsv, NumbersUnitsAndHeader) {
-  const auto path = written("a.ecsv",
+  const auto path = written("border_a.ecsv",
                             "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: wave, unit: nm, datatype: float64}\n"
                             "# - {name: flux, unit: 1e-17 erg / (Angstrom s cm2), datatype: float64}\n"
                             "# - {name: note, datatype: string}\n# meta: !!omap\n# - {redshift: 0.125}\n"
@@ -109,17 +109,17 @@ TEST(Ecsv, BrokenTablesAreRefused) {
   const std::string arrays =
       "# %ECSV 1.0\n# datatype:\n# - {name: a, datatype: string, subtype: 'float64[3]'}\na\n[1]\n";
   for (const std::string& text : {std::string("a b\n"), head + "a\n1 2\n", head + "a b\n1\n", arrays})
-    EXPECT_THROW(read_ecsv(written("b.ecsv", text)), Error) << text;
+    EXPECT_THROW(read_ecsv(written("border_b.ecsv", text)), Error) << text;
   EXPECT_THROW(read_ecsv("no-such-file.ecsv"), Error);
 }
 
 TEST(Formats, AreKnownByTheirFirstBytes) {
-  EXPECT_EQ(format_of(written("x", "BZh91AY&SY")).name, "a bzip2 file");
-  EXPECT_EQ(format_of(written("x", "\x89HDF\r\n\x1a\n")).name, "an HDF5 file");
-  EXPECT_EQ(format_of(written("x", "PAR1")).name, "a Parquet file");
-  EXPECT_EQ(format_of(written("x", "wave flux\n1 2\n")).name, "a text file");
-  EXPECT_EQ(format_of(written("x", "SIMPLE  =                    T")).name, "");
-  EXPECT_EQ(format_of(written("x", "")).name, "");
+  EXPECT_EQ(format_of(written("border_format", "BZh91AY&SY")).name, "a bzip2 file");
+  EXPECT_EQ(format_of(written("border_format", "\x89HDF\r\n\x1a\n")).name, "an HDF5 file");
+  EXPECT_EQ(format_of(written("border_format", "PAR1")).name, "a Parquet file");
+  EXPECT_EQ(format_of(written("border_format", "wave flux\n1 2\n")).name, "a text file");
+  EXPECT_EQ(format_of(written("border_format", "SIMPLE  =                    T")).name, "");
+  EXPECT_EQ(format_of(written("border_format", "")).name, "");
 }
 
 }  // namespace

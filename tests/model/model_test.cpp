@@ -292,7 +292,7 @@ TEST(Model, ConventionsThatClashAreRefused) {
   const Model model = Model::shipped();
   Conventions c;
   EXPECT_EQ(model.compare(c).notes.size(), 1U);  // all unknown: said once
-  c.mwcorr = "F";
+  c.mwcorr = model.parts().metadata.at("mwcorr");
   c.vacuum = "F";
   EXPECT_THROW(model.compare(c), Error);
   c.vacuum = "T";
@@ -306,36 +306,38 @@ TEST(Model, ConventionsThatClashAreRefused) {
 
 TEST(Model, GalacticDustIsConvertedOrAssumed) {
   const Model model = Model::shipped();
-  ASSERT_EQ(model.parts().metadata.at("mwcorr"), "F");
+  const std::string own = model.parts().metadata.at("mwcorr");
+  ASSERT_TRUE(own == "F" || own == "T");
   WorkerPool pool(1);
-  Galaxies reddened = test::example_galaxies(4), clean = reddened;
-  reddened.conventions.mwcorr = "F";
-  clean.conventions.mwcorr = "T";
-  clean.ebv = {0.05, 0.3, std::nan(""), -9999.0};  // the last two: unknown
+  Galaxies right = test::example_galaxies(4), other = right;
+  right.conventions.mwcorr = own;
+  other.conventions.mwcorr = own == "F" ? "T" : "F";
+  other.ebv = {0.05, 0.3, std::nan(""), -9999.0};  // the last two: unknown
   for (std::size_t i = 0; i < 2; ++i)
     for (std::size_t b = 0; b < k_n_bands; ++b) {
-      const double wave = 0.5 * (band_lo(b) + band_hi(b)) * (1 + clean.z[i]);
-      clean.band_flux(i, b) /= milky_way_transmission(wave, clean.ebv[i]);
+      const double wave = 0.5 * (band_lo(b) + band_hi(b)) * (1 + other.z[i]);
+      const double through = milky_way_transmission(wave, other.ebv[i]);
+      other.band_flux(i, b) *= own == "F" ? 1 / through : through;
     }
-  EXPECT_TRUE(model.compare(clean.conventions, true).dust_converted);
-  const auto a = model.predict(reddened, pool), b = model.predict(clean, pool);
+  EXPECT_TRUE(model.compare(other.conventions, true).dust_converted);
+  const auto a = model.predict(right, pool), b = model.predict(other, pool);
   EXPECT_EQ(a.flags, b.flags);
   for (std::size_t i = 0; i < 4; ++i)
     for (std::size_t line = 0; line < k_n_lines; ++line)
-      EXPECT_NEAR(b.ew(i, line), a.ew(i, line), 1e-4 * a.ew(i, line));
-  clean.ebv.clear();  // no EBV: never a refusal, and it is said
-  const auto report = model.compare(clean.conventions, false);
+      EXPECT_NEAR(b.ew(i, line), a.ew(i, line), 1e-4 * a.ew(i, line) + 1e-4);
+  other.ebv.clear();  // no EBV: never a refusal, and it is said
+  const auto report = model.compare(other.conventions, false);
   EXPECT_FALSE(report.dust_converted);
   ASSERT_FALSE(report.notes.empty());
-  EXPECT_NE(report.notes[0].find("MWCORR is T"), std::string::npos);
-  EXPECT_NE(model.predict(clean, pool).ew(1, 6), b.ew(1, 6));
+  EXPECT_NE(report.notes[0].find("MWCORR is " + other.conventions.mwcorr), std::string::npos);
+  EXPECT_NE(model.predict(other, pool).ew(1, 6), b.ew(1, 6));
 }
 
 TEST(Model, SlopesGoThroughGalacticDust) {
   const Model model = Model::shipped();
   WorkerPool pool(1);
   Galaxies g = test::example_galaxies(3);
-  g.conventions.mwcorr = "T";
+  g.conventions.mwcorr = model.parts().metadata.at("mwcorr") == "F" ? "T" : "F";
   g.ebv = {0.1, 0.2, std::nan("")};
   const auto slopes = model.derivatives(g, pool).ew;
   const auto at = [&](std::size_t i, std::size_t k, double by) {

@@ -159,22 +159,28 @@ def test_models_that_do_not_fit_exit_6_and_broken_ones_3(starglow, mock, tmp_pat
 def test_galactic_dust_is_converted_or_assumed_and_said(starglow, mock, tmp_path, ebv):
     t = Table.read(mock)
     forget_checksum(t)
-    t.meta["MWCORR"] = False
-    t.write(tmp_path / "reddened.fits")
     dust = np.linspace(0, 0.3, len(t))
+    if ebv:
+        t["EBV"] = dust
     middle = (3550 + 300 * np.arange(12)) * (1 + np.asarray(t["Z"])[:, None])
     x = [0, 0.377, 0.820, 1.667, 1.828, 2.141, 2.433, 3.704, 3.846]  # Fitzpatrick (1999), table 3
     law = CubicSpline(x, [0, 0.265, 0.829, 2.688, 3.055, 3.806, 4.315, 6.265, 6.591], bc_type="natural")
+    t.meta["MWCORR"] = False
+    t.write(tmp_path / "observed.fits")
     t["BAND_FLUX"] = np.asarray(t["BAND_FLUX"]) * 10 ** (0.4 * 0.86 * dust[:, None] * law(1e4 / middle))
     t.meta["MWCORR"] = True
-    if ebv:
-        t["EBV"] = dust
     t.write(tmp_path / "clean.fits")
-    assert starglow("predict", tmp_path / "reddened.fits", "-o", tmp_path / "a.fits").returncode == 0
-    run = starglow("predict", tmp_path / "clean.fits", "-o", tmp_path / "b.fits")
-    assert run.returncode == 0 and "MWCORR is T" in run.stderr
-    assert "MWCORR is T" in fits.getheader(tmp_path / "b.fits", "GALAXIES")["NOTES"]
-    a, b = (np.asarray(Table.read(tmp_path / f)["HALPHA_EW"], float) for f in ("a.fits", "b.fits"))
+    said = []
+    for name in ("observed", "clean"):
+        run = starglow("predict", tmp_path / f"{name}.fits", "-o", tmp_path / f"{name}.out")
+        assert run.returncode == 0, run.stderr
+        notes = fits.getheader(tmp_path / f"{name}.out", "GALAXIES").get("NOTES", "")
+        assert ("MWCORR is" in run.stderr) == ("MWCORR is" in notes)
+        said.append("MWCORR is" in notes)
+    assert sorted(said) == [False, True]  # of the one that is not as the model was trained
+    a, b = (
+        np.asarray(Table.read(tmp_path / f"{f}.out", hdu="GALAXIES")["HALPHA_EW"], float) for f in ("observed", "clean")
+    )
     close = np.abs(b - a) < 1e-3 * np.abs(a) + 1e-3
     assert close.all() if ebv else not close[len(t) // 2 :].all()
 

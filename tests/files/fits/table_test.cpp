@@ -233,9 +233,10 @@ TEST(Table, WrongUnitsLengthsAndTypesAreRefused) {
   };
   refused({{"BAND_FLUX", 'D', 11, ""}}, "expected 12");
   refused({{"TARGETID", 'D', 1, ""}}, "2^53");
-  refused({{"HALPHA_EW", 'E', 1, "nm"}}, "Angstrom");
+  refused({{"HALPHA_EW", 'E', 1, "km/s"}}, "Angstrom");
   refused({{"HALPHA_EW", 'E', 3, "Angstrom"}}, "one number a row");
-  refused({{"Z", 'D', 1, ""}, {"z", 'D', 1, ""}}, "two columns");
+  refused({{"Z", 'D', 1, ""}, {"Z", 'D', 1, ""}}, "two columns");
+  refused({{"targetid", 'K', 1, ""}, {"TargetID", 'K', 1, ""}}, "case alone");
 }
 
 TEST(Table, EveryNumericTypeReadsAsNumbers) {
