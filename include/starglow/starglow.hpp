@@ -61,3 +61,4 @@
 #include "starglow/stars/star_photometry.hpp"
 #include "starglow/stars/star_population.hpp"
 #include "starglow/stars/stars.hpp"
+#include "starglow/survey/survey.hpp"

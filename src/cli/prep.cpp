@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <type_traits>
 
@@ -14,6 +15,7 @@
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/files/columns.hpp"
+#include "starglow/files/measured_table.hpp"
 #include "starglow/files/spectra_file.hpp"
 #include "starglow/files/spectra_reader.hpp"
 #include "starglow/files/starlight.hpp"
@@ -58,121 +60,6 @@ void declare(OptionSet& set) {
            "unit of fluxes where a general table does not say it; relative: an arbitrary scale", "", "UNIT"});
   set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
-}
-
-std::vector<ColumnInfo> columns_of(const SpectraReader& reader, bool noise, bool measure_ew) {
-  std::vector<ColumnInfo> columns{with_null(column("TARGETID"))};
-  const auto kept = [&](ColumnInfo its) {
-    if (reader.keeps(its.name)) columns.push_back(std::move(its));
-  };
-  for (const char* name : {"SURVEY", "PROGRAM", "ORIGINAL_ID"}) kept(column(name));
-  columns.push_back(column("Z"));
-  kept(column("Z_ERR"));
-  kept(with_null(column("ZWARN")));
-  for (const char* name : {"SPECTYPE", "OBJTYPE"}) kept(column(name));
-  kept(with_null(column("COADD_FIBERSTATUS")));
-  for (const char* name : {"RA", "DEC"}) kept(column(name));
-  for (const char* name : {"EBV", "BAND_FLUX"}) columns.push_back(column(name));
-  if (noise) columns.push_back(column("BAND_FLUX_IVAR"));
-  columns.push_back(column("BAND_NPIX"));
-  const auto add = [&](std::string_view suffix) {
-    for (auto& its : line_columns(suffix, k_all_lines)) columns.push_back(std::move(its));
-  };
-  const bool labels = measure_ew || reader.models_only();
-  if (labels) {
-    add("_EW");
-    add("_EW_IVAR");
-  }
-  if (measure_ew) {
-    add("_EW_LIMIT");
-    add("_FLUX");
-    add("_FLUX_IVAR");
-    add("_SIGMA");
-    add("_CONT");
-    add("_CONT_IVAR");
-    columns.push_back(column("VDISP"));
-  }
-  if (reader.has_catalogue_ew() && !reader.models_only()) {
-    add("_EW_CAT");
-    add("_EW_CAT_IVAR");
-  }
-  columns.push_back(column("FLAGS"));
-  return columns;
-}
-
-// One line's column from an array of all lines a measurement.
-template <class Get>
-void write_lines(TableWriter& out, std::size_t first, std::size_t n, const char* suffix, const Get& get) {
-  std::vector<float> values(n);
-  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
-    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(get(i, line));
-    out.write(std::string(k_all_lines[line].name) + suffix, first, std::span<const float>(values));
-  }
-}
-
-// What the files say of their targets; of a file that is silent, nothing: "", NaN or null.
-void write_targets(TableWriter& out, std::size_t first, const Spectra& s, const SpectraReader& reader) {
-  const auto column = [&](const char* name, const auto& values, const auto& none) {
-    if (!reader.keeps(name)) return;
-    auto all = values;
-    all.resize(s.size(), none);
-    out.write(name, first, std::span<const std::remove_cvref_t<decltype(none)>>(all));
-  };
-  const std::string empty;
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  column("SURVEY", s.survey, empty);
-  column("PROGRAM", s.program, empty);
-  column("ORIGINAL_ID", s.original_id, empty);
-  column("Z_ERR", s.z_err, nan);
-  column("ZWARN", s.zwarn, k_null_id);
-  column("SPECTYPE", s.spectype, empty);
-  column("OBJTYPE", s.objtype, empty);
-  column("COADD_FIBERSTATUS", s.fiberstatus, k_null_id);
-  column("RA", s.ra, nan);
-  column("DEC", s.dec, nan);
-}
-
-void write_chunk(TableWriter& out, std::size_t first, const Spectra& s, const std::vector<Measurement>& m,
-                 const SpectraReader& reader, bool noise, bool measured, const std::vector<std::int32_t>& flags) {
-  const std::size_t n = s.size();
-  out.write("TARGETID", first, std::span<const std::int64_t>(s.targetid));
-  write_targets(out, first, s, reader);
-  out.write("Z", first, std::span<const double>(s.z));
-  out.write("EBV", first, std::span<const double>(s.ebv));
-  std::vector<double> flux, ivar;
-  std::vector<std::int32_t> pixels;
-  std::vector<float> vdisp;
-  for (const auto& one : m) {
-    flux.insert(flux.end(), one.bands.flux.begin(), one.bands.flux.end());
-    ivar.insert(ivar.end(), one.bands.ivar.begin(), one.bands.ivar.end());
-    pixels.insert(pixels.end(), one.bands.good_pixels.begin(), one.bands.good_pixels.end());
-    vdisp.push_back(static_cast<float>(one.vdisp));
-  }
-  out.write("BAND_FLUX", first, std::span<const double>(flux));
-  if (noise) out.write("BAND_FLUX_IVAR", first, std::span<const double>(ivar));
-  out.write("BAND_NPIX", first, std::span<const std::int32_t>(pixels));
-  const auto catalogue = [&](const Matrix<float>& from, float none) {
-    return [&from, none](std::size_t i, std::size_t line) { return from.empty() ? none : from(i, line); };
-  };
-  if (reader.models_only()) {
-    write_lines(out, first, n, "_EW", catalogue(s.catalogue_ew, std::nanf("")));
-    write_lines(out, first, n, "_EW_IVAR", catalogue(s.catalogue_ew_ivar, 0.0F));
-  } else if (reader.has_catalogue_ew()) {
-    write_lines(out, first, n, "_EW_CAT", catalogue(s.catalogue_ew, std::nanf("")));
-    write_lines(out, first, n, "_EW_CAT_IVAR", catalogue(s.catalogue_ew_ivar, 0.0F));
-  }
-  if (measured) {
-    write_lines(out, first, n, "_EW", [&](std::size_t i, std::size_t l) { return m[i].ew[l]; });
-    write_lines(out, first, n, "_EW_IVAR", [&](std::size_t i, std::size_t l) { return m[i].ew_ivar[l]; });
-    write_lines(out, first, n, "_EW_LIMIT", [&](std::size_t i, std::size_t l) { return m[i].ew_limit[l]; });
-    write_lines(out, first, n, "_FLUX", [&](std::size_t i, std::size_t l) { return m[i].flux[l]; });
-    write_lines(out, first, n, "_FLUX_IVAR", [&](std::size_t i, std::size_t l) { return m[i].flux_ivar[l]; });
-    write_lines(out, first, n, "_SIGMA", [&](std::size_t i, std::size_t l) { return m[i].sigma_v[l]; });
-    write_lines(out, first, n, "_CONT", [&](std::size_t i, std::size_t l) { return m[i].continuum[l]; });
-    write_lines(out, first, n, "_CONT_IVAR", [&](std::size_t i, std::size_t l) { return m[i].continuum_ivar[l]; });
-    out.write("VDISP", first, std::span<const float>(vdisp));
-  }
-  out.write("FLAGS", first, std::span<const std::int32_t>(flags));
 }
 
 // Pixels of the longest spectrum: files whose spectra have their own grids need not be of one length.
@@ -319,8 +206,10 @@ int run(const Settings& settings, Console& console) {
   WorkerPool pool(settings.threads());
   const Spectra sample = reader.rows() > 0 ? reader.read(0, 1) : Spectra{};
   const bool noise = !sample.ivar.empty();  // without noise an ivar of 0 would say that each band is missing
-  TableWriter out(settings.text("output"), columns_of(reader, noise, options.lines), conventions,
-                  settings.flag("overwrite"));
+  const MeasuredTable table(reader, noise, options.lines);
+  std::vector<ColumnInfo> columns = table.columns();
+  columns.push_back(column("FLAGS"));
+  TableWriter out(settings.text("output"), columns, conventions, settings.flag("overwrite"));
   std::optional<SpectraOutput> spectra;
   if (settings.is_set("spectra")) {
     Conventions as_read = conventions;
@@ -337,7 +226,10 @@ int run(const Settings& settings, Console& console) {
     std::vector<std::int32_t> flags;
     for (const auto& m : measured) flags.push_back(m.flags);
     outcome.count(flags);
-    write_chunk(out, first, s, measured, reader, noise, options.lines, flags);
+    std::vector<std::size_t> rows(s.size());
+    std::iota(rows.begin(), rows.end(), std::size_t{0});
+    table.write(out, first, s, rows, measured);
+    out.write("FLAGS", first, std::span<const std::int32_t>(flags));
     if (spectra) spectra->write(first, s, measured);
     return s.size();
   });

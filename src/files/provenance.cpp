@@ -86,7 +86,7 @@ std::vector<std::pair<std::string, std::string>> Provenance::entries() const {
   gmtime_r(&now, &utc);
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  all.emplace_back("TIME", text);
+  if (!timeless) all.emplace_back("TIME", text);
   if (threads > 0) all.emplace_back("THREADS", std::to_string(threads));
   return all;
 }

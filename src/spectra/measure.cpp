@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "spectra/line_windows.hpp"
 #include "starglow/base/flags.hpp"
@@ -170,18 +171,26 @@ Measurement measure_spectrum(const SpectrumView& given, const TemplateSet& templ
   return m;
 }
 
-std::vector<Measurement> measure(const Spectra& spectra, const TemplateSet& templates, WorkerPool& pool,
-                                 const MeasureOptions& options) {
-  std::vector<Measurement> out(spectra.size());
-  pool.for_shards(shard_count(spectra.size(), k_shard), [&](std::size_t k) {
-    const Shard range = shard(k, spectra.size(), k_shard);
-    for (std::size_t i = range.first; i < range.last; ++i) {
+std::vector<Measurement> measure(const Spectra& spectra, std::span<const std::size_t> rows,
+                                 const TemplateSet& templates, WorkerPool& pool, const MeasureOptions& options) {
+  std::vector<Measurement> out(rows.size());
+  pool.for_shards(shard_count(rows.size(), k_shard), [&](std::size_t k) {
+    const Shard range = shard(k, rows.size(), k_shard);
+    for (std::size_t j = range.first; j < range.last; ++j) {
+      const std::size_t i = rows[j];
       const bool quasar = !spectra.spectype.empty() && spectra.spectype[i] == "QSO";
-      out[i] = measure_spectrum(spectra.view(i), templates, options, quasar);
-      if (!spectra.flags.empty()) out[i].flags |= spectra.flags[i];
+      out[j] = measure_spectrum(spectra.view(i), templates, options, quasar);
+      if (!spectra.flags.empty()) out[j].flags |= spectra.flags[i];
     }
   });
   return out;
+}
+
+std::vector<Measurement> measure(const Spectra& spectra, const TemplateSet& templates, WorkerPool& pool,
+                                 const MeasureOptions& options) {
+  std::vector<std::size_t> rows(spectra.size());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  return measure(spectra, rows, templates, pool, options);
 }
 
 }  // namespace starglow

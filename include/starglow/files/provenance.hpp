@@ -26,6 +26,7 @@ struct Provenance {
   std::string model_hash;  ///< SHA-256 of the model's tensors and metadata; "" = no model
   std::string seed;
   unsigned threads = 0;
+  bool timeless = false;  ///< leave TIME out, so that equal runs are equal bytes
 
   /// Notes how the file is now: called before the reading begins, add_input() sees what changed in between.
   void watch(const std::filesystem::path& path);

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "starglow/base/parallel.hpp"
@@ -45,5 +46,8 @@ Measurement measure_spectrum(const SpectrumView& s, const TemplateSet& templates
 /// All spectra of a batch; the answer does not depend on the number of threads.
 std::vector<Measurement> measure(const Spectra& spectra, const TemplateSet& templates, WorkerPool& pool,
                                  const MeasureOptions& options = {});
+/// The given rows of a batch alone, in the given order.
+std::vector<Measurement> measure(const Spectra& spectra, std::span<const std::size_t> rows,
+                                 const TemplateSet& templates, WorkerPool& pool, const MeasureOptions& options = {});
 
 }  // namespace starglow
