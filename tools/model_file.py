@@ -33,7 +33,8 @@ def is_structural(key):
     """Metadata that say how the tensors are run."""
     group, _, item = key.partition(".")
     return key in ("kind", "format_version", "lines", "band_edges") or (
-        group in ("full", "partial", "neighbours") and item in ("k", "sizes", "activation", "features", "outputs")
+        group in ("full", "partial", "neighbours")
+        and item in ("k", "sizes", "activation", "features", "z_clip", "outputs")
     )
 
 
