@@ -17,8 +17,12 @@ same(await text(page, "count"), `${expected.n} galaxies`);
 // a picture of all of it
 const ink = () =>
   page.evaluate(() => {
-    const c = document.querySelector("canvas.under"),
-      { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+    const shown = document.querySelector("canvas.under"),
+      copy = document.createElement("canvas");
+    Object.assign(copy, { width: shown.width, height: shown.height });
+    const g = copy.getContext("2d", { willReadFrequently: true });
+    g.drawImage(shown, 0, 0);
+    const { data } = g.getImageData(0, 0, copy.width, copy.height);
     let lit = 0;
     for (let k = 3; k < data.length; k += 4) if (data[k] > 0) ++lit;
     return lit;
