@@ -217,7 +217,7 @@ TEST(Condition, NothingKnownChangesNothing) {
 
 TEST(Condition, SharpAndFarMeasurementsStayFinite) {
   const auto prior = some_distribution(3, 6);
-  for (const double ew : {-1e4, -1.0, 0.0, 1e-3, 5.0, 1e5})
+  for (const double ew : {-1e4, -1.0, 0.0, 1e-3, 5.0, 8e3})
     for (const double sigma : {0.0, 1e-6, 1.0, 1e6}) {
       Evidence e{};
       e[1] = {Kind::measured, ew, sigma};
