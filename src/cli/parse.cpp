@@ -198,7 +198,7 @@ void read_config(const std::string& path, std::string_view verb, SettingsBuilder
     if (const auto* inner = node.as_table(); inner != nullptr && key.str() == verb) take(*inner, std::string(verb));
 }
 
-// "@list.txt" stands for the lines of list.txt.
+// "@list.txt" stands for the lines of list.txt, empty ones and those that begin with # left out.
 std::vector<std::string> expand_lists(const std::vector<std::string>& values) {
   std::vector<std::string> out;
   for (const auto& value : values) {
@@ -210,7 +210,7 @@ std::vector<std::string> expand_lists(const std::vector<std::string>& values) {
     std::ifstream list(value.substr(1));
     if (!list) throw Error(ErrorKind::input, "file list '" + value.substr(1) + "' cannot be read");
     for (std::string line; std::getline(list, line);)
-      if (!line.empty()) out.push_back(line);
+      if (!line.empty() && line[0] != '#') out.push_back(line);
   }
   return out;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -143,25 +142,6 @@ class SpectraOutput {
   std::optional<SpectraFileWriter> out_;
 };
 
-// Names given on the command line, those of @lists in their place.
-std::vector<std::filesystem::path> inputs_of(const Settings& settings) {
-  std::vector<std::filesystem::path> out;
-  for (const auto& name : settings.positionals()) {
-    if (!name.starts_with("@")) {
-      out.emplace_back(name);
-      continue;
-    }
-    std::ifstream in(name.substr(1));
-    if (!in)
-      throw Error(ErrorKind::input, "the list '" + name.substr(1) + "' cannot be read", {"", "a name a line", ""});
-    for (std::string line; std::getline(in, line);) {
-      while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) line.pop_back();
-      if (!line.empty() && !line.starts_with("#")) out.emplace_back(line);
-    }
-  }
-  return out;
-}
-
 SpectraReaderOptions reader_options(const Settings& settings) {
   SpectraReaderOptions out;
   out.skip_bad = true;
@@ -180,7 +160,7 @@ int run(const Settings& settings, Console& console) {
   const auto chunk = settings.integer("chunk");
   if (chunk < 1 || chunk > 65536)
     throw Error(ErrorKind::usage, "chunk out of range", {std::to_string(chunk), "1 to 65536", ""});
-  const auto inputs = inputs_of(settings);
+  const std::vector<std::filesystem::path> inputs(settings.positionals().begin(), settings.positionals().end());
   SpectraReader reader(inputs, reader_options(settings));
   for (const auto& note : reader.notes()) console.warn(note);
   for (const auto& failure : reader.failures()) console.error("left out: " + failure.what);

@@ -1,7 +1,9 @@
 // The project's own spectra files (spectra_file.hpp) as a source among the surveys' layouts.
+#include <cmath>
 #include <limits>
 
 #include "files/surveys/spectra_source.hpp"
+#include "starglow/base/flags.hpp"
 #include "starglow/files/spectra_file.hpp"
 
 namespace starglow::files {
@@ -27,6 +29,12 @@ class Own final : public SpectraSource {
     if (s.z.empty()) s.z.assign(count, nan);
     if (s.ebv.empty()) s.ebv.assign(count, nan);
     if (s.flags.empty()) s.flags.assign(count, 0);
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t p = 0; p < s.flux.cols(); ++p)
+        if (!std::isfinite(s.flux(i, p)) && (s.ivar.empty() || s.ivar(i, p) > 0)) {
+          s.flags[i] |= k_bad_pixels;
+          break;
+        }
     keep_targets(s, first, count);
     if (s.targetid.empty()) s.targetid.assign(count, k_null_id);
     if (!s.resolution.empty() && s.sigma_instrument.empty()) {
