@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <set>
 #include <stdexcept>
+#include <string_view>
 
 #include "model/fit_network.hpp"
 #include "model/optimiser.hpp"
@@ -215,6 +217,9 @@ TEST(TrainConfig, FieldsReadBackAndRefuseNonsense) {
     TrainConfig d;
     field.set(d, text);
     EXPECT_EQ(field.get(d), text) << field.key;
+    // Texts about tables are understood when the tables are there (every_kind_test.cpp).
+    if (std::set<std::string_view>{"selection", "error_scale", "peaks", "dust", "unmeasured"}.contains(field.key))
+      continue;
     EXPECT_THROW(field.set(d, "nonsense"), Error) << field.key;
     EXPECT_THROW(field.set(d, ""), Error) << field.key;
     EXPECT_THROW(field.set(d, "nan"), Error) << field.key;
