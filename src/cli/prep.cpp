@@ -61,10 +61,23 @@ void declare(OptionSet& set) {
   set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
+SpectraReaderOptions reader_options(const Settings& settings) {
+  SpectraReaderOptions out;
+  out.skip_bad = true;
+  if (settings.is_set("z")) {
+    out.z = settings.number("z");
+    if (!(*out.z > -1 && *out.z < 20))
+      throw Error(ErrorKind::usage, "--z out of range", {settings.text("z"), "a redshift", ""});
+  }
+  if (settings.is_set("wave_unit")) out.wave_unit = settings.text("wave_unit");
+  if (settings.is_set("flux_unit")) out.flux_unit = settings.text("flux_unit");
+  return out;
+}
+
 // Pixels of the longest spectrum: files whose spectra have their own grids need not be of one length.
 std::size_t longest(const Settings& settings) {
   const auto& inputs = settings.positionals();
-  SpectraReader reader({inputs.begin(), inputs.end()});
+  SpectraReader reader({inputs.begin(), inputs.end()}, reader_options(settings));
   std::size_t pixels = 0;
   for (std::size_t first = 0; first < reader.rows();) {
     const Spectra s = reader.read(first, 64);
@@ -141,19 +154,6 @@ class SpectraOutput {
   SpectraLayout layout_;
   std::optional<SpectraFileWriter> out_;
 };
-
-SpectraReaderOptions reader_options(const Settings& settings) {
-  SpectraReaderOptions out;
-  out.skip_bad = true;
-  if (settings.is_set("z")) {
-    out.z = settings.number("z");
-    if (!(*out.z > -1 && *out.z < 20))
-      throw Error(ErrorKind::usage, "--z out of range", {settings.text("z"), "a redshift", ""});
-  }
-  if (settings.is_set("wave_unit")) out.wave_unit = settings.text("wave_unit");
-  if (settings.is_set("flux_unit")) out.flux_unit = settings.text("flux_unit");
-  return out;
-}
 
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o table.fits names it."});
