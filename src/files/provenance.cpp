@@ -57,6 +57,9 @@ void Provenance::add_input(const std::filesystem::path& path) {
     sum.add(std::string_view(buffer.data(), got));
     bytes += got;
   }
+  if (in.bad() || bytes != before[2])
+    throw Error(ErrorKind::input, "'" + path.string() + "' cannot be read to its end",
+                {std::to_string(bytes) + " bytes", std::to_string(before[2]) + " bytes", ""});
   check_unchanged(path, before);
   inputs.push_back({path.filename().string(), bytes, sum.hex(), before, std::filesystem::absolute(path)});
 }

@@ -79,6 +79,10 @@ void write_checksums(fitsfile* file, const std::filesystem::path& path, std::opt
     in.seekg(static_cast<std::streamoff>(header_at));
     in.read(reinterpret_cast<char*>(header.data()), static_cast<std::streamsize>(header.size()));
     if (!in) throw Error(ErrorKind::output, what + ": its header cannot be read back");
+    // A write that the system lost would make the sum that of an older header.
+    const std::string card = "DATASUM = '" + std::to_string(data);
+    if (std::search(header.begin(), header.end(), card.begin(), card.end()) == header.end())
+      throw Error(ErrorKind::output, what + ": its header was not written");
     OnesSum sum;
     sum.add(header);
     const std::uint64_t both = std::uint64_t{sum.value()} + *known;
