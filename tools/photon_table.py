@@ -3,10 +3,9 @@
     python tools/photon_table.py fsps_ssp.npz > src/stars/photon_table.cpp
 
 The file holds the light of populations of one metallicity (Z = 0.0190) of FSPS 2 (Conroy, Gunn & White 2009, ApJ 699,
-486; Conroy & Gunn 2010, ApJ 712, 833; Padova tracks with their post-AGB stars, BaSeL spectra): wave_A, logage (log10 yr)
-in steps of 0.025 dex, lnu_lsun_hz (L_sun/Hz per M_sun formed). Steps of 0.05 dex are written: means over the ages in
-between, each with the time that it stands for.
-"""
+486; Conroy & Gunn 2010, ApJ 712, 833; Padova tracks with their post-AGB stars, BaSeL spectra): wave_A, logage (log10
+yr) in steps of 0.025 dex, lnu_lsun_hz (L_sun/Hz per M_sun formed). Steps of 0.05 dex are written: means over the ages
+in between, each with the time that it stands for."""
 
 import sys
 

@@ -25,15 +25,11 @@ def links_apart(text):
 
 def filled(lines, first, rest):
     text = links_apart(" ".join(line.strip() for line in lines))
+    # A line must not begin with what Markdown would take for a list, a heading or a table.
+    text = re.sub(r" (?=([-+*#>|]+|\d+[.)])( |$))", "\0", text)
     broken = textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
-    # A line must not begin with what Markdown would take for a list, a heading or a table.
-    for k in range(1, len(broken)):
-        word = broken[k].strip().split(" ")[0]
-        if re.fullmatch(r"[-+*#>|]+|\d+[.)]", word):
-            broken[k - 1] += " " + word
-            broken[k] = rest + broken[k].strip()[len(word) :].lstrip()
     return [line.replace("\0", " ") for line in broken]
 
 

@@ -1,4 +1,4 @@
-// The page in a notebook cell: an iframe of its own origin's blob, so that page and notebook share no names and no styles.
+// The page in a notebook cell: an iframe of its own origin's blob, so that page and notebook share no names or styles.
 // model: html, height (from Python); selected, kept (from the page: row numbers).
 function render({ model, el }) {
   const frame = document.createElement("iframe");

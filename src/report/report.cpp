@@ -14,18 +14,29 @@ namespace starglow {
 namespace {
 
 constexpr const char* k_style = R"(
-:root{color-scheme:light dark;--observed:#222;--quiet:#8a8f98;--rule:#d8dbe0;--back:#fff;--text:#1d2025;--soft:#f5f6f8;--shade:#0003}
-@media(prefers-color-scheme:dark){:root{--observed:#eee;--quiet:#7d838c;--rule:#3a3f47;--back:#15171a;--text:#e6e7e9;--soft:#1e2125;--shade:#fff4}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:1040px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.4rem;border-top:1px solid var(--rule);padding-top:1rem}
+:root{color-scheme:light dark;--observed:#222;--quiet:#8a8f98;--rule:#d8dbe0;--back:#fff;--text:#1d2025;--soft:#f5f6f8;
+--shade:#0003}
+@media(prefers-color-scheme:dark){:root{--observed:#eee;--quiet:#7d838c;--rule:#3a3f47;--back:#15171a;--text:#e6e7e9;
+--soft:#1e2125;--shade:#fff4}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:1040px;margin:2rem auto;
+padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2.4rem;border-top:1px solid var(--rule);
+padding-top:1rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px;margin:.6rem 0}
-.wide{overflow-x:auto;background:linear-gradient(90deg,var(--back) 30%,transparent) left/40px 100% no-repeat local,linear-gradient(270deg,var(--back) 30%,transparent) right/40px 100% no-repeat local,linear-gradient(90deg,var(--shade),transparent) left/14px 100% no-repeat scroll,linear-gradient(270deg,var(--shade),transparent) right/14px 100% no-repeat scroll}@media print{.wide{overflow:visible}table{font-size:9px}}th,td{padding:.15rem .7rem;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left}
+.wide{overflow-x:auto;background:linear-gradient(90deg,var(--back) 30%,transparent) left/40px 100% no-repeat local,
+linear-gradient(270deg,var(--back) 30%,transparent) right/40px 100% no-repeat local,linear-gradient(90deg,var(--shade),
+transparent) left/14px 100% no-repeat scroll,linear-gradient(270deg,var(--shade),transparent) right/14px 100%
+ no-repeat scroll}@media print{.wide{overflow:visible}table{font-size:9px}}th,td{padding:.15rem .7rem;text-align:right;
+white-space:nowrap}th:first-child,td:first-child{text-align:left}
 thead th{border-bottom:1px solid var(--rule);font-weight:600}tbody tr{border-bottom:1px solid var(--soft)}
 tr.mean td{border-top:1px solid var(--rule);font-weight:600}
 figure{margin:1.2rem 0}figcaption{font-size:13px;max-width:60em}svg{width:100%;height:auto;display:block}
-svg text{font:10px system-ui,sans-serif;fill:var(--text)}svg .panel{font-weight:600}svg .cell{font-size:8px}svg.map{max-width:560px}svg.map text{font:7px system-ui,sans-serif;fill:#111}svg .note{font-size:9px;paint-order:stroke;stroke:var(--back);stroke-width:3px}
+svg text{font:10px system-ui,sans-serif;fill:var(--text)}svg .panel{font-weight:600}svg .cell{font-size:8px}
+svg.map{max-width:560px}svg.map text{font:7px system-ui,sans-serif;fill:#111}svg .note{font-size:9px;paint-order:stroke;
+stroke:var(--back);stroke-width:3px}
 svg .frame{fill:none;stroke:var(--quiet)}svg .tick{stroke:var(--quiet)}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;font-size:13px}dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;font-size:13px}dt{color:var(--quiet)}dd{margin:0;
+overflow-wrap:anywhere}
 pre{font-size:12px;overflow-x:auto;background:var(--soft);padding:.8rem}
 )";
 

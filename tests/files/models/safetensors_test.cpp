@@ -58,15 +58,15 @@ TEST(SafeTensors, BrokenFilesAreRefusedWithTheReason) {
       {with_header("[]", 0), "does not begin with '{'"},
       {with_header("{", 0), "not JSON"},
       {with_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 4), "bytes for a shape"},
-      {with_header(
-           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-           4),
+      {with_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                   R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                   4),
        "occurs twice"},
       {with_header(R"({"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}})", 4), "occurs twice"},
       {with_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8), "a hole"},
-      {with_header(
-           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-           4),
+      {with_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                   R"("b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+                   4),
        "overlap"},
       {with_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 8), "differ in size"},
       {with_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,9]}})", 4), "outside the file"},
