@@ -56,6 +56,8 @@ std::string FitsFile::card(const std::string& key) const {
   std::array<char, FLEN_VALUE> raw{};
   int status = 0;
   fits_read_keyword(file_, key.c_str(), raw.data(), nullptr, &status);
+  if (status == READ_ERROR || status == SEEK_ERROR || status == END_OF_FILE)
+    check_fits(status, ErrorKind::input, "the header cannot be read");
   if (status != 0) {
     fits_clear_errmsg();
     return "";

@@ -16,7 +16,9 @@ int stored_type(fitsfile* file, int column) {
   int type = 0, status = 0;
   LONGLONG repeat = 0, width = 0;
   fits_get_coltypell(file, column, &type, &repeat, &width, &status);
-  return status == 0 ? std::abs(type) : 0;
+  check_fits(status, ErrorKind::input,
+             "the type of a column cannot be read");  // else its buffer would be taken as read
+  return std::abs(type);
 }
 
 template <class T>
