@@ -3,6 +3,7 @@
 #include <sstream>
 #include <type_traits>
 
+#include "model/training_tables.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/model/train.hpp"
 
@@ -83,10 +84,12 @@ void set_method(TrainConfig& c, const std::string& text) {
 #define STARGLOW_SWITCH(name, help) \
   ConfigField { #name, help, get_switch<&TrainConfig::name>, set_switch<&TrainConfig::name> }
 
-#define STARGLOW_TEXT(name, help)                                      \
-  ConfigField {                                                        \
-    #name, help, [](const TrainConfig& c) { return c.name; },          \
-        [](TrainConfig& c, const std::string& text) { c.name = text; } \
+#define STARGLOW_TEXT(name, help)                                                                           \
+  ConfigField {                                                                                             \
+    #name, help, [](const TrainConfig& c) { return c.name; }, [](TrainConfig& c, const std::string& text) { \
+      if (std::string_view(#name) != "unmeasured") check_table_rule(#name, text);                           \
+      c.name = text;                                                                                        \
+    }                                                                                                       \
   }
 
 const ConfigField k_fields[]{

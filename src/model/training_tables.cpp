@@ -147,6 +147,16 @@ std::vector<TableRules> table_rules(const Galaxies& g, const TrainConfig& config
   return out;
 }
 
+void check_table_rule(std::string_view key, const std::string& text) {
+  std::array<double, k_n_lines> unused{};
+  for (const auto& [name, value] : entries_of(key, text)) {
+    if (key == "selection") (void)Selection::parse(value);
+    if (key == "error_scale") set_by_line(key, value, 1e-3, unused);
+    if (key == "peaks") set_by_line(key, value, 1.0, unused);
+    if (key == "dust") (void)positive(key, value);
+  }
+}
+
 std::string unused_rules(const Galaxies& g, const TrainConfig& config) {
   std::vector<std::string> unused;
   for (const auto& [key, text] :

@@ -24,6 +24,9 @@ struct TableRules {
 /// in which nothing is said of tables has one entry. Error(usage): a text that cannot be understood.
 std::vector<TableRules> table_rules(const Galaxies& galaxies, const TrainConfig& config);
 
+/// Error(usage): the text of one of these settings cannot be understood, whatever the tables are.
+void check_table_rule(std::string_view key, const std::string& text);
+
 /// The settings' rules for tables that are not among these: "NAME, NAME" or "".
 std::string unused_rules(const Galaxies& galaxies, const TrainConfig& config);
 
