@@ -10,7 +10,7 @@ galaxies = sg.mock(20000, seed=3)
 drawn = sg.Model.shipped().sample(galaxies, draws=1, seed=3)[:, sg.LINES.index("HALPHA"), 0]
 medians = sg.Model.shipped().predict(galaxies)["HALPHA"]
 continuum = galaxies.band_flux[:, 10]  # 6400-6700 A, 1e-17 erg/s/cm2/A, observed
-distance = 3.0857e24 * np.asarray(luminosity_distance(galaxies.z))  # cm
+distance = 3.0857e24 * np.asarray(luminosity_distance(galaxies.z), float)  # cm
 
 figure, ax = plt.subplots(figsize=(4.5, 3.5), layout="constrained")
 for name, ew in (("medians", medians), ("draws", drawn)):
