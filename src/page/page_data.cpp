@@ -31,6 +31,21 @@ Tensor half_tensor(const std::vector<float>& values, std::vector<std::uint64_t> 
   return tensor_of("F16", half, std::move(shape));
 }
 
+// What half precision leaves of each number, in 256 steps of its last bit: 19 bits in all.
+Tensor low_tensor(const std::vector<float>& values, std::vector<std::uint64_t> shape) {
+  std::vector<unsigned char> low(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double value = static_cast<double>(values[i]);
+    const auto step_of = [](double v) {
+      return std::ldexp(1.0, (v == 0 ? -14 : std::clamp(std::ilogb(v), -14, 15)) - 10);
+    };
+    const double rounded = std::nearbyint(value / step_of(value)) * step_of(value);
+    const double rest = (value - rounded) / step_of(rounded);
+    low[i] = static_cast<unsigned char>(std::clamp(std::nearbyint(256 * rest) + 128, 0.0, 255.0));
+  }
+  return tensor_of("U8", low, std::move(shape));
+}
+
 std::vector<float> column(const Matrix<double>& m, std::size_t j) {
   std::vector<float> out(m.rows());
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(m(i, j));
@@ -188,9 +203,14 @@ PageData page_data(const PageContent& content, const Model& model) {
 std::string page_model(const Model& model, bool half) {
   if (model.parts().neighbours) return "";
   files::SafeTensors content = files::model_to_tensors(model.parts());
+  std::map<std::string, files::Tensor> low;
   for (auto& [name, tensor] : content.tensors)
-    if (half && name.size() > 7 && name.ends_with(".params"))
-      tensor = files::half_tensor(tensor.floats(), tensor.shape);
+    if (half && name.size() > 7 && name.ends_with(".params")) {
+      const auto values = tensor.floats();
+      low[name + "_low"] = files::low_tensor(values, tensor.shape);
+      tensor = files::half_tensor(values, tensor.shape);
+    }
+  content.tensors.insert(low.begin(), low.end());
   for (auto it = content.metadata.begin(); it != content.metadata.end();)
     it = it->first.starts_with("learning_curve.") || it->first.starts_with("train.") ? content.metadata.erase(it)
                                                                                      : std::next(it);

@@ -44,6 +44,18 @@ export function luminosityDistance(z) {
   return (1 + z) * (299792.458 / 70) * sum * half;
 }
 
+/** Numbers in half precision and what it leaves of them, in 256 steps of their last bit (src/page/page_data.cpp). */
+function withLow(params, low) {
+  if (!low) return params;
+  const out = new Float32Array(params.length);
+  for (let i = 0; i < out.length; ++i) {
+    const size = Math.abs(params[i]),
+      exponent = size ? Math.max(Math.floor(Math.log2(size)), -14) : -14;
+    out[i] = params[i] + ((low[i] - 128) / 256) * 2 ** (exponent - 10);
+  }
+  return out;
+}
+
 class Bank {
   constructor(kernel, file, group) {
     const text = (key) => file.metadata[`${group}.${key}`],
@@ -57,7 +69,7 @@ class Bank {
     this.outputs = text("outputs")
       .split(",")
       .map((name) => lineNames.indexOf(name));
-    const params = get("params"),
+    const params = withLow(get("params"), file.has(`${group}.params_low`) ? get("params_low") : null),
       [nets, size] = file.shape(`${group}.params`);
     const activation = activations.indexOf(text("activation"));
     this.nets = Array.from({ length: nets }, (_, k) =>
