@@ -159,7 +159,7 @@ class TestTwin:
 
         g, weights, d = distribution
         plain = np.asarray(sgj.quantile(d, 0.5))
-        sigma = np.asarray(sgj.sigma_ew(weights, plain, g.band_flux, g.z))
+        sigma = np.array(sgj.sigma_ew(weights, plain, g.band_flux, g.z))
         for k in range(10):
             source, factor = noise_source(k)
             there = g.ew_ivar[:, source] > 0
