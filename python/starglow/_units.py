@@ -16,6 +16,7 @@ WAVE = "Angstrom"
 SPEED = "km / s"
 REDSHIFT = ""
 LUM_NU = "Lsun / Hz"
+MAGNITUDE = "mag"
 
 _SHOWN = {
     FLUX: "1e-17 erg s^-1 cm^-2 Angstrom^-1",

@@ -68,7 +68,9 @@ def test_lines_brighten_magnitudes_and_luminosities_are_of_the_draw(stars):
     t = read(stars / "m.fits")
     change = t["MAG_R"] - t["MAG_R_CONT"]
     assert np.all(np.isfinite(change)) and np.all(change <= 0) and change.min() < -0.01
-    assert np.all(t["HALPHA_LUM"] > 0) and 38 < np.median(np.log10(t["HALPHA_LUM"])) < 43
+    # A draw of a galaxy without lines is 0.
+    assert np.all(t["HALPHA_LUM"] >= 0) and np.mean(t["HALPHA_LUM"] > 0) > 0.95
+    assert 38 < np.log10(np.median(t["HALPHA_LUM"])) < 43
     assert not np.array_equal(t["HALPHA_EW_NOISY"], t["HALPHA_EW_DRAW"])
     # one draw in 600 galaxies scatters about the medians
     assert 0.4 < np.mean(t["HALPHA_EW_DRAW"] > t["HALPHA_EW"]) < 0.6

@@ -275,7 +275,12 @@ def _dtype(weights: Any, band_flux: Any) -> Any:
 def _numbers(name: str, given: Any, dtype: Any) -> jax.Array:
     """Real numbers of JAX's, whatever their byte order."""
     if not isinstance(given, jax.Array):
-        units = {"BAND_FLUX": _units.FLUX, "BAND_FLUX_IVAR": _units.FLUX_IVAR, "Z": _units.REDSHIFT}
+        units = {
+            "BAND_FLUX": _units.FLUX,
+            "BAND_FLUX_IVAR": _units.FLUX_IVAR,
+            "Z": _units.REDSHIFT,
+            "EBV": _units.MAGNITUDE,
+        }
         given = _arrays.real(name, given, units[name])
     elif given.dtype.kind not in "fiu":
         raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")

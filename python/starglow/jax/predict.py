@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import names
 from .._arrays import MOST_DRAWS, optional, real, whole
-from .._units import FLUX, FLUX_IVAR, REDSHIFT
+from .._units import FLUX, FLUX_IVAR, MAGNITUDE, REDSHIFT
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_PAIR, SII_RATIO
 from . import features, random
@@ -54,7 +54,8 @@ def _real(name: str, given: Any) -> Any:
         if given.dtype.kind not in "fiu":
             raise error("input", f"{name} is not an array of real numbers", f"type {given.dtype}", "float32 or float64")
         return given
-    return real(name, given, {"band_flux": FLUX, "band_flux_ivar": FLUX_IVAR, "z": REDSHIFT}[name])
+    units = {"band_flux": FLUX, "band_flux_ivar": FLUX_IVAR, "z": REDSHIFT, "ebv": MAGNITUDE}
+    return real(name, given, units[name])
 
 
 class _Rows(NamedTuple):

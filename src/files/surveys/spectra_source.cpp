@@ -58,7 +58,9 @@ std::vector<std::string> desi_cameras(const FitsInput& file) {
 Layout layout_of(const FitsInput& file) {
   if (file.has("GALAXIES") && file.has("WAVE")) return Layout::own;
   if (file.has("FASTSPEC")) return Layout::fastspec;
-  if (!desi_cameras(file).empty() && file.has("FIBERMAP")) return Layout::desi;  // redshifts may be inside
+  // Redshifts may be inside. Without FIBERMAP it is a broken file of DESI's, which its reader says.
+  const bool grids = file.has("B_WAVELENGTH") || file.has("R_WAVELENGTH") || file.has("Z_WAVELENGTH");
+  if (!desi_cameras(file).empty() && (file.has("FIBERMAP") || grids)) return Layout::desi;
   if (file.has("REDSHIFTS") || file.has("ZBEST")) return Layout::redrock;
   if (file.has("COADD") && (file.has("SPECOBJ") || file.has("SPALL"))) return Layout::sdss;
   return Layout::general;
