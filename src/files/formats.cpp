@@ -1,6 +1,8 @@
 // Files of other formats, called by their names.
 #include "files/formats.hpp"
 
+#include "base/input_file.hpp"
+
 #include <array>
 #include <cctype>
 #include <fstream>
@@ -45,6 +47,7 @@ constexpr std::array<Magic, 19> k_magics{{
 
 ForeignFormat format_of(const std::filesystem::path& path) {
   std::array<char, 512> head{};
+  check_input_file(path, "'" + path.string() + "'");
   std::ifstream in(path, std::ios::binary);
   in.read(head.data(), head.size());
   const std::string_view seen(head.data(), static_cast<std::size_t>(in.gcount()));
