@@ -17,7 +17,12 @@ PageMap places_of(const TableReader& reader, const Galaxies& table) {
   const auto columns = reader.columns();
   const bool there = std::any_of(columns.begin(), columns.end(),
                                  [](const ColumnInfo& c) { return c.name == "UMAP" && c.repeat == 2; });
-  if (!there) return principal_map(table);
+  if (!there) {
+    PageMap map = principal_map(table);
+    map.x_label = "PC 1";  // short: the figure is one column wide; the note says what they are
+    map.y_label = "PC 2";
+    return map;
+  }
   const Matrix<double> values = reader.read_column("UMAP", 0, reader.rows());
   PageMap map{Matrix<float>(table.n, 2), "UMAP 1", "UMAP 2", ""};
   for (std::size_t i = 0; i < table.n; ++i)

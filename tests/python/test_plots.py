@@ -123,7 +123,8 @@ def test_the_report_prints_no_title_over_another_and_cuts_no_key(report):
     pictures = re.findall(
         r'<svg(?: class="[^"]*")?(?: xmlns="[^"]*")?[^>]*viewBox="0 0 ([\d.]+) ([\d.]+)"[^>]*>(.*?)</svg>', html, re.S
     )
-    assert len(pictures) >= len(KINDS) + 1 and "rho" not in re.sub(r"<pre>.*?</pre>", "", html, flags=re.S)
+    assert len(pictures) >= len(KINDS) + 1
+    assert not re.search(r"(?<!&)\brho\b", re.sub(r"<pre>.*?</pre>", "", html, flags=re.S))
     for width, height, body in pictures:
         boxes = []
         for attributes, text in re.findall(r"<text([^>]*)>([^<]*)</text>", body):

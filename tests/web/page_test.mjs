@@ -362,7 +362,10 @@ const one = await open(browser, single);
   check(byColumn === 2 * n || byColumn === 4 * n, `its own bytes alone: ${byColumn}`);
   await page.evaluate((name) => window.starglow.galaxies.column(`column:${name}`), expected.hostile[1]);
   same((await bytes()) - start, byColumn, "once");
-  await page.evaluate(() => window.starglow.panel.show(5));
+  // two galaxies that were not seen yet: the page opened with one
+  const [one5, other] = await page.evaluate(() => [5, 6, 7].filter((k) => k !== window.starglow.map.home)),
+    show = (k) => page.evaluate((row) => window.starglow.panel.show(row), k);
+  await show(one5);
   await settle(page);
   const first = (await bytes()) - start - byColumn;
   check(first > 1000 && first <= 40000, `a hover fetches ${first} bytes`);
@@ -370,9 +373,12 @@ const one = await open(browser, single);
     await page.evaluate(() => window.starglow.panel.measuredSpectrum.wave.length > 1000),
     "a measured spectrum is shown",
   );
-  await page.evaluate(() => window.starglow.panel.show(6).then(() => window.starglow.panel.show(5)));
+  await show(other);
+  await show(one5);
   await settle(page);
   same((await bytes()) - start - byColumn, 2 * first, "one seen before fetches nothing");
+  await show(5);
+  await settle(page);
   const peak = await page.evaluate(() => {
     const s = window.starglow.panel.measuredSpectrum;
     let at = 0;
