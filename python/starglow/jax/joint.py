@@ -111,7 +111,7 @@ def _quantile_jvp(
 
 def ew_of(t: jax.Array) -> jax.Array:
     """EW (A) of t: sinh(max(t, 0)), never negative, derivative 0 where there is no line; at most 10,000 A."""
-    return jnp.sinh(jnp.minimum(jnp.maximum(t, 0) * (t > 0), MOST_T))
+    return jnp.sinh(jnp.minimum(jnp.maximum(t, 0) * (t > 0).astype(t.dtype), MOST_T))
 
 
 def all_lines(outputs: Sequence[int], ew_ratio: jax.Array, ew: jax.Array) -> jax.Array:
