@@ -294,8 +294,8 @@ class Source:
         self.table, self.index = given, None
         meta: Mapping[Any, Any] = {}
         self.units: dict[str, Any] = {}
-        fields = getattr(getattr(given, "dtype", None), "names", None)
-        if fields:
+        fields = None if hasattr(given, "colnames") else getattr(getattr(given, "dtype", None), "names", None)
+        if fields:  # a structured array
             there: list[Any] = list(fields)
         elif home == "pyarrow":
             there = list(given.schema.names)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -119,7 +120,10 @@ def add_lines(
             "other names",
             "Drop or rename them first.",
         )
-    if known.find("TARGETID") is None and (draws or noise):
+    identity = known.find("TARGETID")
+    if identity is not None and meta[identity].dtype.kind in "fcmM":  # an empty column of floats would pass
+        _arrays.ids("TARGETID", np.ones(1))  # raises, in the words of every interface
+    if identity is None and (draws or noise):
         raise error(
             "input",
             "draws need ids: the catalogue has no column TARGETID",

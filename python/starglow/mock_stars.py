@@ -143,7 +143,7 @@ def mock_stars(
         prediction,
         out["draw"],
         out["luminosity"],
-        *(out[k] for k in ("sfr10", "sfr100", "photons", "mass_formed", "mass_surviving")),
-        *(out[k] for k in ("halpha_lum_caseb", "halpha_ew_caseb", "t_obs")),
-        dict(zip(out["parameter_names"], columns)),
+        parameters=dict(zip(out["parameter_names"], columns)),
+        **{k: out[k] for k in ("sfr10", "sfr100", "photons", "mass_formed", "mass_surviving")},
+        **{k: out[k] for k in ("halpha_lum_caseb", "halpha_ew_caseb", "t_obs")},
     )

@@ -39,6 +39,8 @@ class Prediction:
         Names of the ten lines.
     index : any
         That of the DataFrame that was predicted: `to_pandas` gives it back.
+    p_lineless : (n,) float64 or None
+        Probability that the galaxy has no lines (docs/tables.md); None for a point model.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Prediction:
     noisy: np.ndarray | None = None
     lines: tuple[str, ...] = LINES
     index: Any = None
+    p_lineless: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ew)
@@ -74,13 +77,23 @@ class Prediction:
             return None if value is None else value[rows]
 
         return Prediction(
-            of("ew"), of("p16"), of("p84"), of("flags"), of("draws"), of("noisy"), lines=self.lines, index=of("index")
+            of("ew"),
+            of("p16"),
+            of("p84"),
+            of("flags"),
+            of("draws"),
+            of("noisy"),
+            lines=self.lines,
+            index=of("index"),
+            p_lineless=of("p_lineless"),
         )
 
     def _column(self, name: str) -> np.ndarray:
         wanted = name.upper()
         if wanted == "FLAGS":
             return self.flags
+        if wanted == "P_LINELESS" and self.p_lineless is not None:
+            return self.p_lineless
         for suffix, attribute in (("", "ew"), *PREDICTED.items()):
             line = wanted.removesuffix(suffix)
             values = getattr(self, attribute)
@@ -366,7 +379,14 @@ class Model:
             selected,
         )
         return Prediction(
-            out["ew"], out.get("p16"), out.get("p84"), out["flags"], out.get("draws"), out.get("noisy"), index=g.index
+            out["ew"],
+            out.get("p16"),
+            out.get("p84"),
+            out["flags"],
+            out.get("draws"),
+            out.get("noisy"),
+            index=g.index,
+            p_lineless=out.get("p_lineless"),
         )
 
     def sample(

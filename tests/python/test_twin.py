@@ -426,6 +426,8 @@ def test_odd_arrays_are_taken(galaxies):
 def test_files_that_are_no_networks_are_refused(starglow, mock, models, tmp_path):
     from safetensors.numpy import load_file, save_file
 
+    from starglow.jax.weights import content_hash
+
     population = tmp_path / "p.safetensors"
     assert starglow("train", mock, "--preset", "population", "-o", population).returncode == 0
     whole = models["mlp"].read_bytes()
@@ -440,6 +442,7 @@ def test_files_that_are_no_networks_are_refused(starglow, mock, models, tmp_path
     with safe_open(models["mlp"], framework="numpy") as file:
         meta = file.metadata()
     tensors["full.x_mean"] = tensors["full.x_mean"] * np.nan
+    meta["sha256"] = content_hash(tensors, meta)
     save_file(tensors, tmp_path / "nan", meta)
     bad[tmp_path / "nan"] = "not finite"
     for path, says in bad.items():

@@ -72,7 +72,8 @@ def _means(wave: Any, lum_nu: Any, low: Any, high: Any) -> jax.Array:
     there = jnp.isfinite(lum_nu)
     means = jnp.einsum("...w,bw->...b", jnp.where(there, lum_nu, 0), safe, precision=jax.lax.Precision.HIGHEST)
     used = jnp.asarray(xp.where(covered[:, None], matrix, 0) != 0, lum_nu.dtype)
-    lost = jnp.einsum("...w,bw->...b", (~there).astype(lum_nu.dtype), used) > 0
+    bad = (~there).astype(lum_nu.dtype)
+    lost = jnp.einsum("...w,bw->...b", bad, used, precision=jax.lax.Precision.HIGHEST) > 0
     return jnp.where(jnp.asarray(covered) & ~lost, means, jnp.nan)
 
 

@@ -124,7 +124,7 @@ def _sums(mean: Any, variance: Any, value: Any, sigma: Any, measured: bool) -> t
         powers.append(tuple(power))
     log_z = jax.nn.logsumexp(jnp.stack(masses), axis=0)
     share = [jnp.exp(mass - log_z) for mass in masses]
-    m1, m2, m3, m4 = (sum(q * power[k] for q, power in zip(share, powers)) for k in range(4))
+    m1, m2, m3, m4 = (jnp.asarray(sum(q * power[k] for q, power in zip(share, powers))) for k in range(4))
     e0, e1, e2 = (share[0] * e for e in ews)
     var = m2 - m1 * m1
     third = m3 - 3 * m1 * m2 + 2 * m1**3
@@ -137,7 +137,8 @@ def _moments(
     mean: jax.Array, variance: jax.Array, value: jax.Array, sigma: jax.Array, measured: bool
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Log of the integral of a normal prior of t times the likelihood of what is known; mean and variance of t."""
-    return _sums(mean, variance, value, sigma, measured)[:3]
+    log_z, mean_t, variance_t, *_ = _sums(mean, variance, value, sigma, measured)
+    return log_z, mean_t, variance_t
 
 
 @_moments.defjvp
@@ -220,7 +221,7 @@ def _condition_normal(
         at = np.arange(n) == j
         return tuple(jnp.where(at, new[..., None], a) for new, a in zip((sharper, mean_j, slope, level), sites))
 
-    sites = (zero, few_mean, zero, zero)
+    sites: tuple[jax.Array, ...] = (zero, few_mean, zero, zero)
     sites = update(0, sites) if n == 1 else jax.lax.fori_loop(0, _SWEEPS * n, update, sites)
     precision, centre, pull, scale = sites
     log_z = (scale + 0.5 * (few_mean - centre) * pull).sum(-1)

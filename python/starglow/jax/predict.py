@@ -38,7 +38,7 @@ class Prediction(NamedTuple):
         """Names of the ten lines."""
         return LINES
 
-    def __getitem__(self, which: Any) -> Any:  # type: ignore[override]
+    def __getitem__(self, which: Any) -> Any:
         """A field by its place, as of every tuple; or by name the EWs of a line, ``p["HALPHA"]``."""
         if isinstance(which, str):
             if which.upper() not in LINES:

@@ -204,7 +204,7 @@ def content_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
     total = hashlib.sha256("".join(f"{k}={meta[k]}\n" for k in sorted(meta) if k != "sha256").encode())
     for name in sorted(tensors):
         total.update(_described(name, tensors[name]).encode())
-        total.update(np.ascontiguousarray(tensors[name]))
+        total.update(np.ascontiguousarray(tensors[name]).data)
     return total.hexdigest()
 
 
