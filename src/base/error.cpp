@@ -3,12 +3,32 @@
 namespace starglow {
 namespace {
 
+// A message may quote bytes of a damaged file: what is no UTF-8, or steers a terminal, becomes '?'.
+std::string readable(std::string text) {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  for (std::size_t i = 0; i < text.size();) {
+    const unsigned c = at(i);
+    const std::size_t more = c < 0x80                ? 0
+                             : c >= 0xC2 && c < 0xE0 ? 1
+                             : c >= 0xE0 && c < 0xF0 ? 2
+                             : c >= 0xF0 && c < 0xF5 ? 3
+                                                     : 9;
+    bool good = more != 9 && (c >= 0x20 || c == '\n' || c == '\t') && c != 0x7F;
+    for (std::size_t k = 1; good && k <= more; ++k) good = (at(i + k) & 0xC0U) == 0x80U;
+    if (good && more == 2) good = !(c == 0xE0 && at(i + 1) < 0xA0) && !(c == 0xED && at(i + 1) > 0x9F);
+    if (good && more == 3) good = !(c == 0xF0 && at(i + 1) < 0x90) && !(c == 0xF4 && at(i + 1) > 0x8F);
+    if (!good) text[i] = '?';
+    i += good ? more + 1 : 1;
+  }
+  return text;
+}
+
 std::string compose(const std::string& what, const Error::Detail& detail) {
   std::string message = what;
   if (!detail.seen.empty()) message += "; found " + detail.seen;
   if (!detail.wanted.empty()) message += "; expected " + detail.wanted;
   if (!detail.remedy.empty()) message += ". " + detail.remedy;
-  return message;
+  return readable(message);
 }
 
 }  // namespace

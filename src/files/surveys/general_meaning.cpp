@@ -93,6 +93,8 @@ bool is_air_name(std::string_view name) {
 bool is_log_name(std::string_view name) { return lower(name).starts_with("log"); }
 
 bool is_ecsv(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_regular_file(path, failed)) return false;  // a pipe would be waited for
   std::array<char, 7> head{};
   std::ifstream(path, std::ios::binary).read(head.data(), head.size());
   return std::string_view(head.data(), head.size()) == "# %ECSV";
