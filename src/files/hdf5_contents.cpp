@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::string_view k_texts = "texts.", k_shape = "shape.", k_error = "error.";
 [[maybe_unused]] constexpr rlim_t k_seconds = 120, k_base_bytes = rlim_t{512} << 20;
-[[maybe_unused]] constexpr std::uint64_t k_most_ratio = 200;  // Hdf5File refuses a dataset that is more times larger than its file
+[[maybe_unused]] constexpr std::uint64_t k_most_ratio =
+    200;  // Hdf5File refuses a dataset that is more times larger than its file
 
 fs::path& program() {
   static fs::path path;
