@@ -103,7 +103,7 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
       noisy(noise ? n * k_n_lines : 0);
   std::vector<float> all_draws(n * k_n_lines * draws);
   std::vector<std::int32_t> flags(n);
-  std::vector<double> lineless(joint ? n : 0);
+  std::vector<double> lineless(joint ? n : 0), domain(model.parts().domain ? n : 0);
   for_blocks(columns, threads, [&](const Galaxies& block, std::size_t first, WorkerPool& pool) {
     const Galaxies g = model.with_own_dust(block);
     PredictOptions options{
@@ -120,6 +120,8 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
       put(ews, first, noisy);
     }
     std::copy(p.flags.begin(), p.flags.end(), flags.begin() + static_cast<std::ptrdiff_t>(first));
+    if (!domain.empty())
+      std::copy(p.domain.begin(), p.domain.end(), domain.begin() + static_cast<std::ptrdiff_t>(first));
     std::copy(p.p_lineless.begin(), p.p_lineless.end(), lineless.begin() + static_cast<std::ptrdiff_t>(first));
   });
   nb::dict out;
@@ -130,6 +132,7 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   }
   if (draws > 0) out["draws"] = to_numpy(std::move(all_draws), {n, k_n_lines, draws});
   if (noise) out["noisy"] = to_numpy(std::move(noisy), {n, k_n_lines});
+  if (!domain.empty()) out["domain"] = to_numpy(std::move(domain), {n});
   if (joint) out["p_lineless"] = to_numpy(std::move(lineless), {n});
   out["flags"] = to_numpy(std::move(flags), {n});
   return out;

@@ -40,7 +40,9 @@ class Prediction:
     index : any
         That of the DataFrame that was predicted: `to_pandas` gives it back.
     p_lineless : (n,) float64 or None
-        Probability that the galaxy has no lines (docs/tables.md); None for a point model.
+        Probability that there is no Halpha to speak of (P_LINELESS of docs/tables.md); None for a point model.
+    domain : (n,) float64 or None
+        0: as the training galaxies; 0.5: at the limit of OUT_OF_DOMAIN; 1: outside all of them.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Prediction:
     lines: tuple[str, ...] = LINES
     index: Any = None
     p_lineless: np.ndarray | None = None
+    domain: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ew)
@@ -86,6 +89,7 @@ class Prediction:
             lines=self.lines,
             index=of("index"),
             p_lineless=of("p_lineless"),
+            domain=of("domain"),
         )
 
     def _column(self, name: str) -> np.ndarray:
@@ -94,6 +98,8 @@ class Prediction:
             return self.flags
         if wanted == "P_LINELESS" and self.p_lineless is not None:
             return self.p_lineless
+        if wanted == "DOMAIN" and self.domain is not None:
+            return self.domain
         for suffix, attribute in (("", "ew"), *PREDICTED.items()):
             line = wanted.removesuffix(suffix)
             values = getattr(self, attribute)
@@ -387,6 +393,7 @@ class Model:
             out.get("noisy"),
             index=g.index,
             p_lineless=out.get("p_lineless"),
+            domain=out.get("domain"),
         )
 
     def sample(

@@ -272,8 +272,9 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
     if prediction is not None:
         for suffix, attribute in PREDICTED.items():
             values = getattr(prediction, attribute)
-            if suffix == "_EW_DRAW" and prediction.p_lineless is not None:  # where the program has it
-                out.append(("P_LINELESS", prediction.p_lineless.astype(np.float32), ""))
+            for name in ("p_lineless", "domain") if suffix == "_EW_DRAW" else ():  # where the program has them
+                if (one := getattr(prediction, name)) is not None:
+                    out.append((name.upper(), one.astype(np.float32), ""))
             if values is not None:
                 out += [
                     (line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), "Angstrom")
