@@ -76,6 +76,8 @@ const one = await open(browser, single);
   await page.fill("#find", "12345678901234567890123");
   await page.press("#find", "Enter");
   check((await text(page, "live")).startsWith("No galaxy 12345678901234567890123"), "an id that no 64 bits hold");
+  same(await page.evaluate(() => window.starglow.galaxies.find("")), -1, "no text is no galaxy, not that of id 0");
+  same(await page.evaluate(() => window.starglow.pins.list.length), 0, "and pins none");
   await page.evaluate(() => window.starglow.lock(-1));
 
   // the three states over the same points; noise is that of the command line

@@ -32,7 +32,7 @@ export class Galaxies {
   find(text) {
     let wanted;
     try {
-      wanted = BigInt(text.trim());
+      wanted = BigInt(text.trim() || "none"); // an empty text is no 0
     } catch {
       return -1;
     }

@@ -196,7 +196,7 @@ export class Tiles {
   async find(text) {
     let wanted;
     try {
-      wanted = BigInt(text.trim());
+      wanted = BigInt(text.trim() || "none"); // an empty text is no 0
     } catch {
       return -1;
     }
