@@ -133,7 +133,7 @@ TEST(Condition, OfOneLineIsTheIntegral) {
   double total = 0;
   constexpr std::size_t other = 6;
   for (std::size_t c = 0; c < 3; ++c) {
-    double first = 0, second = 0, cross = 0;
+    double first = 0, second = 0;
     double rho = 0;
     for (std::size_t k = 0; k < k_n; ++k) rho += prior.factor[c][4 * k_n + k] * prior.factor[c][other * k_n + k];
     const double h = 1e-4, slope = rho * p.sd[c][other] / p.sd[c][4];
@@ -145,7 +145,6 @@ TEST(Condition, OfOneLineIsTheIntegral) {
       z[c] += q;
       first += q * line;
       second += q * (line * line + rest);
-      cross += q * line * t;
     }
     const double mean = first / z[c];
     EXPECT_NEAR(got.lines.mean[c][other], mean, 1e-8);

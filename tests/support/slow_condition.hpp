@@ -126,12 +126,14 @@ inline Conditioned condition(const JointDistribution& prior, const Evidence& evi
         const double share = sweep < 20 ? 1 : 0.5;
         moved = std::max(
             {moved, std::fabs(next - static_cast<double>(precision[j])) * p.variance,
-             std::fabs(step - static_cast<double>(pull[j] + p.mean * (next - precision[j]))) * std::sqrt(p.variance)});
-        precision[j] += share * (next - precision[j]);
-        pull[j] += share * (step - pull[j]);
+             std::fabs(step - static_cast<double>(pull[j] + static_cast<long double>(p.mean) *
+                                                                (static_cast<long double>(next) - precision[j]))) *
+                 std::sqrt(p.variance)});
+        precision[j] += static_cast<long double>(share) * (static_cast<long double>(next) - precision[j]);
+        pull[j] += static_cast<long double>(share) * (static_cast<long double>(step) - pull[j]);
         // ln integral of the site over what is there without it
-        scale[j] =
-            p.log_z - 0.5 * std::log(narrowed / v) - 0.5 * p.mean * p.mean / narrowed + 0.5 * centre * centre / v;
+        scale[j] = static_cast<long double>(p.log_z - 0.5 * std::log(narrowed / v) - 0.5 * p.mean * p.mean / narrowed +
+                                            0.5 * centre * centre / v);
       }
       if (moved < 1e-13) break;
     }
