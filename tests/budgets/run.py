@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FILE = Path(__file__).with_name("budgets.json")
+# Counts are held against those of version 0.1, so they are of its model; another model costs what its networks cost.
+MODEL = "joint-0.1"
 ABOVE, BELOW = 1.04, 0.9
 TRAIN = ["--preset", "point", "members=1", "sibling=false", "--overwrite"]
 
@@ -27,6 +29,8 @@ def paths(folder):
     def predict(*options):
         return lambda n: [
             "predict",
+            "--model",
+            MODEL,
             f"{folder}/{n}.fits",
             "-o",
             f"{folder}/out{n}{len(options)}.fits",
@@ -39,7 +43,7 @@ def paths(folder):
         "predict with 16 draws, table to table": ("galaxy", predict("--draws", "16"), (300, 800), 1),
         "draw a galaxy and its jacobian": (
             "galaxy",
-            lambda n: ["bench", "--only", "jacobian", "-n", str(n), "--seconds", "1e-6"],
+            lambda n: ["bench", "--only", "jacobian", "--model", MODEL, "-n", str(n), "--seconds", "1e-6"],
             (10, 30),
             1,
         ),
@@ -106,6 +110,9 @@ def main():
             )
             failed += ratio > ABOVE or (budget is None and not args.write)
             kept_to = "" if budget is None else f", {ratio:.3f} of the budget"
+            # Version 0.1's count, not reached since: `predict` writes P_LINELESS and DOMAIN too and checks its answers.
+            if goal := kept.get("goals", {}).get(name):
+                kept_to += f", {found[name] / goal:.3f} of the goal, which is not met"
             print(f"{name:42} {found[name]:>9} instructions a {unit}{kept_to} {verdict}".rstrip())
     if args.write:
         FILE.write_text(json.dumps({"compiler": compiler, "isa": "x86-64-v3", "instructions": found}, indent=2) + "\n")
