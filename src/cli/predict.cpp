@@ -60,9 +60,9 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   if (model.has_distribution()) {
     add("_EW_P16", 1);
     add("_EW_P84", 1);
-    columns.push_back({"P_LINELESS", 'E', 1, ""});
+    columns.push_back(column("P_LINELESS"));
   }
-  if (model.parts().domain) columns.push_back({"DOMAIN", 'E', 1, ""});
+  if (model.parts().domain) columns.push_back(column("DOMAIN"));
   if (draws > 0) add("_EW_DRAW", draws);
   if (noise) add("_EW_NOISY", 1);
   columns.push_back(column("FLAGS"));
@@ -95,14 +95,18 @@ struct Writer {
     lines(p.ew, first, "_EW");
     lines(p.p16, first, "_EW_P16");
     lines(p.p84, first, "_EW_P84");
-    if (!p.p_lineless.empty()) out.write("P_LINELESS", first, std::span<const double>(p.p_lineless));
+    if (!p.p_lineless.empty()) single("P_LINELESS", p.p_lineless, first);
     if (n_draws > 0) draws(p.draws, first);
     lines(chunk.noisy, first, "_EW_NOISY");
-    if (has_domain) out.write("DOMAIN", first, std::span<const double>(p.domain));
+    if (has_domain) single("DOMAIN", p.domain, first);
     out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
   }
 
  private:
+  void single(const char* name, const std::vector<double>& from, std::size_t first) const {
+    const std::vector<float> values(from.begin(), from.end());
+    out.write(name, first, std::span<const float>(values));
+  }
   void lines(const Matrix<double>& ew, std::size_t first, const char* suffix) const {
     std::vector<float> values(ew.rows());
     for (std::size_t line = 0; line < k_n_lines && !ew.empty(); ++line) {

@@ -30,6 +30,8 @@ constexpr std::array k_galaxy_columns{
     ColumnFacts{"BAND_FLUX_IVAR", 'D', k_bands, k_flux_ivar},
     ColumnFacts{"BAND_NPIX", 'J', k_bands, ""},
     ColumnFacts{"VDISP", 'E', 1, "km s-1"},
+    ColumnFacts{"P_LINELESS", 'E', 1, ""},
+    ColumnFacts{"DOMAIN", 'E', 1, ""},
     ColumnFacts{"DRAW", 'J', 1, ""},
     ColumnFacts{"T_OBS", 'E', 1, "Gyr"},
     ColumnFacts{"SFR10", 'E', 1, "solMass yr-1"},

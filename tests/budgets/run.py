@@ -110,9 +110,6 @@ def main():
             )
             failed += ratio > ABOVE or (budget is None and not args.write)
             kept_to = "" if budget is None else f", {ratio:.3f} of the budget"
-            # Version 0.1's count, not reached since: `predict` writes P_LINELESS and DOMAIN too and checks its answers.
-            if goal := kept.get("goals", {}).get(name):
-                kept_to += f", {found[name] / goal:.3f} of the goal, which is not met"
             print(f"{name:42} {found[name]:>9} instructions a {unit}{kept_to} {verdict}".rstrip())
     if args.write:
         FILE.write_text(json.dumps({"compiler": compiler, "isa": "x86-64-v3", "instructions": found}, indent=2) + "\n")
