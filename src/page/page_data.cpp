@@ -128,9 +128,10 @@ json description(const PageContent& content, const Model& model, const Conventio
     const auto count =
         static_cast<std::size_t>(std::count_if(content.prediction.flags.begin(), content.prediction.flags.end(),
                                                [&](std::int32_t f) { return (f & flag.bit) != 0; }));
-    if (count > 0) seen.emplace_back(count, flag.name);
+    if (count == 0) continue;
+    const auto fewer = [](std::size_t n, const auto& flag_seen) { return n > flag_seen.first; };
+    seen.emplace(std::upper_bound(seen.begin(), seen.end(), count, fewer), count, flag.name);
   }
-  std::stable_sort(seen.begin(), seen.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   out["flags_seen"] = json::array();
   for (const auto& [count, name] : seen) out["flags_seen"].push_back({name, count});
   const PageStory story = page_story(content);
