@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 
 import pytest
 
@@ -37,8 +36,7 @@ def test_two_clones_give_the_same_bytes(distributions):
 
 def test_it_holds_the_sources_and_tells_its_revision_without_git(distributions, tmp_path):
     clone, file = distributions[0]
-    with tarfile.open(file) as archive:
-        archive.extractall(tmp_path, filter="data")
+    subprocess.run(["tar", "-xf", file, "-C", tmp_path], check=True)
     (tree,) = tmp_path.iterdir()
     assert re.fullmatch(r"starglow-\d+\.\d+\.\d+", tree.name)
     tracked = subprocess.run(["git", "ls-files"], cwd=clone, capture_output=True, text=True, check=True).stdout.split(
