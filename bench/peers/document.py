@@ -51,21 +51,21 @@ def main():
     print(
         filled(f"""# Performance
 
-Times on other machines differ, and on a shared one they differ from minute to minute: the ratios are the result.
-Written by `bench/peers/document.py` from `bench/peers/peers.py`, which runs every way in turn in one process on one
-core, {first["rounds"]} rounds, and keeps the smallest time of each, and from `bench/bulk.py`.
+Times depend on the machine, and on a shared machine on the moment; compare the ratios. `bench/peers/peers.py` runs all
+methods in turn, in one process on one core, {first["rounds"]} rounds, and keeps the shortest time of each.
+`bench/peers/document.py` writes this page from its results and those of `bench/bulk.py`.
 
-{first["cpu"]}; one thread; {first["dtype"]}; batches of {first["batch"]} galaxies for the peers, 1024 for the
-kernels. {", ".join(first["versions"])}. PyTorch is the first one that a Python of this machine has: a distribution's
-build, without a fast matrix product, says little about PyTorch.
+{first["cpu"]}; one thread; {first["dtype"]}; batches of {first["batch"]} galaxies for the other methods, 1024 for
+starglow. {", ".join(first["versions"])}. PyTorch is the build that was installed on this machine: if it comes from a
+Linux distribution, without a fast matrix product, its time says little about PyTorch.
 """)
     )
     if len(runs) > 1:
         print(
             filled(f"""\
-Under {isas[1]} the kernels are those of AVX2. XLA, ONNX Runtime and OpenBLAS are asked for AVX2 too, but XLA's and
-ONNX Runtime's matrix products choose their own instructions at run time and keep AVX-512: those ratios are lower than
-a peer held to AVX2 would give.
+With {isas[1]}, starglow uses AVX2. XLA, ONNX Runtime and OpenBLAS are told to use AVX2 too, but the matrix products of
+XLA and ONNX Runtime choose their instructions at run time and still use AVX-512. Their ratios are therefore lower than
+those of a library limited to AVX2.
 """)
         )
     print("## Ten networks of the published shape (12-64-128-64-1, SELU): ns per galaxy and line\n")
@@ -81,9 +81,9 @@ a peer held to AVX2 would give.
     print(table(["way", *isas, *[f"over starglow, {isa}" for isa in isas]], rows))
     print(
         filled("""\
-All ways give the same numbers to 2e-5 (scikit-learn has no SELU: its relu is cheaper). A forward pass is 17 216
-multiply-adds and 256 exponentials. The *bound* of this machine is those multiply-adds at the peak rate that the same
-program measures on registers, and the exponentials at the speed of Highway's `Exp`:
+All give the same numbers to 2e-5 (except scikit-learn, which has no SELU; its relu is cheaper). A forward pass has 17
+216 multiply-adds and 256 exponentials. The *bound* is the time of those multiply-adds at the peak rate of the
+processor, which the same program measures on registers, plus the exponentials at the speed of Highway's `Exp`:
 """)
     )
     kernel = [
@@ -98,8 +98,8 @@ program measures on registers, and the exponentials at the speed of Highway's `E
     ]
     print(table(["", *isas], [[says] + [f"{run['kernel'][key]:.3g}" for run in runs] for says, key in kernel]))
     print(
-        "A bound above 1 is passed because SELU needs its exponential only below zero, which costs less than a full "
-        "one.\n"
+        "A value above 1 is possible because SELU needs its exponential only below zero, which costs less than "
+        "a full one.\n"
     )
 
     print("## Jacobian of ten lines by twelve inputs: galaxies per second\n")
@@ -139,15 +139,15 @@ program measures on registers, and the exponentials at the speed of Highway's `E
     print(
         filled("""## A network against local regression: microseconds per galaxy and line
 
-Peers look in a catalogue of 23 000 galaxies. "Over the network": time over that of one network. All see the twelve
-bands, as the network does.
+The other methods search a catalogue of 23 000 galaxies. "Over the network" is the time divided by that of one network.
+All use the twelve bands, as the network does.
 """)
     )
     run = first
     network = run["kernel"]["k24 network forward"] / 1e3
     regressions = [
         ("authors' local regression: k = 1000, least squares for each galaxy", 1e6 * run["peers"]["llr 1000"]),
-        ("a lean one in NumPy: k = 30, five components, normal equations in a batch", 1e6 * run["peers"]["llr lean"]),
+        ("a faster one in NumPy: k = 30, five components, normal equations in a batch", 1e6 * run["peers"]["llr lean"]),
         ("k-d tree and 30 neighbours on five components, SciPy", 1e6 * run["peers"]["knn tree"]),
         (
             "`starglow bench`: local regression, k = 30, of 4096 galaxies, all lines at once, per line",
@@ -170,12 +170,12 @@ bands, as the network does.
         "table.fits --cv --baseline knn,llr`; the model card holds the result.\n"
     )
 
-    print(f"## What the verbs do: galaxies per second, one thread, `starglow bench`, {first['isa']}\n")
+    print(f"## Speed of the commands: galaxies per second, one thread, `starglow bench`, {first['isa']}\n")
     says = {
         "predict": "medians, intervals, flags of the shipped model",
         "sample": "the same and 64 joint draws",
-        "jacobian": "and the Jacobian of the medians",
-        "train": "samples in training, the point recipe",
+        "jacobian": "the same and the Jacobian of the medians",
+        "train": "training samples, the point recipe",
         "llr": "local linear regression",
         "knn": "k-nearest neighbours",
         "mock": "a galaxy of `mock --population stars`: history to bands, lines with noise, luminosities",
@@ -197,26 +197,25 @@ bands, as the network does.
     fastest, published = (10 * 1e6 * first["peers"][name] for name in ("jax.lax.map, one network a line", "published"))
     print(
         filled(f"""\
-The joint distribution against points: medians, intervals, flags and 64 joint draws of the shipped model take
-{sample:.3g} microseconds a galaxy, the points of ten networks of the published shape {fastest:.3g} in JAX's compiled
-form with `jax.nn.selu`, {published:.3g} in the published class's form.
+The joint distribution costs about as much as single predictions: medians, intervals, flags and 64 joint draws of the
+shipped model take {sample:.3g} microseconds per galaxy; single predictions by ten networks of the published shape take
+{fastest:.3g} in JAX's compiled form with `jax.nn.selu`, and {published:.3g} in the published class's form.
 """)
     )
     print(f"## Tables of any length, {bulk['threads']} threads\n")
     print(
         table(
-            ["verb", "rows", "CPU, microseconds per row", "peak memory, MB"],
+            ["command", "rows", "CPU, microseconds per row", "peak memory, MB"],
             [[r["verb"], number(r["rows"]), f"{r['cpu_us']:.3g}", f"{r['memory_mb']:.0f}"] for r in bulk["runs"]],
         )
     )
     print(
         filled("""\
-The bytes of the columns are the same for 1, 2 and 7 threads and chunks of 1, 7 and 4096 rows; `bulk.py` stops if they
-are not.
+The columns are identical for 1, 2 and 7 threads and for chunks of 1, 7 and 4096 rows; `bulk.py` stops if they are not.
 
-Against DSPS: [Stars](stars.md), `bench/dsps_speed.py`. In JAX and NumPy: [JAX](jax.md), `bench/ffi_twin.py`,
-`bench/python_speed.py`. The map against umap-learn: [The map](map.md), `bench/map_peer.py`. Instructions of the main
-paths are counted by callgrind in every `./check`: `tests/budgets`.""")
+More comparisons: with DSPS ([Stars](stars.md), `bench/dsps_speed.py`); in JAX and NumPy ([JAX](jax.md),
+`bench/ffi_twin.py`, `bench/python_speed.py`); of the map with umap-learn ([The map](map.md), `bench/map_peer.py`).
+Every `./check` counts the instructions of the main paths with callgrind (`tests/budgets`).""")
     )
 
 
