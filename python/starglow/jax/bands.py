@@ -62,7 +62,7 @@ def _means(wave: Any, lum_nu: Any, low: Any, high: Any) -> jax.Array:
     """Mean L_lambda (..., windows), L_sun/A, of an SED in L_sun/Hz."""
     grid = _grid(wave, lum_nu)
     lum_nu = jnp.asarray(lum_nu)
-    lum_nu = lum_nu.astype(jnp.result_type(lum_nu, jnp.float32))
+    lum_nu = lum_nu.astype(jnp.float64 if lum_nu.dtype == jnp.float64 else jnp.float32)
     # The matrix takes L_nu itself: c/lambda^2 at each point of the grid, and no number leaves the range of float32.
     matrix = window_matrix(grid, low, high) * (C_ANGSTROM / (grid * grid))
     xp = jnp if isinstance(matrix, jax.Array) else np

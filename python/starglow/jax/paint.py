@@ -66,7 +66,7 @@ def paint_flux(
         sum(pixels x width) is the flux that falls on the grid, at any width and position; linear in `line_flux`.
     """
     line_flux = jnp.asarray(line_flux)
-    dtype = jnp.result_type(line_flux, jnp.float32)
+    dtype = jnp.float64 if line_flux.dtype == jnp.float64 else jnp.float32
     flux = component_fluxes(line_flux.astype(dtype), oii_ratio, atomic_doublets)
     z, sigma_v = jnp.asarray(z, dtype), jnp.asarray(sigma_v, dtype)
     edges = pixel_edges(jnp.asarray(wave, dtype))
