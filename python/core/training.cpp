@@ -47,7 +47,7 @@ Model train_model(const nb::dict& galaxies, const std::string& preset,
   TrainingCheckpoint checkpoint;
   if (file && std::filesystem::exists(*file)) {
     if (!resume)
-      throw Error(ErrorKind::usage, "an unfinished training is kept in '" + file->string() + "'",
+      throw Error(ErrorKind::usage, "an unfinished training is saved in '" + file->string() + "'",
                   {"", "", "resume=True goes on with it; remove it to begin anew."});
     checkpoint.state = load_training_state(*file);
   }

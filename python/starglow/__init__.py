@@ -26,7 +26,8 @@ from .errors import Error, FileError, InputError, MissingFileError
 from .galaxies import LINES, Galaxies
 from .light import Filter, bands, line_luminosities, magnitudes, measure, paint
 from .mock_stars import StarMock, mock_stars
-from .model import Model, Prediction, import_k24
+from .model import Model, import_k24
+from .prediction import Prediction
 from .tables import galaxies, mock, read_table, to_arrow, to_astropy, to_pandas, write_table
 from .training import Evaluation, evaluate, train, training_settings
 from .widget import explore, page

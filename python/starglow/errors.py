@@ -31,7 +31,7 @@ class Error(Exception):
 
 
 class InputError(Error, ValueError):
-    """A wrong call, an array or a file that cannot be understood, a model that does not fit."""
+    """A wrong call, an array or a file that cannot be read, a model that does not fit."""
 
 
 class FileError(Error, OSError):

@@ -8,7 +8,8 @@ import numpy as np
 
 from .errors import error
 from .galaxies import LINES, Galaxies
-from .model import Model, Prediction
+from .model import Model
+from .prediction import Prediction
 from .training import train
 
 try:

@@ -132,7 +132,7 @@ def add_lines(
             "names={'TARGETID': 'your_column'}; a row number would depend on the partition.",
         )
     if draws and not model.has_distribution:
-        raise error("model", "a point model has no draws", f"kind {model.kind}", "kind joint")
+        raise error("model", "this model kind has no draws", f"kind {model.kind}", "kind joint")
     galaxies(meta.iloc[:0], conventions, names=names)  # columns and types, before anything runs
     conventions = _arrays.conventions(conventions)
     model._core.notes(conventions)

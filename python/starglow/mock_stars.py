@@ -12,7 +12,8 @@ from . import _core
 from ._arrays import MOST_THREADS, whole
 from .errors import reading
 from .galaxies import LINES, Galaxies
-from .model import Model, Prediction
+from .model import Model
+from .prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def mock_stars(
     photon_scatter : float
         Of Halpha about the photons, dex.
     f_esc, f_dust : float
-        Share of the photons that escape; share of the others that dust takes before they ionise.
+        Share of the photons that escape; fraction of the remaining ones that dust absorbs.
     gas_dust : float
-        E(B-V) of the gas over that of the stars.
+        ratio of E(B-V) of the gas to that of the stars.
     gas_curve : {"calzetti", "milky_way"}
     **population
         Settings of the population as in docs/mock.md: ``redshift="uniform 0.05 0.2"``, ``sfh="lognormal"``, ``h0=70``.

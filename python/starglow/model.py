@@ -1,179 +1,23 @@
-"""Models: the ten lines of galaxies from the light of their stars."""
+"""Models that predict the ten lines of galaxies from their stellar continuum."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from . import _core
 from ._arrays import MOST_DRAWS, MOST_THREADS, real, whole
-from ._columns import is_table
-from .errors import error, reading
-from .galaxies import LINES, Galaxies
-
-#: suffix of a column of predicted lines -> attribute of a Prediction
-PREDICTED = {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Prediction:
-    """The lines of n galaxies. EWs in A, rest frame, positive in emission; NaN where a fatal flag is set.
-
-    Attributes
-    ----------
-    ew : (n, 10) float64
-        Median of the intrinsic distribution; of a point model, the point.
-    p16, p84 : (n, 10) float64 or None
-        Its 15.9 % and 84.1 % quantiles; None for a point model.
-    flags : (n,) int32
-        Bits of docs/flags.md.
-    draws : (n, 10, draws) float32 or None
-        Joint intrinsic draws: draw k of all lines belongs together.
-    noisy : (n, 10) float64 or None
-        One realisation with measurement noise.
-    lines : tuple of str
-        Names of the ten lines.
-    index : any
-        That of the DataFrame that was predicted: `to_pandas` gives it back.
-    p_lineless : (n,) float64 or None
-        Probability that there is no Halpha to speak of (P_LINELESS of docs/tables.md); None for a point model.
-    domain : (n,) float64 or None
-        0: as the training galaxies; 0.5: at the limit of OUT_OF_DOMAIN; 1: outside all of them.
-
-    Examples
-    --------
-    >>> import starglow as sg
-    >>> p = sg.Model.shipped().predict(sg.mock(4))
-    >>> p["HALPHA"].shape, p["HALPHA_EW_P84"].shape, p[p.flags == 0].ew.shape
-    ((4,), (4,), (4, 10))
-    """
-
-    ew: np.ndarray
-    p16: np.ndarray | None
-    p84: np.ndarray | None
-    flags: np.ndarray
-    draws: np.ndarray | None = None
-    noisy: np.ndarray | None = None
-    lines: tuple[str, ...] = LINES
-    index: Any = None
-    p_lineless: np.ndarray | None = None
-    domain: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.ew)
-
-    def __getitem__(self, which: Any) -> Any:
-        """One column - ``p["HALPHA"]``, the EWs of a line, or a name of docs/tables.md as "HALPHA_EW_P84", "FLAGS" -,
-        or the prediction of some rows, by slice, mask or index array."""
-        if isinstance(which, str):
-            return self._column(which)
-        rows = np.arange(len(self))[which]
-        if rows.ndim == 0:
-            rows = rows[None]
-
-        def of(name: str) -> Any:
-            value = getattr(self, name)
-            return None if value is None else value[rows]
-
-        return Prediction(
-            of("ew"),
-            of("p16"),
-            of("p84"),
-            of("flags"),
-            of("draws"),
-            of("noisy"),
-            lines=self.lines,
-            index=of("index"),
-            p_lineless=of("p_lineless"),
-            domain=of("domain"),
-        )
-
-    def _column(self, name: str) -> np.ndarray:
-        wanted = name.upper()
-        if wanted == "FLAGS":
-            return self.flags
-        if wanted == "P_LINELESS" and self.p_lineless is not None:
-            return self.p_lineless
-        if wanted == "DOMAIN" and self.domain is not None:
-            return self.domain
-        for suffix, attribute in (("", "ew"), *PREDICTED.items()):
-            line = wanted.removesuffix(suffix)
-            values = getattr(self, attribute)
-            if wanted.endswith(suffix) and line in self.lines and values is not None:
-                return values[:, self.lines.index(line)]
-        there = [s for s, attribute in PREDICTED.items() if getattr(self, attribute) is not None]
-        raise KeyError(f"no column {name}; lines {', '.join(self.lines)}, alone or with {', '.join(there)}; FLAGS")
-
-    def __iter__(self) -> Iterator[Prediction]:
-        return (self[i] for i in range(len(self)))
-
-    def __repr__(self) -> str:
-        n, more = len(self), "" if self.p16 is None else ", P16, P84"
-        more += "" if self.draws is None else f", {self.draws.shape[-1]} draws"
-        more += "" if self.noisy is None else ", noisy"
-        lost = int(np.count_nonzero(self.flags & _core.fatal_flags))
-        return (
-            f"<starglow.Prediction: {len(self.lines)} lines of {n} {'galaxy' if n == 1 else 'galaxies'}: EW{more}"
-            + (f"; {lost} without an answer" if lost else "")
-            + ">"
-        )
-
-    def _repr_html_(self) -> str:
-        from .tables import columns, html
-
-        return html(repr(self)[1:-1], [c for c in columns(None, self) if c[1].ndim == 1], len(self))
-
-
-def _galaxies(first: Any, z: Any, more: dict[str, Any], names: Mapping[str, str] | None = None) -> Galaxies:
-    """The galaxies of a call: arrays, a Galaxies, or anything that a Galaxies can be made from."""
-    if isinstance(first, (Galaxies, str, os.PathLike)) or is_table(first):
-        beside = [k for k, v in (("z", z), *more.items()) if v is not None and k != "conventions"]
-        if beside or (isinstance(first, Galaxies) and more.get("conventions") is not None):
-            raise TypeError(
-                f"a table holds its columns: give no others beside it ({', '.join(beside) or 'conventions'})"
-            )
-        from .tables import galaxies
-
-        return first if isinstance(first, Galaxies) else galaxies(first, more.get("conventions"), names=names)
-    if first is None:
-        raise error("input", "BAND_FLUX is absent", "None", "12 band fluxes a galaxy")
-    return Galaxies(band_flux=first, z=z, **more)
-
-
-def _given(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray] | None:
-    """Given lines as two (n, 10) arrays, EW and ivar; lines that are not given have ivar 0."""
-    if given is None:
-        return None
-    n = len(galaxies.band_flux)
-    ew, ivar = np.zeros((n, len(LINES))), np.zeros((n, len(LINES)))
-    names = [given] if isinstance(given, str) else list(given)
-    if not names:
-        raise error("usage", "no line is given", "", "one or more of " + ", ".join(LINES))
-    for name in names:
-        if name not in LINES:
-            raise error("usage", "unknown line", f"'{name}'", ", ".join(LINES))
-        line = LINES.index(name)
-        if isinstance(given, Mapping):
-            if not isinstance(given[name], (tuple, list)) or len(given[name]) != 2:
-                raise error("usage", f"given[{name!r}] is no pair", type(given[name]).__name__, "(ew, ivar)")
-            values, weights = (real(f"given {name}", part) for part in given[name])
-        elif galaxies.ew is None or galaxies.ew_ivar is None:
-            raise error("input", "lines are given, and the galaxies do not have them", "no ew and ew_ivar", "both")
-        else:
-            values, weights = galaxies.ew[:, line], galaxies.ew_ivar[:, line]
-        for what, part, into in (("EW", values, ew), ("ivar", weights, ivar)):
-            if part.shape not in ((), (n,)):
-                raise error("input", f"{what} of given {name} does not fit", f"shape {part.shape}", f"({n},)")
-            into[:, line] = part
-    return ew, ivar
+from ._inputs import galaxies_of, given_lines
+from .errors import reading
+from .galaxies import Galaxies
+from .prediction import Prediction
 
 
 class Model:
-    """A trained model: immutable, safe to share between threads.
+    """A trained model. It cannot be changed and can be shared between threads.
 
     Make one with `Model.shipped`, `Model.load`, `starglow.train` or `starglow.import_k24`.
     """
@@ -187,17 +31,17 @@ class Model:
 
     @staticmethod
     def shipped(version: str = "") -> Model:
-        """The model inside the package (models/starglow.md is its card), or that of an earlier version of starglow.
+        """The model in the package (models/starglow.md describes it), or that of an earlier version of starglow.
 
         Parameters
         ----------
         version : str
-            "0.1": the model of version 0.1, as ``--model joint-0.1`` of the command line.
+            "0.1" for the model of version 0.1, which is ``--model joint-0.1`` of the command line.
 
         Raises
         ------
         InputError
-            No model of that version is kept.
+            There is no model of that version.
 
         >>> import starglow as sg
         >>> sg.Model.shipped("0.1").hash == sg.Model.shipped().hash
@@ -207,33 +51,33 @@ class Model:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Model:
-        """A model of a safetensors file (docs/model-format.md).
+        """Reads a model from a safetensors file (docs/model-format.md).
 
         Raises
         ------
         FileError
             No such file, or it cannot be read.
         InputError
-            The file is broken or holds something else than a model.
+            The file is damaged or contains something else than a model.
         """
         with reading(path):
             return Model(_core.Model.load(os.fspath(path)))
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        """Writes a safetensors file, whole or not at all; equal models give equal bytes.
+        """Writes a safetensors file. It appears only when complete; equal models give equal files.
 
         Raises
         ------
         InputError
             The file exists and `overwrite` is False.
         FileError
-            It cannot be written; an old file is intact.
+            It cannot be written; an existing file stays unchanged.
         """
         self._core.save(os.fspath(path), overwrite)
 
     @property
     def hash(self) -> str:
-        """SHA-256 of networks, scalers and metadata, the model's name in every provenance."""
+        """SHA-256 of networks, scalers and metadata; it identifies the model in the provenance of outputs."""
         return self._core.hash
 
     @property
@@ -243,17 +87,17 @@ class Model:
 
     @property
     def n_params(self) -> int:
-        """Numbers that the model holds."""
+        """Number of parameters."""
         return self._core.n_params
 
     @property
     def has_distribution(self) -> bool:
-        """Whether it gives quantiles and draws (kind "joint"), not points alone."""
+        """Whether the model gives quantiles and draws (kind "joint"), not only single predictions."""
         return self._core.has_distribution
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Everything else of the model file - conventions, training, learning curve."""
+        """All other metadata of the model file: conventions, training, learning curve."""
         return self._core.metadata
 
     def __repr__(self) -> str:
@@ -263,12 +107,12 @@ class Model:
         return _unpickle, (_packed(self), self.hash)
 
     def notes(self, galaxies: Galaxies) -> list[str]:
-        """What the conventions of a table mean for this model, in words.
+        """Notes, in words, on the conventions of a table that differ from those of this model.
 
         Raises
         ------
         InputError
-            They clash in a way that cannot be repaired.
+            They are incompatible.
         """
         return self._core.notes(galaxies.conventions, galaxies.ebv is not None)
 
@@ -295,51 +139,51 @@ class Model:
         threads: int = 0,
         names: Mapping[str, str] | None = None,
     ) -> Prediction:
-        """Lines of galaxies; bit-equal to `starglow predict`, for any number of threads.
+        """Predicts lines, with exactly the numbers of `starglow predict`, for any number of threads.
 
-        The arrays are read where they lie (float32 or float64, any strides) and the GIL is released.
+        Arrays (float32 or float64, any strides) are not copied, and the GIL is released.
 
         Parameters
         ----------
         band_flux : (n, 12) array, or a table: Galaxies, or what `starglow.galaxies` takes
             Mean F_lambda in 1e-17 erg s^-1 cm^-2 A^-1 as observed, in the twelve rest-frame bands; NaN = missing.
-            A table (astropy, pandas, polars, pyarrow, dictionary, path) holds the other columns too.
+            A table (astropy, pandas, polars, pyarrow, dictionary, path) provides the other columns too.
         z : (n,) array or number
-            Redshift; absent or NaN: the networks without luminosity answer, flag NO_LUMINOSITY.
+            Redshift. If absent or NaN, the networks without luminosity are used, flag NO_LUMINOSITY.
         band_flux_ivar : (n, 12) array
-            0 = band missing.
+            0 means that the band is missing.
         targetid, survey, program
-            Key the random numbers of `draws` and `noise`.
+            Ids; the random numbers of `draws` and `noise` depend on them.
         ew_ivar : (n, 10) array
-            Measurement errors that `noise` uses; without them the model's noise law.
+            Measurement errors for `noise`; without them, the model's noise law is used.
         ebv : (n,) array
-            E(B-V) of the Milky Way, mag: converts bands whose MWCORR is not the model's.
+            E(B-V) of the Milky Way, mag; used to convert the bands if MWCORR differs from the model's.
         given : dict, or names
-            Lines that are known: ``{"HALPHA": (ew, ivar)}``, arrays (n,) or numbers, A and A^-2; the others, and these,
-            are answered given them, flag CONDITIONED. ivar 0 or not finite: the line says nothing for that galaxy. A
-            weak member of a doublet (OIII_4959, NII_6548) counts through its strong partner, and not at all where that
-            is given too. Names (``["HALPHA"]``) take the columns `ew` and `ew_ivar` of a table.
+            Measured lines to use: ``{"HALPHA": (ew, ivar)}``, arrays (n,) or numbers, in A and A^-2. All lines are
+            then predicted given these, flag CONDITIONED. An ivar that is 0 or not finite means no measurement for that
+            galaxy. OIII_4959 and NII_6548 are converted to their strong partners, and ignored if the partner is given
+            too. Names alone (``["HALPHA"]``) use the columns `ew` and `ew_ivar` of a table.
         selected : str
-            Answers for galaxies whose measured lines pass a cut, ``"HBETA,OIII_5007,HALPHA,NII_6584 > 0"`` or
-            ``"SNR(HALPHA) > 3"``; errors of measurement from `ew_ivar`, else from the model's noise law.
+            Predict for galaxies whose measured lines pass this cut, ``"HBETA,OIII_5007,HALPHA,NII_6584 > 0"`` or
+            ``"SNR(HALPHA) > 3"``. Measurement errors come from `ew_ivar`, or else from the model's noise law.
         conventions : dict
-            What the numbers mean, e.g. {"APERTURE": "total"}.
+            What the numbers mean (docs/tables.md), e.g. {"APERTURE": "total"}.
         draws : int
-            Joint draws a galaxy (kind "joint").
+            Number of joint draws per galaxy (kind "joint").
         noise : bool
-            Also one realisation with measurement noise.
+            Also return one draw with measurement noise.
         seed : int
-            Of draws and noise.
+            Seed of draws and noise.
         out_of_domain : {"warn", "nan", "clip", "prior"}
-            Answer for galaxies unlike those of the training.
+            What to return for galaxies unlike the training galaxies (docs/flags.md, OUT_OF_DOMAIN).
         float64 : bool
-            Run the networks in double precision, half as fast.
+            Compute the networks in double precision, at half the speed.
         first_row : int
-            Number of the first row in its table: the id of rows without TARGETID.
+            Number of the first row in its table; it replaces missing TARGETIDs.
         threads : int
-            0: all processors of this process.
+            0 means all processors.
         names : dict
-            Of a table whose columns have other names: {"Z": "redshift"}.
+            For a table with other column names: {"Z": "redshift"}.
 
         Returns
         -------
@@ -348,8 +192,8 @@ class Model:
         Raises
         ------
         InputError
-            Wrong shapes, types or units; conventions that clash; draws of a point model. Missing or wrong values are
-            no error: NaN out, and a flag.
+            Wrong shapes, types or units; incompatible conventions; draws from a model without distributions. Missing
+            or bad values are no error: they give NaN and a flag.
 
         References
         ----------
@@ -371,7 +215,7 @@ class Model:
             ebv=ebv,
             conventions=conventions,
         )
-        g = _galaxies(band_flux, z, more, names)
+        g = galaxies_of(band_flux, z, more, names)
         out = self._core.predict(
             g._columns(),
             whole("draws", draws, MOST_DRAWS),
@@ -381,7 +225,7 @@ class Model:
             bool(float64),
             whole("first_row", first_row),
             whole("threads", threads, MOST_THREADS),
-            _given(given, g),
+            given_lines(given, g),
             selected,
         )
         return Prediction(
@@ -415,7 +259,7 @@ class Model:
     ) -> np.ndarray:
         """Joint draws of the intrinsic EWs, A: (n, 10, draws) float32. Arguments and errors as in `predict`.
 
-        A draw depends on (seed, TARGETID, draw) alone: equal for any order, chunk, thread or machine.
+        A draw depends only on (seed, TARGETID, draw): it is the same in any order, chunk, thread or machine.
         """
         more = dict(
             band_flux_ivar=band_flux_ivar,
@@ -426,7 +270,7 @@ class Model:
             conventions=conventions,
         )
         return self._core.sample(
-            _galaxies(band_flux, z, more, names)._columns(),
+            galaxies_of(band_flux, z, more, names)._columns(),
             whole("draws", draws, MOST_DRAWS),
             whole("seed", seed),
             whole("first_row", first_row),
@@ -443,16 +287,17 @@ class Model:
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
-        """dEW/dF at fixed z: (n, 10, 12) float64, A per 1e-17 erg s^-1 cm^-2 A^-1, by the kernel's reverse pass in
-        double precision. For kind "joint": of the median. NaN where there is no answer, 0 for a missing band.
+        """Derivatives dEW/dF at fixed z: (n, 10, 12) float64, A per 1e-17 erg s^-1 cm^-2 A^-1, in double precision.
+
+        For kind "joint" these are derivatives of the median. NaN if there is no prediction, 0 for a missing band.
 
         Raises
         ------
         InputError
-            As `predict`; kinds "knn" and "llr", whose answers jump.
+            As `predict`; also for kinds "knn" and "llr", which are not differentiable.
         """
         return self._core.jacobian(
-            _galaxies(band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions))._columns(),
+            galaxies_of(band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions))._columns(),
             whole("threads", threads, MOST_THREADS),
         )
 
@@ -496,7 +341,7 @@ class Model:
         conventions: Any,
         threads: int,
     ) -> np.ndarray:
-        g = _galaxies(band_flux, z, dict(band_flux_ivar=ivar, ebv=ebv, conventions=conventions))
+        g = galaxies_of(band_flux, z, dict(band_flux_ivar=ivar, ebv=ebv, conventions=conventions))
         return self._core.along(g._columns(), real(name, d), forward, whole("threads", threads, MOST_THREADS))
 
 
@@ -514,7 +359,7 @@ _kept: dict[str, Model] = {}
 
 
 def _unpickle(data: bytes, name: str) -> Model:
-    """Workers that are sent a model often make it once."""
+    """Makes a model only once in a worker process that receives it often."""
     if name not in _kept:
         import tempfile
 
@@ -529,12 +374,12 @@ def _unpickle(data: bytes, name: str) -> Model:
 def import_k24(
     with_luminosity: str | os.PathLike[str] | None = None, without_luminosity: str | os.PathLike[str] | None = None
 ) -> Model:
-    """The published weights of Khederlarian et al. 2024 as a model of kind "k24"; nothing in the pickles is executed.
+    """The published weights of Khederlarian et al. 2024 as a model of kind "k24"; the pickles are not executed.
 
     Raises
     ------
     InputError
-        Broken or foreign content, or the two files exchanged.
+        The content is damaged or unknown, or the two files were exchanged.
     FileError
         A file cannot be read.
     """

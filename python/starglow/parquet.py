@@ -26,7 +26,8 @@ from . import _arrays, _core
 from ._columns import Names, conventions_of
 from .errors import Error, FileError, MissingFileError, error
 from .galaxies import LINES, Galaxies
-from .model import Model, Prediction
+from .model import Model
+from .prediction import Prediction
 from .tables import galaxies
 
 _EW_UNIT = "Angstrom"
@@ -150,7 +151,7 @@ def predict_file(
     FileError
         A file cannot be read or written. The output appears whole or not at all.
     InputError
-        Content that cannot be understood; the output exists and `overwrite` is False.
+        Content that cannot be read; the output exists and `overwrite` is False.
     """
     output = Path(output)
     if output.exists() and not overwrite:
@@ -452,7 +453,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "-o", "--output", required=True, help="output file; with --njobs or --merge the folder of the parts"
     )
-    parser.add_argument("--model", help="model file; without it, the shipped model")
+    parser.add_argument("--model", help="model file or name; default: the shipped model")
     parser.add_argument("--draws", type=int, default=0, help="joint draws a galaxy")
     parser.add_argument("--noise", action="store_true", help="also one realisation with measurement noise")
     parser.add_argument("--seed", type=int, default=1)
@@ -476,7 +477,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--job", type=int, help="number of this job, from 0")
     parser.add_argument("--merge", metavar="FILE", help="put the parts together into FILE")
     parser.add_argument("--overwrite", action="store_true")
-    parser.add_argument("--allow-partial", action="store_true", help="exit 0 although some rows have no answer")
+    parser.add_argument(
+        "--allow-partial", action="store_true", help="exit with code 0 even if some rows have no result"
+    )
     a = parser.parse_args(arguments)
 
     def say(text: str) -> None:

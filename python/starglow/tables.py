@@ -14,14 +14,15 @@ from ._arrays import MOST_THREADS, whole
 from ._columns import N_BANDS, Names, Plain, Source
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
-from .model import PREDICTED
+from .prediction import PREDICTED
 
 if TYPE_CHECKING:
     import astropy.table
     import pandas
     import pyarrow
 
-    from .model import Model, Prediction
+    from .model import Model
+    from .prediction import Prediction
 
 _FLUX_UNIT = "10**-17 erg/(s cm2 Angstrom)"
 _PLAIN = {

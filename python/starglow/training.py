@@ -14,7 +14,8 @@ import numpy as np
 from . import _core
 from ._arrays import MOST_THREADS, whole
 from .galaxies import LINES, Galaxies
-from .model import Model, Prediction
+from .model import Model
+from .prediction import Prediction
 
 
 def _text(value: Any) -> str:

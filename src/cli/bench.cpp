@@ -24,15 +24,16 @@ constexpr std::size_t k_train_galaxies = 4096;
 constexpr std::int64_t k_train_epochs = 100;  // enough that what is done once does not count
 
 void declare(OptionSet& set) {
-  set.add({"json", OptionType::flag, "one JSON object a line: name, value, unit, threads, isa, batch", "false"});
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
+  set.add(
+      {"json", OptionType::flag, "print one JSON object per line: name, value, unit, threads, isa, batch", "false"});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE"});
   set.add({"only", OptionType::text,
-           "these paths only: predict, sample, jacobian, train, llr, knn, mock, sed, bands, star-jacobian, prep, "
+           "measure only these: predict, sample, jacobian, train, llr, knn, mock, sed, bands, star-jacobian, prep, "
            "side-bands, paint",
            "", "NAMES"});
-  set.add({"n", OptionType::integer, "galaxies a call", "20000", "N", 'n'});
-  set.add({"draws", OptionType::integer, "draws a galaxy of sample", "64", "K"});
-  set.add({"seconds", OptionType::number, "time spent on each path", "1", "S"});
+  set.add({"n", OptionType::integer, "galaxies per call", "20000", "N", 'n'});
+  set.add({"draws", OptionType::integer, "draws per galaxy, for sample", "64", "K"});
+  set.add({"seconds", OptionType::number, "seconds spent on each", "1", "S"});
 }
 
 struct Path {
@@ -148,7 +149,7 @@ int run(const Settings& settings, Console& console) {
     if (std::none_of(paths.begin(), paths.end(), [&](const Path& p) { return p.name == name; })) {
       std::vector<std::string> names;
       for (const auto& p : paths) names.emplace_back(p.name);
-      throw Error(ErrorKind::usage, "--only: no path '" + name + "' for this model",
+      throw Error(ErrorKind::usage, "--only: nothing to measure called '" + name + "' for this model",
                   {name, fmt::format("{}", fmt::join(names, ", ")), did_you_mean(name, names)});
     }
   for (const Path& path : paths) {
@@ -163,7 +164,7 @@ int run(const Settings& settings, Console& console) {
       console.data(fmt::format("{:<10}{:>12.4g} {:<12}{:>8.3g} us each\n", path.name, rate, path.unit, 1e6 / rate));
   }
   if (!settings.flag("json"))
-    console.info(fmt::format("{} threads, {}, {} galaxies a call, {} draws; best call of {} s each; model {}",
+    console.info(fmt::format("{} threads, {}, {} galaxies per call, {} draws; best call of {} s each; model {}",
                              pool.threads(), kernels::active_isa(), n, draws, seconds, model.parts().kind));
   return 0;
 }
@@ -171,7 +172,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_bench;
-const Verb k_bench{"bench", "the speed of the main paths on this machine",
+const Verb k_bench{"bench", "measure speed on this machine",
                    "starglow bench --threads 1\nstarglow bench --json --only predict,sample", declare, run};
 
 }  // namespace starglow::cli

@@ -14,7 +14,7 @@ Conditions conditions_of(const Settings& settings) {
 void Conditions::check(const TableReader& table, const Model& model) const {
   if (!any()) return;
   if (!model.has_distribution())
-    throw Error(ErrorKind::model, "a point model cannot take given lines or a cut into account",
+    throw Error(ErrorKind::model, "this model kind cannot use given lines or a selection cut",
                 {"kind " + model.parts().kind, "kind joint", ""});
   for (const std::size_t line : given)
     for (const char* suffix : {"_EW", "_EW_IVAR"}) {

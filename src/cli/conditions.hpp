@@ -23,7 +23,7 @@ struct Conditions {
   std::unique_ptr<GivenLines> apply(const Galaxies& chunk, PredictOptions& options) const;
 };
 
-/// Error(usage): unknown lines, a cut that cannot be understood.
+/// Error(usage): unknown lines, a cut that cannot be read.
 Conditions conditions_of(const Settings& settings);
 
 }  // namespace starglow::cli

@@ -26,14 +26,14 @@ constexpr const char* k_column = "UMAP";
 void declare(OptionSet& set) {
   const MapOptions fallback;
   set.positional = {"table.fits", "table with BAND_FLUX", 1, 1};
-  set.add({"output", OptionType::text, "table to write: all columns of the input, and UMAP", "", "FILE", 'o'});
-  set.add({"map", OptionType::text, "a fixed map, to put the galaxies into; without it, a map is made of them", "",
-           "FILE"});
-  set.add({"save_map", OptionType::text, "file for the map that is made", "", "FILE"});
+  set.add(
+      {"output", OptionType::text, "table to write: all columns of the input, and the column UMAP", "", "FILE", 'o'});
+  set.add({"map", OptionType::text, "place the galaxies on this existing map; default: make a new map", "", "FILE"});
+  set.add({"save_map", OptionType::text, "save the new map in this file", "", "FILE"});
   const std::string making = "Making a map";
   set.add({"features",
            OptionType::text,
-           "what the map sees of a galaxy",
+           "quantities that the map is made of",
            std::string(to_string(fallback.features)),
            "NAME",
            0,
@@ -41,28 +41,28 @@ void declare(OptionSet& set) {
            {"normalised-log-flux", "log-flux", "flux", "colours"}});
   set.add({"metric",
            OptionType::text,
-           "distance of two galaxies",
+           "distance between two galaxies",
            std::string(to_string(fallback.metric)),
            "NAME",
            0,
            making,
            {"euclidean", "manhattan", "cosine"}});
-  set.add({"neighbours", OptionType::integer, "galaxies that a galaxy is tied to; more: the large structure",
+  set.add({"neighbours", OptionType::integer,
+           "number of nearest neighbours that define the local structure; more = large-scale structure",
            std::to_string(fallback.neighbours), "N", 0, making});
-  set.add({"min_dist", OptionType::number, "how close points may come in the map; less: denser clumps", "0.1", "X", 0,
-           making});
+  set.add({"min_dist", OptionType::number, "smallest distance between points on the map; less = denser clumps", "0.1",
+           "X", 0, making});
   set.add({"spread", OptionType::number, "scale of the map", "1", "X", 0, making});
-  set.add({"epochs", OptionType::integer, "passes of the layout; 0: 500 up to 10,000 galaxies, 200 beyond", "0", "N", 0,
-           making});
+  set.add({"epochs", OptionType::integer, "iterations of the layout; 0: 500 up to 10,000 galaxies, 200 above", "0", "N",
+           0, making});
   const std::string judging = "Judging a map";
-  set.add({"quality_neighbours", OptionType::integer, "neighbours that trustworthiness and preservation ask for", "15",
+  set.add({"quality_neighbours", OptionType::integer, "number of neighbours for trustworthiness and preservation", "15",
            "K", 0, judging});
-  set.add(
-      {"panels", OptionType::text,
-       "observed, predicted, predicted + noise over the map, and their local scatter: as a figure (FILE.svg), or as "
-       "numbers (a folder, for figures/map.json)",
-       "", "FILE.svg or DIR", 0, judging});
-  set.add({"model", OptionType::text, "model of the panels; without it, the shipped model", "", "FILE", 0, judging});
+  set.add({"panels", OptionType::text,
+           "also draw measured, predicted, and predicted + noise EWs on the map: as a figure (FILE.svg), or as numbers "
+           "(a folder, for figures/map.json)",
+           "", "FILE.svg or DIR", 0, judging});
+  set.add({"model", OptionType::text, "model for --panels; default: the shipped model", "", "FILE", 0, judging});
 }
 
 std::size_t whole(const Settings& settings, std::string_view key) {
@@ -102,8 +102,8 @@ std::string scores_table(const MapPanels& panels, const std::vector<MapState>& s
 std::string panels_of(const Settings& settings, Console& console, const TableReader& reader, const Galaxies& galaxies,
                       const Matrix<float>& position, std::size_t k, const Provenance& provenance, WorkerPool& pool) {
   if (galaxies.ew.empty())
-    throw Error(ErrorKind::input, "the panels need measured lines",
-                {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "Without --panels the map needs none."});
+    throw Error(ErrorKind::input, "--panels needs measured lines",
+                {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "A map without --panels needs none."});
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
   const std::size_t draws = model.has_distribution() ? 1 : 0;
   const Galaxies own = model.with_own_dust(galaxies);
@@ -190,7 +190,7 @@ int run(const Settings& settings, Console& console) {
   const TableReader reader(input);
   for (const auto& note : reader.notes()) console.warn(note);
   if (settings.flag("dry_run")) {
-    console.info(fmt::format("would {} {} galaxies", fixed ? "put into the map" : "make a map of", reader.rows()));
+    console.info(fmt::format("would {} {} galaxies", fixed ? "place on the map" : "make a map of", reader.rows()));
     return 0;
   }
   for (const char* key : {"output", "save_map"})
@@ -247,11 +247,10 @@ int run(const Settings& settings, Console& console) {
   std::size_t nowhere = 0;
   for (std::size_t i = 0; i < position.rows(); ++i) nowhere += std::isnan(position(i, 0)) ? 1U : 0U;
   if (nowhere > 0)
-    console.warn(
-        fmt::format("{} of {} galaxies have no place (NaN): fewer than six bands, or fluxes beyond what a map can hold",
-                    nowhere, position.rows()));
+    console.warn(fmt::format("{} of {} galaxies are not on the map (NaN): fewer than six bands, or fluxes too large",
+                             nowhere, position.rows()));
   if (settings.flag("strict") && nowhere > 0)
-    throw Error(ErrorKind::input, "--strict: galaxies without a place in the map",
+    throw Error(ErrorKind::input, "--strict: some galaxies are not on the map",
                 {std::to_string(nowhere), "none", "Nothing was written."});
   if (settings.is_set("panels")) {
     const std::string figure = panels_of(settings, console, reader, galaxies, position, k, provenance, pool);
@@ -275,7 +274,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_embed;
-const Verb k_embed{"embed", "the map of the continua (UMAP): where like galaxies lie together",
+const Verb k_embed{"embed", "place galaxies on a map of their continua (UMAP)",
                    "starglow embed table.fits -o mapped.fits --save-map map.safetensors\n"
                    "starglow embed --map map.safetensors new.fits -o new_mapped.fits\n"
                    "starglow embed table.fits -o mapped.fits --features colours --neighbours 30 --panels panels.svg",

@@ -28,46 +28,43 @@ namespace {
 void declare(OptionSet& set) {
   set.positional = {"table.fits", "table with measured EWs (and BAND_FLUX, Z for a model)", 1, 64};
   declare_tables(set);
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
-  set.add({"predictions", OptionType::text, "output of predict, rows matched by TARGETID, in place of a model", "",
-           "FILE"});
-  set.add(
-      {"columns", OptionType::text, "columns {LINE}_EW<SUFFIX> of the same table, in place of a model", "", "SUFFIX"});
-  set.add({"cv", OptionType::flag,
-           "cross-validate the training recipe in place of a model (folds by a hash of TARGETID)", "false"});
-  set.add({"folds", OptionType::integer, "folds of --cv", "5"});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE"});
+  set.add({"predictions", OptionType::text,
+           "evaluate this output of predict instead of a model; rows are matched by TARGETID", "", "FILE"});
+  set.add({"columns", OptionType::text, "evaluate the columns {LINE}_EW<SUFFIX> of the table instead of a model", "",
+           "SUFFIX"});
+  set.add({"cv", OptionType::flag, "cross-validate a training recipe instead of evaluating a model", "false"});
+  set.add({"folds", OptionType::integer, "number of parts for --cv", "5"});
   set.add({"sizes", OptionType::text,
-           "with --cv: first how the scores grow with the galaxies that are trained on, e.g. 500,1000,2000", "",
-           "NUMBERS"});
-  set.add({"without_luminosity", OptionType::flag, "judge without luminosity", "false"});
-  set.add({"without_redshift", OptionType::flag, "judge without redshift and luminosity", "false"});
-  set.add({"missing", OptionType::flag, "with --cv: also without some bands, without luminosity, without redshift",
-           "false"});
-  set.add({"hide_blue", OptionType::integer, "judge without this many of the bluest bands", "0", "N"});
-  set.add({"hide_red", OptionType::integer, "judge without this many of the reddest bands", "0", "N"});
-  set.add(
-      {"draws", OptionType::integer, "draws a galaxy that distributions are judged by; 0: points only", "256", "K"});
-  set.add(
-      {"control", OptionType::flag, "with --cv: also points with a fitted scatter per line, cross-validated", "false"});
-  set.add(
-      {"given", OptionType::text, "lines of the table that are given; the others are judged given them", "", "LINES"});
-  set.add({"selected", OptionType::text, "cut of the table, e.g. 'HALPHA > 0': answers for galaxies that pass it", "",
+           "with --cv: first the scores for these numbers of training galaxies, e.g. 500,1000", "", "NUMBERS"});
+  set.add({"without_luminosity", OptionType::flag, "evaluate predictions without luminosity", "false"});
+  set.add({"without_redshift", OptionType::flag, "evaluate predictions without redshift and luminosity", "false"});
+  set.add({"missing", OptionType::flag, "with --cv: also without some bands, luminosity, or redshift", "false"});
+  set.add({"hide_blue", OptionType::integer, "evaluate predictions without this many of the bluest bands", "0", "N"});
+  set.add({"hide_red", OptionType::integer, "evaluate predictions without this many of the reddest bands", "0", "N"});
+  set.add({"draws", OptionType::integer, "draws per galaxy for the scores of distributions; 0: scores of medians only",
+           "256", "K"});
+  set.add({"control", OptionType::flag, "with --cv: compare with single predictions plus a fitted scatter", "false"});
+  set.add({"given", OptionType::text, "measured lines to use; the others are predicted given them and evaluated", "",
+           "LINES"});
+  set.add({"selected", OptionType::text,
+           "cut on measured lines that the table has, e.g. 'HALPHA > 0'; predictions are for galaxies that pass it", "",
            "CUT"});
   set.add({"leave_one_out", OptionType::flag,
-           "also how far each line lies from what the others say; --write-predictions has {LINE}_EW_GIVEN_PULL",
+           "also compare each line with its prediction from the continuum and the other lines; --write-predictions "
+           "then has {LINE}_EW_GIVEN_PULL",
            "false"});
   set.add({"baseline", OptionType::text,
-           "also neighbours in the principal components, tuned and cross-validated on this table: knn, llr", "",
-           "NAMES"});
-  set.add({"against", OptionType::text, "reference of the paired differences: a suffix of columns, or a file", "",
+           "compare with k nearest neighbours (knn) and local linear regression (llr), cross-validated on this table",
+           "", "NAMES"});
+  set.add({"against", OptionType::text, "prediction to compare with: a column suffix of the table, or a file", "",
            "SUFFIX|FILE"});
-  set.add({"bootstrap", OptionType::integer, "resamples for the errors; 0: none", "500"});
-  set.add({"json", OptionType::text, "also write the numbers as JSON", "", "FILE"});
+  set.add({"bootstrap", OptionType::integer, "bootstrap samples for the errors; 0: no errors", "500"});
+  set.add({"json", OptionType::text, "also write the scores as JSON", "", "FILE"});
   set.add({"report", OptionType::text,
-           "also write index.html (tables, figures; blue and red galaxies apart), its "
-           "figures/*.json and scores.json into this folder",
-           "", "DIR"});
-  set.add({"write_predictions", OptionType::text, "also write the judged EWs as a table", "", "FILE"});
+           "also write a report with tables and figures into this folder (index.html, figures/*.json, scores.json)", "",
+           "DIR"});
+  set.add({"write_predictions", OptionType::text, "also write the evaluated predictions as a table", "", "FILE"});
   declare_recipe(set);
 }
 
@@ -225,8 +222,9 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   const bool given = settings.is_set("model");
   const Model model = given ? Model::load(settings.text("model")) : Model::shipped();
   const std::string n = model.parts().metadata.count("n_galaxies") > 0 ? model.parts().metadata.at("n_galaxies") : "?";
-  console.info(fmt::format("judging {} (trained on {} galaxies: on those its scores are not a test; --cv is)",
-                           given ? settings.text("model") : "the shipped model", n));
+  console.info(
+      fmt::format("evaluating {} (trained on {} galaxies; its scores on those are too good, use --cv to test a recipe)",
+                  given ? settings.text("model") : "the shipped model", n));
   as_asked(settings).change(table);
   for (const auto& note : model.compare(table.conventions, !table.ebv.empty()).notes) console.info(note);
   const std::size_t draws = model.has_distribution() ? static_cast<std::size_t>(settings.integer("draws")) : 0;
@@ -262,9 +260,9 @@ int run(const Settings& settings, Console& console) {
   int sources = 0;
   for (const char* key : {"model", "predictions", "columns"}) sources += settings.is_set(key) ? 1 : 0;
   sources += settings.flag("cv") ? 1 : 0;
-  if (sources > 1) throw Error(ErrorKind::usage, "--model, --predictions, --columns and --cv exclude each other");
+  if (sources > 1) throw Error(ErrorKind::usage, "--model, --predictions, --columns and --cv cannot be combined");
   if (settings.flag("missing") && !settings.flag("cv"))
-    throw Error(ErrorKind::usage, "--missing belongs to a cross-validation", {"", "--cv", ""});
+    throw Error(ErrorKind::usage, "--missing needs --cv", {"", "--cv", ""});
   const auto resamples = settings.integer("bootstrap");
   if (settings.integer("draws") != 0 && (settings.integer("draws") < 16 || settings.integer("draws") > 4096))
     throw Error(ErrorKind::usage, "draws out of range", {settings.text("draws"), "0, or 16 to 4096", ""});
@@ -287,13 +285,13 @@ int run(const Settings& settings, Console& console) {
     if (settings.is_set("model")) (void)Model::load(settings.text("model"));
     if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table);
     const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
-    console.info(fmt::format("would judge {} on the {} rows of {}", what, table.n, judged.path));
+    console.info(fmt::format("would evaluate {} on the {} rows of {}", what, table.n, judged.path));
     return 0;
   }
   WorkerPool pool(settings.threads());
   std::string extra;
   if (settings.is_set("sizes")) {
-    if (!settings.flag("cv")) throw Error(ErrorKind::usage, "--sizes belongs to a cross-validation", {"", "--cv", ""});
+    if (!settings.flag("cv")) throw Error(ErrorKind::usage, "--sizes needs --cv", {"", "--cv", ""});
     extra = size_table(table, settings, console, pool);
     console.data(extra);
   }
@@ -324,7 +322,7 @@ int run(const Settings& settings, Console& console) {
   const bool distribution = predictions[0].n_draws > 0;
   if (settings.flag("control")) {
     if (!settings.flag("cv") || !distribution)
-      throw Error(ErrorKind::usage, "--control stands beside a cross-validated distribution",
+      throw Error(ErrorKind::usage, "--control needs a cross-validated distribution",
                   {"", "--cv of a joint recipe, --draws > 0", ""});
     TrainConfig points = train_preset("point");
     points.sibling = false;
@@ -387,7 +385,7 @@ int run(const Settings& settings, Console& console) {
 
 extern const Verb k_evaluate;
 const Verb k_evaluate{"evaluate",
-                      "judge predictions against measured lines",
+                      "compare predicted with measured lines",
                       "starglow evaluate table.fits\n"
                       "starglow evaluate table.fits --model mine.safetensors --json scores.json\n"
                       "starglow evaluate table.fits --predictions lines.fits\n"

@@ -25,18 +25,19 @@ namespace {
 constexpr std::size_t k_max_columns = 64;
 
 void declare(OptionSet& set) {
-  set.positional = {"table.fits", "table with BAND_FLUX; with Z, measured EWs and a UMAP column it shows more", 1, 1};
+  set.positional = {"table.fits", "table with BAND_FLUX; better with Z, measured EWs and a column UMAP", 1, 1};
   set.add({"output", OptionType::text, "folder to write the page into", "", "DIR", 'o'});
-  set.add({"single_file", OptionType::text, "write the page as one HTML file that opens from disk (20000 galaxies)", "",
-           "FILE"});
-  set.add({"serve", OptionType::integer, "show the page on this port of this machine; 0: any free one", "", "PORT"});
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
-  set.add({"spectra", OptionType::text, "spectra of the galaxies, as prep --spectra and paint write them", "", "FILE"});
-  set.add({"map", OptionType::text,
-           "map to put the galaxies into, as embed --save-map writes it; without it, the UMAP column", "", "FILE"});
-  set.add(
-      {"tiles", OptionType::flag, "with -o: any number of galaxies, as tiles that a browser reads by ranges", "false"});
-  set.add({"title", OptionType::text, "title of the page; without it, the table's name", "", "TEXT"});
+  set.add({"single_file", OptionType::text,
+           "write the page as one HTML file that opens from disk (up to 20000 galaxies)", "", "FILE"});
+  set.add({"serve", OptionType::integer, "serve the page on this port, for this computer only; 0: any free port", "",
+           "PORT"});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE"});
+  set.add({"spectra", OptionType::text, "spectra of the galaxies, from prep --spectra or paint", "", "FILE"});
+  set.add({"map", OptionType::text, "place the galaxies on this map, from embed --save-map; default: the column UMAP",
+           "", "FILE"});
+  set.add({"tiles", OptionType::flag, "with -o: for any number of galaxies, in tiles that the browser loads as needed",
+           "false"});
+  set.add({"title", OptionType::text, "title of the page; default: name of the table", "", "TEXT"});
 }
 
 // The map that the table brings: UMAP, else the first other column of that kind.
@@ -111,7 +112,9 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   if (settings.is_set("spectra")) {
     c.spectra = read_page_spectra(settings.text("spectra"), c.galaxies);
     const auto without = std::count(c.spectra.index.begin(), c.spectra.index.end(), -1);
-    if (without > 0) c.notes.push_back(fmt::format("{} galaxies have no spectrum: bands and painted lines", without));
+    if (without > 0)
+      c.notes.push_back(
+          fmt::format("{} galaxies have no spectrum: the page shows their bands and painted lines", without));
   }
   c.map = map_for(settings, reader, c.galaxies, pool);
   FlagCounts counts;
@@ -147,7 +150,7 @@ void check_folder(const std::map<std::string, std::string>& files, const std::fi
     if (!std::filesystem::exists(std::filesystem::symlink_status(folder / name, failed))) continue;
     const std::string seen = (folder / name).string();
     if (!std::filesystem::is_regular_file(folder / "index.html", failed) || !holds_our_page(folder))
-      throw Error(ErrorKind::usage, "the folder holds a file of that name which is no page of starglow's",
+      throw Error(ErrorKind::usage, "the folder contains a file of that name that is not a starglow page",
                   {seen, "a new folder", "Nothing was written."});
     if (!overwrite)
       throw Error(ErrorKind::usage, "the page exists", {seen, "a new folder", "--overwrite replaces it."});
@@ -164,7 +167,7 @@ void write_folder(const std::map<std::string, std::string>& files, const std::fi
     if (name != "index.html") out.write(name, content);
   out.write("index.html", files.at("index.html"));  // last: it names the others
   out.commit();
-  console.info(fmt::format("page: {} ({:.2f} MB). A browser needs a server for it: any static one, or --serve",
+  console.info(fmt::format("page: {} ({:.2f} MB). It needs a web server: any static one, or --serve",
                            (folder / "index.html").string(), static_cast<double>(bytes) / 1e6));
 }
 
@@ -172,7 +175,7 @@ int run(const Settings& settings, Console& console) {
   const int ways = (settings.is_set("output") ? 1 : 0) + (settings.is_set("single_file") ? 1 : 0) +
                    (settings.is_set("serve") ? 1 : 0);
   if (ways != 1)
-    throw Error(ErrorKind::usage, "the page goes to one place",
+    throw Error(ErrorKind::usage, "choose one output for the page",
                 {std::to_string(ways) + " given", "one of -o site/, --single-file page.html, --serve PORT", ""});
   const std::int64_t port = settings.is_set("serve") ? settings.integer("serve") : 0;
   if (port < 0 || port > 65535)
@@ -188,7 +191,7 @@ int run(const Settings& settings, Console& console) {
   if (settings.is_set("single_file")) {
     const std::string html = page_single_file(content, model);
     write_text(settings.text("single_file"), html, settings.flag("overwrite"));
-    console.info(fmt::format("page: {} ({:.2f} MB, {} galaxies). A double click opens it", settings.text("single_file"),
+    console.info(fmt::format("page: {} ({:.2f} MB, {} galaxies). Open it in a browser", settings.text("single_file"),
                              static_cast<double>(html.size()) / 1e6, content.galaxies.n));
     return 0;
   }
@@ -199,7 +202,7 @@ int run(const Settings& settings, Console& console) {
   }
   serve(files, page_policy("'self'", "'self'"), static_cast<std::uint16_t>(port), [&](const std::string& address) {
     console.data(address + "\n");
-    console.info("showing the page there, to this machine alone; Ctrl-C ends it");
+    console.info("the page is at this address, for this computer only; Ctrl-C stops the server");
   });
   return 0;
 }
@@ -207,7 +210,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_explore;
-const Verb k_explore{"explore", "show the galaxies of a table on a page, with the model to play with",
+const Verb k_explore{"explore", "show galaxies and the model on an interactive page",
                      "starglow explore table.fits --single-file page.html\n"
                      "starglow explore table.fits --map map.safetensors --spectra spectra.fits -o site/\n"
                      "starglow explore table.fits --serve 8080\n"

@@ -53,12 +53,12 @@ Matrix<float> as_float(const Matrix<double>& m) {
 
 int explore_tiles(const Settings& settings, const Model& model, Console& console) {
   if (!settings.is_set("output"))
-    throw Error(ErrorKind::usage, "a page of tiles is a folder",
+    throw Error(ErrorKind::usage, "a tiled page is written into a folder",
                 {"--tiles without -o", "--tiles -o site/", "Any static web server shows it."});
   if (settings.is_set("spectra"))
-    throw Error(ErrorKind::usage, "a page of tiles shows bands", {"--spectra with --tiles", "one of the two", ""});
+    throw Error(ErrorKind::usage, "a tiled page has no spectra", {"--spectra with --tiles", "one of the two", ""});
   if (model.parts().neighbours)
-    throw Error(ErrorKind::usage, "a page of tiles needs a model that travels",
+    throw Error(ErrorKind::usage, "a tiled page needs a model that runs in the browser",
                 {"kind " + model.parts().kind, "a network", ""});
   const std::string input = settings.positionals().at(0);
   const TableReader reader(input);
@@ -112,11 +112,11 @@ int explore_tiles(const Settings& settings, const Model& model, Console& console
   });
   bar.reset();
   console.info(fmt::format(
-      "page: {} ({:.1f} MB): {} of {} galaxies on {} levels of tiles. A browser needs a server for it that "
-      "knows ranges",
+      "page: {} ({:.1f} MB): {} of {} galaxies on {} levels of tiles. It needs a web server that supports range "
+      "requests",
       (folder / "index.html").string(), static_cast<double>(made.bytes) / 1e6, made.placed, made.n, made.levels));
   if (made.placed < made.n)
-    console.warn(fmt::format("{} galaxies have no place on the map: they are not shown", made.n - made.placed));
+    console.warn(fmt::format("{} galaxies are not on the map and are not shown", made.n - made.placed));
   return 0;
 }
 

@@ -24,15 +24,15 @@ int run(const Settings& settings, Console& console) {
   if (settings.is_set("without_luminosity")) without = settings.text("without_luminosity");
   const Model model = import_k24(with, without);
   save(model, settings.text("output"), settings.flag("overwrite"));
-  console.info(fmt::format("{}: {} networks, {} parameters; nothing of the pickle was executed",
-                           settings.text("output"), (with ? 10 : 0) + (without ? 10 : 0), model.n_params()));
+  console.info(fmt::format("{}: {} networks, {} parameters; the pickle was not executed", settings.text("output"),
+                           (with ? 10 : 0) + (without ? 10 : 0), model.n_params()));
   return 0;
 }
 
 }  // namespace
 
 extern const Verb k_import_k24;
-const Verb k_import_k24{"import-k24", "turn the published pickled weights into a safe model file",
+const Verb k_import_k24{"import-k24", "convert the published weights of Khederlarian et al. 2024",
                         "starglow import-k24 params_of_model_with_luminosity.npy -o k24.safetensors\n"
                         "starglow import-k24 with.npy --without-luminosity without.npy -o k24.safetensors",
                         declare, run};

@@ -154,7 +154,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_inspect;
-const Verb k_inspect{"inspect", "say what a file is: structure, units, provenance, checksums",
+const Verb k_inspect{"inspect", "print what is in a file: structure, units, provenance, checksums",
                      "starglow inspect table.fits\n"
                      "starglow inspect model.safetensors --json",
                      declare, run};

@@ -25,10 +25,12 @@ namespace {
 
 std::string general_help() {
   std::string out =
-      "starglow - emission lines of galaxies from their stellar continuum\n\n"
-      "Usage: starglow VERB [FILES] [OPTIONS] [key=value ...]\n\nVerbs:\n";
+      "starglow - predict the emission lines of galaxies from their stellar continuum\n\n"
+      "Usage: starglow COMMAND [FILES] [OPTIONS] [key=value ...]\n\nCommands:\n";
   for (const Verb* verb : verbs()) out += fmt::format("  {:<12} {}\n", verb->name, verb->summary);
-  out += "\nstarglow VERB --help shows examples and options. starglow --version shows what this program is.\n";
+  out +=
+      "\nstarglow COMMAND --help shows examples and options. starglow --version prints the version and how it was "
+      "built.\n";
   return out;
 }
 
@@ -42,8 +44,8 @@ const Verb& find_verb(const std::string& name) {
     if (verb->name == name) return *verb;
     names.emplace_back(verb->name);
   }
-  throw Error(ErrorKind::usage, "unknown verb '" + name + "'",
-              {"", "", did_you_mean(name, names) + " starglow --help lists the verbs."});
+  throw Error(ErrorKind::usage, "unknown command '" + name + "'",
+              {"", "", did_you_mean(name, names) + " starglow --help lists the commands."});
 }
 
 // Where this program lies; empty where the system does not say.
@@ -55,7 +57,7 @@ std::filesystem::path own_path() {
 
 int run(const std::vector<std::string>& arguments, Console& console) {
   if (arguments.empty()) {
-    console.error("no verb given");
+    console.error("no command given");
     console.info(general_help());
     return exit_code(ErrorKind::usage);
   }
@@ -115,7 +117,7 @@ int guarded(int argc, char** argv, Console& console) {
     console.error("interrupted; no output was written");
     return 128 + e.signal;
   } catch (const std::system_error& e) {  // what the system refuses: threads, descriptors, folders
-    console.error(fmt::format("the system refuses: {}. No output was written", e.what()));
+    console.error(fmt::format("the operating system reports: {}. No output was written", e.what()));
     return exit_code(ErrorKind::output);
   } catch (const std::bad_alloc&) {
     throw;

@@ -20,20 +20,19 @@ constexpr std::size_t k_chunk = 65536;
 
 void declare(OptionSet& set) {
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
-  set.add(
-      {"population",
-       OptionType::text,
-       "kind of population; bands: continua drawn as twelve band fluxes; stars: star-formation histories, with lines",
-       "bands",
-       "NAME",
-       0,
-       "Options",
-       {"bands", "stars"}});
+  set.add({"population",
+           OptionType::text,
+           "bands = draw the twelve band fluxes; stars = draw star-formation histories and compute continua and lines",
+           "bands",
+           "NAME",
+           0,
+           "Options",
+           {"bands", "stars"}});
   set.add({"population_file", OptionType::text,
-           "population fitted by train --preset population; without it, the shipped one", "", "FILE"});
+           "population model fitted by train --preset population; default: the shipped one", "", "FILE"});
   set.add({"n", OptionType::integer, "number of galaxies", "10000", "N", 'n'});
-  set.add({"first_id", OptionType::integer, "TARGETID of the first galaxy; the others follow", "1", "ID"});
-  set.add({"compare", OptionType::text, "instead of writing: how alike the mock and this table are", "", "table.fits"});
+  set.add({"first_id", OptionType::integer, "TARGETID of the first galaxy; the others count up", "1", "ID"});
+  set.add({"compare", OptionType::text, "compare the mock with this table instead of writing it", "", "table.fits"});
   declare_stars(set);
 }
 
@@ -137,7 +136,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_mock;
-const Verb k_mock{"mock", "draw a synthetic population of galaxies",
+const Verb k_mock{"mock", "make synthetic galaxies",
                   "starglow mock -n 100000 -o mock.fits\n"
                   "starglow mock -n 4000 --compare table.fits\n"
                   "starglow mock --population stars -n 100000 -o stars.fits\n"

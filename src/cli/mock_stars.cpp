@@ -45,15 +45,15 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
     out.file = settings.text("ssp");
   } else if (const char* drn = std::getenv("DSPS_DRN"); drn != nullptr && fs::exists(fs::path(drn) / k_drn_grid)) {
     out.file = fs::path(drn) / k_drn_grid;
-    console.info("stellar populations of DSPS_DRN: " + out.file.string());
+    console.info("SSP grid from DSPS_DRN: " + out.file.string());
   }
   if (out.file.extension() == ".safetensors") {
     if (spectra)
-      throw Error(ErrorKind::usage, "compact stellar populations have no spectra",
+      throw Error(ErrorKind::usage, "this file has the SSP grid reduced to bands, without spectra",
                   {out.file.string(), "a grid in HDF5, or the shipped one", ""});
     out.compact = load_compact_ssp(out.file);
     if (photometry && out.compact.photometry_count == 0)
-      throw Error(ErrorKind::usage, "these compact stellar populations were made without filters",
+      throw Error(ErrorKind::usage, "this file of reduced SSPs was made without filters",
                   {out.file.string(), "", "Make them again with --filters."});
     return out;
   }
@@ -61,12 +61,13 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
   if (has_nebular_lines(grid)) {
     const double ew = nebular_halpha_ew(grid);
     if (settings.text("nebular") == "keep") {
-      console.warn(
-          fmt::format("the grid's fluxes hold nebular lines (Halpha up to {:.0f} A); kept, so lines count twice", ew));
+      console.warn(fmt::format(
+          "the SSP grid contains nebular lines (Halpha EW up to {:.0f} A); they are kept, so lines are counted twice",
+          ew));
     } else {
       const auto pixels = mask_nebular_lines(grid);
       console.warn(
-          fmt::format("the grid's fluxes hold nebular lines (Halpha up to {:.0f} A); {} pixels around lines were "
+          fmt::format("the SSP grid contains nebular lines (Halpha EW up to {:.0f} A); {} pixels around them were "
                       "replaced by straight lines",
                       ew, pixels));
     }
@@ -75,8 +76,8 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
   const double youngest = std::pow(10.0, grid.lg_age_gyr.front() + 3);
   if (youngest > k_oldest_young)
     console.warn(
-        fmt::format("the grid has no stars younger than {:.3g} Myr: its light lacks the young ones, and "
-                    "ionising photons come from a table ({})",
+        fmt::format("the SSP grid has no stars younger than {:.3g} Myr: the light of young stars is missing, and "
+                    "ionising photons are taken from a table ({})",
                     youngest, out.photons.source));
   CompactOptions options;
   options.photometry = photometry;
@@ -199,25 +200,24 @@ void declare_stars(OptionSet& set) {
        "stellar populations: HDF5 in the layout of DSPS, or what --save-ssp wrote; without it " +
            std::string(k_drn_grid) + " in the folder of the environment's DSPS_DRN, else the shipped emulator",
        "", "FILE"});
-  add({"save_ssp", OptionType::text, "also write the compact form of the populations, for --ssp of later runs", "",
-       "FILE"});
+  add({"save_ssp", OptionType::text, "also save the SSP grid reduced to bands, for --ssp of later runs", "", "FILE"});
   add({"nebular",
        OptionType::text,
-       "nebular lines inside a grid's fluxes: mask, or keep and count lines twice",
+       "nebular lines in the fluxes of the grid: mask them, or keep them (they are then counted twice)",
        "mask",
        "",
        0,
        "",
        {"mask", "keep"}});
-  add({"model", OptionType::text, "model of the lines; without it, the shipped one", "", "FILE"});
-  add({"allow_partial", OptionType::flag, "exit 0 although some galaxies have no answer", "false"});
-  add({"filters", OptionType::text, "filters for magnitudes, with and without lines", "", "FILE,..."});
-  add({"spectra", OptionType::text, "also write the continua as spectra, for paint", "", "FILE"});
-  add({"spectra_lo", OptionType::number, "first rest-frame wavelength of the spectra, A", "3000"});
+  add({"model", OptionType::text, "model of the lines; default: the shipped one", "", "FILE"});
+  add({"allow_partial", OptionType::flag, "exit with code 0 even if some galaxies have no prediction", "false"});
+  add({"filters", OptionType::text, "filter curves for magnitudes, with and without lines", "", "FILE,..."});
+  add({"spectra", OptionType::text, "also write the continuum spectra, for the command paint", "", "FILE"});
+  add({"spectra_lo", OptionType::number, "shortest rest-frame wavelength of these spectra, A", "3000"});
   add({"spectra_hi", OptionType::number, "last one, A", "10500"});
   add({"aperture",
        OptionType::text,
-       "what the light is: the light in a DESI fibre, as that of the default population, or the whole galaxy's",
+       "fibre = light in a DESI fibre, as in the default population; total = light of the whole galaxy",
        "fibre",
        "",
        0,
@@ -225,22 +225,28 @@ void declare_stars(OptionSet& set) {
        {"fibre", "total", "unknown"}});
   add({"lines",
        OptionType::text,
-       "what the lines follow: the continuum; the ionising photons of the stars, which give Halpha, and the other "
-       "lines "
-       "what goes with it; or both",
+       "how lines are made: predicted from the continuum; Halpha from the ionising photons of the stars, and the other "
+       "lines given that Halpha; or both combined",
        "continuum",
        "",
        0,
        "",
        {"continuum", "photons", "both"}});
-  add({"photon_scatter", OptionType::number, "scatter of Halpha about the photons, dex", "0.1"});
-  add({"f_esc", OptionType::number, "share of the ionising photons that escape", "0"});
-  add({"f_dust", OptionType::number, "share of the others that dust takes before they ionise", "0"});
-  add({"gas_dust", OptionType::number, "E(B-V) of the gas over that of the stars", "2.27"});
-  add({"gas_curve", OptionType::text, "attenuation of the gas", "calzetti", "", 0, "", {"calzetti", "milky_way"}});
+  add({"photon_scatter", OptionType::number, "scatter of Halpha at given ionising photons, dex", "0.1"});
+  add({"f_esc", OptionType::number, "fraction of the ionising photons that escape", "0"});
+  add({"f_dust", OptionType::number, "fraction of the remaining ones that dust absorbs", "0"});
+  add({"gas_dust", OptionType::number, "ratio of E(B-V) of the gas to that of the stars", "2.27"});
+  add({"gas_curve",
+       OptionType::text,
+       "attenuation curve of the gas",
+       "calzetti",
+       "",
+       0,
+       "",
+       {"calzetti", "milky_way"}});
   add({"sfh",
        OptionType::text,
-       "shape of the star-formation histories",
+       "form of the star-formation histories",
        "delayed_tau",
        "",
        0,
@@ -254,12 +260,13 @@ void declare_stars(OptionSet& set) {
        0,
        "",
        {"calzetti00", "leitherer02", "noll09", "salim18", "smooth"}});
-  add({"bump_from_slope", OptionType::flag, "amplitude of the bump 0.85 - 1.9 slope", "true"});
-  add({"exact_dust", OptionType::flag, "dust at every wavelength of the grid, not at nodes", "false"});
-  add({"band_offset", OptionType::text, "offset of the measured bands, dex: one number, or one a band",
+  add({"bump_from_slope", OptionType::flag, "set the amplitude of the UV bump to 0.85 - 1.9 slope", "true"});
+  add({"exact_dust", OptionType::flag, "apply dust at every wavelength of the grid, instead of interpolating",
+       "false"});
+  add({"band_offset", OptionType::text, "offset of the measured bands, dex: one number, or one per band",
        std::string(StarPopulation::default_band_offset()), "TEXT"});
   add({"band_scatter", OptionType::text,
-       "scatter of the measured bands, dex: noise, calibration, what no population gives",
+       "scatter of the measured bands, dex (noise, calibration, limits of the stellar populations)",
        std::string(StarPopulation::default_band_scatter()), "TEXT"});
   add({"h0", OptionType::number, "Hubble constant, km/s/Mpc", "70"});
   add({"om0", OptionType::number, "matter density", "0.3"});
@@ -275,11 +282,11 @@ int run_stars(const Settings& settings, Console& console) {
   if (n_given < 1 || n_given > 100'000'000'000)
     throw Error(ErrorKind::usage, "number of galaxies out of range", {std::to_string(n_given), "1 to 1e11", ""});
   if (first_id < 0)
-    throw Error(ErrorKind::usage, "ids of mock galaxies count upwards from 0 or more",
+    throw Error(ErrorKind::usage, "the first id of mock galaxies is negative",
                 {std::to_string(first_id), "0 or more", ""});
   if (settings.is_set("population_file"))
-    throw Error(ErrorKind::usage, "--population-file is of the population bands",
-                {"", "", "Stars take --config FILE.toml."});
+    throw Error(ErrorKind::usage, "--population-file needs --population bands",
+                {"", "", "For --population stars use --config FILE.toml."});
   const auto n = static_cast<std::size_t>(n_given);
   std::vector<Filter> filters;
   for (const auto& file : settings.list("filters")) filters.push_back(load_filter(file));

@@ -21,7 +21,7 @@ Matrix<double> columns_with_suffix(const TableReader& reader, const std::string&
     for (std::size_t i = 0; i < reader.rows(); ++i) ew(i, line) = values(i, 0);
   }
   if (!any)
-    throw Error(ErrorKind::input, "the table has no columns of predictions",
+    throw Error(ErrorKind::input, "the table has no such prediction columns",
                 {"no {LINE}_EW" + suffix, "HALPHA_EW" + suffix + " ...", ""});
   return ew;
 }

@@ -38,22 +38,22 @@ class Job {
     for (const auto& note : in.notes()) console.warn(note);
     if (!in.table().has_column("Z"))
       throw Error(ErrorKind::input, "'" + given.positionals()[0] + "' has no column Z in GALAXIES");
-    if (!in.planes().continuum) console.info("no image CONTINUUM: FLUX is taken as the light without lines");
+    if (!in.planes().continuum) console.info("no image CONTINUUM: FLUX is used as the continuum");
     if (wanted.options.noise == SpectrumNoise::ivar && !in.planes().ivar)
       throw Error(ErrorKind::input, "--noise ivar: the input has no image IVAR", {"", "", "--noise desi models one."});
     if (wanted.options.matrix && !in.planes().resolution)
       throw Error(ErrorKind::input, "--resolution matrix: the input has no image RESOLUTION",
-                  {"", "", "--resolution 3000 widens by a constant resolving power."});
+                  {"", "", "--resolution 3000 uses a constant resolving power."});
     if (wanted.from_model) {
       model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
       if (wanted.draws > 0 && !model->has_distribution())
-        throw Error(ErrorKind::model, "a point model has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
+        throw Error(ErrorKind::model, "this model kind has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
       for (const auto& note : model->compare(in.conventions(), in.table().has_column("EBV")).notes) console.info(note);
     } else {
       open_table();
     }
     if (!wanted.sigma_column.empty() && !in.table().has_column(wanted.sigma_column))
-      throw Error(ErrorKind::input, "--sigma-v names no column of GALAXIES",
+      throw Error(ErrorKind::input, "--sigma-v: GALAXIES has no such column",
                   {wanted.sigma_column, "a number, groups, or a column", ""});
   }
 
@@ -134,7 +134,7 @@ class Job {
     if (settings.is_set("table")) table.emplace(settings.text("table"));
     const std::string name = settings.is_set("table") ? settings.text("table") : settings.positionals()[0];
     if (strengths().rows() != in.rows())
-      throw Error(ErrorKind::input, "'" + name + "' has other rows than the spectra",
+      throw Error(ErrorKind::input, "'" + name + "' has another number of rows than the spectra",
                   {std::to_string(strengths().rows()), std::to_string(in.rows()), ""});
     std::size_t found = 0;
     for (std::size_t l = 0; l < k_n_all_lines; ++l) {
@@ -182,9 +182,9 @@ class Job {
       const auto ids = table->read_integers("TARGETID", first, n);
       for (std::size_t i = 0; i < n; ++i)
         if (ids[i] != s.targetid[i])
-          throw Error(ErrorKind::input, "the table's rows are not those of the spectra",
+          throw Error(ErrorKind::input, "the table and the spectra have different galaxies in this row",
                       {fmt::format("TARGETID {} in row {}", ids[i], first + i), std::to_string(s.targetid[i]),
-                       "Bring the table into the order of the spectra."});
+                       "Sort the table in the order of the spectra."});
     }
     out.strength.emplace_back(n, n_lines);
     for (std::size_t l = 0; l < n_lines; ++l) {
@@ -340,7 +340,7 @@ int run(const Settings& settings, Console& console) {
   }
   for (const std::size_t row : job.wanted.figure_rows)
     if (row >= job.in.rows())
-      throw Error(ErrorKind::usage, "--figure-rows names no row",
+      throw Error(ErrorKind::usage, "--figure-rows: no such row",
                   {std::to_string(row), "below " + std::to_string(job.in.rows()), ""});
   SpectraFileWriter out(output, layout, job.in.conventions(), settings.flag("overwrite"));
   const std::size_t galaxies = std::max<std::size_t>(job.wanted.chunk / job.repeats(), 1);
@@ -366,7 +366,7 @@ int run(const Settings& settings, Console& console) {
 
 extern const Verb k_paint;
 const Verb k_paint{
-    "paint", "put lines on spectra of starlight",
+    "paint", "add emission lines to continuum spectra",
     "starglow paint continua.fits -o spectra.fits\n"
     "starglow paint continua.fits -o spectra.fits --draws 8 --noise desi --resolution 3000\n"
     "starglow paint continua.fits -o spectra.fits --from ew --table lines.fits --sigma-v balmer=90,forbidden=120\n"

@@ -63,7 +63,8 @@ void parse_filters(const Settings& settings, PaintSettings& out) {
     out.filters.push_back(load_filter(path, settings.text("filter_unit")));
     for (std::size_t k = 0; k + 1 < out.filters.size(); ++k)
       if (magnitude_column(out.filters[k]) == magnitude_column(out.filters.back()))
-        throw Error(ErrorKind::usage, "two filters of one name", {out.filters.back().name(), "different names", ""});
+        throw Error(ErrorKind::usage, "two filters have the same name",
+                    {out.filters.back().name(), "different names", ""});
   }
   const std::string& total = settings.text("total");
   if (total == "add") return;
@@ -72,7 +73,7 @@ void parse_filters(const Settings& settings, PaintSettings& out) {
   for (const auto& filter : out.filters) names.push_back(filter.name());
   const auto found = std::find(names.begin(), names.end(), wanted);
   if (found == names.end())
-    throw Error(ErrorKind::usage, "--total names no filter of --filters",
+    throw Error(ErrorKind::usage, "--total: no such filter in --filters",
                 {total, "add, or keep:NAME with one of the filters", did_you_mean(wanted, names)});
   out.magnitudes.total = LineTotal::keep;
   out.magnitudes.reference = static_cast<std::size_t>(found - names.begin());
@@ -87,31 +88,35 @@ std::string magnitude_column(const Filter& filter) {
 }
 
 void declare_paint(OptionSet& set) {
-  set.positional = {"continua.fits", "spectra without lines: GALAXIES with Z, WAVE, CONTINUUM or FLUX", 1, 1};
+  set.positional = {"continua.fits", "continuum spectra: GALAXIES with Z, WAVE, CONTINUUM or FLUX", 1, 1};
   set.add({"output", OptionType::text, "spectra to write", "", "FILE", 'o'});
   set.add({"from",
            OptionType::text,
-           "where the lines come from: predicted by the model, or columns {LINE}_EW (A), {LINE}_FLUX (1e-17 "
-           "erg/s/cm2) or {LINE}_LUM (erg/s)",
+           "source of the line strengths: predicted by the model, or given in columns {LINE}_EW (A), {LINE}_FLUX "
+           "(1e-17 erg/s/cm2) or {LINE}_LUM (erg/s)",
            "model",
            "SOURCE",
            0,
            "Options",
            {"model", "ew", "flux", "luminosity"}});
-  set.add({"table", OptionType::text, "table with these columns, row by row; without it, GALAXIES itself", "", "FILE"});
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
-  set.add({"draws", OptionType::integer, "joint draws, each a painted spectrum of its own; 0: the medians", "0", "K"});
+  set.add({"table", OptionType::text,
+           "table with these columns, one row per galaxy; default: the table GALAXIES of the input", "", "FILE"});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE"});
+  set.add({"draws", OptionType::integer,
+           "number of joint draws per galaxy, each painted as a separate spectrum; 0: paint the medians", "0", "K"});
   set.add({"sigma_v", OptionType::text,
-           "velocity dispersion of the gas, km/s: one number, groups (balmer=90,forbidden=120), or a column", "100",
-           "WIDTH"});
+           "velocity dispersion of the gas, km/s: one number, one per group (balmer=90,forbidden=120), or the name of "
+           "a column",
+           "100", "WIDTH"});
   set.add({"resolution", OptionType::text,
-           "instrument: wavelength/FWHM, or matrix: the image RESOLUTION of the input; without it, none", "", "R"});
-  set.add({"density", OptionType::number, "electron density that splits [OII], cm^-3", "100", "N"});
-  set.add({"oii_ratio", OptionType::number, "flux ratio [OII] 3729/3726; given, it counts in place of the density", "",
-           "RATIO"});
+           "instrumental resolution, wavelength/FWHM; or matrix = the image RESOLUTION of the input; default: no "
+           "instrument",
+           "", "R"});
+  set.add({"density", OptionType::number, "electron density, cm^-3; it sets the [OII] doublet ratio", "100", "N"});
+  set.add({"oii_ratio", OptionType::number, "flux ratio [OII] 3729/3726, instead of --density", "", "RATIO"});
   set.add({"noise",
            OptionType::text,
-           "noise on the spectra: of the input's IVAR, or as DESI's",
+           "noise to add: from the input's IVAR, or a model of DESI's noise",
            "none",
            "KIND",
            0,
@@ -119,19 +124,19 @@ void declare_paint(OptionSet& set) {
            {"none", "ivar", "desi"}});
   set.add({"noise_level", OptionType::number, "with --noise desi: sigma of a dark pixel at 6500 A, 1e-17 erg/s/cm2/A",
            "0.15", "SIGMA"});
-  set.add({"filters", OptionType::text, "AB magnitudes through these curves: ECSV, HDF5 or text, with commas", "",
+  set.add({"filters", OptionType::text, "filter curves for AB magnitudes (ECSV, HDF5 or text), separated by commas", "",
            "FILES"});
-  set.add({"filter_unit", OptionType::text, "unit of wavelength of a curve that names none: Angstrom, nm, micron", "",
-           "UNIT"});
+  set.add({"filter_unit", OptionType::text,
+           "wavelength unit of filter curves that do not state it: Angstrom, nm, micron", "", "UNIT"});
   set.add({"total", OptionType::text,
-           "add: lines on top of the continuum; keep:FILTER: the continuum's magnitude there already holds them, and "
-           "everything is scaled to keep it",
+           "add = lines on top of the continuum; keep:FILTER = the continuum's magnitude in that filter already "
+           "includes the lines, so scale everything to keep it",
            "add", "WHICH"});
-  set.add({"figures", OptionType::text, "folder for the numbers of figures of single spectra (docs/figures.md)", "",
-           "DIR"});
-  set.add({"figure_rows", OptionType::text, "rows of the input that --figures shows, with commas", "0", "ROWS"});
-  set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
-  set.add({"chunk", OptionType::integer, "painted spectra in memory at a time", "64", "ROWS"});
+  set.add(
+      {"figures", OptionType::text, "folder for figures of single spectra, as numbers (docs/figures.md)", "", "DIR"});
+  set.add({"figure_rows", OptionType::text, "rows of the input for --figures, separated by commas", "0", "ROWS"});
+  set.add({"allow_partial", OptionType::flag, "exit with code 0 even if some rows have no result", "false"});
+  set.add({"chunk", OptionType::integer, "number of painted spectra in memory at a time", "64", "ROWS"});
 }
 
 PaintSettings paint_settings(const Settings& settings) {
@@ -146,7 +151,7 @@ PaintSettings paint_settings(const Settings& settings) {
     out.suffix = "_LUM";
   }
   if (out.from_model && settings.is_set("table"))
-    throw Error(ErrorKind::usage, "--table without --from", {"--from model", "--from ew, flux or luminosity", ""});
+    throw Error(ErrorKind::usage, "--table needs --from", {"--from model", "--from ew, flux or luminosity", ""});
   if (!out.from_model && settings.is_given("draws") && settings.integer("draws") != 0)
     throw Error(ErrorKind::usage, "--draws needs the model", {"--from " + from, "--from model", ""});
   const auto draws = settings.integer("draws"), chunk = settings.integer("chunk");

@@ -20,16 +20,16 @@ constexpr std::uintmax_t k_max_config_bytes = 1 << 20;
 
 const std::vector<Option>& common_options() {
   static const std::vector<Option> options{
-      {"threads", OptionType::integer, "worker threads; 0 = every processor of this process", "0", "N", 0, "Common"},
-      {"seed", OptionType::integer, "seed of every random number", "1", "N", 0, "Common"},
+      {"threads", OptionType::integer, "number of threads; 0 = all processors", "0", "N", 0, "Common"},
+      {"seed", OptionType::integer, "seed of the random numbers", "1", "N", 0, "Common"},
       {"config", OptionType::text, "TOML file with these settings", "", "FILE", 0, "Common"},
-      {"print_config", OptionType::flag, "print the merged configuration with the origin of each value, and stop",
-       "false", "", 0, "Common"},
-      {"dry_run", OptionType::flag, "check the inputs, say what would be done, and stop", "false", "", 0, "Common"},
-      {"strict", OptionType::flag, "any flagged row is an error (exit 3)", "false", "", 0, "Common"},
-      {"json_log", OptionType::flag, "messages as JSON lines", "false", "", 0, "Common"},
-      {"overwrite", OptionType::flag, "replace an existing output", "false", "", 0, "Common"},
-      {"isa", OptionType::text, "instruction set of the kernels", "", "NAME", 0, "Common"},
+      {"print_config", OptionType::flag, "print every setting and where its value comes from, then stop", "false", "",
+       0, "Common"},
+      {"dry_run", OptionType::flag, "check the inputs, print what would be done, then stop", "false", "", 0, "Common"},
+      {"strict", OptionType::flag, "treat any flagged row as an error (exit code 3)", "false", "", 0, "Common"},
+      {"json_log", OptionType::flag, "print messages as JSON lines", "false", "", 0, "Common"},
+      {"overwrite", OptionType::flag, "replace existing output files", "false", "", 0, "Common"},
+      {"isa", OptionType::text, "processor instruction set, e.g. x86-64-v3", "", "NAME", 0, "Common"},
   };
   return options;
 }

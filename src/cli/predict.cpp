@@ -24,29 +24,32 @@ constexpr std::size_t k_max_drawn = std::size_t{1} << 21;  // draws of all lines
 constexpr std::int64_t k_max_draws = 100000;
 
 void declare(OptionSet& set) {
-  set.positional = {"table.fits", "table with BAND_FLUX and, for the luminosity, Z", 1, 1};
+  set.positional = {"table.fits", "table with BAND_FLUX and Z (Z is needed for the luminosity)", 1, 1};
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE"});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE"});
   set.add({"noise", OptionType::flag,
-           "also {LINE}_EW_NOISY: with measurement noise of the row's EW_IVAR, else of the noise model", "false"});
-  set.add({"draws", OptionType::integer, "joint draws a galaxy (models of kind joint)", "0", "K"});
+           "also write {LINE}_EW_NOISY: a draw with measurement noise, from the row's EW_IVAR, or else from the noise "
+           "model",
+           "false"});
+  set.add({"draws", OptionType::integer, "number of joint draws per galaxy (models of kind joint)", "0", "K"});
   set.add({"out_of_domain",
            OptionType::text,
-           "what to do with galaxies unlike the training galaxies",
+           "result for galaxies unlike the training galaxies: warn = predict and flag; nan = no prediction; clip = "
+           "predict at the edge of the training sample; prior = distribution of all training galaxies",
            "warn",
            "POLICY",
            0,
            "Options",
            {"warn", "nan", "clip", "prior"}});
   set.add({"given", OptionType::text,
-           "lines that are known: the row's {LINE}_EW and {LINE}_EW_IVAR; the other lines are answered given them", "",
+           "measured lines to use (columns {LINE}_EW and {LINE}_EW_IVAR): the other lines are predicted given them", "",
            "LINES"});
   set.add({"selected", OptionType::text,
-           "answer for galaxies that pass a cut on measured lines, e.g. 'HBETA,OIII_5007,HALPHA,NII_6584 > 0'", "",
+           "predict for galaxies that pass this cut on measured lines, e.g. 'HBETA,OIII_5007,HALPHA,NII_6584 > 0'", "",
            "CUT"});
-  set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
-  set.add({"float64", OptionType::flag, "run the networks in double precision", "false"});
-  set.add({"chunk", OptionType::integer, "rows worked on at a time", std::to_string(k_default_chunk), "ROWS"});
+  set.add({"allow_partial", OptionType::flag, "exit with code 0 even if some rows have no result", "false"});
+  set.add({"float64", OptionType::flag, "compute the networks in double precision", "false"});
+  set.add({"chunk", OptionType::integer, "rows processed at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
 std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
@@ -135,8 +138,8 @@ int run(const Settings& settings, Console& console) {
                 {settings.text("draws"), "0 to " + std::to_string(k_max_draws), ""});
   const auto draws = static_cast<std::size_t>(settings.integer("draws"));
   if (draws > 0 && !joint)
-    throw Error(ErrorKind::model, "a point model has no draws",
-                {"kind " + model.parts().kind, "--draws 0", "--noise adds measurement noise to the point."});
+    throw Error(ErrorKind::model, "this model kind has no draws",
+                {"kind " + model.parts().kind, "--draws 0", "--noise adds measurement noise to its predictions."});
   const std::string& named = settings.text("out_of_domain");
   const OutOfDomain policy = named == "nan"     ? OutOfDomain::nan
                              : named == "clip"  ? OutOfDomain::clip
@@ -211,7 +214,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_predict;
-const Verb k_predict{"predict", "predict the lines of a table of galaxies",
+const Verb k_predict{"predict", "predict the emission lines of galaxies from their continuum",
                      "starglow predict table.fits -o lines.fits\n"
                      "starglow predict table.fits -o lines.fits --draws 64 --noise --seed 7\n"
                      "starglow predict table.fits -o lines.fits --model k24.safetensors",

@@ -13,7 +13,7 @@ NamedPrediction predictions_of_file(const std::string& path, const Galaxies& tab
   const Galaxies other = reader.read(0, reader.rows());
   if (other.ew.empty()) throw Error(ErrorKind::input, "'" + path + "' has no {LINE}_EW columns");
   if (other.targetid.empty() || table.targetid.empty())
-    throw Error(ErrorKind::input, "predictions from a file are matched by TARGETID",
+    throw Error(ErrorKind::input, "predictions from a file need TARGETID",
                 {"no such column", "TARGETID in both tables", ""});
   // By SURVEY and PROGRAM too: TARGETIDs repeat over surveys.
   const auto rows = files::match_rows({table.targetid, table.survey, table.program},
@@ -29,7 +29,7 @@ NamedPrediction predictions_of_file(const std::string& path, const Galaxies& tab
   }
   if (missing == table.n && table.n > 0)
     throw Error(
-        ErrorKind::input, "'" + path + "' has none of the table's galaxies",
+        ErrorKind::input, "'" + path + "' has no galaxy of the table",
         {"no common TARGETID (with SURVEY and PROGRAM, where both tables have them)", "predictions of the table", ""});
   return out;
 }

@@ -28,13 +28,14 @@ constexpr std::int64_t k_default_chunk = 128;  // a DESI spectrum with its resol
 
 void declare(OptionSet& set) {
   set.positional = {"FILE",
-                    "DESI coadd and redrock files, SDSS spec, FastSpecFit or spectra files, other tables of spectra; "
-                    "a folder; @list, a file of their names",
+                    "DESI coadd and redrock files, SDSS spec files, FastSpecFit files, or other tables of spectra; a "
+                    "folder of them; or @list, a text file with their names",
                     1, 100000};
   set.add({"output", OptionType::text, "table to write", "", "FILE", 'o'});
   set.add({"recipe",
            OptionType::text,
-           "how lines are masked in the bands: k24 (the shipped model's) or robust (nothing of a line leaks)",
+           "how emission lines are removed from the bands: k24 (as in the training of the shipped model) or robust (no "
+           "line flux remains in the bands)",
            "k24",
            "NAME",
            0,
@@ -42,23 +43,27 @@ void declare(OptionSet& set) {
            {"k24", "robust"}});
   set.add({"ew",
            OptionType::text,
-           "how EWs are measured: fit of starlight and Gaussians, against side bands alone, or none",
+           "how EWs are measured: fit of stellar continuum and Gaussians; side-bands = integral above the continuum in "
+           "side bands; none",
            "fit",
            "METHOD",
            0,
            "Options",
            {"fit", "side-bands", "none"}});
-  set.add({"deredden", OptionType::flag, "remove the Milky Way's dust (needs EBV in the file)", "false"});
+  set.add({"deredden", OptionType::flag, "correct for Galactic dust (needs EBV in the file)", "false"});
   set.add({"templates", OptionType::text,
-           "templates of starlight, or stellar populations in HDF5 as DSPS has them; without it, the shipped ones", "",
-           "FILE"});
-  set.add({"spectra", OptionType::text, "also a spectra file: flux, ivar, fitted continuum, fitted lines", "", "FILE"});
-  set.add({"z", OptionType::number, "redshift of spectra whose file (a general table) has none", "", "VALUE"});
-  set.add({"wave_unit", OptionType::text, "unit of wavelengths where a general table does not say it", "", "UNIT"});
+           "templates of the stellar continuum, or an SSP grid (HDF5, layout of DSPS); default: the shipped templates",
+           "", "FILE"});
+  set.add({"spectra", OptionType::text, "also write the spectra with their fitted continuum and lines", "", "FILE"});
+  set.add({"z", OptionType::number, "redshift, for a table of spectra that does not contain it", "", "VALUE"});
+  set.add({"wave_unit", OptionType::text, "unit of the wavelengths, for a table of spectra that does not state it", "",
+           "UNIT"});
   set.add({"flux_unit", OptionType::text,
-           "unit of fluxes where a general table does not say it; relative: an arbitrary scale", "", "UNIT"});
-  set.add({"allow_partial", OptionType::flag, "exit 0 although some rows have no answer", "false"});
-  set.add({"chunk", OptionType::integer, "spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
+           "unit of the fluxes, for a table of spectra that does not state it; relative = arbitrary scale", "",
+           "UNIT"});
+  set.add({"allow_partial", OptionType::flag, "exit with code 0 even if some rows have no result", "false"});
+  set.add(
+      {"chunk", OptionType::integer, "number of spectra in memory at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
 SpectraReaderOptions reader_options(const Settings& settings) {
@@ -163,7 +168,7 @@ int run(const Settings& settings, Console& console) {
   const std::vector<std::filesystem::path> inputs(settings.positionals().begin(), settings.positionals().end());
   SpectraReader reader(inputs, reader_options(settings));
   for (const auto& note : reader.notes()) console.warn(note);
-  for (const auto& failure : reader.failures()) console.error("left out: " + failure.what);
+  for (const auto& failure : reader.failures()) console.error("file left out: " + failure.what);
   MeasureOptions options;
   options.recipe = settings.text("recipe") == "robust" ? MaskRecipe::robust : MaskRecipe::k24;
   options.deredden = settings.flag("deredden");
@@ -171,13 +176,13 @@ int run(const Settings& settings, Console& console) {
   options.lines = settings.text("ew") != "none" && !reader.models_only();
   Conventions conventions = reader.conventions();
   if (options.deredden && conventions.mwcorr != "F")
-    throw Error(ErrorKind::usage, "--deredden: the Milky Way's dust is already removed here",
+    throw Error(ErrorKind::usage, "--deredden: these data are already corrected for Galactic dust",
                 {"MWCORR = " + conventions.mwcorr, "spectra as observed", ""});
   if (options.deredden) conventions.mwcorr = "T";
   conventions.maskrule = settings.text("recipe");
   if (options.lines) conventions.labelver = "starglow " + settings.text("ew");
   if (settings.flag("dry_run")) {
-    console.info(fmt::format("would measure {} spectra of {} files into {}", reader.rows(), inputs.size(),
+    console.info(fmt::format("would measure {} spectra from {} files and write {}", reader.rows(), inputs.size(),
                              settings.text("output")));
     return 0;
   }
@@ -227,7 +232,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_prep;
-const Verb k_prep{"prep", "measure spectra: band fluxes and lines, as a table",
+const Verb k_prep{"prep", "measure band fluxes and emission lines of spectra",
                   "starglow prep coadd.fits redrock.fits -o table.fits\n"
                   "starglow prep spec-*.fits -o table.fits --recipe robust\n"
                   "starglow prep fastspec.fits.gz -o table.fits",

@@ -6,8 +6,8 @@ namespace starglow::cli {
 void declare_recipe(OptionSet& set, bool population) {
   auto presets = train_preset_names();
   if (population) presets.emplace_back(k_population_preset);
-  set.add(
-      {"preset", OptionType::text, "recipe that the other settings start from", "joint", "NAME", 0, "Recipe", presets});
+  set.add({"preset", OptionType::text, "recipe; it sets the defaults of all settings below", "joint", "NAME", 0,
+           "Recipe", presets});
   for (const auto& field : train_config_fields())
     if (field.key != "seed")
       set.add({std::string(field.key), OptionType::text, std::string(field.help), "", "", 0, "Recipe"});

@@ -41,7 +41,7 @@ constexpr std::size_t k_most_unread = http::k_max_head + 4096;  // bytes of requ
 std::string random_token() {
   unsigned char bytes[16];
   if (getentropy(bytes, sizeof bytes) != 0)
-    throw Error(ErrorKind::output, "the system gives no random numbers for the token of the server");
+    throw Error(ErrorKind::output, "the operating system provides no random numbers for the server's token");
   std::string token;
   for (const unsigned b : bytes) token += {"0123456789abcdef"[b >> 4U], "0123456789abcdef"[b & 15U]};
   return token;
@@ -276,8 +276,8 @@ std::pair<int, int> listening(std::uint16_t wanted) {
   if (fd < 0 || ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 || ::bind(fd, plain, length) != 0 ||
       ::listen(fd, SOMAXCONN) != 0 || ::getsockname(fd, plain, &length) != 0) {
     if (fd >= 0) ::close(fd);
-    throw Error(ErrorKind::usage, "the server cannot have its port",
-                {std::to_string(wanted), "a free port of this machine", "--serve 0 takes any free one."});
+    throw Error(ErrorKind::usage, "the server cannot use this port",
+                {std::to_string(wanted), "a free port", "--serve 0 takes any free one."});
   }
   never_blocks(fd);
   return {fd, ntohs(address.sin_port)};

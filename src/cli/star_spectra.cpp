@@ -20,7 +20,7 @@ SpectraOutput::SpectraOutput(const Settings& settings, const SspGrid& grid, cons
       hi_(static_cast<std::size_t>(std::upper_bound(grid.wave.begin(), grid.wave.end(), settings.number("spectra_hi")) -
                                    grid.wave.begin())) {
   if (hi_ < lo_ + 2)
-    throw Error(ErrorKind::usage, "the grid has no spectra there",
+    throw Error(ErrorKind::usage, "the SSP grid has no spectra in this range",
                 {settings.text("spectra_lo") + " to " + settings.text("spectra_hi") + " A",
                  fmt::format("within {:.0f} to {:.0f} A", grid.wave.front(), grid.wave.back()), ""});
   wave_.assign(grid.wave.begin() + static_cast<std::ptrdiff_t>(lo_),

@@ -14,9 +14,9 @@ namespace {
 
 void declare(OptionSet& set) {
   set.positional = {"lines.fits", "a table with {LINE}_EW columns", 1, 1};
-  set.add({"measured", OptionType::text, "instead: one galaxy's predicted EWs beside those measured in this table", "",
-           "table.fits"});
-  set.add({"row", OptionType::integer, "row of that galaxy in both tables, from 0", "0", "N"});
+  set.add({"measured", OptionType::text, "compare the predicted EWs of one galaxy with those measured in this table",
+           "", "table.fits"});
+  set.add({"row", OptionType::integer, "row of that galaxy in both tables, counted from 0", "0", "N"});
 }
 
 // Quantiles of a column's finite values, printed in one row.
@@ -36,13 +36,13 @@ std::string row(const TableReader& reader, const std::string& name) {
 std::string beside(const TableReader& predicted, const TableReader& measured, std::int64_t given) {
   const auto row = static_cast<std::size_t>(given);
   if (given < 0 || row >= predicted.rows() || row >= measured.rows())
-    throw Error(ErrorKind::usage, "--row names no row of both tables",
+    throw Error(ErrorKind::usage, "--row: no such row in both tables",
                 {std::to_string(given), fmt::format("0 to {}", std::min(predicted.rows(), measured.rows())), ""});
   const auto id = [&](const TableReader& t) {
     return t.has_column("TARGETID") ? t.read_integers("TARGETID", row, 1)[0] : std::int64_t{-1};
   };
   if (id(predicted) != id(measured))
-    throw Error(ErrorKind::input, "the tables do not have the same galaxy in this row",
+    throw Error(ErrorKind::input, "the tables have different galaxies in this row",
                 {fmt::format("TARGETID {} and {}", id(predicted), id(measured)), "equal TARGETID", ""});
   const auto value = [&](const TableReader& t, const std::string& name) {
     return t.has_column(name) ? t.read_column(name, row, 1)(0, 0) : std::nan("");
@@ -92,7 +92,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_summary;
-const Verb k_summary{"summary", "quantiles of the EWs in a table, and counts of its flags",
+const Verb k_summary{"summary", "print quantiles of the EWs in a table, and counts of its flags",
                      "starglow summary lines.fits\nstarglow summary lines.fits --measured table.fits --row 0", declare,
                      run};
 

@@ -25,27 +25,34 @@ constexpr int k_exit_resumable = 75;
 constexpr double k_seconds_a_spectrum = 0.0025;
 
 void declare(OptionSet& set) {
-  set.positional = {"ACTION TREE", "plan, run, merge, status or validate; then the folder of the production", 1, 2};
-  set.add({"out", OptionType::text, "folder of the run: its plan and its parts", "", "DIR"});
+  set.positional = {"ACTION TREE", "plan, run, merge, status or validate; then the folder with the survey's files", 1,
+                    2};
+  set.add({"out", OptionType::text, "folder for the plan and the processed parts", "", "DIR"});
   set.add({"output", OptionType::text, "merge: the catalogue to write", "", "FILE", 'o'});
-  set.add({"rejects", OptionType::text, "merge: list of rows left out, with reasons (default DIR/rejects.csv)", "",
-           "FILE"});
-  set.add({"jobs", OptionType::integer, "cut the parts into N jobs", "1", "N"});
-  set.add({"job", OptionType::integer, "run: which of the jobs, from 0; without it, all parts", "", "K"});
-  set.add({"slurm", OptionType::text, "plan: also write the script of a Slurm array of --jobs tasks", "", "FILE"});
-  set.add({"allow_partial", OptionType::flag, "merge and run: exit 0 although some parts failed", "false"});
+  set.add({"rejects", OptionType::text,
+           "merge: file for the list of rows that were left out, with reasons (default DIR/rejects.csv)", "", "FILE"});
+  set.add({"jobs", OptionType::integer, "distribute the parts over N jobs", "1", "N"});
+  set.add({"job", OptionType::integer, "run: number of this job, from 0; default: process all parts", "", "K"});
+  set.add({"slurm", OptionType::text, "plan: also write a script for a Slurm array of --jobs tasks", "", "FILE"});
+  set.add({"allow_partial", OptionType::flag, "merge and run: exit with code 0 even if some parts failed", "false"});
   set.add({"json", OptionType::flag, "plan and status: as JSON on stdout", "false"});
-  set.add({"model", OptionType::text, "model file; without it, the shipped model", "", "FILE", 0, "How"});
-  set.add(
-      {"templates", OptionType::text, "templates of starlight; without it, the shipped ones", "", "FILE", 0, "How"});
-  set.add(
-      {"recipe", OptionType::text, "how lines are masked in the bands", "k24", "NAME", 0, "How", {"k24", "robust"}});
-  set.add({"deredden", OptionType::flag, "remove the Milky Way's dust (needs EBV)", "false", "", 0, "How"});
-  set.add({"targetids", OptionType::text, "text file, one TARGETID a line: these alone", "", "FILE", 0, "Which"});
-  set.add({"survey", OptionType::text, "this survey alone, e.g. main", "", "NAME", 0, "Which"});
-  set.add({"program", OptionType::text, "this program alone, e.g. bright", "", "NAME", 0, "Which"});
-  set.add(
-      {"spectype", OptionType::text, "this spectral type alone", "", "TYPE", 0, "Which", {"GALAXY", "QSO", "STAR"}});
+  set.add({"model", OptionType::text, "model file or name; default: the shipped model", "", "FILE", 0, "How"});
+  set.add({"templates", OptionType::text, "templates of the stellar continuum; default: the shipped ones", "", "FILE",
+           0, "How"});
+  set.add({"recipe",
+           OptionType::text,
+           "how emission lines are removed from the bands",
+           "k24",
+           "NAME",
+           0,
+           "How",
+           {"k24", "robust"}});
+  set.add({"deredden", OptionType::flag, "correct for Galactic dust (needs EBV)", "false", "", 0, "How"});
+  set.add({"targetids", OptionType::text, "only these targets: a text file with one TARGETID per line", "", "FILE", 0,
+           "Which"});
+  set.add({"survey", OptionType::text, "only this survey, e.g. main", "", "NAME", 0, "Which"});
+  set.add({"program", OptionType::text, "only this program, e.g. bright", "", "NAME", 0, "Which"});
+  set.add({"spectype", OptionType::text, "only this spectral type", "", "TYPE", 0, "Which", {"GALAXY", "QSO", "STAR"}});
   set.add({"deltachi2", OptionType::number, "smallest DELTACHI2 of the redshift fit", "", "X", 0, "Which"});
   set.add({"zmin", OptionType::number, "smallest redshift", "", "Z", 0, "Which"});
   set.add({"zmax", OptionType::number, "largest redshift", "", "Z", 0, "Which"});
@@ -70,7 +77,7 @@ std::vector<std::int64_t> read_ids(const std::string& path) {
       throw Error(ErrorKind::input, "'" + path + "': line " + std::to_string(number) + " is no TARGETID",
                   {line, "a whole number a line", ""});
   }
-  if (ids.empty()) throw Error(ErrorKind::input, "'" + path + "' lists no TARGETID");
+  if (ids.empty()) throw Error(ErrorKind::input, "'" + path + "' contains no TARGETID");
   std::sort(ids.begin(), ids.end());
   return ids;
 }
@@ -122,7 +129,8 @@ void say_plan(const survey::Plan& plan, const Settings& settings, Console& conso
   console.info(fmt::format("{}: {} parts, {} spectra, {:.2f} GB; about {} on {:.0f} cores in {} {}", plan.tree.string(),
                            plan.parts.size() - plan.unreadable(), plan.rows(), static_cast<double>(plan.bytes()) / 1e9,
                            in_hours(seconds / cores), cores, jobs, jobs == 1 ? "job" : "jobs"));
-  if (plan.unreadable() > 0) console.warn(fmt::format("{} parts cannot be read and are left out", plan.unreadable()));
+  if (plan.unreadable() > 0)
+    console.warn(fmt::format("{} parts cannot be read and will be left out", plan.unreadable()));
 }
 
 int plan_action(const Settings& settings, Console& console, const std::string& tree, const fs::path& dir) {
@@ -159,7 +167,7 @@ int plan_action(const Settings& settings, Console& console, const std::string& t
 survey::Plan plan_of(const std::vector<std::string>& words, const fs::path& dir) {
   survey::Plan plan = survey::load_plan(dir);
   if (words.size() > 1 && fs::weakly_canonical(words[1]) != fs::weakly_canonical(plan.tree))
-    throw Error(ErrorKind::usage, "the plan in '" + dir.string() + "' is of another tree",
+    throw Error(ErrorKind::usage, "the plan in '" + dir.string() + "' is for another folder tree",
                 {words[1], plan.tree.string(), "Plan with another --out."});
   return plan;
 }
@@ -214,13 +222,13 @@ int run_action(const Settings& settings, Console& console, const fs::path& dir) 
       bar.update(static_cast<double>(rows));
     }
   } catch (const Interrupted&) {
-    console.warn(fmt::format("interrupted; {} parts are whole. The same command goes on.", done));
+    console.warn(fmt::format("interrupted; {} parts are complete. Run the same command again to continue.", done));
     return k_exit_resumable;
   }
   console.info(
-      fmt::format("{}: {} parts, {} spectra: {} measured, {} not wanted", dir.string(), done, rows, out, rejects));
+      fmt::format("{}: {} parts, {} spectra: {} measured, {} not selected", dir.string(), done, rows, out, rejects));
   if (failed == 0 || settings.flag("allow_partial")) return 0;
-  console.error(fmt::format("{} parts failed; the others are done", failed));
+  console.error(fmt::format("{} parts failed; all others are done", failed));
   return exit_code(ErrorKind::numeric);
 }
 
@@ -266,7 +274,7 @@ int validate_action(Console& console, const survey::Plan& plan, const fs::path& 
       bar.update(static_cast<double>(k + 1));
     }
   }
-  console.info(fmt::format("{} of {} parts are whole", plan.parts.size() - wrong, plan.parts.size()));
+  console.info(fmt::format("{} of {} parts are complete", plan.parts.size() - wrong, plan.parts.size()));
   return wrong > 0 ? exit_code(ErrorKind::numeric) : 0;
 }
 
@@ -294,13 +302,13 @@ int run(const Settings& settings, Console& console) {
   const std::string& action = words.at(0);
   const std::vector<std::string> actions{"plan", "run", "merge", "status", "validate"};
   if (std::find(actions.begin(), actions.end(), action) == actions.end())
-    throw Error(ErrorKind::usage, "no action '" + action + "' of survey",
+    throw Error(ErrorKind::usage, "unknown action '" + action + "' of survey",
                 {action, "plan, run, merge, status or validate", did_you_mean(action, actions)});
   if (action == "plan" && words.size() < 2)
-    throw Error(ErrorKind::usage, "plan needs the folder of the production",
+    throw Error(ErrorKind::usage, "plan needs the folder with the survey's files",
                 {"", "", "starglow survey plan TREE --out DIR"});
   if (!settings.is_set("out") && !(action == "plan" && settings.flag("dry_run")))
-    throw Error(ErrorKind::usage, "no folder for the run given", {"", "", "--out DIR names it."});
+    throw Error(ErrorKind::usage, "no folder given for the run", {"", "", "--out DIR names it."});
   const fs::path dir = settings.is_set("out") ? settings.text("out") : std::string();
   if (action == "plan") return plan_action(settings, console, words[1], dir);
   if (action == "run") return run_action(settings, console, dir);
@@ -313,7 +321,7 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_survey;
-const Verb k_survey{"survey", "a production of spectra in, a catalogue of lines out",
+const Verb k_survey{"survey", "process a whole survey production into one catalogue",
                     "starglow survey plan TREE --out run\n"
                     "starglow survey run TREE --out run --spectype GALAXY\n"
                     "starglow survey merge TREE --out run -o catalogue.fits",

@@ -19,7 +19,7 @@ std::map<std::string, std::string> names_of(const Settings& settings) {
   for (const auto& item : settings.list("name")) {
     const auto sign = item.find('=');
     if (sign == std::string::npos || sign == 0 || sign + 1 == item.size())
-      throw Error(ErrorKind::usage, "--name cannot be understood", {"'" + item + "'", "FILE=NAME,FILE=NAME", ""});
+      throw Error(ErrorKind::usage, "--name cannot be read", {"'" + item + "'", "FILE=NAME,FILE=NAME", ""});
     names[item.substr(0, sign)] = item.substr(sign + 1);
   }
   return names;
@@ -51,7 +51,7 @@ std::vector<NamedTable> named_tables(const Settings& settings, Console& console)
     const TableReader reader(path);
     for (const auto& note : reader.notes()) console.warn(note);
     if (const auto names_of_lines = other_lines(reader); !names_of_lines.empty())
-      console.warn("not learnt, as no line of the model: " + names_of_lines);
+      console.warn("not used for training, because the model has no such line: " + names_of_lines);
     NamedTable table{"", reader.read(0, reader.rows())};
     for (const std::string& key : {path, std::filesystem::path(path).filename().string()})
       if (const auto found = names.find(key); found != names.end()) {
@@ -62,19 +62,19 @@ std::vector<NamedTable> named_tables(const Settings& settings, Console& console)
   }
   for (const auto& [file, name] : names)
     if (used.count(file) == 0)
-      throw Error(ErrorKind::usage, "--name names a file that is not read",
-                  {"'" + file + "'", "one of the tables", ""});
+      throw Error(ErrorKind::usage, "--name: this file is not an input", {"'" + file + "'", "one of the tables", ""});
   return tables;
 }
 
 }  // namespace
 
 void declare_tables(OptionSet& set) {
-  set.add(
-      {"name", OptionType::text, "names of tables for the settings; without it, their LABELVER", "", "FILE=NAME,..."});
+  set.add({"name", OptionType::text, "names by which settings refer to the tables; default: their LABELVER cards", "",
+           "FILE=NAME,..."});
   set.add({"leave_out", OptionType::text,
-           "with --cv of several tables: judge this one by a model of the others (the first, by folds, without it)", "",
-           "NAME"});
+           "with --cv and several tables: evaluate this table with a model trained on the others; default: "
+           "cross-validate on the first table",
+           "", "NAME"});
 }
 
 Galaxies read_tables(const Settings& settings, Console& console) {
@@ -84,11 +84,10 @@ Galaxies read_tables(const Settings& settings, Console& console) {
 JudgedTable judged_table(const Settings& settings, Console& console) {
   const auto& paths = settings.positionals();
   const bool leave_out = settings.is_set("leave_out");
-  if (leave_out && !settings.flag("cv"))
-    throw Error(ErrorKind::usage, "--leave-out belongs to a cross-validation", {"", "--cv", ""});
+  if (leave_out && !settings.flag("cv")) throw Error(ErrorKind::usage, "--leave-out needs --cv", {"", "--cv", ""});
   if (paths.size() == 1 && !leave_out) return {paths[0], "", {}};
   if (!settings.flag("cv"))
-    throw Error(ErrorKind::usage, "several tables belong to a cross-validation",
+    throw Error(ErrorKind::usage, "several tables need --cv",
                 {std::to_string(paths.size()) + " tables", "one, or --cv", ""});
   auto tables = named_tables(settings, console);
   std::string all;
@@ -101,7 +100,7 @@ JudgedTable judged_table(const Settings& settings, Console& console) {
     const std::string& wanted = settings.text("leave_out");
     while (judged < tables.size() && tables[judged].name.substr(0, wanted.size()) != wanted) ++judged;
     if (judged == tables.size())
-      throw Error(ErrorKind::usage, "--leave-out names no table", {"'" + wanted + "'", "one of " + all, ""});
+      throw Error(ErrorKind::usage, "--leave-out: no such table", {"'" + wanted + "'", "one of " + all, ""});
   }
   JudgedTable out{paths[judged], tables[judged].name, {}};
   for (std::size_t k = 0; k < tables.size(); ++k)

@@ -19,14 +19,14 @@ namespace {
 constexpr int k_exit_resumable = 75;
 
 void declare(OptionSet& set) {
-  set.positional = {"table.fits", "tables with BAND_FLUX, Z and measured EWs", 1, 64};
-  set.add(
-      {"name", OptionType::text, "names of tables for the settings; without it, their LABELVER", "", "FILE=NAME,..."});
+  set.positional = {"table.fits", "one or more tables with BAND_FLUX, Z and measured EWs", 1, 64};
+  set.add({"name", OptionType::text, "names by which settings refer to the tables; default: their LABELVER cards", "",
+           "FILE=NAME,..."});
   set.add({"output", OptionType::text, "model file to write", "", "FILE", 'o'});
-  set.add({"resume", OptionType::flag, "go on with the checkpoint where there is one, else begin", "false"});
-  set.add({"checkpoint", OptionType::text, "where an unfinished training is kept; without it, OUTPUT.checkpoint", "",
-           "FILE"});
-  set.add({"checkpoint_every", OptionType::number, "seconds between writes of the checkpoint", "30", "S"});
+  set.add({"resume", OptionType::flag, "continue an interrupted training; if there is none, start a new one", "false"});
+  set.add({"checkpoint", OptionType::text,
+           "file that keeps the state of an unfinished training; default: OUTPUT.checkpoint", "", "FILE"});
+  set.add({"checkpoint_every", OptionType::number, "seconds between saves of the state", "30", "S"});
   declare_recipe(set, true);
 }
 
@@ -35,24 +35,24 @@ TrainingState starting_state(const Settings& settings, const std::string& file, 
   namespace fs = std::filesystem;
   std::error_code ignored;
   if (!fs::exists(file, ignored)) {
-    if (settings.flag("resume")) console.info(fmt::format("no checkpoint '{}': the training begins", file));
+    if (settings.flag("resume")) console.info(fmt::format("no checkpoint '{}': starting a new training", file));
     return {};
   }
   if (settings.flag("resume")) {
     TrainingState state = load_training_state(file);
     std::size_t finished = 0;
     for (const auto& [name, network] : state.networks) finished += network.finished ? 1U : 0U;
-    console.info(fmt::format("going on from '{}': {} networks finished, {} begun", file, finished,
+    console.info(fmt::format("continuing from '{}': {} networks finished, {} begun", file, finished,
                              state.networks.size() - finished));
     return state;
   }
   // --overwrite is about the model: a file that is no checkpoint is somebody's own.
   if (!is_checkpoint(file))
-    throw Error(ErrorKind::usage, "'" + file + "' is no checkpoint, and is not replaced by one",
+    throw Error(ErrorKind::usage, "'" + file + "' is not a checkpoint and is not overwritten",
                 {"a file of another kind", "a new name, or a checkpoint", "--checkpoint names another file."});
   if (!settings.flag("overwrite"))
-    throw Error(ErrorKind::usage, "an unfinished training is kept in '" + file + "'",
-                {"", "", "--resume goes on with it, --overwrite begins anew."});
+    throw Error(ErrorKind::usage, "an unfinished training is saved in '" + file + "'",
+                {"", "", "--resume continues it, --overwrite starts again."});
   return {};
 }
 
@@ -82,7 +82,7 @@ int run(const Settings& settings, Console& console) {
   const std::string file = settings.is_set("checkpoint") ? settings.text("checkpoint") : output + ".checkpoint";
   std::error_code absent;
   if (file == output || std::filesystem::equivalent(file, output, absent))
-    throw Error(ErrorKind::usage, "the checkpoint and the model are one file", {file, "two names", ""});
+    throw Error(ErrorKind::usage, "the checkpoint and the model have the same file name", {file, "two names", ""});
   if (!(settings.number("checkpoint_every") >= 0))
     throw Error(ErrorKind::usage, "checkpoint_every out of range",
                 {settings.text("checkpoint_every"), "seconds, 0 or more", ""});
@@ -106,7 +106,8 @@ int run(const Settings& settings, Console& console) {
   } catch (const Interrupted&) {
     if (checkpoint.state.networks.empty()) throw;  // nothing to go on with
     save(checkpoint.state, file);
-    console.error(fmt::format("interrupted; '{}' keeps what was done. The same command with --resume goes on", file));
+    console.error(
+        fmt::format("interrupted; the state is saved in '{}'. Run the same command with --resume to continue", file));
     return k_exit_resumable;
   }
   const Model& model = *trained;

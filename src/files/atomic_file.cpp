@@ -88,7 +88,7 @@ AtomicFile::AtomicFile(const fs::path& path, bool overwrite) : path_(path) {
   }
   const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
   const std::string name = path_.filename().string();
-  if (name.empty()) throw Error(ErrorKind::usage, "output name is empty");
+  if (name.empty()) throw Error(ErrorKind::usage, "the output has no name");
   temporary_ = folder / ("." + name + ".part");
   lock_path_ = folder / ("." + name + ".lock");
   lock();

@@ -92,7 +92,8 @@ void make_pipe(Descriptor& read, Descriptor& write) {
 }
 
 [[noreturn]] void no_process(int reason) {
-  throw Error(ErrorKind::output, "the system gives no process to read HDF5 in", {std::strerror(reason), "", ""});
+  throw Error(ErrorKind::output, "the operating system could not start the process that reads HDF5",
+              {std::strerror(reason), "", ""});
 }
 
 pid_t start(const std::vector<std::string>& words, int out) {
@@ -139,13 +140,13 @@ SafeTensors read_elsewhere(const std::string& by, const fs::path& path, std::spa
   }
   const auto refuse = [&](const std::string& seen) {
     throw Error(ErrorKind::input, "'" + path.string() + "' cannot be read as HDF5",
-                {seen, "a whole HDF5 file", "The file is damaged, or was made to do harm."});
+                {seen, "a whole HDF5 file", "The file is damaged or malicious."});
   };
   if (WIFSIGNALED(status))
     refuse(WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL
                ? "the HDF5 library took too long or too much memory"
                : "the HDF5 library was ended by signal " + std::to_string(WTERMSIG(status)));
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) refuse("the process that reads it ended too soon");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) refuse("the process that reads it ended unexpectedly");
   return parse_safetensors(bytes, "HDF5 contents of " + path.string());
 }
 
@@ -199,14 +200,14 @@ std::vector<std::uint64_t> Hdf5Contents::shape(const std::string& name) const {
 std::vector<double> Hdf5Contents::doubles(const std::string& name) const {
   (void)shape(name);
   const auto found = content_.tensors.find(name);
-  if (found == content_.tensors.end()) refuse("'" + name + "' holds no numbers", "text", "floating-point numbers");
+  if (found == content_.tensors.end()) refuse("'" + name + "' contains no numbers", "text", "floating-point numbers");
   return found->second.doubles();
 }
 
 std::vector<std::string> Hdf5Contents::texts(const std::string& name) const {
   (void)shape(name);
   const auto found = content_.metadata.find(std::string(k_texts) + name);
-  if (found == content_.metadata.end()) refuse("'" + name + "' holds no text", "another type", "strings");
+  if (found == content_.metadata.end()) refuse("'" + name + "' contains no text", "another type", "strings");
   return unpacked(found->second);
 }
 

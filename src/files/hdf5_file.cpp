@@ -90,7 +90,7 @@ void check_hdf5(const fs::path& path) {
   if (failed || !in) refuse("cannot be opened", "no permission to read", "a readable file");
   std::string what;
   const std::uint64_t end = end_by_superblock(in, size, what);
-  if (end == 0) refuse("is no HDF5 file", what, "HDF5, superblock version 0 to 3");
+  if (end == 0) refuse("is not an HDF5 file", what, "HDF5, superblock version 0 to 3");
   if (end > size) refuse("is cut short", std::to_string(size) + " bytes", std::to_string(end) + " bytes");
 }
 
@@ -134,7 +134,7 @@ std::vector<std::uint64_t> Hdf5File::shape(const std::string& name) const {
     const auto filter =
         H5Pget_filter2(packing.get(), static_cast<unsigned>(i), &flags, &n, nullptr, 0, nullptr, &config);
     if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
-      refuse("packs '" + name + "' in an unknown way", "filter " + std::to_string(filter),
+      refuse("'" + name + "' has an unknown compression", "filter " + std::to_string(filter),
              "gzip, shuffle or fletcher32");
   }
   const Handle space(H5Dget_space(set.get()), H5Sclose);
@@ -153,7 +153,7 @@ std::vector<std::uint64_t> Hdf5File::shape(const std::string& name) const {
   std::error_code failed;
   const std::uint64_t size = fs::file_size(path_, failed);
   if (bytes > k_free_bytes && (failed || bytes / k_most_ratio > size))
-    refuse("grows too much when '" + name + "' is unpacked",
+    refuse("'" + name + "' becomes too large when unpacked",
            std::to_string(bytes) + " bytes from " + std::to_string(size),
            "a ratio below " + std::to_string(k_most_ratio));
   return out;
@@ -174,7 +174,7 @@ std::vector<double> Hdf5File::doubles(const std::string& name) const {
   const Handle type(H5Dget_type(set.get()), H5Tclose);
   const auto kind = H5Tget_class(type.get());
   if (kind != H5T_FLOAT && kind != H5T_INTEGER)
-    refuse("'" + name + "' holds no numbers", "type class " + std::to_string(kind), "floating-point numbers");
+    refuse("'" + name + "' contains no numbers", "type class " + std::to_string(kind), "floating-point numbers");
   std::vector<double> out(count);
   if (count > 0 && H5Dread(set.get(), H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out.data()) < 0)
     refuse("'" + name + "' cannot be read", "damaged data", "a whole dataset");
@@ -188,7 +188,7 @@ std::vector<std::string> Hdf5File::texts(const std::string& name) const {
   const std::lock_guard lock(library());
   const Handle set(H5Dopen2(file_, name.c_str(), H5P_DEFAULT), H5Dclose);
   const Handle type(H5Dget_type(set.get()), H5Tclose);
-  if (H5Tget_class(type.get()) != H5T_STRING) refuse("'" + name + "' holds no text", "another type", "strings");
+  if (H5Tget_class(type.get()) != H5T_STRING) refuse("'" + name + "' contains no text", "another type", "strings");
   std::vector<std::string> out(count);
   if (count == 0) return out;
   if (H5Tis_variable_str(type.get()) > 0) {

@@ -28,7 +28,7 @@ StarMockOptions checked(StarMockOptions options, const Model& model) {
     throw Error(ErrorKind::usage, "the scatter of Halpha about the photons is out of range",
                 {std::to_string(options.photon_scatter), "0 to 1 dex", ""});
   if (options.lines != LinesFrom::continuum && !model.has_distribution())
-    throw Error(ErrorKind::model, "a point model cannot give the lines that go with a known Halpha",
+    throw Error(ErrorKind::model, "this model kind cannot give the lines that go with a known Halpha",
                 {"kind " + model.parts().kind, "kind joint, or lines of the continuum", ""});
   return options;
 }

@@ -43,11 +43,11 @@ ConventionReport Model::compare(const Conventions& table, bool has_ebv) const {
     report.dust_converted = has_ebv;
     const std::string seen = "MWCORR is " + table.mwcorr + ", the model's is " + trained(*this, "mwcorr");
     report.notes.push_back(
-        has_ebv ? seen + ": the Milky Way's dust is " + (dust > 0 ? "put back" : "removed") +
-                      " by EBV; rows without EBV or Z are answered as they are"
+        has_ebv ? seen + ": Galactic dust is " + (dust > 0 ? "added" : "removed") +
+                      " with EBV; rows without EBV or Z are used as they are"
         : table.contsrc == "synthetic"
-            ? seen + ": synthetic light has no Milky Way, and is taken as seen through little dust (no EBV)"
-            : seen + ", and there is no EBV to convert by: the Milky Way's dust is assumed to be small");
+            ? seen + ": synthetic light without Galactic dust is used as it is (no EBV)"
+            : seen + ", and there is no EBV to convert between them: Galactic dust is assumed to be small");
   }
   if (differ(table.aperture, trained(*this, "aperture"))) {
     report.luminosity_usable = report.redshift_usable = false;
@@ -66,7 +66,8 @@ ConventionReport Model::compare(const Conventions& table, bool has_ebv) const {
   for (const auto& [name, value] : {std::pair{"APERTURE", table.aperture}, std::pair{"MWCORR", table.mwcorr},
                                     std::pair{"MASKRULE", table.maskrule}, std::pair{"VACUUM", table.vacuum}})
     if (value == "unknown") unknown += (unknown.empty() ? "" : ", ") + std::string(name);
-  if (!unknown.empty()) report.notes.push_back("the table does not say: " + unknown + "; taken as the model's");
+  if (!unknown.empty())
+    report.notes.push_back("the table does not state: " + unknown + "; assumed to be as in the model's training");
   return report;
 }
 

@@ -300,7 +300,7 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
     throw Error(ErrorKind::model, "a model of neighbours has no derivatives",
                 {"kind " + parts().kind, "joint, mlp or k24", ""});
   if (!joint && (options.draws > 0 || distributions != nullptr))
-    throw Error(ErrorKind::model, "a point model has no distribution",
+    throw Error(ErrorKind::model, "this model kind has no distribution",
                 {"kind " + parts().kind, "kind joint", "Noise can be added to its points (add_noise, --noise)."});
   check_conditions(*this, g, options);
   const ConventionReport report = compare(g.conventions, !g.ebv.empty());

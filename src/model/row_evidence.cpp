@@ -69,7 +69,7 @@ void to_given_partners(const GivenLines& given, std::size_t row, std::span<const
 void check_conditions(const Model& model, const Galaxies& g, const PredictOptions& options) {
   if (options.given == nullptr && options.selected == nullptr) return;
   if (!model.has_distribution())
-    throw Error(ErrorKind::model, "a point model cannot take given lines or a cut into account",
+    throw Error(ErrorKind::model, "this model kind cannot use given lines or a selection cut",
                 {"kind " + model.parts().kind, "kind joint", ""});
   if (options.given != nullptr)
     for (const auto* m : {&options.given->ew, &options.given->ivar})

@@ -23,7 +23,7 @@ std::string_view trim(std::string_view text) {
 
 [[noreturn]] void refuse(std::string_view seen, const std::string& wanted) {
   throw Error(
-      ErrorKind::usage, "a selection cannot be understood",
+      ErrorKind::usage, "a selection cannot be read",
       {"'" + std::string(seen) + "'", wanted,
        "For instance \"HBETA,OIII_5007,HALPHA,NII_6584 > 0\" or \"SNR(HALPHA) > 3\"; parts are joined by 'and'."});
 }

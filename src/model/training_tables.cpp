@@ -36,7 +36,7 @@ std::vector<Entry> entries_of(std::string_view key, std::string_view text) {
     else
       out.push_back({trim(part.substr(0, colon)), trim(part.substr(colon + 1))});
     if (out.back().value.empty() || (colon != std::string_view::npos && out.back().name.empty()))
-      throw Error(ErrorKind::usage, "training setting '" + std::string(key) + "' cannot be understood",
+      throw Error(ErrorKind::usage, "training setting '" + std::string(key) + "' cannot be read",
                   {"'" + std::string(part) + "'", "VALUE, or TABLE: VALUE; TABLE: VALUE", ""});
     if (end == std::string_view::npos) break;
     text = text.substr(end + 1);

@@ -21,10 +21,10 @@ struct TableRules {
 };
 
 /// The rules of every table of `galaxies` by the settings selection, error_scale, peaks, dust and unmeasured; a table
-/// in which nothing is said of tables has one entry. Error(usage): a text that cannot be understood.
+/// in which nothing is said of tables has one entry. Error(usage): a text that cannot be read.
 std::vector<TableRules> table_rules(const Galaxies& galaxies, const TrainConfig& config);
 
-/// Error(usage): the text of one of these settings cannot be understood, whatever the tables are.
+/// Error(usage): the text of one of these settings cannot be read, whatever the tables are.
 void check_table_rule(std::string_view key, const std::string& text);
 
 /// The settings' rules for tables that are not among these: "NAME, NAME" or "".

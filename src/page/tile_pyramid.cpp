@@ -60,7 +60,7 @@ TileFrame tile_frame(const std::vector<float>& xy) {
       high = std::max(high, x);
       if (i % step == 0) v.push_back(x);
     }
-    if (v.empty()) throw Error(ErrorKind::input, "no galaxy has a place on the map");
+    if (v.empty()) throw Error(ErrorKind::input, "no galaxy is on the map");
     std::sort(v.begin(), v.end());
     const auto at = [&](double p) {
       return static_cast<double>(v[static_cast<std::size_t>(p * static_cast<double>(v.size() - 1))]);

@@ -18,7 +18,7 @@ namespace {
 constexpr int k_format = 1;
 
 [[noreturn]] void broken(const fs::path& path, const std::string& why) {
-  throw Error(ErrorKind::input, "'" + path.string() + "' cannot be understood",
+  throw Error(ErrorKind::input, "'" + path.string() + "' cannot be read",
               {why, "a file that starglow survey wrote", "Delete it; the work of that file is done again."});
 }
 

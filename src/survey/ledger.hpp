@@ -32,7 +32,7 @@ std::filesystem::path note_path(const std::filesystem::path& dir, const Part& pa
 std::filesystem::path failure_path(const std::filesystem::path& dir, const Part& part);
 
 void save_note(const Note& note, const std::filesystem::path& path);
-/// Nothing where there is no such file; Error(input) where it cannot be understood.
+/// Nothing where there is no such file; Error(input) where it cannot be read.
 std::optional<Note> load_note(const std::filesystem::path& path);
 void save_failure(const std::string& reason, const std::filesystem::path& path);
 

@@ -46,7 +46,7 @@ TEST(Hdf5Contents, ACrashOfTheLibraryIsATypedError) {
            {"kill -SEGV $$", "signal 11"},
            {"kill -ABRT $$", "signal 6"},
            {"kill -XCPU $$", "too long"},
-           {"exit 3", "ended too soon"},
+           {"exit 3", "ended unexpectedly"},
            {"echo nonsense", "no safetensors"},
        }}) {
     script(folder / "stand-in", body);

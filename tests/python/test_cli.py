@@ -29,7 +29,7 @@ def test_version_and_help(starglow):
 
 
 USAGE = [
-    ([], "no verb"),
+    ([], "no command"),
     (["predcit"], "Did you mean 'predict'?"),
     (["predict"], "an argument is missing"),
     (["predict", "a.fits", "b.fits", "-o", "x"], "too many arguments"),
@@ -46,7 +46,7 @@ USAGE = [
     (["train", "t.fits", "-o", "x", "learning_rate=nan"], "0 to 1"),
     (["mock", "-n", "0", "-o", "x"], "1 to"),
     (["mock", "--population", "planets", "-o", "x"], "one of bands"),
-    (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "exclude each other"),
+    (["evaluate", "t.fits", "--cv", "--columns", "_K24"], "cannot be combined"),
     (["evaluate", "t.fits", "--cv", "--folds", "1"], "2 to 1000"),
     (["evaluate", "t.fits", "--missing"], "--cv"),
     (["evaluate", "t.fits", "--draws", "3"], "16 to 4096"),
@@ -716,12 +716,12 @@ def test_embed_says_what_is_wrong(starglow, mock, tmp_path):
         (("in.fits", "-o", "o.fits", "--features", "colors"), 2, "colours"),
         (("in.fits", "-o", "o.fits", "--map", "m", "--seed", 2, "--metric", "cosine"), 2, "fixed map"),
         (("in.fits", "-o", "o.fits", "--map", "in.fits"), 3, ""),
-        (("in.fits", "-o", "o.fits", "--strict"), 3, "without a place"),
+        (("in.fits", "-o", "o.fits", "--strict"), 3, "not on the map"),
     ):
         run = starglow("embed", *arguments, cwd=tmp_path)
         assert run.returncode == code and words in run.stderr, (arguments, run.stderr)
         assert not (tmp_path / "o.fits").exists()
     run = starglow("embed", "in.fits", "-o", "o.fits", "--epochs", 5, cwd=tmp_path)
-    assert run.returncode == 0 and "1 of 50 galaxies have no place" in run.stderr
+    assert run.returncode == 0 and "1 of 50 galaxies are not on the map" in run.stderr
     with fits.open(tmp_path / "o.fits") as out:
         assert np.isnan(out["GALAXIES"].data["UMAP"][7]).all()

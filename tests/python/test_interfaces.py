@@ -304,7 +304,7 @@ REFUSED = {
     ),
     "two names that differ in case": (
         lambda c: without("BAND_FLUX")(c) | {"Band_Flux": c["BAND_FLUX"], "band_flux": c["BAND_FLUX"]},
-        "two columns of one name|differ from BAND_FLUX in case alone",
+        "two columns of one name|differ from BAND_FLUX only in upper and lower case",
     ),
 }
 

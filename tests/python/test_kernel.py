@@ -169,7 +169,7 @@ def test_point_models_and_files(galaxies, tmp_path, starglow, mock):
         jnp.asarray(galaxies.band_flux[:4]), jnp.asarray(galaxies.z[:4])
     )
     np.testing.assert_allclose(slopes, point.jacobian(galaxies.band_flux[:4], galaxies.z[:4]), rtol=1e-12, atol=1e-14)
-    with pytest.raises(ValueError, match="point model"):
+    with pytest.raises(ValueError, match="this model kind"):
         sgk.sample(point, galaxies.band_flux, galaxies.z, draws=2)
 
 

@@ -348,7 +348,7 @@ def test_sdss_spectra(starglow, tmp_path):
     assert table["FLAGS"][1] & 2048 and not table["FLAGS"][0] & 2048
     sdss(tmp_path / "spec-3.fits", vacuum=False)
     run = starglow("prep", tmp_path / "spec-3.fits", "-o", tmp_path / "u.fits")
-    assert run.returncode == 0 and "brought to vacuum" in run.stderr
+    assert run.returncode == 0 and "converted to vacuum" in run.stderr
     with fits.open(tmp_path / "spec-3.fits") as h:
         del h[0].header["VACUUM"]
         h.writeto(tmp_path / "spec-4.fits")

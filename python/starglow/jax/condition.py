@@ -331,11 +331,11 @@ def parse_cut(text: str) -> list[tuple[int, float, bool]]:
     for part in re.split(r"\sand\s", text):
         found = _CUT_PART.fullmatch(part)
         if found is None or bool(found[1]) != bool(found[3]):
-            raise error("usage", "a selection cannot be understood", f"'{part}'", wanted)
+            raise error("usage", "a selection cannot be read", f"'{part}'", wanted)
         try:
             limit = float(found[4])
         except ValueError:
-            raise error("usage", "a selection cannot be understood", f"'{found[4]}'", "a number") from None
+            raise error("usage", "a selection cannot be read", f"'{found[4]}'", "a number") from None
         for name in found[2].split(","):
             if name.strip() not in LINES:
                 raise error("usage", "unknown line", f"'{name.strip()}'", ", ".join(LINES))

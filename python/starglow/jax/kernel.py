@@ -412,7 +412,7 @@ def sample(
     """
     model = register(weights)
     if not model.has_distribution:
-        raise error("model", "a point model has no distribution", f"kind {model.kind}", "kind joint")
+        raise error("model", "this model kind has no distribution", f"kind {model.kind}", "kind joint")
     said = _conventions(conventions)
     model._core.notes(_arrays.conventions(conventions))
     flux, ivar, redshift = _arguments(weights, band_flux, z, band_flux_ivar)

@@ -392,7 +392,7 @@ def _need_distribution(weights: Weights) -> None:
     if not weights.has_distribution:
         raise error(
             "model",
-            "a point model has no distribution",
+            "this model kind has no distribution",
             f"kind {weights.kind}",
             "kind joint",
             "Noise can be added to its points (add_noise).",

@@ -230,7 +230,7 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
         raise ValueError(f"it was changed after it was written: SHA-256 {seen}, expected {meta['sha256']}")
     for name, tensor in tensors.items():
         if not np.all(np.isfinite(tensor)):
-            raise ValueError(f"tensor '{name}' holds numbers that are not finite")
+            raise ValueError(f"tensor '{name}' contains numbers that are not finite")
 
     def number(key: str, default: float) -> float:
         value = float(meta.get(key, default))

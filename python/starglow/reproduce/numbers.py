@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..galaxies import LINES, Galaxies
-from ..model import Model, Prediction
+from ..model import Model
+from ..prediction import Prediction
 from ..training import evaluate, train
 from . import published
 from .inputs import Inputs, _light

@@ -35,10 +35,10 @@ class Guard {
     in_.open(path_, std::ios::binary);
     if (!in_) refuse("cannot be opened", "no permission to read", "a readable file");
     if (const auto format = format_of(path_); !format.name.empty())
-      throw Error(ErrorKind::input, "'" + path_.string() + "' is no FITS file",
-                  {std::string(format.name), "a FITS file, or one packed by gzip", std::string(format.remedy)});
+      throw Error(ErrorKind::input, "'" + path_.string() + "' is not a FITS file",
+                  {std::string(format.name), "a FITS file, or a gzipped one", std::string(format.remedy)});
     if (size_ < k_block)
-      refuse("is no FITS file or is cut short", std::to_string(size_) + " bytes", "at least 2880 bytes");
+      refuse("is not a FITS file, or is truncated", std::to_string(size_) + " bytes", "at least 2880 bytes");
     std::uint64_t at = 0;
     while (at < size_) {
       if (summary_.hdus.size() >= k_max_hdus) refuse("has too many HDUs", "more than 10000", "at most 10000");

@@ -133,7 +133,8 @@ int FitsInput::column(std::string_view extname, const std::string& wanted) {
   for (std::size_t i = columns.size(); i-- > 0 && (at == columns.size() || alike > 0);)
     if (same_name(columns[i], wanted)) at = i, ++alike;
   if (alike > 1)
-    fail("two columns differ from " + wanted + " in case alone", columns[at] + " and another", "one of them");
+    fail("two columns differ from " + wanted + " only in upper and lower case", columns[at] + " and another",
+         "one of them");
   return static_cast<int>(at) + 1;
 }
 
@@ -142,7 +143,7 @@ std::uint64_t FitsInput::column_width(std::string_view extname, const std::strin
   int status = 0, type = 0;
   LONGLONG repeat = 0, width = 0;
   fits_get_coltypell(file_.get(), number, &type, &repeat, &width, &status);
-  check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be understood");
+  check_fits(status, ErrorKind::input, "'" + name_ + "': column " + wanted + " cannot be read");
   if (type < 0)
     fail("column " + wanted + " of HDU " + std::string(extname) + " has rows of different lengths", "TFORM P or Q",
          "rows of one length");

@@ -129,7 +129,7 @@ std::vector<std::int64_t> read_ids(fitsfile* file, int column, std::uint64_t fir
   const auto refuse = [&](const std::string& seen) {
     throw Error(ErrorKind::input, what + ": " + name + " is not an integer column",
                 {seen, "64-bit integers (K)",
-                 "An id exceeds 2^53: in floating point it is already damaged. Give ids as whole numbers."});
+                 "Large ids (above 2^53) are not exact in floating point. Give ids as whole numbers."});
   };
   if (!text) refuse("floating point, scaled or logical numbers");
   const auto words = read_texts(file, column, first, count, what);

@@ -27,8 +27,8 @@ Medium medium_of_card(const std::string& key, const std::string& value, const st
              no = word == "F" || word == "FALSE" || word == "0" || word == "NO";
   if (word.starts_with("VAC") || (key == "VACUUM" && yes)) return Medium::vacuum;
   if (word.starts_with("AIR") || (key == "VACUUM" && no)) return Medium::air;
-  throw Error(ErrorKind::input, what + ": an unknown word says whether wavelengths are in air or in vacuum",
-              {key + " = " + value, key == "VACUUM" ? "T or F" : "air or vac", "Mend the card."});
+  throw Error(ErrorKind::input, what + ": unknown value for air or vacuum wavelengths",
+              {key + " = " + value, key == "VACUUM" ? "T or F" : "air or vac", "Correct the card."});
 }
 
 Medium medium_of(const FitsFile& file, const std::string& what) {
@@ -41,7 +41,7 @@ Medium medium_of(const FitsFile& file, const std::string& what) {
     // CTYPE = WAVE is often written by software that knows no other word; a card that is meant so goes first.
     if (seen != Medium::unknown && now != seen && !std::string(key).starts_with("CTYPE"))
       throw Error(ErrorKind::input, what + ": its header says both air and vacuum",
-                  {by + " and " + key + " = " + value, "one of them", "Mend the header."});
+                  {by + " and " + key + " = " + value, "one of them", "Correct the header."});
     if (seen == Medium::unknown) {
       seen = now;
       by = std::string(key) + " = " + value;

@@ -56,7 +56,7 @@ struct TableReader::State {
     if (hdu == summary.hdus.size()) {
       const bool packed =
           std::any_of(summary.hdus.begin(), summary.hdus.end(), [](const auto& h) { return h.kind == "ZTABLE"; });
-      throw Error(ErrorKind::input, "'" + name + "' holds no table",
+      throw Error(ErrorKind::input, "'" + name + "' contains no table",
                   {packed ? "a table packed by tiles (ZTABLE)" : "no binary-table HDU", "an HDU GALAXIES",
                    packed ? "funpack unpacks it." : ""});
     }
@@ -90,7 +90,7 @@ struct TableReader::State {
       int type = 0;
       LONGLONG repeat = 0, width = 0;
       fits_get_eqcoltypell(file.get(), i, &type, &repeat, &width, &status);
-      check_fits(status, ErrorKind::input, "'" + name + "': column " + std::to_string(i) + " cannot be understood");
+      check_fits(status, ErrorKind::input, "'" + name + "': column " + std::to_string(i) + " cannot be read");
       ColumnInfo column;
       column.name = file.card("TTYPE" + std::to_string(i));
       column.unit = file.card("TUNIT" + std::to_string(i));
@@ -194,7 +194,8 @@ struct TableReader::State {
     const auto unique = [&](const std::string& column) {
       if (find(column) == 0 &&
           std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return files::same_name(c.name, column); }))
-        throw Error(ErrorKind::input, "'" + name + "' has columns that differ from " + column + " in case alone",
+        throw Error(ErrorKind::input,
+                    "'" + name + "' has columns that differ from " + column + " only in upper and lower case",
                     {"two of them", "one, or one that is called " + column, ""});
     };
     for (const char* column : {"BAND_FLUX", "BAND_FLUX_IVAR"}) {
@@ -213,9 +214,9 @@ struct TableReader::State {
     if (const int i = find("TARGETID"); i != 0 && info(i).type != 'A' && !files::is_whole(file.get(), i))
       throw Error(ErrorKind::input, "'" + name + "': TARGETID is not an integer column",
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
-                   "A TARGETID exceeds 2^53: in a float column it is already damaged."});
+                   "TARGETIDs above 2^53 are not exact in floating point."});
     check_units();
-    if (find("TARGETID") == 0) notes.push_back("no column TARGETID; rows are known by their number");
+    if (find("TARGETID") == 0) notes.push_back("no column TARGETID; row numbers are used instead");
   }
 
   int require(std::string_view column) const {

@@ -39,7 +39,7 @@ std::uint64_t whole(const SafeTensors& content, const std::string& key) {
 GalaxyMap load_map(const std::filesystem::path& path) {
   const SafeTensors content = read_whole(path);
   if (content.text("kind") != "map")
-    throw Error(ErrorKind::model, "this file is no map",
+    throw Error(ErrorKind::model, "this file is not a map",
                 {"kind '" + content.text("kind") + "'", "map", "embed --save-map writes one."});
   GalaxyMap::Parts p;
   try {

@@ -13,7 +13,7 @@ constexpr std::uint64_t k_d = Population::k_n_features;
 
 Population from_tensors(const SafeTensors& content) {
   if (content.text("kind") != "population")
-    throw Error(ErrorKind::model, "this file is no population",
+    throw Error(ErrorKind::model, "this file is not a population model",
                 {"kind '" + content.text("kind") + "'", "population", ""});
   Population p;
   const Tensor& weight = content.get("population.weight", {0});

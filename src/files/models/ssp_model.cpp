@@ -16,10 +16,10 @@ using namespace files;
 
 void check_kind(const SafeTensors& content, const std::string& form) {
   if (content.text("kind") != "ssp")
-    throw Error(ErrorKind::model, "this file holds no stellar populations",
+    throw Error(ErrorKind::model, "this file contains no stellar populations",
                 {"kind '" + content.text("kind") + "'", "ssp", ""});
   if (content.text("form") != form)
-    throw Error(ErrorKind::model, "the file holds stellar populations in another form",
+    throw Error(ErrorKind::model, "the file contains stellar populations in another form",
                 {"'" + content.text("form") + "'", "'" + form + "'", ""});
 }
 

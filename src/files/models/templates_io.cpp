@@ -17,7 +17,7 @@ namespace {
 
 TemplateSet from_tensors(const files::SafeTensors& content) {
   if (content.text("kind") != "templates")
-    throw Error(ErrorKind::model, "this file holds no templates",
+    throw Error(ErrorKind::model, "this file contains no templates",
                 {"kind '" + content.text("kind") + "'", "templates", ""});
   const auto grid = content.get("templates.grid", {2}).doubles();
   const files::Tensor& flux = content.get("templates.flux", {0, 0});
@@ -35,15 +35,16 @@ TemplateSet from_populations(const std::filesystem::path& path) {
     throw Error(ErrorKind::input, "'" + path.string() + "' " + what, {seen, wanted, ""});
   };
   if (grid.wave.front() > k_from || grid.wave.back() < k_to)
-    refuse("does not reach over the lines",
+    refuse("does not cover the wavelengths of the lines",
            std::to_string(grid.wave.front()) + " to " + std::to_string(grid.wave.back()) + " A", "3390 to 7060 A");
   double coarsest = 0;
   for (std::size_t i = 1; i < grid.n_wave(); ++i)
     if (grid.wave[i] > k_from && grid.wave[i - 1] < k_to)
       coarsest = std::max(coarsest, grid.wave[i] - grid.wave[i - 1]);
   if (coarsest > k_coarsest)
-    refuse("is too coarse to show absorption lines", "steps of " + std::to_string(coarsest) + " A", "5 A or less");
-  if (has_nebular_lines(grid)) refuse("holds nebular lines", "Halpha in emission", "the light of stars alone");
+    refuse("is too coarse for absorption lines", "steps of " + std::to_string(coarsest) + " A", "5 A or less");
+  if (has_nebular_lines(grid))
+    refuse("contains nebular lines", "Halpha in emission", "starlight without emission lines");
   const double first = std::log(std::max(grid.wave.front(), 3335.0)),
                last = std::log(std::min(grid.wave.back(), 7300.0));
   const auto pixels = static_cast<std::size_t>((last - first) / k_step);

@@ -126,8 +126,9 @@ bool is_checkpoint(const SafeTensors& content) {
 void check_version(SafeTensors& content, const std::string& name, bool verify) {
   const std::string& version = content.text("format_version");
   if (version != k_format_version && version != k_format_without_sum)
-    throw Error(ErrorKind::model, "'" + name + "' is of another format",
-                {"format_version '" + version + "'", "'2', or '1'", "Read it with the version that wrote it."});
+    throw Error(
+        ErrorKind::model, "'" + name + "' is of another format",
+        {"format_version '" + version + "'", "'2', or '1'", "Read it with the starglow version that wrote it."});
   if (!is_checkpoint(content) && find(content, "layout_hash") != nullptr &&
       content.text("layout_hash") != layout_hash(content))
     throw Error(ErrorKind::model, "the model's 'layout_hash' is not that of '" + name + "': it was changed by hand",
@@ -140,7 +141,7 @@ void check_version(SafeTensors& content, const std::string& name, bool verify) {
     if (seen != wanted)
       throw Error(ErrorKind::input, "'" + name + "' was changed after it was written",
                   {"SHA-256 " + seen, wanted,
-                   is_checkpoint(content) ? "Remove it to begin anew." : "Copy it again from where it comes from."});
+                   is_checkpoint(content) ? "Remove it to start again." : "Copy it again from its source."});
   } else if (!is_checkpoint(content)) {
     content.metadata[std::string(k_note)] =
         "'" + name + "' is of format 1, without a sum of its content: a changed number in it would not be noticed";
@@ -200,11 +201,11 @@ void check_numbers(const SafeTensors& content, const std::string& name) {
   for (const auto& [key, tensor] : content.tensors) {
     const Extremes e = extremes(tensor);
     if (!e.finite)
-      throw Error(ErrorKind::model, "tensor '" + key + "' of '" + name + "' holds numbers that are not finite");
+      throw Error(ErrorKind::model, "tensor '" + key + "' of '" + name + "' contains numbers that are not finite");
     for (const auto& [end, low, high] : k_ranges) {
       if (!key.ends_with(end)) continue;
       if (tensor.elements() > 0 && !(e.low >= low && e.high <= high))
-        throw Error(ErrorKind::model, "tensor '" + key + "' of '" + name + "' holds a number that cannot stand there",
+        throw Error(ErrorKind::model, "tensor '" + key + "' of '" + name + "' contains an impossible number",
                     {std::to_string(e.low < low ? e.low : e.high), std::to_string(low) + " to " + std::to_string(high),
                      "Copy the file again, or make it anew."});
       break;

@@ -44,7 +44,7 @@ class Desi final : public SpectraSource {
       for (const char* name : {"B_", "R_", "Z_"})
         if (!file_.has(std::string(name) + "FLUX"))
           notes.push_back("'" + file_.name() + "' has no camera " + std::string(name).substr(0, 1) +
-                          "; its pixels are no data");
+                          "; its pixels are missing");
     join_grids();
     read_redshifts(redrock, check);
     keep(file_, "FIBERMAP",
@@ -107,7 +107,7 @@ class Desi final : public SpectraSource {
     for (double& w : c.wave) w *= wave_factor;
     if (is_air(file_, prefix + "WAVELENGTH")) {
       to_vacuum(c.wave);
-      if (check) notes.push_back("'" + file_.name() + "': wavelengths in air are brought to vacuum");
+      if (check) notes.push_back("'" + file_.name() + "': air wavelengths are converted to vacuum");
     }
     check_wavelengths(c.wave, "'" + file_.name() + "': " + prefix + "WAVELENGTH");
     c.flux_factor = file_.unit_factor(prefix + "FLUX", Quantity::flux_density);
@@ -168,7 +168,7 @@ class Desi final : public SpectraSource {
         file_.fail(c.prefix + "WAVELENGTH is no grid of wavelengths in Angstrom", std::to_string(c.wave.front()) + " A",
                    "3600 + 0.8 i A, or another grid above 1000 A",
                    "BUNIT says the unit of wavelengths where it is another.");
-    notes.push_back("'" + file_.name() + "' is not on DESI's own grid (3600 + 0.8 i A): its own is kept");
+    notes.push_back("'" + file_.name() + "' is not on DESI's grid (3600 + 0.8 i A): its own grid is kept");
     std::vector<double> all;
     for (const auto& c : cameras_) all.insert(all.end(), c.wave.begin(), c.wave.end());
     std::sort(all.begin(), all.end());

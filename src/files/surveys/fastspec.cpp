@@ -48,7 +48,7 @@ class Fastspec final : public SpectraSource {
     read_version();
     conventions = {"fibre",    "T", "unknown", "model", "FastSpecFit " + (text_.empty() ? "unknown" : text_),
                    "absolute", "T"};
-    if (!has_flux) notes.push_back("'" + file_.name() + "' has no MODELS: EWs alone, no band fluxes");
+    if (!has_flux) notes.push_back("'" + file_.name() + "' has no MODELS: only EWs, no band fluxes");
   }
 
   Spectra read(std::size_t first, std::size_t count) override {
@@ -136,7 +136,7 @@ class Fastspec final : public SpectraSource {
       one("FASTSPEC", member + "_EW", Quantity::length);
       one("FASTSPEC", member + "_EW_IVAR", Quantity::length_ivar);
       if (!file_.has_column("FASTSPEC", member + "_EW") || !file_.has_column("FASTSPEC", member + "_EW_IVAR"))
-        notes.push_back("'" + file_.name() + "' has no column " + member + "_EW with its ivar: no EW of that line");
+        notes.push_back("'" + file_.name() + "' has no column " + member + "_EW and ivar: that line has no EW");
     }
   }
 

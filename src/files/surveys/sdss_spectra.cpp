@@ -32,7 +32,7 @@ class Sdss final : public SpectraSource {
       if (!said)
         file_.fail("nothing says whether wavelengths are in vacuum or in air", "no VACUUM or AIRORVAC card",
                    "VACUUM = T, as the survey writes it");
-      if (air_) notes.push_back("'" + file_.name() + "': wavelengths in air are brought to vacuum");
+      if (air_) notes.push_back("'" + file_.name() + "': air wavelengths are converted to vacuum");
     }
     std::string unit = file_.column_unit("COADD", "flux");
     if (unit.empty()) unit = file_.card("PRIMARY", "BUNIT");

@@ -47,7 +47,7 @@ class Text final : public SpectraSource {
       if (seen == Medium::unknown) seen = medium_of_card(std::string(key), meta({&key, 1}), "'" + name_ + "'");
     m.air = seen == Medium::air;
     notes.push_back("'" + name_ + "': " +
-                    (m.air ? "wavelengths in air are brought to vacuum"
+                    (m.air ? "air wavelengths are converted to vacuum"
                            : "it is not said whether wavelengths are in air or in vacuum: vacuum is "
                              "assumed"));
     if (seen == Medium::vacuum) notes.clear();

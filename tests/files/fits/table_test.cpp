@@ -236,7 +236,7 @@ TEST(Table, WrongUnitsLengthsAndTypesAreRefused) {
   refused({{"HALPHA_EW", 'E', 1, "km/s"}}, "Angstrom");
   refused({{"HALPHA_EW", 'E', 3, "Angstrom"}}, "one number a row");
   refused({{"Z", 'D', 1, ""}, {"Z", 'D', 1, ""}}, "two columns");
-  refused({{"targetid", 'K', 1, ""}, {"TargetID", 'K', 1, ""}}, "case alone");
+  refused({{"targetid", 'K', 1, ""}, {"TargetID", 'K', 1, ""}}, "upper and lower case");
 }
 
 TEST(Table, EveryNumericTypeReadsAsNumbers) {

@@ -91,7 +91,7 @@ TEST(SspReader, WrongFilesAreRefusedWithAWord) {
     out.grid(test::small_grid(), "ssp_wave");
     out.texts("ssp_wave", std::vector<std::string>(40, "a"), true);
   }
-  EXPECT_THAT(refusal(folder / "g.h5"), testing::HasSubstr("holds no numbers"));
+  EXPECT_THAT(refusal(folder / "g.h5"), testing::HasSubstr("contains no numbers"));
   EXPECT_THAT(refusal(folder / "absent.h5"), testing::HasSubstr("no such file"));
   EXPECT_THAT(refusal(folder.path()), testing::HasSubstr("a folder"));
 }
