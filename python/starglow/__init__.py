@@ -1,4 +1,4 @@
-"""starglow: the emission lines of galaxies from the light of their stars.
+"""starglow predicts the emission lines of galaxies from their stellar continuum.
 
 >>> import starglow as sg
 >>> model = sg.Model.shipped()
@@ -7,9 +7,9 @@
 >>> lines.ew.shape
 (3, 10)
 
-Arrays are (galaxies, lines or bands, draws); EWs are rest-frame Angstrom, positive in emission; band fluxes
-1e-17 erg s^-1 cm^-2 A^-1 as observed. The names and numbers are those of the command line, which is installed with the
-package.
+Arrays have the axes (galaxies, lines or bands, draws). EWs are in the rest frame, in Angstrom, positive in emission.
+Band fluxes are in 1e-17 erg s^-1 cm^-2 A^-1 as observed. Names and numbers are those of the command line, which is
+installed with the package.
 
 Parts that need more than NumPy are imported on demand: `starglow.Estimator` (scikit-learn), `starglow.jax` (JAX),
 `starglow.dsps` (DSPS), `starglow.lsdb` (LSDB), `starglow.parquet` (pyarrow), `starglow.plots` (matplotlib),
@@ -34,7 +34,7 @@ from .widget import explore, page
 
 __version__: str = _core.version
 
-# HDF5 is read by the program that comes with the package, in a process of its own: the library can crash on a file.
+# HDF5 files are read in a separate process, by the program that comes with the package: they can crash the library.
 if (_program := Path(sysconfig.get_path("scripts")) / "starglow").is_file():
     _core.set_hdf5_program(str(_program))
 
@@ -86,5 +86,10 @@ def __getattr__(name: str) -> object:
 
 
 def flag_names(flags: int) -> list[str]:
-    """Names of the bits of one row's FLAGS."""
+    """Names of the flags in one row's FLAGS.
+
+    >>> import starglow as sg
+    >>> sg.flag_names(2 + 8)
+    ['BAND_MISSING', 'NO_LUMINOSITY']
+    """
     return [name for name, bit, _ in FLAGS if int(flags) & bit]

@@ -1,4 +1,4 @@
-"""Training and predicting by the conventions of scikit-learn: pipelines, cross-validation and searches take it."""
+"""A scikit-learn regressor, for pipelines, cross-validation and parameter searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXACT = 1e8  # ivar, A^-2, of labels that come without errors
 
 
 class Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """EWs of the ten lines from band fluxes and redshift, as a regressor of scikit-learn.
+    """A scikit-learn regressor: EWs of the ten lines from band fluxes and redshift.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ class Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     seed, threads : int
         As of `starglow.train`.
     conventions : dict
-        What the fluxes mean, as {"APERTURE": "fibre"}.
+        What the fluxes mean (docs/tables.md), e.g. {"APERTURE": "fibre"}.
 
     Attributes
     ----------
     model_ : Model
-        What was trained.
+        The trained model.
     n_features_in_ : int
         13: twelve band fluxes in 1e-17 erg s^-1 cm^-2 A^-1 (NaN = missing), and the redshift.
 
@@ -84,7 +84,7 @@ class Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         y : (n, 10) array
             EWs, A, in the order of `starglow.LINES`; NaN = not measured.
         ivar : (n, 10) array
-            Their inverse variances, A^-2; without them the labels count as exact.
+            Their inverse variances, A^-2; without them, all have the same weight.
 
         Raises
         ------
@@ -108,11 +108,11 @@ class Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """(n, 10) EWs, A: the medians, or the points; NaN where there is no answer."""
+        """(n, 10) EWs, A: the medians (or single predictions); NaN if there is no prediction."""
         return self.lines(X).ew
 
     def lines(self, X: Any, **options: Any) -> Prediction:
-        """The whole prediction - quantiles, flags, draws -, with the options of `starglow.Model.predict`."""
+        """The full prediction (quantiles, flags, draws), with the options of `starglow.Model.predict`."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan", dtype=np.float64)
         return self.model_.predict(self._galaxies(X), threads=self.threads, **options)

@@ -18,7 +18,7 @@ _ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "surve
 
 @dataclass(frozen=True, repr=False)
 class Galaxies:
-    """One row a galaxy; an absent column is None. Arrays are kept as given where their type allows it.
+    """Galaxies, one per row. An absent column is None. Arrays are not copied if their type allows it.
 
     Attributes
     ----------
@@ -28,23 +28,23 @@ class Galaxies:
     z : (n,) float
         Redshift.
     band_flux_ivar : (n, 12) float
-        Inverse variance; 0 = band missing.
+        Inverse variance; 0 means that the band is missing.
     targetid : (n,) int64
-        Keys the random numbers; without it the row number does, and FLAGS say so. Ids that are null or masked make it a
-        masked array: those rows alone are keyed by their number.
+        Ids; random numbers depend on them. Without ids the row number is used, with a flag. If some ids are null or
+        masked this is a masked array, and only those rows use their row number.
     ew, ew_ivar : (n, 10) float
-        Measured rest-frame equivalent widths, A, positive in emission, in the order of `starglow.LINES`; ivar 0 = no
-        number.
+        Measured rest-frame equivalent widths, A, positive in emission, in the order of `starglow.LINES`; ivar 0 means
+        no measurement.
     survey, program : (n,) str
-        Key the random numbers too, where present; null is the empty text.
+        Optional; random numbers depend on them too. Null is the empty text.
     flags : (n,) int32
     ebv : (n,) float
-        E(B-V) of the Milky Way, mag, on the scale of the SFD98 map; NaN = unknown. Band fluxes whose MWCORR is not the
-        model's are converted by it.
+        E(B-V) of the Milky Way, mag, on the scale of the SFD98 map; NaN = unknown. Used to
+        convert band fluxes if MWCORR differs from the model's.
     conventions : dict
         What the numbers mean: APERTURE, MWCORR, MASKRULE, CONTSRC, LABELVER, FLUXSCAL, VACUUM (docs/tables.md).
     index : any
-        That of the DataFrame that it came from: `to_pandas` gives it back.
+        Index of the DataFrame that it came from; `to_pandas` returns it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Light around the lines: bands, measuring, painting, magnitudes. The C++ library's numbers, on NumPy arrays."""
+"""Spectra and photometry on NumPy arrays: band fluxes, measuring lines, painting lines, magnitudes."""
 
 from __future__ import annotations
 
@@ -47,26 +47,35 @@ def _spectra(name: str, values: Any, wave: Any, z: Any, unit: str) -> tuple[np.n
 
 
 def bands(wave: Any, lum_nu: Any, z: Any, threads: int = 0) -> np.ndarray:
-    """BAND_FLUX of rest-frame SEDs as observed at redshift z.
+    """Computes BAND_FLUX of rest-frame SEDs, as observed at redshift z.
 
     Parameters
     ----------
     wave : (n_wave,) array
         Rest wavelengths in vacuum, A, increasing.
     lum_nu : (n_wave,) or (n, n_wave) array
-        L_sun/Hz, as DSPS gives it: a continuum without emission lines.
+        L_sun/Hz, as in DSPS: a continuum without emission lines.
     z : number or (n,) array
-        Redshift; D_L by H0 = 70, Om0 = 0.3, as the models' luminosity feature.
+        Redshift; D_L for H0 = 70, Om0 = 0.3, as in the models.
 
     Returns
     -------
     (12,) or (n, 12) float64
-        Mean F_lambda, 1e-17 erg s^-1 cm^-2 A^-1. NaN: a band that the grid does not cover, or z not positive.
+        Mean F_lambda, 1e-17 erg s^-1 cm^-2 A^-1. NaN if the grid does not cover a band, or z is
+        not positive.
 
     Raises
     ------
     InputError
-        Shapes that do not fit; a grid that does not increase.
+        The shapes do not fit, or the wavelengths do not increase.
+
+    Examples
+    --------
+    >>> import numpy as np, starglow as sg
+    >>> wave = np.arange(3000.0, 8000.0, 2.0)
+    >>> flux = sg.bands(wave, 1e4 * (wave / 5500) ** 1.5, z=0.1)
+    >>> flux.shape, bool(np.isfinite(flux).all())
+    ((12,), True)
     """
     sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z, _units.LUM_NU)
     out = _core.bands(grid, sed, redshift, threads)
@@ -74,8 +83,19 @@ def bands(wave: Any, lum_nu: Any, z: Any, threads: int = 0) -> np.ndarray:
 
 
 def line_luminosities(wave: Any, lum_nu: Any, ew: Any, threads: int = 0) -> np.ndarray:
-    """Line luminosities, erg/s: rest-frame EW (n, 10) times the side-band mean of L_lambda of the dusty continuum
-    (L_sun/Hz); NaN where it does not reach over the side bands. EWs are as observed: do not attenuate them again."""
+    """Computes line luminosities, erg/s, from EWs and a continuum.
+
+    The luminosity is the rest-frame EW (n, 10) times the mean L_lambda in the side bands of the line. `lum_nu` is the
+    continuum with the galaxy's dust (L_sun/Hz). NaN if it does not cover the side bands. EWs are as observed: do not
+    apply dust to them again.
+
+    Examples
+    --------
+    >>> import numpy as np, starglow as sg
+    >>> wave = np.arange(3000.0, 8000.0, 2.0)
+    >>> sg.line_luminosities(wave, 1e4 * np.ones(wave.size), ew=np.full(10, 5.0)).shape
+    (10,)
+    """
     sed, grid, _, one = _spectra("lum_nu", lum_nu, wave, 0.0, _units.LUM_NU)
     out = _core.line_luminosities(grid, sed, _rows("EW", ew, len(sed), len(LINES), _units.EW), threads)
     return out[0] if one else out
@@ -83,7 +103,14 @@ def line_luminosities(wave: Any, lum_nu: Any, ew: Any, threads: int = 0) -> np.n
 
 @dataclass(frozen=True)
 class Filter:
-    """Share of photons that a filter lets through: `transmission` in [0, 1] at `wave` (A, vacuum)."""
+    """A filter curve: the fraction of photons that passes, `transmission` in [0, 1], at `wave` (A, vacuum).
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.Filter("box", wave=[5000.0, 5001.0, 5999.0, 6000.0], transmission=[0.0, 1.0, 1.0, 0.0]).name
+    'box'
+    """
 
     name: str
     wave: np.ndarray
@@ -91,12 +118,21 @@ class Filter:
 
     @staticmethod
     def load(path: str | os.PathLike[str], unit: str = "") -> Filter:
-        """Reads ECSV, HDF5 in DSPS' layout, or plain text; `unit` for a text that names none.
+        """Reads a filter from ECSV, HDF5 (layout of DSPS) or text. `unit` is for files that do not state it.
 
         Raises
         ------
         FileError, InputError
-            Not readable; no unit, or one that contradicts the one given; values outside [0, 1].
+            The file cannot be read; the unit is missing or contradicts `unit`; values are outside [0, 1].
+
+        Examples
+        --------
+        >>> import os, tempfile, starglow as sg
+        >>> path = os.path.join(tempfile.mkdtemp(), "r.txt")
+        >>> with open(path, "w") as file:
+        ...     _ = file.write("# wavelength [nm] transmission\\n550 0\\n560 0.8\\n690 0.6\\n700 0\\n")
+        >>> sg.Filter.load(path).name
+        'r'
         """
         with reading(path):
             return Filter(*_core.load_filter(os.fspath(path), unit))
@@ -105,7 +141,7 @@ class Filter:
 def magnitudes(
     filters: Any, wave: Any, lum_nu: Any, z: Any, ew: Any = 0.0, threads: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """AB magnitudes of rest-frame SEDs without and with lines.
+    """Computes AB magnitudes of rest-frame SEDs, without and with lines.
 
     Parameters
     ----------
@@ -115,17 +151,26 @@ def magnitudes(
     z : number or (n,) array
         Apparent magnitudes at z > 0 (H0 = 70, Om0 = 0.3), absolute ones at z = 0.
     ew : (n, 10) array
-        Rest-frame EWs, A; NaN or 0: no line.
+        Rest-frame EWs, A; NaN or 0 means no line.
 
     Returns
     -------
     continuum, total : (n, filters) float64
-        NaN where a filter is not covered. Lines are added exactly, however coarse the SED or the filter is.
+        NaN if the SED does not cover the filter. Lines are added in closed form, exact on coarse grids too.
 
     Raises
     ------
     InputError
-        Shapes that do not fit.
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, starglow as sg
+    >>> box = sg.Filter("box", [6500.0, 6501.0, 7999.0, 8000.0], [0.0, 1.0, 1.0, 0.0])
+    >>> wave = np.arange(3000.0, 9000.0, 2.0)
+    >>> without, with_lines = sg.magnitudes([box], wave, 1e9 * np.ones(wave.size), 0.1, ew=np.full(10, 20.0))
+    >>> bool(with_lines[0] < without[0])
+    True
     """
     sed, grid, redshift, one = _spectra("lum_nu", lum_nu, wave, z, _units.LUM_NU)
     given = [
@@ -148,25 +193,25 @@ def measure(
     sigma_instrument: Any = None,
     threads: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Bands and lines of observed spectra (docs/spectra.md).
+    """Measures band fluxes and emission lines of observed spectra (docs/spectra.md).
 
     Parameters
     ----------
     wave : (pixels,) or (n, pixels) array, or specutils spectra
-        A, vacuum, observed frame, increasing. In place of the arrays: a `specutils.Spectrum` of one or more rows, a
-        `SpectrumCollection`, or a list of spectra (`SpectrumList`) on any grids. Units are converted; masked pixels
-        have
-        ivar 0; the uncertainty may be a standard deviation, a variance or an inverse variance; z is that of the spectra
-        where none is given.
+        A, vacuum, observed frame, increasing. Or, instead of arrays, a `specutils.Spectrum` of one or more rows, a
+        `SpectrumCollection`, or a list of spectra (`SpectrumList`) on any grids. Units are converted, masked pixels
+        get ivar 0, and the uncertainty may be a standard deviation, a variance or an inverse variance. Without `z`, the
+        redshifts of the spectra are used.
     flux, ivar : (n, pixels) arrays
-        1e-17 erg s^-1 cm^-2 A^-1; ivar 0 = bad pixel; without ivar every pixel counts alike.
+        1e-17 erg s^-1 cm^-2 A^-1; ivar 0 means a bad pixel; without ivar all pixels have
+        equal weight.
     z : number or (n,) array
     recipe : {"k24", "robust"}
-        How lines are masked before the bands are averaged; "k24" is that of the shipped model.
+        How lines are removed before the bands are averaged; "k24" as in the training of the shipped model.
     lines : bool
-        Also fit starlight and lines.
+        Also fit the stellar continuum and the lines.
     side_bands : bool
-        EWs against side bands alone in place of the fit.
+        Measure EWs by integration above the side bands instead of the fit.
     sigma_instrument : (n, pixels) array
         Width of the instrument's profile, A.
 
@@ -174,13 +219,13 @@ def measure(
     -------
     dict
         band_flux, band_flux_ivar (n, 12), flags (n,); with lines also ew, ew_ivar, line_flux, line_flux_ivar, sigma_v
-        (n, 10), continuum_model, line_model (n, pixels). Of spectra on several grids the last two are lists.
+        (n, 10), continuum_model, line_model (n, pixels). For spectra on several grids the last two are lists.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, wavelengths that do not increase, units of another dimension. Bad pixels and redshifts
-        are no error: NaN and a flag.
+        The shapes do not fit, the wavelengths do not increase, or a unit has another dimension. Bad pixels and
+        redshifts are no error: they give NaN and a flag.
 
     Examples
     --------
@@ -218,7 +263,7 @@ def paint(
     targetid: Any = None,
     threads: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Lines painted on continua: Gaussians integrated over pixels.
+    """Adds emission lines to continuum spectra: Gaussians, integrated over pixels.
 
     Parameters
     ----------
@@ -232,7 +277,7 @@ def paint(
     sigma_v : number, (n,) or (n, 10) array
         km/s.
     resolving_power : float
-        wavelength / FWHM of the instrument; 0: none.
+        wavelength / FWHM of the instrument; 0 means no instrument.
 
     Returns
     -------
@@ -242,7 +287,15 @@ def paint(
     Raises
     ------
     InputError
-        Shapes that do not fit, negative widths.
+        The shapes do not fit, or a width is negative.
+
+    Examples
+    --------
+    >>> import numpy as np, starglow as sg
+    >>> wave = np.arange(3600.0, 9824.0, 0.8)
+    >>> painted = sg.paint(wave, np.full(wave.size, 3.0), z=0.1, ew=np.full(10, 20.0))
+    >>> bool(painted["flux"].max() > 10)
+    True
     """
     spectra, grid, redshift, _ = _spectra("continuum", continuum, wave, z, _units.FLUX)
     n = len(spectra)

@@ -1,4 +1,4 @@
-"""Galaxies made of stars, with lines: `starglow mock --population stars`, in memory."""
+"""Synthetic galaxies from star-formation histories, with lines: `starglow mock --population stars` in memory."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class StarMock:
     draw : (n, 10) float64
         One joint intrinsic draw of the EWs, A.
     luminosity : (n, 10) float64
-        erg/s, of the draw; the galaxy's dust is in it.
+        erg/s, of the draw, attenuated by the galaxy's dust.
     sfr10, sfr100 : (n,) float64
-        Star-formation rate over the last 10 and 100 Myr, M_sun/yr; bursts do not count.
+        Star-formation rate over the last 10 and 100 Myr, M_sun/yr, without the burst.
     photons : (n,) float64
         Hydrogen-ionising photons/s of all stars.
     mass_formed, mass_surviving : (n,) float64
         M_sun.
     halpha_lum_caseb : (n,) float64
-        Halpha of the photons by case B, erg/s, before dust.
+        Case-B Halpha luminosity from the photons, erg/s, before dust.
     halpha_ew_caseb : (n,) float64
-        The same behind the gas' dust, on the galaxy's continuum, A.
+        EW of that line, attenuated by the dust of the gas, on the galaxy's continuum, A.
     t_obs : (n,) float64
         Age of the universe, Gyr.
     parameters : dict of (n,) float64
-        What was drawn, by name.
+        The parameters that were drawn, by name.
     """
 
     galaxies: Galaxies
@@ -82,27 +82,27 @@ def mock_stars(
     threads: int = 0,
     **population: Any,
 ) -> StarMock:
-    """n galaxies of a population of stars, with the numbers of `starglow mock --population stars`.
+    """Makes n galaxies from star-formation histories, with the numbers of `starglow mock --population stars`.
 
     Parameters
     ----------
     n, seed, first_id
-        Galaxy i has the id first_id + i; it depends on (seed, id) alone.
+        Galaxy i has the id first_id + i and depends only on (seed, id).
     model : Model, optional
-        Of the lines; default the shipped one.
+        Model of the lines; default: the shipped one.
     ssp : path, optional
-        Stellar populations, HDF5 in the layout of DSPS; default the emulator inside the package.
+        SSP grid, HDF5 in the layout of DSPS; default: the built-in emulator.
     aperture : {"fibre", "total", "unknown"}
-        What the light is.
+        Whether the light is that in a fibre or of the whole galaxy.
     lines : {"continuum", "photons", "both"}
-        What the lines follow: the light; the ionising photons of the stars, which give Halpha, and the other lines what
-        goes with it; the product of the two (docs/mock.md says when which is right).
+        How lines are made: predicted from the continuum; Halpha from the ionising photons of the stars, and the other
+        lines given that Halpha; or both combined (docs/mock.md explains when to use which).
     photon_scatter : float
-        Of Halpha about the photons, dex.
+        Scatter of Halpha at given ionising photons, dex.
     f_esc, f_dust : float
-        Share of the photons that escape; fraction of the remaining ones that dust absorbs.
+        Fraction of the photons that escape; fraction of the remaining ones that dust absorbs.
     gas_dust : float
-        ratio of E(B-V) of the gas to that of the stars.
+        Ratio of E(B-V) of the gas to that of the stars.
     gas_curve : {"calzetti", "milky_way"}
     **population
         Settings of the population as in docs/mock.md: ``redshift="uniform 0.05 0.2"``, ``sfh="lognormal"``, ``h0=70``.
@@ -114,7 +114,14 @@ def mock_stars(
     Raises
     ------
     InputError
-        A setting that is unknown or out of range.
+        A setting is unknown or out of range.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> mock = sg.mock_stars(5, redshift="uniform 0.05 0.2")
+    >>> mock.lines.ew.shape, mock.sfr10.shape
+    ((5, 10), (5,))
     """
     texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in population.items()}
     chosen = Model.shipped() if model is None else model

@@ -59,6 +59,14 @@ class Model:
             No such file, or it cannot be read.
         InputError
             The file is damaged or contains something else than a model.
+
+        Examples
+        --------
+        >>> import os, tempfile, starglow as sg
+        >>> path = os.path.join(tempfile.mkdtemp(), "m.safetensors")
+        >>> sg.Model.shipped().save(path)
+        >>> sg.Model.load(path).hash == sg.Model.shipped().hash
+        True
         """
         with reading(path):
             return Model(_core.Model.load(os.fspath(path)))
@@ -72,6 +80,11 @@ class Model:
             The file exists and `overwrite` is False.
         FileError
             It cannot be written; an existing file stays unchanged.
+
+        Examples
+        --------
+        >>> import os, tempfile, starglow as sg
+        >>> sg.Model.shipped().save(os.path.join(tempfile.mkdtemp(), "m.safetensors"))
         """
         self._core.save(os.fspath(path), overwrite)
 
@@ -113,6 +126,13 @@ class Model:
         ------
         InputError
             They are incompatible.
+
+        Examples
+        --------
+        >>> import starglow as sg
+        >>> g = sg.Galaxies(band_flux=[[3.0] * 12], z=[0.1], conventions={"APERTURE": "total"})
+        >>> "APERTURE" in " ".join(sg.Model.shipped().notes(g))
+        True
         """
         return self._core.notes(galaxies.conventions, galaxies.ebv is not None)
 
@@ -260,6 +280,13 @@ class Model:
         """Joint draws of the intrinsic EWs, A: (n, 10, draws) float32. Arguments and errors as in `predict`.
 
         A draw depends only on (seed, TARGETID, draw): it is the same in any order, chunk, thread or machine.
+
+        Examples
+        --------
+        >>> import starglow as sg
+        >>> g = sg.mock(4)
+        >>> sg.Model.shipped().sample(g.band_flux, g.z, g.targetid, draws=8, seed=1).shape
+        (4, 10, 8)
         """
         more = dict(
             band_flux_ivar=band_flux_ivar,
@@ -295,6 +322,13 @@ class Model:
         ------
         InputError
             As `predict`; also for kinds "knn" and "llr", which are not differentiable.
+
+        Examples
+        --------
+        >>> import starglow as sg
+        >>> g = sg.mock(4)
+        >>> sg.Model.shipped().jacobian(g.band_flux, g.z).shape
+        (4, 10, 12)
         """
         return self._core.jacobian(
             galaxies_of(band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions))._columns(),
@@ -312,7 +346,13 @@ class Model:
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
-        """Change of the ten EWs (n, 10) along a change `d_flux` (n, 12) of the band fluxes; as `jacobian`."""
+        """Change of the ten EWs (n, 10) for a small change `d_flux` (n, 12) of the band fluxes; as `jacobian`.
+
+        >>> import starglow as sg
+        >>> g = sg.mock(4)
+        >>> sg.Model.shipped().jvp(g.band_flux, g.z, d_flux=0.01 * g.band_flux).shape
+        (4, 10)
+        """
         return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, ebv, conventions, threads)
 
     def vjp(
@@ -326,7 +366,13 @@ class Model:
         conventions: dict[str, str] | None = None,
         threads: int = 0,
     ) -> np.ndarray:
-        """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`."""
+        """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`.
+
+        >>> import numpy as np, starglow as sg
+        >>> g = sg.mock(4)
+        >>> sg.Model.shipped().vjp(g.band_flux, g.z, d_ew=np.ones((4, 10))).shape
+        (4, 12)
+        """
         return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, ebv, conventions, threads)
 
     def _along(
@@ -382,6 +428,13 @@ def import_k24(
         The content is damaged or unknown, or the two files were exchanged.
     FileError
         A file cannot be read.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> model = sg.import_k24("params_of_model_with_luminosity.npy")  # doctest: +SKIP
+    >>> model.kind  # doctest: +SKIP
+    'k24'
     """
     paths = (with_luminosity, without_luminosity)
     with reading(*paths):

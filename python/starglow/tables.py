@@ -1,4 +1,4 @@
-"""Tables of galaxies and lines: FITS files, astropy Tables, pandas DataFrames; the columns of docs/tables.md in all."""
+"""Tables of galaxies and lines (FITS, astropy, pandas, pyarrow), with the columns of docs/tables.md."""
 
 from __future__ import annotations
 
@@ -44,22 +44,30 @@ def read_table(
     *,
     names: Mapping[str, str] | None = None,
 ) -> Galaxies:
-    """Galaxies of a FITS table: HDU `GALAXIES`, else the first table; gzip too.
+    """Reads galaxies from a FITS table, also gzipped: from the HDU `GALAXIES`, or else the first table.
 
     Parameters
     ----------
     path : path
     first, count : int
-        Rows [first, first + count); all by default.
+        Read rows [first, first + count); default: all.
     names : dict
-        Other names of the columns, as of `galaxies`.
+        For other column names, as in `galaxies`.
 
     Raises
     ------
     FileError
         No such file, or it cannot be read.
     InputError
-        Broken structure, a wrong checksum, unit or number of bands, rows outside the table.
+        The file is damaged, or has a wrong checksum, unit or number of bands; or the rows are outside the table.
+
+    Examples
+    --------
+    >>> import os, tempfile, starglow as sg
+    >>> path = os.path.join(tempfile.mkdtemp(), "galaxies.fits")
+    >>> sg.write_table(path, sg.mock(5))
+    >>> sg.read_table(path, count=2).band_flux.shape
+    (2, 12)
     """
     if first < 0 or (count is not None and count < 0):
         raise error("usage", "rows outside the table", f"first={first}, count={count}", "numbers >= 0")
@@ -89,26 +97,28 @@ def _by_astropy(path: str | os.PathLike[str], first: int, count: int | None, nam
 def galaxies(
     given: Any, conventions: Mapping[str, Any] | None = None, *, names: Mapping[str, str] | None = None
 ) -> Galaxies:
-    """Galaxies of a table of any kind: astropy, pandas, polars, pyarrow, a dictionary of columns, a structured array,
-    or the path of a FITS or Parquet file. All of them are read by the same rules, and give the same numbers.
+    """Reads galaxies from a table of any kind.
 
-    Columns match without regard to case. Vectors are columns of vectors (`BAND_FLUX`) or twelve columns `BAND_FLUX_0`
-    to
-    `BAND_FLUX_11`. What is null, masked or NaN is missing; a row without an id is keyed by its number (flag ID_IS_ROW);
-    units of the same dimension are converted.
+    The table may be from astropy, pandas, polars or pyarrow, a dictionary of columns, a structured array, or the path
+    of a FITS or Parquet file. The same rules hold for all of them.
+
+    Column names may be in upper or lower case. Vectors are columns of vectors (`BAND_FLUX`) or twelve columns
+    `BAND_FLUX_0` to `BAND_FLUX_11`. Values that are null, masked or NaN are missing. Without an id, the row number is
+    used (flag ID_IS_ROW). Units of the same dimension are converted.
 
     Parameters
     ----------
     given : table or path
     conventions : dict
-        What the numbers mean; else what the table says in `meta` (astropy), `attrs` (pandas) or the schema's metadata.
+        What the numbers mean (docs/tables.md); default: what the table says in `meta` (astropy), `attrs` (pandas) or
+        the metadata of the schema.
     names : dict
-        Other names of the columns, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift"}``.
+        For other column names, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift"}``.
 
     Raises
     ------
     InputError
-        As `Galaxies`; a table without BAND_FLUX; two columns of one name.
+        As `Galaxies`; or the table has no BAND_FLUX, or two columns of one name.
 
     Examples
     --------
@@ -310,7 +320,15 @@ def html(title: str, made: list[tuple[str, Any, str]], n: int, rows: int = 5, mo
 
 
 def to_astropy(table: Galaxies | None = None, prediction: Prediction | None = None) -> astropy.table.Table:
-    """Galaxies, predicted lines, or lines with the ids of their galaxies, as an astropy Table with units."""
+    """Converts galaxies, predicted lines, or both to an astropy Table with units.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> g = sg.mock(3)
+    >>> sg.to_astropy(g, sg.Model.shipped().predict(g))["HALPHA_EW"].unit
+    Unit("Angstrom")
+    """
     from astropy.table import Table
 
     out = Table()
@@ -326,7 +344,7 @@ def to_astropy(table: Galaxies | None = None, prediction: Prediction | None = No
 
 
 def to_pandas(table: Galaxies | None = None, prediction: Prediction | None = None) -> pandas.DataFrame:
-    """The same as a pandas DataFrame; vectors are columns of arrays, conventions stand in `attrs`. Galaxies that came
+    """Converts to a pandas DataFrame; vectors are columns of arrays, conventions are in `attrs`. Galaxies that came
     from
     a DataFrame, and lines predicted for one, keep its index, so that ``frame.join(lines)`` puts each line beside its
     galaxy.
@@ -355,8 +373,8 @@ def to_pandas(table: Galaxies | None = None, prediction: Prediction | None = Non
 
 
 def to_arrow(table: Galaxies | None = None, prediction: Prediction | None = None) -> pyarrow.Table:
-    """The same as a pyarrow Table, as `starglow.parquet` reads and writes it: units in the metadata of the columns,
-    conventions in those of the table. ``polars.from_arrow`` makes a polars frame of it.
+    """Converts to a pyarrow Table, as `starglow.parquet` reads and writes it. Units are in the metadata of the columns,
+    conventions in that of the table. ``polars.from_arrow`` makes a polars frame of it.
 
     Examples
     --------
@@ -390,21 +408,30 @@ def write_table(
     inputs: tuple[str | os.PathLike[str], ...] = (),
     overwrite: bool = False,
 ) -> None:
-    """Writes a FITS table with units, checksums, conventions and provenance; whole or not at all.
+    """Writes a FITS table with units, checksums, conventions and provenance. It appears only when complete.
 
     Parameters
     ----------
     table, prediction
         As `to_astropy`.
     model, seed, inputs
-        For the provenance: the model's hash, the seed, the files that it was made from (with size and SHA-256).
+        For the provenance: the model (its hash), the seed, and the input files (with size and SHA-256).
 
     Raises
     ------
     InputError
         The file exists and `overwrite` is False.
     FileError
-        It cannot be written; an old file is intact.
+        It cannot be written; an existing file stays unchanged.
+
+    Examples
+    --------
+    >>> import os, tempfile, starglow as sg
+    >>> g, model = sg.mock(5), sg.Model.shipped()
+    >>> path = os.path.join(tempfile.mkdtemp(), "lines.fits")
+    >>> sg.write_table(path, g, model.predict(g), model=model)
+    >>> os.path.exists(path)
+    True
     """
     letters = {"i8": "K", "i4": "J", "f4": "E", "f8": "D"}
     made: list[tuple[str, str, int, str, Any]] = []
@@ -433,11 +460,17 @@ def write_table(
 
 
 def mock(n: int, seed: int = 1, first_id: int = 1, threads: int = 0) -> Galaxies:
-    """n galaxies of the population inside the package, as `starglow mock`; depends on (seed, TARGETID) alone.
+    """Draws n synthetic galaxies, as `starglow mock`. Each depends only on (seed, TARGETID).
 
     References
     ----------
-    docs/mock.md: a mixture of normals fitted to DESI BGS galaxies.
+    docs/mock.md: a mixture of normal distributions fitted to DESI BGS galaxies.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> sg.mock(4, seed=2).band_flux.shape
+    (4, 12)
     """
     return Galaxies(
         **_core.mock(

@@ -1,4 +1,4 @@
-"""Models of your own, and judging predictions against measured lines."""
+"""Training models, and comparing predictions with measured lines."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ def train(
     resume: bool = False,
     **settings: Any,
 ) -> Model:
-    """A model trained on galaxies with measured lines; equal to `starglow train` with the same settings.
+    """Trains a model on galaxies with measured lines; the same as `starglow train` with the same settings.
 
     Parameters
     ----------
     table : Galaxies, or what `starglow.galaxies` takes
-        With band_flux, z, targetid, ew and ew_ivar. Columns of other lines (HEI_5876_EW, ...) are named in a warning.
+        With band_flux, z, targetid, ew and ew_ivar. A warning names columns of other lines (HEI_5876_EW, ...).
     preset : {"joint", "point", "k24", "knn", "llr"}
     seed : int
     threads : int
-        0: all processors; the model does not depend on it.
+        0 means all processors; the model does not depend on it.
     progress : callable(stage, epochs_done, epochs, loss)
-        Called now and then; what it raises ends the training.
+        Called from time to time; an exception raised in it stops the training.
     names : dict
         Other names of the columns, as of `starglow.galaxies`.
     checkpoint : path
-        Where an unfinished training is kept: every 30 s, and where an interrupt ends it. Removed at the end.
+        File for the state of an unfinished training, saved every 30 s and on an interrupt. Deleted at the end.
     resume : bool
-        Go on with the checkpoint where there is one: the model has the same bits as if it had never been interrupted.
+        Continue from the checkpoint if there is one. The model is identical to one that was never interrupted.
     **settings
         Any of `training_settings` (docs/training.md), e.g. ``epochs=20, hidden=[32, 32]``.
 
     Raises
     ------
     InputError
-        No usable rows, an absent column, an unknown setting or a value out of its range; a checkpoint that is there
-        without `resume`, or is of another training (what differs is said).
+        There are no usable rows, a column is absent, a setting is unknown or out of range; or a checkpoint exists and
+        `resume` is False, or it is of another training (the message says what differs).
 
     Examples
     --------
@@ -95,7 +95,7 @@ def train(
 
 
 def training_settings(preset: str = "joint") -> dict[str, Any]:
-    """The settings of a preset with their values; docs/training.md says what they mean.
+    """Returns the settings of a preset; docs/training.md explains them.
 
     Examples
     --------
@@ -126,11 +126,11 @@ class Evaluation:
     Attributes
     ----------
     points : dict
-        Scores of the medians or points, as `starglow evaluate --json` writes them.
+        Scores of the medians, as in `starglow evaluate --json`.
     distributions : dict or None
-        Scores of the distributions, where the first prediction has draws.
+        Scores of the distributions, if the first prediction has draws.
     text : str
-        The tables for people.
+        The scores as tables of text.
     """
 
     points: dict[str, Any]
@@ -150,22 +150,31 @@ def evaluate(
     seed: int = 1,
     threads: int = 0,
 ) -> Evaluation:
-    """Judges predictions against the measured EWs of a table.
+    """Compares predictions with the measured EWs of a table.
 
     Parameters
     ----------
     table : Galaxies, or what `starglow.galaxies` takes
         With ew and ew_ivar.
     predictions : dict, Prediction or Model
-        Name -> Prediction, Model or (n, 10) array of EWs. A model predicts the table, with `draws` draws where it has a
-        distribution; galaxies that it was trained on are no test of it.
+        Name -> Prediction, Model or (n, 10) array of EWs. A model predicts the table first, with `draws` draws if it
+        has distributions. Scores on galaxies of its own training are too good.
     bootstrap : int
-        Resamples of the galaxies, for errors.
+        Number of bootstrap samples, for the errors.
 
     Raises
     ------
     InputError
-        Shapes that do not fit.
+        The shapes do not fit.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> g = sg.mock(300)
+    >>> truth = sg.Model.shipped().predict(g, noise=True).noisy
+    >>> table = sg.Galaxies(g.band_flux, g.z, targetid=g.targetid, ew=truth, ew_ivar=0 * truth + 1)
+    >>> sg.evaluate(table, sg.Model.shipped(), bootstrap=0, draws=16).points is not None
+    True
     """
     from .tables import galaxies
 

@@ -1,4 +1,4 @@
-"""The page of `starglow explore` in a notebook cell (anywidget); what is selected there comes back as row numbers."""
+"""The page of `starglow explore` in a notebook cell (anywidget); selected galaxies come back as row numbers."""
 
 from __future__ import annotations
 
@@ -37,21 +37,27 @@ def page(
     spectra: str | os.PathLike[str] | None = None,
     title: str | None = None,
 ) -> str:
-    """The page of one file, as `starglow explore --single-file` writes it.
+    """Makes the page as one HTML text, as `starglow explore --single-file` writes it.
 
     Parameters
     ----------
     galaxies
-        Path of a FITS table (all its columns can be coloured by), or what `starglow.galaxies` takes.
+        Path of a FITS table (all its columns can be used for colours), or what `starglow.galaxies` takes.
     model, map, spectra : path
         As the options of `starglow explore`.
     title : str
-        Stands over the page.
+        Title of the page.
 
     Raises
     ------
     InputError
-        What `starglow explore` refuses, in its words.
+        The same errors as `starglow explore`.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> "<html" in sg.page(sg.mock(50), title="mock")
+    True
     """
     with tempfile.TemporaryDirectory(prefix="starglow-") as folder:
         if isinstance(galaxies, (str, os.PathLike)):
@@ -81,22 +87,29 @@ def explore(
     title: str | None = None,
     height: int = 760,
 ) -> Any:
-    """The page in a notebook: `view = sg.explore(galaxies)`, then `view.selected` are the rows selected on it.
+    """Shows the page in a notebook: `view = sg.explore(galaxies)`; then `view.selected` has the rows selected on it.
 
-    Needs anywidget (`pip install 'starglow[widget]'`). Up to 20000 galaxies; the page asks nobody for anything.
+    Needs anywidget (`pip install 'starglow[widget]'`). Up to 20000 galaxies. The page loads nothing from the internet.
 
     Parameters
     ----------
     galaxies, model, map, spectra, title
         As `page`.
     height : int
-        Of the cell, in pixels.
+        Height of the cell, in pixels.
 
     Returns
     -------
     anywidget.AnyWidget
-        Traits `selected` (list of row numbers), `kept` (the row of the galaxy that is kept, -1 = none), `height`; all
+        Traits `selected` (list of row numbers), `kept` (row of the galaxy that was clicked, -1 = none), `height`; all
         can be observed.
+
+    Examples
+    --------
+    >>> import starglow as sg
+    >>> view = sg.explore(sg.mock(50))  # doctest: +SKIP
+    >>> view.selected  # doctest: +SKIP
+    []
     """
     try:
         import anywidget

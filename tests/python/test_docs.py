@@ -104,12 +104,3 @@ def test_the_table_of_flags_is_the_headers():
     assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [
         (name, bit, value) for bit, value, name in table
     ]
-
-
-def test_doctests_of_the_package_run():
-    import doctest
-
-    import starglow
-
-    result = doctest.testmod(starglow)
-    assert result.attempted > 0 and result.failed == 0

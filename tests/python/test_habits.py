@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import os
 import signal
 import subprocess
@@ -24,7 +25,7 @@ def measured():
     )
 
 
-MODULES = ["starglow", "galaxies", "model", "tables", "training", "light", "parquet", "estimator"]
+MODULES = "starglow galaxies model prediction tables training light mock_stars widget parquet estimator".split()
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -35,6 +36,23 @@ def test_examples_of_docstrings(name, tmp_path, monkeypatch):
     module = importlib.import_module(name if name == "starglow" else f"starglow.{name}")
     done = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert done.failed == 0 and done.attempted > 0
+
+
+def test_every_public_function_has_an_example():
+    lacking = []
+    for name in sg.__all__:
+        thing = getattr(sg, name)
+        if isinstance(thing, type) and not issubclass(thing, Exception):
+            lacking += [
+                f"{name}.{key}"
+                for key, value in vars(thing).items()
+                if not key.startswith("_")
+                and callable(getattr(value, "__func__", value))
+                and ">>>" not in (inspect.getdoc(getattr(thing, key)) or "")
+            ]
+        elif callable(thing) and not isinstance(thing, type) and ">>>" not in (inspect.getdoc(thing) or ""):
+            lacking.append(name)
+    assert not lacking
 
 
 def test_lines_by_name_and_rows_by_slice(measured):
