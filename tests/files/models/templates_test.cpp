@@ -67,7 +67,7 @@ TEST(Templates, GridsThatCannotServeAreRefused) {
   EXPECT_THAT(refusal(test::small_grid()), testing::HasSubstr("coarse"));
   SspGrid narrow = fine_grid();
   for (double& w : narrow.wave) w += 600;
-  EXPECT_THAT(refusal(narrow), testing::HasSubstr("reach over the lines"));
+  EXPECT_THAT(refusal(narrow), testing::HasSubstr("cover the wavelengths of the lines"));
   SspGrid nebular = fine_grid();
   for (std::size_t i = 0; i < nebular.n_wave(); ++i)
     if (std::fabs(nebular.wave[i] - 6564.6) < 3) nebular.flux(0, i) *= 60;
