@@ -2,6 +2,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/processor.hpp"
 #include "base/sha256_blocks.hpp"
 
 namespace starglow::sha {
@@ -92,9 +93,8 @@ __attribute__((target("avx2,bmi,bmi2"))) void blocks_avx2(State& state, const un
 }  // namespace
 
 Blocks blocks_in_words() noexcept {
-  __builtin_cpu_init();
-  const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  return has ? blocks_avx2 : blocks_portable;
+  const X86Features& processor = x86_features();
+  return processor.avx2 && processor.bmi ? blocks_avx2 : blocks_portable;
 }
 #else
 Blocks blocks_in_words() noexcept { return blocks_portable; }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "base/processor.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/lines.hpp"
 
@@ -19,18 +20,11 @@ extern const KernelTable k_table_portable;
 
 std::vector<const KernelTable*> available() {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
+  const X86Features& processor = x86_features();
   std::vector<const KernelTable*> tables;
-  const bool v2 =
-      __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
-  const bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vl");
-  if (v2) tables.push_back(&k_table_v2);
-  if (v3) tables.push_back(&k_table_v3);
-  if (v4) tables.push_back(&k_table_v4);
+  if (processor.v2) tables.push_back(&k_table_v2);
+  if (processor.v3) tables.push_back(&k_table_v3);
+  if (processor.v4) tables.push_back(&k_table_v4);
   if (tables.empty())
     throw Error(ErrorKind::usage, "this processor is too old for the kernels",
                 {"no SSE4.2", "x86-64-v2 or newer", "Any x86-64 processor since about 2009 has it."});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/processor.hpp"
 #include "spectra/nnls.hpp"
 
 namespace starglow::continuum {
@@ -73,7 +74,7 @@ __attribute__((target("avx2"))) void add_wide(const float* table, std::size_t st
                                               std::size_t m, Sums& sums) {
   add_all(table, stride, shift, p, m, sums);
 }
-const bool k_wide = __builtin_cpu_supports("avx2") != 0;
+const bool k_wide = x86_features().avx2;
 #else
 constexpr auto add_wide = add_plain;
 constexpr bool k_wide = false;
