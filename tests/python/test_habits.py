@@ -235,7 +235,7 @@ def test_settings_and_resuming(measured, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         sg.train(measured, "point", **options, progress=stop, checkpoint=file)
     assert file.exists() and seen
-    with pytest.raises(sg.InputError, match="unfinished training is kept"):
+    with pytest.raises(sg.InputError, match="unfinished training is saved"):
         sg.train(measured, "point", **options, checkpoint=file)
     with pytest.raises(sg.InputError, match="members"):
         sg.train(measured, "point", **(options | {"members": 1}), checkpoint=file, resume=True)
