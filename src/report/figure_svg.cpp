@@ -87,6 +87,40 @@ Frame frame_of(const FigurePanel& p, double left, double top) {
   return {x.first, x.second, y.first, y.second, left, top};
 }
 
+// A number as it is printed: with a minus sign, not a hyphen.
+std::string number(double value, const char* form) {
+  std::string out = fmt::format(fmt::runtime(form), value);
+  if (out.starts_with('-')) out.replace(0, 1, "−");
+  return out;
+}
+
+// A curve inside of the frame: what leaves it ends at the edge, where it crosses it.
+std::string curve_of(const FigureSeries& s, const Frame& f) {
+  std::string d;
+  for (std::size_t k = 1; k < s.x.size(); ++k) {
+    const double ax = s.x[k - 1], ay = s.y[k - 1], bx = s.x[k], by = s.y[k];
+    if (!std::isfinite(ax) || !std::isfinite(ay) || !std::isfinite(bx) || !std::isfinite(by)) continue;
+    double from = 0, to = 1;  // the part of the step that lies inside (Liang & Barsky 1984)
+    for (const auto& [start, step, low, high] :
+         {std::array{ax, bx - ax, f.x0, f.x1}, std::array{ay, by - ay, f.y0, f.y1}}) {
+      if (step == 0) {
+        if (start < low || start > high) to = -1;
+        continue;
+      }
+      const double a = (low - start) / step, b = (high - start) / step;
+      from = std::max(from, std::min(a, b));
+      to = std::min(to, std::max(a, b));
+    }
+    if (!(to > from)) continue;
+    const auto at = [&](double u) {
+      return fmt::format("{:.1f} {:.1f}", f.x(std::lerp(ax, bx, u)), f.y(std::lerp(ay, by, u)));
+    };
+    const std::string start = at(from);
+    d += (d.ends_with("L" + start) ? "" : "M" + start) + "L" + at(to);
+  }
+  return d;
+}
+
 std::string path_of(const FigureSeries& s, const Frame& f) {
   std::string d;
   bool pen = false;
@@ -112,7 +146,7 @@ std::string path_of(const FigureSeries& s, const Frame& f) {
     for (std::size_t k = 0; k < s.x.size(); ++k)
       if (f.holds(s.x[k], s.y[k])) d += fmt::format("M{:.1f} {:.1f}h0", f.x(s.x[k]), f.y(s.y[k]));
   } else {
-    for (std::size_t k = 0; k < s.x.size(); ++k) to(s.x[k], s.y[k]);
+    d = curve_of(s, f);
   }
   return d;
 }
@@ -212,13 +246,13 @@ std::string curves(const Figure& figure, const FigurePanel& p, double left, doub
   for (const double at : ticks(f.x0, f.x1))
     out += fmt::format(
         "<path class=\"tick\" d=\"M{0:.1f} {1:.1f}v4\"/><text x=\"{0:.1f}\" y=\"{2:.1f}\" "
-        "text-anchor=\"middle\">{3:.4g}</text>",
-        f.x(at), bottom, bottom + 14, at);
+        "text-anchor=\"middle\">{3}</text>",
+        f.x(at), bottom, bottom + 14, number(at, "{:.4g}"));
   for (const double at : ticks(f.y0, f.y1))
     out += fmt::format(
         "<path class=\"tick\" d=\"M{0:.1f} {1:.1f}h-4\"/><text x=\"{2:.1f}\" y=\"{3:.1f}\" "
-        "text-anchor=\"end\">{4:.4g}</text>",
-        left + k_left, f.y(at), left + k_left - 6, f.y(at) + 3, at);
+        "text-anchor=\"end\">{4}</text>",
+        left + k_left, f.y(at), left + k_left - 6, f.y(at) + 3, number(at, "{:.4g}"));
   for (std::size_t k = 0; k < p.series.size(); ++k)
     out += fmt::format("<path d=\"{}\" {}/>", path_of(p.series[k], f),
                        style_of(p.series[k], colour_of(p.series[k].label, k)));
@@ -235,7 +269,12 @@ std::string matrix(const FigureMatrix& m, double left, double top) {
   std::string out;
   const double label = 78,
                cell_w = (k_width - label - 4) / static_cast<double>(std::max<std::size_t>(m.columns.size(), 1)),
-               cell_h = (k_height - k_top - 4) / static_cast<double>(std::max<std::size_t>(m.rows.size(), 1));
+               foot = 70,  // for the names of the columns
+      cell_h = (k_height - k_top - foot) / static_cast<double>(std::max<std::size_t>(m.rows.size(), 1));
+  for (std::size_t j = 0; j < m.columns.size(); ++j)
+    out += fmt::format("<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"end\">{}</text>",
+                       left + label + (static_cast<double>(j) + 0.5) * cell_w + 3, top + k_height - foot + 4,
+                       html_escape(m.columns[j]));
   for (std::size_t i = 0; i < m.rows.size(); ++i) {
     const double y = top + k_top + static_cast<double>(i) * cell_h;
     out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", left + label - 4,
@@ -245,11 +284,11 @@ std::string matrix(const FigureMatrix& m, double left, double top) {
       if (!std::isfinite(v)) continue;
       out += fmt::format(
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\" "
-          "fill-opacity=\"{:.2f}\"><title>{}, {}: {:.3f}</title></rect>"
-          "<text class=\"cell\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{:.2f}</text>",
+          "fill-opacity=\"{:.2f}\"><title>{}, {}: {}</title></rect>"
+          "<text class=\"cell\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
           left + label + static_cast<double>(j) * cell_w, y, cell_w - 1, cell_h - 1, v < 0 ? "#0072b2" : "#d55e00",
-          std::min(1.0, std::fabs(v)), html_escape(m.rows[i]), html_escape(m.columns[j]), v,
-          left + label + (static_cast<double>(j) + 0.5) * cell_w, y + cell_h / 2 + 3, v);
+          std::min(1.0, std::fabs(v)), html_escape(m.rows[i]), html_escape(m.columns[j]), number(v, "{:.3f}"),
+          left + label + (static_cast<double>(j) + 0.5) * cell_w, y + cell_h / 2 + 3, number(v, "{:.2f}"));
     }
   }
   return out;

@@ -144,9 +144,8 @@ Figure observed_against_predicted(const std::vector<LineSample>& samples, std::s
   Figure f{"observed_predicted",
            "points",
            "Observed against predicted",
-           "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. ρ: "
-           "Spearman's "
-           "rank correlation; NMAD: K24's, not centred; outside: galaxies beyond the axes.",
+           "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. "
+           "NMAD: K24's, not centred; outside: galaxies beyond the axes.",
            {"predicted asinh(EW / Å)", ""},
            {"observed asinh(EW / Å)", ""},
            {},
@@ -191,7 +190,7 @@ Figure observed_against_predicted(const std::vector<LineSample>& samples, std::s
       const auto outside = std::count_if(pairs.begin(), pairs.end(), [top](const auto& p) {
         return p.first < 0 || p.first > top || p.second < 0 || p.second > top;
       });
-      panel.note = fmt::format("N {}\nρ {:.3f}\nNMAD {:.2f} Å\n{} outside", pairs.size(),
+      panel.note = fmt::format("N = {}\nSpearman's ρ = {:.3f}\nNMAD = {:.2f} Å\n{} outside", pairs.size(),
                                spearman(s.observed, s.predicted), nmad_k24(s.observed, s.predicted), outside);
       panel.series = {points, band, median, {"one to one", "dash", {0, top}, {0, top}}};
     }
