@@ -8,6 +8,7 @@
 #include "files/models/model_io.hpp"
 #include "page/page_bundle.hpp"
 #include "page/page_data.hpp"
+#include "report/figure_text.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/base/version.hpp"
@@ -111,6 +112,18 @@ std::vector<Field> fields(const PageContent& content) {
   return out;
 }
 
+// What the page knows of a line (web/src/lines.js).
+json line_of_page(std::size_t line) {
+  const LineInfo& info = k_lines[line];
+  json out{{"name", info.name}, {"title", line_title(line)}, {"wave", info.wave_vac}};
+  if (!info.pair[0].name.empty()) out["parts"] = {info.pair[0].wave_vac, info.pair[1].wave_vac};
+  if (!info.strong.empty()) {
+    out["strong"] = info.strong;
+    out["ew_ratio"] = info.ew_ratio;
+  }
+  return out;
+}
+
 json description(const PageContent& content, const Model& model, const ConventionReport& report) {
   json out{{"title", content.title},   {"n", content.galaxies.n},
            {"notes", content.notes},   {"format", 1},
@@ -118,8 +131,7 @@ json description(const PageContent& content, const Model& model, const Conventio
            {"columns", json::array()}, {"lines", json::array()},
            {"flags", json::array()}};
   out["map"] = {{"x", content.map.x_label}, {"y", content.map.y_label}, {"note", content.map.note}};
-  for (const auto& line : k_lines)
-    out["lines"].push_back({{"name", line.name}, {"label", line.label}, {"wave", line.wave_vac}});
+  for (std::size_t line = 0; line < k_n_lines; ++line) out["lines"].push_back(line_of_page(line));
   for (const auto& flag : k_flags)
     out["flags"].push_back({{"bit", flag.bit}, {"name", flag.name}, {"meaning", flag.meaning}});
   // Flags that occur, the most frequent first.

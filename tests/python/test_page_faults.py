@@ -81,3 +81,11 @@ def test_faults_stay_away(binary, starglow, galaxies, spectra, tmp_path):
 def test_a_folder_opened_from_disk_says_what_to_do(starglow, galaxies, tmp_path):
     assert starglow("explore", galaxies, "-o", tmp_path / "site").returncode == 0
     in_browser("disk_test.mjs", (tmp_path / "site/index.html").as_uri(), least=1)
+
+
+@browser
+def test_nothing_is_cut_or_covered_in_any_view(binary, starglow, galaxies, spectra, tmp_path):
+    page = tmp_path / "page.html"
+    assert starglow("explore", galaxies, "--single-file", page).returncode == 0
+    with served(binary, "explore", galaxies, "--spectra", spectra, "--serve", "0") as address:
+        in_browser("views_test.mjs", page.as_uri(), address, least=48)

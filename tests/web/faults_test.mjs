@@ -20,7 +20,7 @@ for (const viewport of [
     seen = (selector) =>
       page.evaluate((s) => {
         const r = document.querySelector(s).getBoundingClientRect();
-        return r.width > 10 && r.height > 8 && r.top >= 0 && r.bottom <= innerHeight + 1 && r.right <= innerWidth + 1;
+        return r.width > 5 && r.height > 8 && r.top >= 0 && r.bottom <= innerHeight + 1 && r.right <= innerWidth + 1;
       }, selector);
   for (const what of ["#story", "#name", "#spectrum", "#map", "#tag-blue", "#tag-red", "#tour"])
     check(await seen(what), `${what} is in sight at ${viewport.width} x ${viewport.height}`);
@@ -97,6 +97,24 @@ const [moved, home] = await page.evaluate(() => {
   return [map.moved_to, [map.x[map.locked], map.y[map.locked]]];
 });
 check(Math.hypot(moved[0] - home[0], moved[1] - home[1]) > 0.01, "a bluer galaxy moves over the map");
+// a line that is held moves the others; let go, they are where they were
+const lines = () => page.evaluate(() => [...window.starglow.panel.played.ew]);
+const free = await lines();
+await page.selectOption("#hold", { label: "Hα" });
+await page.fill('#held input[aria-label="EW in Å of Hα"]', String((free[6] * 3 + 5).toFixed(2)));
+await page.keyboard.press("Tab");
+await page.fill('#held input[aria-label="error of the EW in Å of Hα"]', "0.1");
+await page.keyboard.press("Tab");
+await settle(page);
+const held = await lines();
+check(Math.abs(held[6] - free[6] * 3 - 5) < 0.2, `Hα is held: ${held[6]}`);
+check(held[7] > free[7] * 1.3 && held[0] > free[0], "and the others follow");
+check((await text(page, "play-note")).includes("Given Hα ="), "in words");
+check((await text(page, "key")).includes("given what is held"), "and in the key");
+await accessible(page, "a line is held");
+await page.click('#held button[aria-label="Let Hα go"]');
+await settle(page);
+same(await lines(), free, "let go");
 await page.keyboard.press("Escape");
 await settle(page);
 same([await text(page, "key"), await page.evaluate(() => window.starglow.map.moved_to)], [before, null]);

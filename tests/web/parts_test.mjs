@@ -1,5 +1,7 @@
 // The page's parts in node, against slow twins: grid, filter, scales, reduction, address, random keys.
+// node parts_test.mjs LINES.json: the lines of a page.
 import assert from "node:assert";
+import fs from "node:fs";
 import { Grid } from "../../web/src/grid.js";
 import { fromHash, outlineOf, thin, toHash } from "../../web/src/address.js";
 import { parseFilter } from "../../web/src/filter.js";
@@ -27,12 +29,24 @@ import { limits, peaks } from "../../web/src/light.js";
 import { evenly, level, middle, stackRows, stackSpectra } from "../../web/src/stack.js";
 import { sorted } from "../../web/src/table.js";
 import { howOf } from "../../web/src/brush.js";
+import { components, doublets, independent, lineAt, lineWords, setLines, zooms } from "../../web/src/lines.js";
+import { siteMoments } from "../../web/src/condition.js";
 
 let checks = 0;
 const same = (a, b, what) => {
   assert.deepStrictEqual(a, b, what);
   ++checks;
 };
+setLines(JSON.parse(fs.readFileSync(process.argv[2])));
+// lines: the program's table, and what follows from it
+same(lineWords.slice(0, 2).concat(lineWords[lineAt.HALPHA]), ["O II 3727", "H gamma", "H alpha"]);
+same([independent.length, doublets.length, components[0].length, components[1].length], [8, 2, 2, 1]);
+same(zooms.at(-1).label, "[S II] 6716, 6731");
+same(
+  zooms.map(({ lines }) => lines.length),
+  [1, 1, 1, 1, 1, 2],
+);
+
 let state = 7;
 const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 
@@ -444,4 +458,40 @@ same(csv(columns, ["x\ny"]).split("\n"), [
 assert(ecsv(columns, []).includes('{name: "TARGETID", datatype: int64}'));
 const [, , data] = fits(columns, ["a comment"]);
 same([data.length % 2880, new DataView(data.buffer).getBigInt64(0)], [0, 9223372036854775807n]);
+// one known line: moments of t by a plain sum over a fine grid
+for (const [mean, variance, value, sigma] of [
+  [2, 0.5, 8, 1],
+  [-0.4, 0.3, 0.5, 2],
+  [1, 0.2, 60, 0.5],
+  [3, 0.01, -2, 1],
+  [0.2, 1.5, 4, 0.01],
+]) {
+  const m = siteMoments(mean, variance, { value, sigma });
+  const low = Math.min(mean, 0) - 12 * Math.sqrt(variance),
+    high = Math.max(mean, Math.asinh(value)) + 12 * Math.sqrt(variance),
+    steps = 4e5;
+  let top = -Infinity;
+  const log = (t) =>
+    -0.5 * ((t - mean) ** 2 / variance + ((value - Math.sinh(Math.max(t, 0))) / sigma) ** 2) -
+    Math.log(2 * Math.PI * Math.sqrt(variance) * sigma);
+  for (let k = 0; k < steps; k += 4) top = Math.max(top, log(low + ((high - low) * k) / steps));
+  let s0 = 0,
+    s1 = 0,
+    s2 = 0;
+  for (let k = 0; k < steps; ++k) {
+    const t = low + ((high - low) * (k + 0.5)) / steps,
+      p = Math.exp(log(t) - top);
+    s0 += p;
+    s1 += p * t;
+    s2 += p * t * t;
+  }
+  const wanted = [top + Math.log((s0 * (high - low)) / steps), s1 / s0, s2 / s0 - (s1 / s0) ** 2];
+  [m.logZ, m.mean, m.variance].forEach((got, k) =>
+    same(
+      Math.abs(got - wanted[k]) < 1e-6 * Math.max(Math.abs(wanted[k]), 1e-2),
+      true,
+      `${[mean, variance, value, sigma]}: ${got}, ${wanted[k]}`,
+    ),
+  );
+}
 console.log(`${checks} checks of the parts`);

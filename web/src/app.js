@@ -32,7 +32,6 @@ export class App {
     source.progress = (share) => $("loading").hidden || this.loading(Math.min(share, 0.95));
     this.galaxies = await Galaxies.open(source);
     const { about, n } = this.galaxies;
-    this.galaxies.model_ratio = [3.161, 2.978];
     const wanted = fromHash(location.hash);
     this.state = { mode: "observed", seed: 1, palette: "viridis" };
     this.selection = new Selection(this);
@@ -47,8 +46,12 @@ export class App {
       dense: (is) => {
         $("dense").hidden = !is;
       },
+      home: (is) => {
+        $("beyond").hidden = !is || this.map.beyond === 0;
+      },
     });
     this.map.home = about.story?.example ?? -1;
+    $("beyond").textContent = `${this.map.beyond} beyond the edges: zoom out`;
     this.map.colours = this.colours;
     Object.assign(this.map.look, this.greys);
     this.pins = new Pins(this);
@@ -87,10 +90,10 @@ export class App {
     ]);
     this.galaxies.random = random;
     if (file) {
-      const table = this.galaxies.about.model;
+      const { model: table, lines } = this.galaxies.about;
       this.model = new Model(await Kernel.load(kernel), new SafeTensors(file), table);
       this.galaxies.model_ratio = this.model.ratio;
-      this.workerBytes = script && typeof Worker === "function" ? { script, kernel, file, table } : null;
+      this.workerBytes = script && typeof Worker === "function" ? { script, kernel, file, table, lines } : null;
     }
     const without = !this.model;
     for (const button of [$("play"), $("new-noise"), document.querySelector("[data-state=noisy]")]) {
@@ -291,7 +294,8 @@ export class App {
   }
   /** The colour bar: palette, scale, ends, words, how many lie beyond. */
   get bar() {
-    const { table, low, high, label, below, above } = this;
+    const { table, low, high, below, above } = this,
+      label = this.three ? this.quantity.label : this.label;
     return { table, scale: this.state.scale, low, high, label, below, above, classes: this.quantity.classes };
   }
   /** The second histogram: values of its quantity in the state that is seen. */
@@ -312,13 +316,16 @@ export class App {
   get label() {
     return this.labelOf(this.quantity);
   }
-  labelOf(q) {
-    const state = {
+  /** The state that the names of EWs tell: of three maps each has its own. */
+  get stateWords() {
+    return {
       observed: "measured",
       predicted: "predicted median",
       noisy: `predicted + noise, seed ${this.state.seed}`,
     }[this.state.mode];
-    return q.group === "Equivalent width" ? q.label.replace(" (Å)", `, ${state} (Å)`) : q.label;
+  }
+  labelOf(q) {
+    return q.group === "Equivalent width" ? q.label.replace(" (Å)", `, ${this.stateWords} (Å)`) : q.label;
   }
   /** Where the galaxy of the panel lies in the histograms. */
   mark() {
@@ -359,7 +366,13 @@ export class App {
         colours,
       );
     this.mark();
-    $("bpt-title").textContent = `Line ratios, ${titles[this.state.mode]}`;
+    this.titleRatios();
+  }
+  titleRatios() {
+    const state = document.createElement("span");
+    state.className = "state";
+    state.textContent = `, ${titles[this.state.mode]}`;
+    $("bpt-title").replaceChildren("Line ratios", state);
   }
   async select(step, how) {
     try {

@@ -1,6 +1,6 @@
 // Small charts on plain canvases: the lines of one galaxy, the histogram and the diagram of ratios of all.
 import { css, fixed, galaxiesOf, measured, plain, scales, ticks } from "./colour.js";
-import { independent, lineTitles } from "./lines.js";
+import { independent, lineAt, lineTitles } from "./lines.js";
 
 export function prepare(canvas) {
   const { width, height } = canvas.getBoundingClientRect(),
@@ -56,7 +56,7 @@ const density = (d, j, t) => {
  * the measurement and the noisy realisation. */
 export function drawLines(
   canvas,
-  /** @type {any} */ { observed, low: from, high: to, prediction, noisy, before },
+  /** @type {any} */ { observed, low: from, high: to, prediction, noisy, before, held },
   colours,
 ) {
   const { g, width, height } = prepare(canvas),
@@ -67,7 +67,7 @@ export function drawLines(
   const low = -0.9,
     high = 6.1,
     x = (t) => left + ((t - low) / (high - low)) * (width - left - right);
-  const rowHeight = (height - top - bottom) / 10,
+  const rowHeight = (height - top - bottom) / lineTitles.length,
     T = Math.asinh;
   g.textBaseline = "middle";
   g.lineWidth = 1;
@@ -81,7 +81,7 @@ export function drawLines(
     g.textAlign = "center";
     g.fillText(ew === 100 ? "100 Å" : String(ew), x(T(ew)), height - 9);
   }
-  for (let line = 0; line < 10; ++line) {
+  for (let line = 0; line < lineTitles.length; ++line) {
     const y = top + (line + 0.5) * rowHeight,
       j = independent.indexOf(line);
     g.textAlign = "left";
@@ -133,6 +133,18 @@ export function drawLines(
       g.beginPath();
       g.arc(clampX(T(observed[line])), y, 3.2, 0, 7);
       g.fill();
+    }
+    const known = held?.get(line);
+    if (known) {
+      g.strokeStyle = colours.noisy;
+      g.lineWidth = 2;
+      g.beginPath();
+      g.moveTo(clampX(T(known.ew - known.sigma)), y);
+      g.lineTo(clampX(T(known.ew + known.sigma)), y);
+      g.stroke();
+      g.beginPath();
+      g.arc(clampX(T(known.ew)), y, 5.5, 0, 7);
+      g.stroke();
     }
     if (Number.isFinite(noisy?.[line])) {
       const cx = clampX(T(noisy[line]));
@@ -276,6 +288,14 @@ export function bptClass(x, y) {
   if (x < 0.05 && y < 0.61 / (x - 0.05) + 1.3) return 1;
   return x < 0.47 && y < 0.61 / (x - 0.47) + 1.19 ? 2 : 3;
 }
+/** The four lines of the diagram: x is the ratio of the first two, y that of the others. */
+export const bptLines = ["NII_6584", "HALPHA", "OIII_5007", "HBETA"];
+/** Where ten EWs lie in the diagram. */
+export const pointOf = (ew) => {
+  if (!ew) return null;
+  const [nii, ha, oiii, hb] = bptLines.map((name) => ew[lineAt[name]]);
+  return [ratio(nii, ha), ratio(oiii, hb)];
+};
 export const ratio = (a, b) => (a > 0 && b > 0 ? Math.log10(a / b) : NaN);
 
 /** log [OIII]/Hb against log [NII]/Ha of all galaxies; marks, the galaxy at hand, and draws of it. */
@@ -378,11 +398,17 @@ export class RatioDiagram {
     g.setLineDash([]);
     g.fillStyle = colours.ink;
     g.textBaseline = "middle";
-    // each at the foot of its curve
     g.textAlign = "right";
-    g.fillText("Ka03", f.px(-0.24), f.py(-1.18));
-    g.textAlign = "left";
-    g.fillText("Ke01", f.px(0.28), f.py(-1.18));
+    // each at the foot of its curve
+    for (const [name, x, y] of /** @type {[string, number, number][]} */ ([
+      ["Ka03", -0.3, -0.7],
+      ["Ke01", 0.19, -1.16],
+    ])) {
+      g.lineWidth = 3;
+      g.strokeStyle = colours.surface;
+      g.strokeText(name, f.px(x), f.py(y));
+      g.fillText(name, f.px(x), f.py(y));
+    }
     g.restore();
     g.strokeStyle = colours.rule;
     g.strokeRect(f.left + 0.5, f.top + 0.5, w, h);
@@ -399,7 +425,8 @@ export class RatioDiagram {
     g.translate(9, f.top + h / 2);
     g.rotate(-Math.PI / 2);
     g.textAlign = "center";
-    g.fillText("log EW([O III] 5007) / EW(Hβ)", 0, 0);
+    const whole = "log EW([O III] 5007) / EW(Hβ)";
+    g.fillText(g.measureText(whole).width > h + 40 ? "log [O III] / Hβ" : whole, 0, 0, h + f.bottom);
     g.restore();
     this.stale = false;
   }

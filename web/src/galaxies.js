@@ -1,12 +1,11 @@
 // The galaxies: columns for the map, rows for the panels, and the realisations of noise.
 import { Columns } from "./source.js";
-import { lineNames } from "./lines.js";
+import { doublets, lineNames, partnerOf, setLines } from "./lines.js";
 import { nBands } from "./model.js";
 import { noisyOfAll } from "./noise.js";
 
 const rowBlock = 128; // rows a request, where rows are read one by one
 const powers = Float64Array.from({ length: 256 }, (_, c) => 10 ** ((c - 1) / 40));
-const strongOf = { 3: [4, 0], 5: [7, 1] };
 
 export class Galaxies {
   static async open(source) {
@@ -14,6 +13,8 @@ export class Galaxies {
     g.source = source;
     g.columns = await Columns.open(source);
     g.about = JSON.parse(g.columns.header.metadata.page);
+    setLines(g.about.lines);
+    g.model_ratio = doublets.map(([, , , ratio]) => ratio); // until a model says its own
     g.n = g.about.n;
     g.xy = await g.columns.get("xy");
     g.ids = await g.columns.get("TARGETID");
@@ -45,7 +46,7 @@ export class Galaxies {
   }
 
   async predicted(line, suffix = "_EW_PREDICTED") {
-    const [source, d] = strongOf[line] ?? [line];
+    const { strong: source, d } = partnerOf(line) ?? { strong: line };
     const values = await this.column(lineNames[source] + suffix);
     return d === undefined ? values : values.map((v) => v / this.model_ratio[d]);
   }
@@ -87,7 +88,7 @@ export class Galaxies {
   }
   makeRow(i, get) {
     const line = (suffix, l) => {
-      const [source, d] = strongOf[l] ?? [l];
+      const { strong: source, d } = partnerOf(l) ?? { strong: l };
       return get(lineNames[source] + suffix) / (d === undefined ? 1 : this.model_ratio[d]);
     };
     const all = (suffix) => lineNames.map((_, l) => line(suffix, l));

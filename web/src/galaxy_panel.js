@@ -1,17 +1,17 @@
 // The panel of one galaxy: spectrum, zooms, lines, neighbours; and play.
-import { drawLines, ratio } from "./charts.js";
-import { decimalsOf, fixed, galaxiesOf, measured, short } from "./colour.js";
-import { independent, lineTitles, lineWords, zooms } from "./lines.js";
+import { bptLines, drawLines, pointOf, ratio } from "./charts.js";
+import { decimalsOf, fixed, measured, short } from "./colour.js";
+import { independent, lineAt, lineTitles, lineWords, told, zooms } from "./lines.js";
+import { Held } from "./hold.js";
 import { keepNote, noteOn } from "./notes.js";
 import { Play } from "./play.js";
 import { placeFinder } from "./place.js";
 import { fillSky, skyOf } from "./sky.js";
 import { SpectrumPanel } from "./spectrum.js";
-import { evenly, stackOf } from "./stack.js";
+import { showStack } from "./stack_panel.js";
 
 const $ = (id) => document.getElementById(id);
 const k_draws = 160;
-const pointOf = (ew) => (ew ? [ratio(ew[7], ew[6]), ratio(ew[4], ew[2])] : null);
 
 export class GalaxyPanel {
   constructor(app) {
@@ -22,6 +22,10 @@ export class GalaxyPanel {
     this.play = new Play(
       $("spectrum"),
       () => this.spectrum.plots[0],
+      () => this.playChanged(),
+    );
+    this.held = new Held(
+      (line) => this.known(line),
       () => this.playChanged(),
     );
     $("rest").addEventListener("change", (e) => {
@@ -40,6 +44,7 @@ export class GalaxyPanel {
       $("tilt").value = 0;
       $("redshift").value = this.row.z;
       this.frame();
+      this.held.clear();
       this.play.reset(this.row.z);
     });
     $("try-z").addEventListener("input", () => this.tryRedshift());
@@ -78,13 +83,13 @@ export class GalaxyPanel {
     this.row = row;
     this.app.mark();
     const { model } = this.app,
-      stored = Number.isFinite(row.predicted[6]);
+      stored = Number.isFinite(row.predicted[lineAt.HALPHA]);
     const live = model?.joint ? model.predict(row.bands, row.z) : null;
     this.prediction = stored
       ? {
           ew: row.predicted,
-          p16: Number.isFinite(row.p16[6]) ? row.p16 : null,
-          p84: Number.isFinite(row.p16[6]) ? row.p84 : null,
+          p16: Number.isFinite(row.p16[lineAt.HALPHA]) ? row.p16 : null,
+          p84: Number.isFinite(row.p16[lineAt.HALPHA]) ? row.p84 : null,
           distribution: live?.distribution,
         }
       : null;
@@ -95,59 +100,8 @@ export class GalaxyPanel {
     this.app.lastHover = performance.now() - start;
   }
   /** In place of a galaxy: the selected ones (or all) as one. */
-  async showStack() {
-    const { app } = this,
-      { marks } = app.selection,
-      chosen = [];
-    if (this.play.active) this.stopPlay();
-    for (let i = 0; i < app.galaxies.n; ++i) if (!marks || marks[i]) chosen.push(i);
-    const turn = (this.stackTurn = (this.stackTurn ?? 0) + 1),
-      stack = chosen.length ? await stackOf(app, chosen) : null;
-    if (this.wanted >= 0 || turn !== this.stackTurn || !app.stacking) return;
-    this.stack = stack;
-    $("empty").hidden = stack !== null;
-    $("galaxy").hidden = stack === null;
-    $("galaxy").classList.add("stack");
-    if (!stack) return;
-    this.named = -1;
-    this.measuredSpectrum = stack.spectrum ?? null;
-    this.spectrum.show({ bands: stack.bands, z: 0, ew: stack.ew }, stack.prediction, {
-      spectrum: stack.spectrum,
-      many: evenly(stack.normed, 60),
-    });
-    this.spectrum.setSlip(1);
-    this.captions(stack.prediction);
-    this.shownLines = { observed: stack.ew, low: stack.low, high: stack.high, prediction: stack.prediction };
-    this.lines();
-    app.ratios.draw({ observed: pointOf(stack.ew), predicted: pointOf(stack.prediction.ew) });
-    const noisy = app.state.mode === "noisy",
-      of = stack.n < stack.of ? `${stack.n} of ${galaxiesOf(stack.of)}` : galaxiesOf(stack.n),
-      [z0, z1] = stack.z;
-    $("name").textContent = `Median of ${of}`;
-    $("facts").textContent = [
-      z1 >= z0 ? `z = ${z0.toFixed(3)} to ${z1.toFixed(3)}` : "",
-      "each divided by the mean of its bands",
-      stack.spectrum ? `spectra of ${stack.spectrum.n}` : "",
-    ]
-      .filter(Boolean)
-      .join("  ·  ");
-    const both = [6, 4].map(
-      (line) =>
-        `${lineWords[line]}: median measured ${short(stack.ew[line])} Å, ` +
-        `predicted${noisy ? " with noise" : ""} ${short(stack.prediction.ew[line])} Å`,
-    );
-    $("live").textContent = `${of} as one. ${both.join(". ")}.`;
-    $("wave-label").textContent = "rest-frame wavelength in vacuum (Å); zooms in the same frame";
-    $("try").hidden = $("warn").hidden = $("sky").hidden = true;
-    const predicted = noisy ? `predicted + noise, seed ${app.state.seed}: median` : "predicted: median of medians",
-      { measured } = app.galaxies.about;
-    this.legend([
-      ["measured: median", "--flux", stack.spectrum ? "" : measured ? "dash" : "off"],
-      ["16 to 84 % of them", "--noise", stack.spectrum ? "area" : "off"],
-      ["bands: median, and of up to 60 galaxies", "--continuum", ""],
-      [predicted, "--predicted", ""],
-      ["16 to 84 % of them", "--interval", "area"],
-    ]);
+  showStack() {
+    return showStack(this);
   }
   /** The ten EWs of one realisation with noise, where that is what the map shows. */
   async realisation(row) {
@@ -185,6 +139,7 @@ export class GalaxyPanel {
       prediction: shown,
       noisy: played ? null : this.noisy,
       before: played ? prediction : null,
+      held: played ? this.held.given : null,
     };
     this.lines();
     app.ratios.draw({
@@ -216,8 +171,8 @@ export class GalaxyPanel {
     const { app, row } = this;
     if (!shown?.distribution) return [];
     const ew = app.model.draws(shown.distribution, k_draws, app.state.seed, app.galaxies.randomId(row.i)),
-      at = (line, k) => ew[independent.indexOf(line) * k_draws + k];
-    return Array.from({ length: k_draws }, (_, k) => [ratio(at(7, k), at(6, k)), ratio(at(4, k), at(2, k))]);
+      [nii, ha, oiii, hb] = bptLines.map((name) => independent.indexOf(lineAt[name]) * k_draws);
+    return Array.from({ length: k_draws }, (_, k) => [ratio(ew[nii + k], ew[ha + k]), ratio(ew[oiii + k], ew[hb + k])]);
   }
   words() {
     const { row, app } = this,
@@ -251,7 +206,7 @@ export class GalaxyPanel {
         ? `measured ${measured(row.ew[line], row.sigma[line])} ± ` +
           `${fixed(row.sigma[line], decimalsOf(row.sigma[line]))} Å`
         : "not measured";
-    const text = [6, 4].map(
+    const text = told().map(
       (line) =>
         `${lineWords[line]} ${observed(line)}, predicted ${short(row.predicted[line])} ` +
         `Å${Number.isFinite(row.p16[line]) ? ` (${short(row.p16[line])} to ${short(row.p84[line])})` : ""}`,
@@ -276,9 +231,14 @@ export class GalaxyPanel {
       ["its noise", "--noise", lit ? "area" : "off"],
       ["no information", "--masked", lit ? "area" : "off"],
       ["bands and continuum", "--continuum", ""],
-      [active ? "predicted now" : "predicted median", "--predicted", ""],
+      [
+        !active ? "predicted median" : this.held.given.size ? "predicted given what is held" : "predicted now",
+        "--predicted",
+        "",
+      ],
       ["16 to 84 %", "--interval", this.prediction?.p16 ? "area" : "off"],
       ["predicted before play", "--soft", active ? "dash" : "off"],
+      ["held (circle)", "--noisy", active && this.held.given.size ? "" : "off"],
       ["one realisation with noise (line, ×)", "--noisy", this.noisy && !active ? "" : "off"],
     ]);
   }
@@ -304,8 +264,7 @@ export class GalaxyPanel {
     this.spectrum.setSlip(Number.isFinite(z) ? (1 + tried) / (1 + z) : 1);
   }
   label() {
-    $("wave-label").textContent =
-      `${this.spectrum.rest ? "rest-frame" : "observed"} wavelength in vacuum (Å); zooms in the same frame`;
+    $("wave-label").textContent = `${this.spectrum.rest ? "rest-frame" : "observed"} wavelength in vacuum (Å)`;
   }
   /** Neighbours on the map, and what they say beside the network. */
   async near(i) {
@@ -313,7 +272,7 @@ export class GalaxyPanel {
     box.replaceChildren();
     if (i < 0 || !Number.isFinite(this.app.map.x[i])) return;
     const { galaxies, map } = this.app,
-      line = this.app.quantity.line ?? 6,
+      line = this.app.quantity.line ?? lineAt.HALPHA,
       k = 15;
     const rows = await Promise.all(map.grid.neighbours(i, k).map((j) => galaxies.row(j)));
     if (this.wanted !== i) return;
@@ -360,11 +319,13 @@ export class GalaxyPanel {
     $("playbar").hidden = false;
     $("tilt").value = 0;
     $("redshift").value = this.row.z;
+    $("holding").hidden = !this.app.model.joint;
     this.playChanged();
     return true;
   }
   stopPlay() {
     this.play.stop();
+    this.held.clear();
     this.app.map.moved_to = null;
     this.app.map.drawOverlay();
     this.fixed = null;
@@ -373,18 +334,44 @@ export class GalaxyPanel {
     $("play").setAttribute("aria-pressed", "false");
     this.draw();
   }
+  /** What a line is held at: as measured, else as predicted with the error that a measurement would have. */
+  known(line) {
+    const { row, app, play } = this,
+      measuredHere = Number.isFinite(row.ew[line]) && row.sigma[line] > 0;
+    if (measuredHere) return { ew: row.ew[line], sigma: row.sigma[line] };
+    const ew = this.played?.ew[line] ?? 0,
+      sigma = app.model.sigma(line, play.bands, play.z, ew);
+    return { ew, sigma: sigma > 0 ? sigma : 0.5 };
+  }
+  /** What stands under the handles: is the light known, what is held, and does it agree with the light? */
+  playWords() {
+    const { app, play, played, held } = this;
+    if (!played) return "The model has no answer to this.";
+    const words = [
+      app.model.outside(play.bands, play.z)
+        ? "Unlike the training galaxies: take the answer with care."
+        : "Like galaxies that the model was trained on.",
+    ];
+    if (!held.given.size) return words[0];
+    words.push(`Given ${held.words}: the other lines follow.`);
+    const alone = app.model.predict(play.bands, play.z);
+    for (const [line, { ew, sigma }] of held.given) {
+      const t = Math.asinh(ew),
+        middle = Math.asinh(alone.ew[line]),
+        half = (Math.asinh(alone.p84[line]) - Math.asinh(alone.p16[line])) / 2,
+        pull = (t - middle) / Math.hypot(half, sigma / Math.cosh(middle));
+      if (Math.abs(pull) > 3)
+        words.push(`${lineTitles[line]} is ${Math.abs(pull).toFixed(0)} sigma from what the starlight says; believed.`);
+    }
+    return words.join(" ");
+  }
   playChanged() {
     if (!this.play.active) return;
     const start = performance.now();
-    this.played = this.app.model.predict(this.play.bands, this.play.z);
+    this.played = this.app.model.predict(this.play.bands, this.play.z, this.held.given);
     this.app.lastPredict = performance.now() - start;
     $("z-value").textContent = Number.isFinite(this.play.z) ? this.play.z.toFixed(3) : "–";
-    const outside = this.app.model.outside(this.play.bands, this.play.z);
-    $("play-note").textContent = !this.played
-      ? "The model has no answer to this."
-      : outside
-        ? "Unlike the training galaxies: take the answer with care."
-        : "Like galaxies that the model was trained on.";
+    $("play-note").textContent = this.playWords();
     if (this.asked) return;
     this.asked = requestAnimationFrame(() => {
       this.asked = 0;

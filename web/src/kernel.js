@@ -30,6 +30,17 @@ export class Kernel {
     return { at: kept.at, array: () => new Type(this.x.memory.buffer, kept.at, length) };
   }
 
+  /** Numbers of the kernel's memory; the next call that needs room may make the view void. */
+  view(Type, at, length) {
+    return new Type(this.x.memory.buffer, at, length);
+  }
+  /** Address of floats under a name, in place of those that had it. */
+  kept32(name, values) {
+    const room = this.scratch(name, Float32Array, values.length);
+    room.array().set(values);
+    return room.at;
+  }
+
   network(sizes, activation, params) {
     return { sizes, activation, shape: this.put(Int32Array, sizes), params: this.put(Float32Array, params) };
   }

@@ -47,6 +47,7 @@ export function paint(wave, out, continuum, ews) {
   return out;
 }
 
+const grids = {};
 function gridWithLines() {
   const all = new Set();
   for (let w = 3400; w <= 7000; w += 4) all.add(w);
@@ -54,10 +55,14 @@ function gridWithLines() {
     for (const [centre] of parts) for (let d = -14; d <= 14; d += 0.7) all.add(centre + d);
   return Float64Array.from([...all].filter((w) => w >= 3400 && w <= 7000).sort((a, b) => a - b));
 }
-export const mainGrid = gridWithLines();
-export const zoomGrids = zooms.map(({ centre, half }) =>
-  Float64Array.from({ length: 161 }, (_, k) => centre + half * (k / 80 - 1)),
-);
+/** Of the twelve bands, finer at the lines. */
+export const mainGrid = () => (grids.main ??= gridWithLines());
+/** Of zoom k. */
+export const zoomGrid = (k) =>
+  ((grids.zooms ??= [])[k] ??= Float64Array.from(
+    { length: 161 },
+    (_, i) => zooms[k].centre + zooms[k].half * (i / 80 - 1),
+  ));
 
 /** Values of a function along a grid. A plain loop: from() with a function takes ten times as long. */
 export function along(wave, f) {
@@ -180,11 +185,17 @@ export function continuumAlong({ wave, continuum }) {
   };
 }
 
-/** Height of a line over the continuum at its middle, as it is painted. */
-export const peakOf = (line, ew, level) =>
-  Math.max(
-    ...components[line].map(([centre, share]) => (share * ew * level) / (centre * lineSigma * Math.sqrt(2 * Math.PI))),
-  );
+/** Height of a line over the continuum, as it is painted: two near components are one peak. */
+export const peakOf = (line, ew, level) => {
+  const parts = components[line],
+    middle = parts.reduce((sum, [centre, share]) => sum + share * centre, 0),
+    at = (wave) =>
+      parts.reduce((sum, [centre, share]) => {
+        const sigma = centre * lineSigma;
+        return sum + (share * Math.exp(-0.5 * ((wave - centre) / sigma) ** 2)) / (sigma * Math.sqrt(2 * Math.PI));
+      }, 0);
+  return ew * level * Math.max(...[middle, ...parts.map(([centre]) => centre)].map(at));
+};
 
 const span = (lists) => {
   let low = Infinity,
@@ -197,15 +208,19 @@ const span = (lists) => {
       }
   return [low, high];
 };
-const mostOfData = 3; // times what the data reach: how far a prediction may stretch an axis
-/** Ends of y. data: what was measured (and the bands); predicted: what the model says of it, which counts up to three
- * times the reach of the data. A whole spectrum stands on zero. */
+// How far a prediction may stretch an axis, times what the data reach: of a whole spectrum, and of a part of it, where
+// the data may be flat.
+const mostOfData = 3,
+  mostOfPart = 8;
+/** Ends of y. data: what was measured (and the bands); predicted: what the model says of it, which counts as far as it
+ * may stretch the axis. A whole spectrum stands on zero. */
 export function limits(data, predicted, whole) {
   let [low, high] = span(data);
   const [least, most] = span(predicted);
   if (!(high >= low)) [low, high] = [least, most];
   else {
-    const reach = Math.max(high, 0) * mostOfData || high + mostOfData * (high - low);
+    const by = whole ? mostOfData : mostOfPart,
+      reach = Math.max(high, 0) * by || high + by * (high - low);
     if (most <= reach) high = Math.max(high, most);
     else high += 0.25 * (high - Math.min(low, 0)); // room for an arrow with the number
     if (least >= low - mostOfData * Math.max(high - low, 1e-30)) low = Math.min(low, least);

@@ -1,73 +1,74 @@
-// The lines: names of the columns, names as the field writes them, wavelengths in vacuum (A). The one table of the
-// page.
+// The lines as the program knows them: its table travels with the data of each page (src/page/page_data.cpp) and fills
+// these lists before anything is drawn.
 
-export const lineNames = [
-  "OII_DOUBLET",
-  "HGAMMA",
-  "HBETA",
-  "OIII_4959",
-  "OIII_5007",
-  "NII_6548",
-  "HALPHA",
-  "NII_6584",
-  "SII_6716",
-  "SII_6731",
-];
-/** Names by the wavelengths in air, as papers have them. */
-export const lineTitles = [
-  "[O II] 3727",
-  "Hγ",
-  "Hβ",
-  "[O III] 4959",
-  "[O III] 5007",
-  "[N II] 6548",
-  "Hα",
-  "[N II] 6584",
-  "[S II] 6716",
-  "[S II] 6731",
-];
-/** As a voice reads them. */
-export const lineWords = [
-  "O II 3727",
-  "H gamma",
-  "H beta",
-  "O III 4959",
-  "O III 5007",
-  "N II 6548",
-  "H alpha",
-  "N II 6584",
-  "S II 6716",
-  "S II 6731",
-];
-export const lineWave = [3728.48, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674];
-/** The eight lines that the model predicts on their own; the weak members of the doublets follow. */
-export const independent = [0, 1, 2, 4, 6, 7, 8, 9];
+/** Names of the columns. @type {string[]} */
+export const lineNames = [];
+/** Names as papers have them, by the wavelengths in air: "[O III] 5007". @type {string[]} */
+export const lineTitles = [];
+/** As a voice reads them. @type {string[]} */
+export const lineWords = [];
+/** Wavelengths in vacuum (A). @type {number[]} */
+export const lineWave = [];
+/** Place of a line in these lists, by its name. @type {Record<string, number>} */
+export const lineAt = {};
+/** The lines that the model predicts on their own; the weak members of the doublets follow. @type {number[]} */
+export const independent = [];
+/** The weak members: [weak, strong, key of the ratio of their EWs in a model, that ratio where it has none].
+ * @type {[number, number, string, number][]} */
+export const doublets = [];
+/** Components of a line: [wavelength, share of its flux]; those of a line that is two are drawn with equal shares.
+ * @type {[number, number][][]} */
+export const components = [];
+/** Marks of the lines: [wavelength, what stands over it in a whole spectrum, on which side].
+ * @type {[number, string?, string?][]} */
+export const marks = [];
+/** {label, lines, centre, half width (A)}. @type {{ label: string, lines: number[], centre: number, half: number }[]} */
+export const zooms = [];
 
-/** Components of a line: [wavelength, share of its flux]. The doublet is drawn with equal shares. */
-export const components = lineWave.map((wave, line) =>
-  line
-    ? [[wave, 1]]
-    : [
-        [3727.1, 0.5],
-        [3729.86, 0.5],
-      ],
-);
-/** Marks of the lines: [wavelength, what stands over it in the whole spectrum, on which side]. */
+// Where there is room for names over a whole spectrum.
 const over = {
-  0: ["[O II]", "center"],
-  1: ["Hγ", "center"],
-  2: ["Hβ", "right"],
-  4: ["[O III]", "left"],
-  6: ["Hα", "right"],
-  9: ["[S II]", "left"],
+  OII_DOUBLET: "center",
+  HGAMMA: "center",
+  HBETA: "right",
+  OIII_5007: "left",
+  HALPHA: "right",
+  SII_6731: "left",
 };
-export const marks = lineWave.map((wave, line) => [wave, ...(over[line] ?? [])]);
+const zoomed = [["OII_DOUBLET"], ["HBETA"], ["OIII_5007"], ["HALPHA"], ["NII_6584"], ["SII_6716", "SII_6731"]];
+const greek = { α: "alpha", β: "beta", γ: "gamma", δ: "delta" };
 
-export const zooms = [
-  { label: lineTitles[0], lines: [0], centre: 3728.5, half: 15 },
-  { label: lineTitles[2], lines: [2], centre: 4862.7, half: 15 },
-  { label: lineTitles[4], lines: [4], centre: 5008.2, half: 15 },
-  { label: lineTitles[6], lines: [6], centre: 6564.6, half: 15 },
-  { label: lineTitles[7], lines: [7], centre: 6585.3, half: 15 },
-  { label: "[S II] 6716, 6731", lines: [8, 9], centre: 6725.5, half: 20 },
-];
+/** Lines that are read aloud. */
+export const told = () => [lineAt.HALPHA, lineAt.OIII_5007];
+/** A line's strong partner: that line and the number of their ratio, or null for a line that stands alone. */
+export function partnerOf(line) {
+  const d = doublets.findIndex(([weak]) => weak === line);
+  return d < 0 ? null : { strong: doublets[d][1], d };
+}
+
+/** table: [{name, title, wave, parts?: [wavelengths], strong?, ew_ratio?}]. */
+export function setLines(table) {
+  for (const list of [lineNames, lineTitles, lineWords, lineWave, independent, doublets, components, marks, zooms])
+    list.length = 0;
+  table.forEach(({ name, title, wave, parts, strong, ew_ratio }, line) => {
+    lineAt[name] = line;
+    lineNames.push(name);
+    lineTitles.push(title);
+    lineWords.push(title.replace(/[[\]]/g, "").replace(/^H(.)$/, (_, letter) => `H ${greek[letter] ?? letter}`));
+    lineWave.push(wave);
+    components.push(parts ? parts.map((w) => [w, 1 / parts.length]) : [[wave, 1]]);
+    marks.push(over[name] ? [wave, title.replace(/ \d+$/, ""), over[name]] : [wave]);
+    if (strong) doublets.push([line, table.findIndex((l) => l.name === strong), `ew_ratio_${name}`, ew_ratio]);
+    else independent.push(line);
+  });
+  for (const names of zoomed) {
+    const lines = names.map((name) => lineAt[name]).filter((line) => line !== undefined),
+      [first, ...others] = lines.map((line) => lineTitles[line]);
+    if (!lines.length) continue;
+    zooms.push({
+      label: [first, ...others.map((title) => title.split(" ").at(-1))].join(", "),
+      lines,
+      centre: lines.reduce((sum, line) => sum + lineWave[line], 0) / lines.length,
+      half: lines.length > 1 ? 20 : 15,
+    });
+  }
+}

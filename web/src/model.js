@@ -1,15 +1,11 @@
 // The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws
 // by the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with
 // the command line.
-import { independent, lineNames, lineWave } from "./lines.js";
+import { doublets, independent, lineNames, lineWave } from "./lines.js";
+import { condition, evidenceOf } from "./condition.js";
 import { objectKey, streams } from "./random.js";
 
 export { independent, lineNames };
-/** @type {[number, number, string, number][]} */
-const doublets = [
-  [3, 4, "ew_ratio_OIII_4959", 3.161],
-  [5, 7, "ew_ratio_NII_6548", 2.978],
-];
 export const nBands = 12;
 const luminosityBands = [9, 8, 10, 7, 11, 6, 5, 4, 3, 2, 1, 0];
 const minBands = 6;
@@ -256,7 +252,7 @@ export class Model {
 
   /** Ten EWs from the eight independent ones (or from the outputs of a bank). */
   spread(values, outputs = independent) {
-    const ew = new Float64Array(10).fill(NaN);
+    const ew = new Float64Array(lineNames.length).fill(NaN);
     outputs.forEach((line, j) => {
       ew[line] = values[j];
     });
@@ -266,8 +262,9 @@ export class Model {
     return ew;
   }
 
-  /** One galaxy: {ew, p16, p84 (10 each, A), distribution}, or null. p16 and p84 are absent for point models. */
-  predict(flux, z) {
+  /** One galaxy: {ew, p16, p84 (10 each, A), distribution}, or null. p16 and p84 are absent for point models. given:
+   * Map of lines to {ew, sigma} (A) that are known, as predict --given takes them. */
+  predict(flux, z, given = null) {
     const bands = Float64Array.from(flux),
       redshift = Float64Array.of(z);
     if (this.joint) {
@@ -276,6 +273,8 @@ export class Model {
         d = found;
       });
       if (!d) return null;
+      const evidence = given && evidenceOf(given, this.ratio);
+      if (evidence) d = this.conditioned(d, evidence);
       const [p16, ew, p84] = d.quantiles.map((t) => this.spread(this.kernel.intrinsicEw(t)));
       return { ew, p16, p84, distribution: d };
     }
@@ -285,6 +284,29 @@ export class Model {
     const t = Array.from(raw, (y, j) => choice.bank.yMean[j] + choice.bank.yScale[j] * y);
     if (!t.every((value) => Math.abs(value) < mostT)) return null;
     return { ew: this.spread(t.map(Math.sinh), choice.bank.outputs) };
+  }
+
+  /** A distribution given what is known of its lines. */
+  conditioned(d, evidence) {
+    const c = d.components,
+      { kernel } = this,
+      out = condition(d, kernel.view(Float32Array, d.factor, c * 64), evidence),
+      levels = [-1, 0, 1],
+      n = levels.length * 8,
+      along = (values, width) => Float64Array.from({ length: c * n }, (_, k) => values(Math.floor(k / n), k % width));
+    const t = kernel.quantiles(
+      c,
+      along((k) => out.weight[k], 8),
+      along((k, j) => out.mean[k * 8 + j], 8),
+      along((k, j) => out.sd[k * 8 + j], 8),
+      Float64Array.from({ length: n }, (_, k) => levels[Math.floor(k / 8)]),
+      n,
+    );
+    return {
+      ...out,
+      factor: kernel.kept32("given factor", out.factor),
+      quantiles: levels.map((_, l) => t.subarray(l * 8, (l + 1) * 8)),
+    };
   }
 
   /** Joint draws of one distribution: (8, n) EWs in A, lines in the order of `independent`; a view. */
@@ -317,7 +339,7 @@ export class Model {
         source = d < 0 ? line : doublets[d][1];
       const own = sigma(source),
         s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
-      return held(value + (d < 0 ? 1 : 1 / fixedRatio[d]) * s * this.kernel.normal(key, 0, source), mostNoisyEw);
+      return held(value + (d < 0 ? 1 : 1 / doublets[d][3]) * s * this.kernel.normal(key, 0, source), mostNoisyEw);
     });
   }
 
@@ -331,8 +353,6 @@ export class Model {
     return x.every(Number.isFinite) ? this.domain(x) : null;
   }
 }
-
-const fixedRatio = doublets.map(([, , , ratio]) => ratio);
 
 // Mahalanobis distance to the nearest component; outside where its chi-square tail (12 degrees of freedom) is below the
 // threshold: Q(12, x) = e^(-x/2) sum_{k<6} (x/2)^k / k! (Abramowitz & Stegun 26.4.21).

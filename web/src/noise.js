@@ -2,7 +2,7 @@
 // that leave the page alive. The policy of a page of one file allows no worker: it has at most 20,000 galaxies.
 import { Kernel } from "./kernel.js";
 import { Model, nBands } from "./model.js";
-import { lineNames } from "./lines.js";
+import { lineNames, setLines } from "./lines.js";
 import { SafeTensors } from "./safetensors.js";
 
 const sliceTime = 10; // ms
@@ -77,11 +77,11 @@ async function inSlices(model, all, n, seed, progress) {
 const cut = (array, first, last) => (array ? array.slice(first, last) : null);
 
 let pool = null;
-/** Workers that hold the model: {script, kernel, file, table}. */
-function workersOf({ script, kernel, file, table }) {
+/** Workers that hold the model: {script, kernel, file, table, lines}. */
+function workersOf({ script, kernel, file, table, lines }) {
   pool ??= Array.from({ length: Math.min(Math.max(navigator.hardwareConcurrency || 2, 1), 4) }, () => {
     const worker = new Worker(script);
-    worker.postMessage({ kernel, file, table });
+    worker.postMessage({ kernel, file, table, lines });
     return worker;
   });
   return pool;
@@ -133,6 +133,7 @@ export function work() {
   let model;
   onmessage = async ({ data }) => {
     if (data.kernel) {
+      setLines(data.lines);
       model = Kernel.load(data.kernel).then((kernel) => new Model(kernel, new SafeTensors(data.file), data.table));
       return;
     }

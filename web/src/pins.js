@@ -2,7 +2,7 @@
 // the map.
 import { fixed, short } from "./colour.js";
 import { lineTitles } from "./lines.js";
-import { ratio } from "./charts.js";
+import { pointOf } from "./charts.js";
 
 const $ = (id) => document.getElementById(id);
 export const pinsMost = 3;
@@ -53,7 +53,7 @@ export class Pins {
   }
   get points() {
     return this.list.map(({ row }, k) => ({
-      point: [ratio(row.ew[7], row.ew[6]), ratio(row.ew[4], row.ew[2])],
+      point: pointOf(row.ew),
       colour: this.colours[k],
     }));
   }

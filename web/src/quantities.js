@@ -1,6 +1,6 @@
 // What the map can be coloured by: key, label with unit, values of all galaxies in a state, scale and limits.
-import { bptClass, ratio } from "./charts.js";
-import { independent, lineNames, lineTitles } from "./lines.js";
+import { bptClass, bptLines, ratio } from "./charts.js";
+import { independent, lineAt, lineNames, lineTitles } from "./lines.js";
 import { luminosityDistance } from "./model.js";
 import { percentiles } from "./colour.js";
 
@@ -65,6 +65,20 @@ export function quantities(app) {
         },
       }),
     );
+  // of evaluate --leave-one-out, where the table has them
+  lineNames.forEach((name, line) => {
+    const column = `column:${name}_EW_GIVEN_PULL`;
+    if (!g.columns.has(column)) return;
+    fixed({
+      key: `pull.${name}`,
+      group: "Pull: measured against all other lines",
+      line,
+      label: `${lineTitles[line]}: pull given the other lines (sigma)`,
+      diverging: true,
+      get: () => g.column(column),
+      limits: async () => [-4, 4],
+    });
+  });
   if (g.columns.has("HALPHA_EW_P16"))
     independent.forEach((line) =>
       fixed({
@@ -140,7 +154,7 @@ export function quantities(app) {
       return Float32Array.from(await g.columns.get("FLAGS"), (f) => bits.findLastIndex((bit) => (f & bit) !== 0) + 1);
     },
   });
-  for (const { name, unit } of about.columns)
+  for (const { name, unit } of about.columns.filter((c) => !c.name.endsWith("_EW_GIVEN_PULL")))
     fixed({
       key: `column:${name}`,
       group: "Columns of the table",
@@ -152,6 +166,6 @@ export function quantities(app) {
 
 /** Coordinates of the diagram of line ratios in a state. */
 export async function ratios(app, mode, seed) {
-  const [nii, ha, oiii, hb] = await Promise.all([7, 6, 4, 2].map((line) => ewOf(app, line, mode, seed)));
+  const [nii, ha, oiii, hb] = await Promise.all(bptLines.map((name) => ewOf(app, lineAt[name], mode, seed)));
   return { x: map2(nii, ha, ratio), y: map2(oiii, hb, ratio) };
 }

@@ -93,7 +93,7 @@ export class Selection {
       const found = known.has(name) ? known.get(name) : known.get(name.toUpperCase());
       if (found === undefined)
         throw new Error(
-          `no column '${name}'. There are ${[...known.keys()].slice(0, 8).join(", ")} ... ${lineNames[6]}_EW_PREDICTED`,
+          `no column '${name}'. There are ${[...known.keys()].slice(0, 8).join(", ")} ... HALPHA_EW_PREDICTED`,
         );
       values.set(name, await this.valuesOf(found));
     }

@@ -1,9 +1,8 @@
 // The spectrum of a galaxy and its zooms (uPlot), the twelve bands, painted lines.
 import uPlot from "uplot";
-import { lineTitles, lineWave, marks, zooms } from "./lines.js";
+import { lineTitles, lineWave, zooms } from "./lines.js";
 import {
   along,
-  bandLow,
   continuumAlong,
   continuumOf,
   gaps,
@@ -16,11 +15,11 @@ import {
   place,
   reduce,
   robust,
-  zoomGrids,
+  zoomGrid,
 } from "./light.js";
 import { LiveSpectrum } from "./live.js";
+import { plotsOf, seriesCount } from "./spectrum_plot.js";
 import { plain, short } from "./colour.js";
-import { nBands } from "./model.js";
 
 const zoomHeight = 96;
 
@@ -66,168 +65,13 @@ export class SpectrumPanel {
     return { width, height: Math.max(this.main.clientHeight || 216, 120) };
   }
   build() {
-    const c = this.colours,
-      { width, height } = this.size(),
-      zoomWidth = Math.max(Math.floor(this.boxes[0].plot.clientWidth) || 140, 90);
-    const font = "11px system-ui, sans-serif";
-    const axis = (extra) => ({
-      stroke: c.soft,
-      font,
-      grid: { stroke: c.rule, width: 1 },
-      ticks: { show: false },
-      ...extra,
-    });
-    const line = (stroke, w, extra = {}) => ({ stroke, width: w, points: { show: false }, spanGaps: false, ...extra });
-    const shade = (u) => {
-      // pixels without information
-      const { ctx, bbox } = u;
-      ctx.fillStyle = c.masked;
-      for (const [a, b] of u.masked ?? []) {
-        const x0 = Math.max(u.valToPos(a, "x", true), bbox.left),
-          x1 = Math.min(u.valToPos(b, "x", true), bbox.left + bbox.width);
-        if (x1 > x0) ctx.fillRect(x0, bbox.top, Math.max(x1 - x0, 1), bbox.height);
-      }
-    };
-    const polyline = (u, xs, ys) => {
-      const { ctx } = u;
-      let drawn = false;
-      ctx.beginPath();
-      for (let k = 0; k < xs.length; ++k) {
-        if (!Number.isFinite(ys[k])) {
-          drawn = false;
-          continue;
-        }
-        ctx[drawn ? "lineTo" : "moveTo"](u.valToPos(xs[k], "x", true), u.valToPos(ys[k], "y", true));
-        drawn = true;
-      }
-      ctx.stroke();
-    };
-    const clipped = (u, draw) => {
-      const { ctx, bbox } = u;
-      ctx.save();
-      ctx.beginPath();
-      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-      ctx.clip();
-      draw(ctx);
-      ctx.restore();
-    };
-    const overplot = (u) => {
-      // the bands of many galaxies, and galaxies that are compared, behind
-      if (u.many)
-        clipped(u, (ctx) => {
-          ctx.strokeStyle = c.continuum;
-          ctx.globalAlpha = 0.22;
-          ctx.lineWidth = devicePixelRatio;
-          const middles = Array.from({ length: nBands }, (_, b) => bandLow(b) + 150);
-          for (const bands of u.many)
-            polyline(
-              u,
-              middles,
-              bands.map((f) => (f > 0 ? f : NaN)),
-            );
-        });
-      for (const { x, y, colour } of u.compared ?? [])
-        clipped(u, (ctx) => {
-          ctx.strokeStyle = colour;
-          ctx.lineWidth = 1.3 * devicePixelRatio;
-          polyline(u, x, y);
-        });
-    };
-    const markLines = (u) => {
-      const { ctx, bbox } = u,
-        whole = u === this.plots?.[0] || bbox.height > 150 * devicePixelRatio,
-        r = devicePixelRatio;
-      ctx.save();
-      ctx.fillStyle = ctx.strokeStyle = this.slip === 1 ? c.soft : c.accent;
-      ctx.globalAlpha = this.slip === 1 ? 0.55 : 1;
-      ctx.font = `${10 * r}px system-ui, sans-serif`;
-      ctx.lineWidth = r;
-      ctx.setLineDash([r, 3 * r]);
-      for (const [line, [wave, label, side]] of marks.entries()) {
-        const x = Math.round(u.valToPos(wave * this.slip * (u.stretch ?? 1), "x", true));
-        if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
-        ctx.beginPath();
-        ctx.moveTo(x, bbox.top);
-        ctx.lineTo(x, bbox.top + bbox.height);
-        ctx.stroke();
-        const near = whole && this.window !== null && this.window[1] - this.window[0] < 900; // room for every name
-        const text = near ? lineTitles[line] : label;
-        if (!whole || !text) continue;
-        ctx.globalAlpha = 1;
-        const align = near ? (line === 5 || line === 8 ? "right" : line === 7 || line === 9 ? "left" : "center") : side;
-        ctx.textAlign = align;
-        ctx.fillText(text, x + (align === "left" ? -4 : align === "right" ? 4 : 0) * r, bbox.top - 4 * r);
-        ctx.globalAlpha = this.slip === 1 ? 0.55 : 1;
-      }
-      ctx.restore();
-    };
-    const arrows = (u) => {
-      // predictions that reach beyond the axis: an arrow and the number
-      const { ctx, bbox } = u,
-        r = devicePixelRatio;
-      if (!u.beyond?.length) return;
-      ctx.save();
-      ctx.fillStyle = ctx.strokeStyle = c.predicted;
-      ctx.font = `600 ${10 * r}px system-ui, sans-serif`;
-      ctx.lineWidth = 2 * r;
-      let last = -Infinity,
-        row = 0;
-      for (const { wave, text } of u.beyond) {
-        const x = u.valToPos(wave * (u.stretch ?? 1), "x", true);
-        if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
-        const y = bbox.top + 4 * r;
-        ctx.beginPath();
-        ctx.moveTo(x, y + 26 * r);
-        ctx.lineTo(x, y);
-        ctx.moveTo(x - 4 * r, y + 6 * r);
-        ctx.lineTo(x, y);
-        ctx.lineTo(x + 4 * r, y + 6 * r);
-        ctx.stroke();
-        const wide = ctx.measureText(text).width,
-          left = x + 7 * r + wide > bbox.left + bbox.width;
-        row = x - last < wide + 20 * r ? row + 1 : 0;
-        last = x;
-        ctx.textAlign = left ? "right" : "left";
-        ctx.fillText(text, x + (left ? -7 : 7) * r, y + (10 + 12 * row) * r);
-      }
-      ctx.restore();
-    };
-    // A whole spectrum is a band of noise: its flux is drawn quietly. x, flux, upper and lower noise, continuum,
-    // predicted, its interval, was (before play), observed lines, bands, one realisation with noise
-    const series = (whole) => [
-      {},
-      line(whole ? c.soft : c.flux, 1),
-      line("transparent", 0),
-      line("transparent", 0),
-      line(c.continuum, 1.6),
-      line(c.predicted, 1.8),
-      line("transparent", 0),
-      line("transparent", 0),
-      line(c.soft, 1.2, { dash: [4, 3] }),
-      line(c.flux, 1.3, { dash: [5, 3] }),
-      line(c.band, 3),
-      line(c.noisy, 1.5),
-    ];
-    const bands = [
-      { series: [2, 3], fill: c.noise },
-      { series: [6, 7], fill: c.interval },
-    ];
-    const options = (w, h, axes, scaleX, whole) =>
-      /** @type {any} */ ({
-        width: w,
-        height: h,
-        legend: { show: false },
-        cursor: { show: false },
-        select: { show: false },
-        padding: [whole ? 16 : 8, 16, 0, 0],
-        scales: { x: { time: false, range: scaleX }, y: { range: (u) => u.wanted ?? [0, 1] } },
-        axes,
-        series: series(whole),
-        bands,
-        hooks: { drawClear: [shade], drawAxes: [overplot, markLines], draw: [arrows] },
-      });
+    const { width, height } = this.size(),
+      zoomWidth = Math.max(Math.floor(this.boxes[0].plot.clientWidth) || 140, 90),
+      { axis, options } = plotsOf(this);
     const small = (v) => v.map((x) => String(Number(x.toPrecision(6))));
-    const nothing = /** @type {any} */ (series()).map((_, k) => (k ? [null, null] : [3400, 7000]));
+    const nothing = /** @type {any} */ (
+      Array.from({ length: seriesCount }, (_, k) => (k ? [null, null] : [3400, 7000]))
+    );
     Object.assign(this, { width, height });
     this.plots = /** @type {any[]} */ ([
       new uPlot(
@@ -309,9 +153,9 @@ export class SpectrumPanel {
       l.was,
       l.observed,
       steps(wave),
-      l.noisy,
+      l.noisy?.map((v, i) => (Math.abs(v - base[i]) > 1e-3 * Math.abs(base[i]) ? v : NaN)), // the lines alone
     ];
-    const wave = spectrum ? spectrum.wave : mainGrid,
+    const wave = spectrum ? spectrum.wave : mainGrid(),
       base = spectrum?.continuum ?? along(wave, continuum),
       l = levels(wave, base);
     let measured = null;
@@ -352,7 +196,7 @@ export class SpectrumPanel {
               cut(base),
             ]
           : [cut(l.observed), cut(base), this.window ? null : bands],
-        [cut(l.predicted), cut(l.noisy)],
+        [cut(l.predicted), cut(l.noisy), cut(l.was)],
         !this.window,
       );
     const main = this.plots[0];
@@ -366,24 +210,22 @@ export class SpectrumPanel {
         last = spectrum ? place(spectrum.wave, high) : 0,
         here = last - first > 3;
       const piece = (values) => values.subarray(first, last),
-        zoomGrid = here ? piece(spectrum.wave) : zoomGrids[k];
+        zoomed = here ? piece(spectrum.wave) : zoomGrid(k);
       const under = here
         ? spectrum.continuum
           ? piece(spectrum.continuum)
-          : along(zoomGrid, continuum)
-        : along(zoomGrid, spectrum ? before : continuum);
-      const z = levels(zoomGrid, under),
+          : along(zoomed, continuum)
+        : along(zoomed, spectrum ? before : continuum);
+      const z = levels(zoomed, under),
         own = here ? { flux: piece(spectrum.flux), high: piece(spectrum.high), low: piece(spectrum.low) } : null,
-        ends = limits([own?.flux ?? z.observed, extra.many && own?.high, under], [z.predicted, z.high, z.noisy], false);
-      this.plots[k + 1].beyond = beyond(shown, level, ends, [low, high]);
-      this.push(
-        k + 1,
-        [zoomGrid, ...columns(zoomGrid, under, z, own)],
-        stretch,
-        ends,
-        [low, high],
-        here ? spectrum : null,
-      );
+        ends = limits(
+          [own?.flux ?? z.observed ?? z.predicted, extra.many && own?.high, under],
+          [z.predicted, z.high, z.noisy, z.was],
+          false,
+        );
+      // the number stands over the zoom
+      this.plots[k + 1].beyond = beyond(shown, level, ends, [low, high]).map((b) => ({ ...b, text: "" }));
+      this.push(k + 1, [zoomed, ...columns(zoomed, under, z, own)], stretch, ends, [low, high], here ? spectrum : null);
     });
     this.live.refresh();
   }
@@ -397,10 +239,9 @@ export class SpectrumPanel {
       const factor = level(row) / level(other);
       if (!spectrum) {
         const f = continuumOf(other.bands),
-          y = other.ew.some(Number.isFinite)
-            ? paint(mainGrid, along(mainGrid, f), f, other.ew)
-            : paint(mainGrid, along(mainGrid, f), f, other.predicted);
-        return { x: mainGrid.map((w) => w * stretch), y: y.map((v) => v * factor), colour };
+          grid = mainGrid(),
+          y = paint(grid, along(grid, f), f, other.ew.some(Number.isFinite) ? other.ew : other.predicted);
+        return { x: grid.map((w) => w * stretch), y: y.map((v) => v * factor), colour };
       }
       const [x, y] = reduce(spectrum.wave, [spectrum.flux], 700);
       return { x: x.map((w) => w * stretch), y: y.map((v) => v * factor), colour };

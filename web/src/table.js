@@ -1,9 +1,10 @@
 // The selected galaxies as a table: what the map shows, to be read; sorted by any column, a page at a time.
 import { fixed, galaxiesOf, short } from "./colour.js";
-import { lineTitles } from "./lines.js";
+import { lineAt, lineTitles } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 const perPage = 100;
+const shownLines = ["OII_DOUBLET", "HBETA", "OIII_5007", "HALPHA", "NII_6584"];
 
 /** Row numbers of the selection, of all galaxies without one. */
 export function rowsOf(app) {
@@ -35,7 +36,7 @@ export class GalaxyTable {
   columns() {
     const { app } = this,
       { galaxies: g, quantity: q } = app,
-      line = q.line ?? 6,
+      line = q.line ?? lineAt.HALPHA,
       out = [];
     out.push({
       text: g.ids ? "TARGETID" : "row",
@@ -44,11 +45,15 @@ export class GalaxyTable {
     });
     if (q.group !== "Equivalent width" || app.state.mode === "noisy") {
       const { values } = app,
-        named = q.classes ? (v) => q.classes.find(([k]) => k === v)?.[1] ?? "–" : short;
+        named = q.classes
+          ? (v) => q.classes.find(([k]) => k === v)?.[1] ?? "–"
+          : q.line === undefined
+            ? short
+            : (v) => fixed(v, 2);
       out.push({ text: app.label, value: (row) => named(values[row.i]), values: async () => values });
     }
     if (q.key !== "Z") out.push({ text: "z", value: (row) => fixed(row.z, 4), values: () => g.column("Z") });
-    for (const l of new Set([line, 0, 2, 4, 6, 7])) {
+    for (const l of new Set([line, ...shownLines.map((name) => lineAt[name])])) {
       const add = (text, key, values) =>
         out.push({ group: `${lineTitles[l]} (Å)`, text, value: (row) => fixed(row[key][l], 2), values });
       if (g.about.measured) add("measured", "ew", () => app.quantities.find((one) => one.line === l).get("observed"));

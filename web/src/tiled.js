@@ -1,8 +1,8 @@
 // @ts-nocheck The members of App are taken by others of the same use, which have fewer methods.
 // The page of tiles: the same words, colours and panel as the page of fewer galaxies; numbers are exact, of all
 // galaxies.
-import { App, modes, titles } from "./app.js";
-import { RatioDiagram, bptClass } from "./charts.js";
+import { App, modes } from "./app.js";
+import { RatioDiagram, bptClass, bptLines } from "./charts.js";
 import { GalaxyPanel } from "./galaxy_panel.js";
 import { Pins } from "./pins.js";
 import { Story } from "./story.js";
@@ -12,7 +12,7 @@ import { css, galaxiesOf, ownPalette, palette, paletteNames, scales } from "./co
 import { drawLegend } from "./legend.js";
 import { fromHash, toHash } from "./address.js";
 import { histogramMargins, named, prepare } from "./charts.js";
-import { lineNames, lineTitles } from "./lines.js";
+import { lineAt, lineNames, lineTitles } from "./lines.js";
 import { listen } from "./controls.js";
 import { openSource } from "./source.js";
 
@@ -277,7 +277,7 @@ export class TiledApp extends App {
     );
     drawLegend($("colourbar"), this.bar, this.colours);
     this.drawRatios();
-    $("bpt-title").textContent = `Line ratios, ${titles[this.state.mode]}`;
+    this.titleRatios();
   }
   drawRatios() {
     const canvas = $("bpt"),
@@ -370,7 +370,7 @@ export class TiledApp extends App {
       );
       return this.choose({ filter: between(name, ...step.span.map((v) => v / factor)), how });
     }
-    const [nii, ha, oiii, hb] = [7, 6, 4, 2].map((line) => this.tiles.channel({ line }, step.mode).name),
+    const [nii, ha, oiii, hb] = bptLines.map((name) => this.tiles.channel({ line: lineAt[name] }, step.mode).name),
       [x0, x1, y0, y1] = step.span;
     return this.choose({
       filter: `${between(`log10(${nii}/${ha})`, x0, x1)} and ${between(`log10(${oiii}/${hb})`, y0, y1)}`,
@@ -417,7 +417,7 @@ export class TiledApp extends App {
   async describe(progress) {
     const { tiles, chosen } = this,
       shown = [this.quantity, this.second.quantity],
-      four = [7, 6, 4, 2].map((line) => tiles.channel({ line }, this.state.mode).name),
+      four = bptLines.map((name) => tiles.channel({ line: lineAt[name] }, this.state.mode).name),
       names = [...new Set([...shown.map((q) => tiles.channel(q, this.state.mode).name), ...four])],
       histograms = new Map(
         shown.map((q) => {

@@ -1,10 +1,9 @@
 // Files of the tiled page (docs/tiles.md), read by ranges: cells of a pyramid, places, rows, ids, columns.
 import { parseFilter } from "./filter.js";
-import { independent, lineNames } from "./lines.js";
+import { independent, lineNames, partnerOf, setLines } from "./lines.js";
 import { pause } from "./noise.js";
 import { fromHalf } from "./safetensors.js";
 
-const strongOf = { 3: [4, 0], 5: [7, 1] };
 const streamed = 1 << 18; // rows of a column read at once
 
 export class Tiles {
@@ -13,6 +12,7 @@ export class Tiles {
     t.source = source;
     const [about, index] = await Promise.all([source.whole("about.json"), source.whole("index")]);
     t.about = JSON.parse(new TextDecoder().decode(about));
+    setLines(t.about.lines);
     const { columns: names, ...rest } = t.about.tiles;
     Object.assign(t, rest, { names });
     t.n = t.placed;
@@ -134,7 +134,7 @@ export class Tiles {
   channel(quantity, mode) {
     if (quantity.line === undefined) return { name: quantity.key, factor: 1 };
     if (mode === "observed") return { name: `${lineNames[quantity.line]}_EW`, factor: 1 };
-    const [source, d] = strongOf[quantity.line] ?? [quantity.line];
+    const { strong: source, d } = partnerOf(quantity.line) ?? { strong: quantity.line };
     return {
       name: `${lineNames[source]}_EW_${mode === "noisy" ? "NOISY" : "PREDICTED"}`,
       factor: d === undefined ? 1 : 1 / this.ratio[d],
@@ -170,7 +170,7 @@ export class Tiles {
       get = (name) => at.get(name) ?? NaN;
     const all = (suffix) =>
       lineNames.map((_, line) => {
-        const [source, d] = strongOf[line] ?? [line];
+        const { strong: source, d } = partnerOf(line) ?? { strong: line };
         return get(lineNames[source] + suffix) / (d === undefined ? 1 : this.ratio[d]);
       });
     return {

@@ -114,14 +114,17 @@ export class MapView {
     this.element.dataset.panes = String(count);
     this.resize();
   }
-  /** Places in -1..1: the middle 99.8 % of the galaxies fill the map, outliers lie beyond and can be reached. */
+  /** Places in -1..1: nearly all galaxies fill the map; what lies far from the others is beyond its edges, is counted
+   * there, and can be reached. */
   place(xy, equal) {
     const { n } = this,
       axis = (c) => {
         const values = new Float32Array(n).map((_, i) => xy[2 * i + c]),
           sorted = values.filter(Number.isFinite).sort();
         const at = (p) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))] ?? 0;
-        return { values, low: at(0.001), high: at(0.999) };
+        const [near, far] = [at(0.02), at(0.98)],
+          reach = 0.5 * (far - near);
+        return { values, low: Math.max(at(0.001), near - reach), high: Math.min(at(0.999), far + reach) };
       };
     const axes = [axis(0), axis(1)],
       spans = axes.map((a) => Math.max(a.high - a.low, 1e-9) / 2);
@@ -129,6 +132,9 @@ export class MapView {
     [this.x, this.y] = axes.map((a, c) => a.values.map((v) => (v - (a.low + a.high) / 2) / span[c]));
     this.axes = axes.map((a, c) => ({ centre: (a.low + a.high) / 2, span: span[c] }));
     this.extent = spans.map((s, c) => s / span[c]); // of the map in its own units: at most 1
+    this.beyond = 0; // galaxies outside of that
+    for (let i = 0; i < n; ++i)
+      if (Math.abs(this.x[i]) > 1.06 * this.extent[0] || Math.abs(this.y[i]) > 1.06 * this.extent[1]) ++this.beyond;
   }
   resize(ratio = Math.min(devicePixelRatio || 1, 2)) {
     const { width: whole, height } = this.element.getBoundingClientRect(),
@@ -149,7 +155,7 @@ export class MapView {
   }
   get base() {
     // CSS pixels a unit of the map
-    const margin = 34;
+    const margin = this.panes.length > 1 ? 14 : 34;
     const bx = this.width / 2 - margin,
       by = this.height / 2 - margin;
     if (this.axes[0].span !== this.axes[1].span) return [bx, by];
@@ -181,6 +187,7 @@ export class MapView {
     const base = this.n > 200000 ? 2 : this.n > 50000 ? 3 : this.n > 12000 ? 4.5 : this.n > 2000 ? 6 : 8;
     this.dense = this.density !== undefined && this.inSight() > densityFrom;
     this.on.dense?.(this.dense);
+    this.on.home?.(c.x === 0 && c.y === 0 && c.k === 1);
     const look = {
       ...this.look,
       view: [sx, sy, -c.x * sx, -c.y * sy],
@@ -192,7 +199,7 @@ export class MapView {
       element.hidden = this.panes.length > 1 || !(px > 0 && px < width && py > 0 && py < height);
       const half = element.offsetWidth / 2 + 6; // kept whole inside the map
       Object.assign(element.style, {
-        left: `${Math.min(Math.max(px, half), width - half)}px`,
+        left: `${Math.min(Math.max(px, half), width - half - 42)}px`, // beside the buttons
         top: `${Math.min(Math.max(py, 16), height - 70)}px`,
       });
     }
@@ -216,9 +223,9 @@ export class MapView {
         g.textAlign = "center";
         g.lineWidth = 4;
         g.strokeStyle = surface;
-        g.strokeText(this.titles[k], this.width / 2, 46);
+        g.strokeText(this.titles[k], this.width / 2, 46, this.width - 8);
         g.fillStyle = ink;
-        g.fillText(this.titles[k], this.width / 2, 46);
+        g.fillText(this.titles[k], this.width / 2, 46, this.width - 8);
         if (k) {
           g.fillStyle = this.colours.rule;
           g.fillRect(0, 0, 1, this.height);
