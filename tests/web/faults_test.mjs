@@ -115,6 +115,7 @@ await accessible(page, "a line is held");
 await page.click('#held button[aria-label="Let Hα go"]');
 await settle(page);
 same(await lines(), free, "let go");
+await page.keyboard.press("Escape"); // leaves the field
 await page.keyboard.press("Escape");
 await settle(page);
 same([await text(page, "key"), await page.evaluate(() => window.starglow.map.moved_to)], [before, null]);

@@ -1,21 +1,25 @@
 // The page's budgets, as JSON lines: node tests/web/measure.mjs SINGLE_FILE_URL [SITE_URL_WITH_SPECTRA] [MILLION_URL]
-// [--tiles DIR] Script times are the thread's own seconds (Chromium's metrics in thread time), so that a busy machine
-// does not count.
+// [--tiles DIR] [--noise DIR]: DIR is a folder that explore -o wrote, of tiles or of many galaxies. Script times are
+// the thread's own seconds (Chromium's metrics in thread time), so that a busy machine does not count.
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { launch, open } from "./browser.mjs";
 import { serve } from "./serve.mjs";
 
 const words = process.argv.slice(2),
-  at = words.indexOf("--tiles"),
-  tiles = at < 0 ? null : words.splice(at, 2)[1],
+  option = (name) => {
+    const at = words.indexOf(name);
+    return at < 0 ? null : words.splice(at, 2)[1];
+  },
+  tiles = option("--tiles"),
+  noise = option("--noise"),
   [single, site, million] = words;
 const browser = await launch();
 const say = (name, value, unit, more = {}) =>
   console.log(JSON.stringify({ name, value: Number(value.toPrecision(4)), unit, ...more }));
 const middle = (values, p) => [...values].sort((a, b) => a - b)[Math.floor(p * (values.length - 1))];
 
-{
+if (single) {
   const { page, context } = await open(browser, single);
   say("first useful picture", (await page.evaluate(() => window.starglow.ready)) / 1000, "s");
   say(
@@ -160,6 +164,34 @@ if (million) {
     say(`frames of ${what}, software GL`, frames, "1/s");
   }
   await context.close();
+}
+/** The longest tasks of the page's main thread during act: ms of the thread itself, and of the clock. */
+async function longestTasks(page, act) {
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "__metadata"] });
+  await act();
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()),
+    main = new Set(
+      traceEvents
+        .filter((e) => e.name === "thread_name" && e.args.name === "CrRendererMain")
+        .map((e) => `${e.pid} ${e.tid}`),
+    ),
+    tasks = traceEvents.filter((e) => e.name.endsWith("RunTask") && e.ph === "X" && main.has(`${e.pid} ${e.tid}`)),
+    longest = (key) => Math.max(...tasks.map((e) => (e[key] ?? 0) / 1000));
+  return { thread: longest("tdur"), clock: longest("dur"), tasks: tasks.length };
+}
+if (noise) {
+  const server = await serve(noise),
+    { page, context } = await open(browser, server.url, { reducedMotion: "reduce" }),
+    galaxies = await page.evaluate(() => window.starglow.galaxies.n);
+  await page.evaluate(() => window.starglow.setMode("noisy")); // compiled, and the columns read
+  for (let turn = 0; turn < 3; ++turn) {
+    const start = performance.now(),
+      { thread, clock } = await longestTasks(page, () => page.evaluate(() => window.starglow.newNoise()));
+    say("new noise, longest task", thread, "ms", { galaxies, clock: Number(clock.toPrecision(3)) });
+    say("new noise, in all", (performance.now() - start) / 1000, "s", { galaxies });
+  }
+  await context.close();
+  server.close();
 }
 if (tiles) {
   const server = await serve(tiles),
