@@ -74,7 +74,8 @@ TEST(Report, FiguresHoldTheNumbersOfTheJudgement) {
   EXPECT_EQ(figure("bpt").panels[0].series.size(), 5U);  // points, two curves, two outlines
   // The note of a panel says what evaluate says of the line.
   const LineScores& ha = points.lines[0][6];
-  const std::string expected = fmt::format("N = {}\nSpearman's ρ = {:.3f}\nNMAD = {:.2f} Å\n", ha.n, ha.all[0].value, ha.all[1].value);
+  const std::string expected =
+      fmt::format("N = {}\nSpearman's ρ = {:.3f}\nNMAD = {:.2f} Å\n", ha.n, ha.all[0].value, ha.all[1].value);
   EXPECT_EQ(figure("observed_predicted").panels[4].note.substr(0, expected.size()), expected);
 }
 
