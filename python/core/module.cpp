@@ -11,6 +11,7 @@ NB_MODULE(_core, m) {
   starglow::python::bind_model(m);
   starglow::python::bind_tables(m);
   starglow::python::bind_training(m);
+  starglow::python::bind_likelihood(m);
   starglow::python::bind_light(m);
   starglow::python::bind_mock_stars(m);
 #ifdef STARGLOW_FFI

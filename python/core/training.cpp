@@ -20,9 +20,7 @@
 #include "starglow/model/train.hpp"
 
 namespace starglow::python {
-namespace {
 
-// The recipe of a preset with some settings changed, as `starglow train` merges them.
 TrainConfig recipe(const std::string& preset, const std::map<std::string, std::string>& settings) {
   TrainConfig config = train_preset(preset);
   for (const auto& [key, value] : settings) {
@@ -37,6 +35,8 @@ TrainConfig recipe(const std::string& preset, const std::map<std::string, std::s
   }
   return config;
 }
+
+namespace {
 
 // Without the GIL; what `progress` or a signal raises ends it, and a checkpoint then keeps what was done.
 Model train_model(const nb::dict& galaxies, const std::string& preset,

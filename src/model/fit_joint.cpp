@@ -29,6 +29,7 @@ JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<do
       factor_rate_(factor_rate),
       raw_(factor.flat().begin(), factor.flat().end()),
       gradient_(raw_.size()),
+      length_(components * k_n),
       unit_(components),
       correlation_(components),
       optimiser_(raw_.size()) {
@@ -56,17 +57,23 @@ double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<con
   return sum;
 }
 
-void JointLoss::refresh() {
+void JointLoss::refresh() { normalise(std::span<const float>(raw_)); }
+
+void JointLoss::set_factor(const Matrix<double>& factor) { normalise(factor.flat()); }
+
+template <class T>
+void JointLoss::normalise(std::span<const T> factor) {
   for (std::size_t c = 0; c < components_; ++c) {
     unit_[c].setZero();
     for (std::size_t i = 0; i < k_n; ++i) {
       double norm = 0;
       for (std::size_t j = 0; j <= i; ++j) {
-        const double u = static_cast<double>(raw_[(c * k_n + i) * k_n + j]);
+        const double u = static_cast<double>(factor[(c * k_n + i) * k_n + j]);
         unit_[c](static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = u;
         norm += u * u;
       }
-      unit_[c].row(static_cast<Eigen::Index>(i)) /= std::sqrt(norm);
+      length_[c * k_n + i] = std::sqrt(norm);
+      unit_[c].row(static_cast<Eigen::Index>(i)) /= length_[c * k_n + i];
     }
     correlation_[c] = unit_[c] * unit_[c].transpose();
     if (own_share_ > 0) correlation_[c] = (1 - own_share_) * correlation_[c] + own_share_ * Matrix8::Identity();
@@ -158,13 +165,9 @@ std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correl
     if (own_share_ > 0) d_u *= 1 - own_share_;
     if (!d_unit.empty()) d_u += d_unit[c];
     for (Eigen::Index i = 0; i < k_i; ++i) {
-      double norm = 0, along = 0;
-      for (Eigen::Index j = 0; j <= i; ++j) {
-        const auto at = (c * k_n + static_cast<std::size_t>(i)) * k_n + static_cast<std::size_t>(j);
-        norm += static_cast<double>(raw_[at]) * static_cast<double>(raw_[at]);
-        along += d_u(i, j) * unit_[c](i, j);
-      }
-      norm = std::sqrt(norm);
+      const double norm = length_[c * k_n + static_cast<std::size_t>(i)];
+      double along = 0;
+      for (Eigen::Index j = 0; j <= i; ++j) along += d_u(i, j) * unit_[c](i, j);
       for (Eigen::Index j = 0; j <= i; ++j)
         out[(c * k_n + static_cast<std::size_t>(i)) * k_n + static_cast<std::size_t>(j)] =
             (d_u(i, j) - unit_[c](i, j) * along) / norm;

@@ -55,8 +55,12 @@ class JointLoss : public BatchLoss {
                                       std::span<const Matrix8> d_unit = {}) const;
   std::span<float> raw_factor() noexcept { return raw_; }
   void refresh();  ///< after a change of raw_factor()
+  /// These factors (components, 64), in double, until the next refresh().
+  void set_factor(const Matrix<double>& factor);
 
  private:
+  template <class T>
+  void normalise(std::span<const T> factor);
   double hold(std::size_t row, std::span<const double> outputs, std::span<const double> weight, bool fixed_weight,
               std::span<double> d_outputs) const;
 
@@ -69,6 +73,7 @@ class JointLoss : public BatchLoss {
   bool correlate_;
   double factor_rate_;
   std::vector<float> raw_, gradient_;
+  std::vector<double> length_;  ///< of the rows of the factors before they are of length 1
   std::vector<Matrix8> unit_, correlation_;
   AdamW optimiser_;
 };

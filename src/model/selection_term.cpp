@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "model/likelihood.hpp"
 #include "starglow/base/random.hpp"
 
 namespace starglow {
@@ -37,9 +38,18 @@ std::vector<Vector8> make_nodes() {
 
 }  // namespace
 
+Matrix<double> selection_nodes() {
+  const auto nodes = make_nodes();
+  Matrix<double> out(nodes.size(), k_n);
+  for (std::size_t k = 0; k < nodes.size(); ++k)
+    for (std::size_t j = 0; j < k_n; ++j) out(k, j) = nodes[k][static_cast<Eigen::Index>(j)];
+  return out;
+}
+
 SelectionTerm::SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean,
-                             std::span<const double> y_scale)
+                             std::span<const double> y_scale, std::vector<std::size_t> turns)
     : cuts_(std::move(cuts)),
+      turns_(std::move(turns)),
       y_mean_(y_mean.begin(), y_mean.end()),
       y_scale_(y_scale.begin(), y_scale.end()),
       nodes_(make_nodes()) {}
@@ -47,7 +57,7 @@ SelectionTerm::SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<c
 double SelectionTerm::add(std::size_t row, const Mixture& m, std::span<double> d_mean, std::span<Vector8> d_sd,
                           std::span<Matrix8> d_unit, std::span<double> d_logit) const {
   const auto& cuts = cuts_[row];
-  const Vector8* nodes = nodes_.data() + row % k_sets * k_nodes;
+  const Vector8* nodes = nodes_.data() + (turns_.empty() ? row : turns_[row]) % k_sets * k_nodes;
   // Per component and node: the product, and of each cut d ln Phi / d standardised t.
   std::array<std::array<double, k_nodes>, k_most_components> product{};
   std::array<std::array<std::array<double, k_n>, k_nodes>, k_most_components> hazard{};

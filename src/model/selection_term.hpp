@@ -15,9 +15,10 @@ class SelectionTerm {
  public:
   static constexpr std::size_t k_nodes = 16, k_most_components = 4;
 
-  /// y_mean, y_scale (8): t = y_mean + y_scale * standardised t. cuts: of each row; empty ones: no term.
-  SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean,
-                std::span<const double> y_scale);
+  /// y_mean, y_scale (8): t = y_mean + y_scale * standardised t. cuts: of each row; empty ones: no term. turns: what a
+  /// row takes its nodes by; empty: its place.
+  SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean, std::span<const double> y_scale,
+                std::vector<std::size_t> turns = {});
 
   bool active(std::size_t row) const noexcept { return !cuts_[row].empty(); }
 
@@ -36,6 +37,7 @@ class SelectionTerm {
 
  private:
   std::vector<std::vector<LineCut>> cuts_;
+  std::vector<std::size_t> turns_;
   std::vector<double> y_mean_, y_scale_;
   std::vector<Vector8> nodes_;  ///< k_sets sets of k_nodes
 };

@@ -112,10 +112,14 @@ Matrix<double> start_factor(const Matrix8& covariance, std::size_t components, b
 constexpr int k_refresh_passes = 2;
 constexpr std::int64_t k_next_part = 100;  // networks of a further part have random numbers of their own
 
-// What the networks of a joint stage say together of the rows of its set.
-RowMixtures mixtures_of(const Stage& stage, std::size_t n_c) {
-  const Matrix<double> outputs = mean_outputs(stage);
-  const std::size_t n = outputs.rows();
+SiteOptions site_options(const TrainConfig& config, std::span<const TableRules> rules) {
+  return {.deconvolve = config.deconvolve, .censor = config.censor, .negative = config.negative, .rules = rules};
+}
+
+}  // namespace
+
+RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor) {
+  const std::size_t n_c = factor.rows(), n = outputs.rows();
   RowMixtures out{n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n), {}};
   for (std::size_t r = 0; r < n; ++r) {
     double top = 0, sum = 0;
@@ -128,7 +132,6 @@ RowMixtures mixtures_of(const Stage& stage, std::size_t n_c) {
       out.sd(r, k) = JointHead::k_min_sd + std::exp(outputs(r, n_c * k_n + k));
     }
   }
-  const Matrix<double> factor = mean_factor(stage, n_c);
   for (std::size_t c = 0; c < n_c; ++c) {
     Matrix8 lower;
     for (std::size_t k = 0; k < k_n * k_n; ++k)
@@ -137,12 +140,6 @@ RowMixtures mixtures_of(const Stage& stage, std::size_t n_c) {
   }
   return out;
 }
-
-SiteOptions site_options(const TrainConfig& config, std::span<const TableRules> rules) {
-  return {.deconvolve = config.deconvolve, .censor = config.censor, .negative = config.negative, .rules = rules};
-}
-
-}  // namespace
 
 std::size_t first_of_last_layer(const NetworkShape& shape) {
   const auto n_in = static_cast<std::size_t>(shape.sizes[shape.sizes.size() - 2]);
@@ -284,7 +281,7 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   fit_stages(joint, config, pool, tally);
   const TrainingSet& fitted = second.sets[0];
   for (std::int64_t refresh = 0; refresh < config.site_refreshes; ++refresh) {
-    const RowMixtures mixtures = mixtures_of(second, n_c);
+    const RowMixtures mixtures = mixtures_of(mean_outputs(second), mean_factor(second, n_c));
     for (int pass = 0; pass < k_refresh_passes; ++pass)
       refine_sites(sites, g, fitted.rows, mixtures, fitted.y_mean, fitted.y_scale, noise, site_options(config, rules),
                    pool);

@@ -54,6 +54,8 @@ Matrix<double> mean_outputs(const Stage& stage);
 /// The networks' factors averaged, as their outputs are, rows brought back to length 1, and no line left without a
 /// variance of its own. For stages of JointLoss.
 Matrix<double> mean_factor(const Stage& stage, std::size_t components);
+/// What outputs (rows, JointHead::n_outputs()) say together with the factors of a head (components, 64).
+RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor);
 /// Sites of a set's labels, and the covariance of the intrinsic residuals, given means (rows, 8) in standardised t.
 struct SitesAbout {
   Sites sites;

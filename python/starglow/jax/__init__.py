@@ -23,6 +23,7 @@ from .bands import band_luminosities, bands, flux_of, line_continua, line_lumino
 from .condition import condition, log_evidence, select
 from .conventions import usable_conventions
 from .joint import Distribution, log_density, quantile
+from .likelihood import Labels, join, labels, log_likelihood, parameters, to_model, with_parameters
 from .paint import paint, paint_flux
 from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew
 from .random import split_ids
@@ -30,6 +31,7 @@ from .weights import Weights, load
 
 __all__ = [
     "Distribution",
+    "Labels",
     "Prediction",
     "Weights",
     "add_noise",
@@ -39,20 +41,26 @@ __all__ = [
     "distribution",
     "draw",
     "flux_of",
+    "join",
+    "labels",
     "line_continua",
     "line_luminosities",
     "load",
     "log_density",
     "log_evidence",
+    "log_likelihood",
     "paint",
     "paint_flux",
+    "parameters",
     "predict",
     "quantile",
     "sample",
     "select",
     "sigma_ew",
     "split_ids",
+    "to_model",
     "usable_conventions",
+    "with_parameters",
 ]
 
 
