@@ -242,8 +242,8 @@ void write_report(const Settings& settings, Report report, const std::string& js
   const std::filesystem::path folder = settings.text("report");
   Provenance provenance = provenance_of(settings);
   provenance.add_input(settings.positionals().at(0));
-  for (const char* key : {"model", "predictions"})
-    if (settings.is_set(key)) provenance.add_input(settings.text(key));
+  for (const char* key : {"model", "predictions"})  // a model may be a name, which is no file
+    if (settings.is_set(key) && std::filesystem::exists(settings.text(key))) provenance.add_input(settings.text(key));
   report.provenance = provenance.entries();
   report.facts.emplace_back("table", settings.positionals().at(0));
   for (const auto& name : report.points.names) report.facts.emplace_back("prediction", name);

@@ -331,7 +331,6 @@ int run_stars(const Settings& settings, Console& console) {
   Provenance provenance = provenance_of(settings);
   provenance.model_hash = model.hash();
   if (!grid.file.empty()) provenance.add_input(grid.file);
-  if (settings.is_set("model")) provenance.add_input(settings.text("model"));
   for (const auto& file : settings.list("filters")) provenance.add_input(file);
   out.commit(provenance);
   if (spectra_out) spectra_out->commit(provenance);

@@ -75,6 +75,30 @@ def wrong_arrows(root):
     return wrong
 
 
+def wrong_tests(root):
+    """Includes of rooms that the test program of a room does not link."""
+    linked = rooms(root)
+    reached = {}
+    for room, links in linked.items():  # in the order of the build: all that a room links are there
+        reached[room] = {room}.union(*(reached[other] for other in links if other in reached))
+    wrong = []
+    for folder in sorted((root / "tests").iterdir()):
+        listed = folder / "CMakeLists.txt"
+        call = (
+            re.search(r"starglow_test\(test_(\w+)(.*?)\)", listed.read_text(), re.DOTALL) if listed.is_file() else None
+        )
+        if call is None:
+            continue
+        lists = dict(re.findall(r"\b(SOURCES|HIGHER)\b(.*?)(?=\b(?:SOURCES|HIGHER|LINKS)\b|$)", call[2], re.DOTALL))
+        higher = lists.get("HIGHER", "").split()
+        for name in lists["SOURCES"].split():
+            for include in includes(folder / name) if name not in higher else ():
+                there = room_of_include(root, include)
+                if there not in (None, UMBRELLA) and there not in reached[call[1]]:
+                    wrong.append(f"tests/{call[1]}/{name} includes {include}")
+    return wrong
+
+
 def headers_of(root, room):
     """The text of a room's headers, (public, inner)."""
     public, inner = root / "include/starglow" / room, root / "src" / room

@@ -6,7 +6,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from rooms import arrows, functions_of, headers_of, includes, misplaced, room_of, rooms, sources, wrong_arrows
+from rooms import (
+    arrows,
+    functions_of,
+    headers_of,
+    includes,
+    misplaced,
+    room_of,
+    rooms,
+    sources,
+    wrong_arrows,
+    wrong_tests,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,6 +73,17 @@ def test_a_planted_upward_link_is_found(house_copy):
     finally:
         lists.write_text(before)
     assert found == ["src/model links starglow_files, which the build adds after it"]
+
+
+def test_tests_of_a_room_need_no_higher_room_unless_their_list_says_so():
+    assert wrong_tests(ROOT) == []
+
+
+def test_a_test_that_needs_a_higher_room_is_found(house_copy):
+    shutil.copytree(ROOT / "tests/spectra", house_copy / "tests/spectra")
+    with open(house_copy / "tests/spectra/paint_test.cpp", "a") as file:
+        file.write('#include "starglow/files/models.hpp"\n')
+    assert wrong_tests(house_copy) == ["tests/spectra/paint_test.cpp includes starglow/files/models.hpp"]
 
 
 @pytest.fixture(scope="module")
@@ -218,5 +240,5 @@ def test_decisions_have_date_status_and_context():
     for page in pages:
         title, empty, state = page.read_text().splitlines()[:3]
         assert title.startswith("# ") and empty == "", page.name
-        assert re.fullmatch(r"\d{4}-\d\d-\d\d, (accepted|superseded by .+)\.( .*)?", state), (page.name, state)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d, (accepted|proposed|superseded by .+)\.( .*)?", state), (page.name, state)
         assert f"({page.name})" in listed, page.name

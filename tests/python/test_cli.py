@@ -725,3 +725,15 @@ def test_embed_says_what_is_wrong(starglow, mock, tmp_path):
     assert run.returncode == 0 and "1 of 50 galaxies are not on the map" in run.stderr
     with fits.open(tmp_path / "o.fits") as out:
         assert np.isnan(out["GALAXIES"].data["UMAP"][7]).all()
+
+
+def test_a_model_by_name_serves_every_command(starglow, mock, tmp_path):
+    named = ("--model", "joint-0.1")
+    for arguments in (
+        ("predict", mock, "-o", tmp_path / "p.fits"),
+        ("mock", "--population", "stars", "-n", "20", "-o", tmp_path / "m.fits"),
+        ("evaluate", mock, "--bootstrap", "0", "--draws", "16", "--report", tmp_path / "report"),
+        ("explore", mock, "--single-file", tmp_path / "p.html"),
+    ):
+        run = starglow(*arguments, *named)
+        assert run.returncode == 0, run.stderr
