@@ -1,5 +1,5 @@
 // Every view of the page, at desktop and phone size, light and dark: nothing is cut, covered or beside the screen.
-// node views_test.mjs SINGLE_URL SITE_URL [OUT]: SITE_URL has spectra. With OUT, a folder, a picture of each to look at.
+// node views_test.mjs SINGLE_URL SITE_URL [OUT]: SITE_URL has spectra. OUT: a folder for a picture of each.
 import fs from "node:fs";
 import path from "node:path";
 import { launch, open } from "./browser.mjs";

@@ -22,7 +22,8 @@ export const components = [];
 /** Marks of the lines: [wavelength, what stands over it in a whole spectrum, on which side].
  * @type {[number, string?, string?][]} */
 export const marks = [];
-/** {label, lines, centre, half width (A)}. @type {{ label: string, lines: number[], centre: number, half: number }[]} */
+/** {label, lines, centre, half width (A)}
+ * @type {{ label: string, lines: number[], centre: number, half: number }[]} */
 export const zooms = [];
 
 // Where there is room for names over a whole spectrum.
