@@ -105,7 +105,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
     }
     const std::int64_t rounds = 1 + c.calibration_folds, points = std::max(c.members, c.point_members),
                        widths = c.calibration_folds > 0 && c.width_epochs > 0 ? c.members : 0;
-    networks += rounds * (points + c.members) + widths;
+    networks += rounds * (points + c.members * (1 + c.site_refreshes)) + widths;
     epochs += rounds * (points * c.epochs + c.members * c.joint_epochs) + widths * c.width_epochs;
   }
   Tally tally(networks, static_cast<double>(epochs), progress, checkpoint);
