@@ -40,14 +40,16 @@ ConventionReport Model::compare(const Conventions& table, bool has_ebv) const {
     throw Error(ErrorKind::model, "the table's bands are in air wavelengths",
                 {"VACUUM = F", "vacuum", "Measure them again in vacuum."});
   if (const int dust = dust_to_add(table, *this); dust != 0) {
-    report.dust_converted = has_ebv;
-    const std::string seen = "MWCORR is " + table.mwcorr + ", the model's is " + trained(*this, "mwcorr");
+    const bool synthetic = table.contsrc == "synthetic";
+    report.dust_converted = has_ebv || !synthetic;
+    const std::string seen = "MWCORR is " + table.mwcorr + ", the model's is " + trained(*this, "mwcorr"),
+                      done = dust > 0 ? "added" : "removed", without = "; rows without Z are used as they are";
     report.notes.push_back(
-        has_ebv ? seen + ": Galactic dust is " + (dust > 0 ? "added" : "removed") +
-                      " with EBV; rows without EBV or Z are used as they are"
-        : table.contsrc == "synthetic"
-            ? seen + ": synthetic light without Galactic dust is used as it is (no EBV)"
-            : seen + ", and there is no EBV to convert between them: Galactic dust is assumed to be small");
+        has_ebv ? seen + ": Galactic dust is " + done + " with EBV" +
+                      (synthetic ? "; rows without EBV or Z are used as they are"
+                                 : ", or with E(B-V) = 0.04 (typical) where EBV is unknown" + without)
+        : synthetic ? seen + ": synthetic light without Galactic dust is used as it is (no EBV)"
+                    : seen + ", and there is no EBV: Galactic dust of E(B-V) = 0.04 (typical) is " + done + without);
   }
   if (differ(table.aperture, trained(*this, "aperture"))) {
     report.luminosity_usable = report.redshift_usable = false;

@@ -14,8 +14,11 @@ struct Factors {
   std::array<double, k_n_bands> value{}, d_z{};
 };
 
-bool known(const Galaxies& g, std::size_t i) {
-  return known_ebv(g.ebv[i]) && !g.z.empty() && std::isfinite(g.z[i]) && g.z[i] > -1;
+// E(B-V) by which a row is converted; 0: as it is. Synthetic light has no more than it says.
+double ebv_of(const Galaxies& g, std::size_t i) {
+  if (g.z.empty() || !std::isfinite(g.z[i]) || !(g.z[i] > -1)) return 0;
+  if (!g.ebv.empty() && known_ebv(g.ebv[i])) return g.ebv[i];
+  return g.conventions.contsrc == "synthetic" ? 0 : k_usual_ebv;
 }
 
 Factors factors(double ebv, double z, int dust, bool derivative) {
@@ -35,16 +38,18 @@ Factors factors(double ebv, double z, int dust, bool derivative) {
 
 Galaxies Model::with_own_dust(Galaxies g) const {
   const int dust = dust_to_add(g.conventions, *this);
-  if (dust == 0 || g.ebv.empty() || g.band_flux.empty()) return g;
+  if (dust == 0 || g.band_flux.empty()) return g;
   for (std::size_t i = 0; i < g.n; ++i) {
-    if (!known(g, i)) continue;
-    const Factors f = factors(g.ebv[i], g.z[i], dust, false);
+    const double ebv = ebv_of(g, i);
+    if (ebv == 0) continue;
+    const Factors f = factors(ebv, g.z[i], dust, false);
     for (std::size_t b = 0; b < k_n_bands; ++b) {
       g.band_flux(i, b) *= f.value[b];
       if (!g.band_flux_ivar.empty()) g.band_flux_ivar(i, b) /= f.value[b] * f.value[b];
     }
   }
   g.ebv.clear();  // used: these bands are not converted again
+  g.conventions.mwcorr = dust > 0 ? "F" : "T";
   return g;
 }
 
@@ -52,8 +57,9 @@ void chain_dust(const Galaxies& g, const Model& model, Matrix<double>& slopes) {
   const int dust = dust_to_add(g.conventions, model);
   if (dust == 0 || slopes.empty()) return;
   for (std::size_t i = 0; i < g.n; ++i) {
-    if (!known(g, i)) continue;
-    const Factors f = factors(g.ebv[i], g.z[i], dust, true);
+    const double ebv = ebv_of(g, i);
+    if (ebv == 0) continue;
+    const Factors f = factors(ebv, g.z[i], dust, true);
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       const auto of = slopes.row(i).subspan(line * k_n_slopes, k_n_slopes);
       for (std::size_t b = 0; b < k_n_bands; ++b) {

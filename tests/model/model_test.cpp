@@ -330,11 +330,11 @@ TEST(Model, GalacticDustIsConvertedOrAssumed) {
   Galaxies right = test::example_galaxies(4), other = right;
   right.conventions.mwcorr = own;
   other.conventions.mwcorr = own == "F" ? "T" : "F";
-  other.ebv = {0.05, 0.3, std::nan(""), -9999.0};  // the last two: unknown
-  for (std::size_t i = 0; i < 2; ++i)
+  other.ebv = {0.05, 0.3, std::nan(""), -9999.0};  // the last two: unknown, as much as is usual
+  for (std::size_t i = 0; i < 4; ++i)
     for (std::size_t b = 0; b < k_n_bands; ++b) {
       const double wave = 0.5 * (band_lo(b) + band_hi(b)) * (1 + other.z[i]);
-      const double through = milky_way_transmission(wave, other.ebv[i]);
+      const double through = milky_way_transmission(wave, i < 2 ? other.ebv[i] : k_usual_ebv);
       other.band_flux(i, b) *= own == "F" ? 1 / through : through;
     }
   EXPECT_TRUE(model.compare(other.conventions, true).dust_converted);
@@ -345,10 +345,18 @@ TEST(Model, GalacticDustIsConvertedOrAssumed) {
       EXPECT_NEAR(b.ew(i, line), a.ew(i, line), 1e-4 * a.ew(i, line) + 1e-4);
   other.ebv.clear();  // no EBV: never a refusal, and it is said
   const auto report = model.compare(other.conventions, false);
-  EXPECT_FALSE(report.dust_converted);
+  EXPECT_TRUE(report.dust_converted);
   ASSERT_FALSE(report.notes.empty());
   EXPECT_NE(report.notes[0].find("MWCORR is " + other.conventions.mwcorr), std::string::npos);
-  EXPECT_NE(model.predict(other, pool).ew(1, 6), b.ew(1, 6));
+  const auto usual = model.predict(other, pool);
+  EXPECT_NE(usual.ew(1, 6), b.ew(1, 6));
+  EXPECT_EQ(usual.ew(2, 6), b.ew(2, 6));
+  other.conventions.contsrc = "synthetic";  // which has no Milky Way
+  EXPECT_FALSE(model.compare(other.conventions, false).dust_converted);
+  other.conventions.mwcorr = own;
+  Galaxies as_is = other;
+  other.conventions.mwcorr = own == "F" ? "T" : "F";
+  EXPECT_EQ(model.predict(other, pool).ew(2, 6), model.predict(as_is, pool).ew(2, 6));
 }
 
 TEST(Model, SlopesGoThroughGalacticDust) {

@@ -11,6 +11,11 @@ double milky_way_extinction(double wave_obs);
 /// Whether a number can be an E(B-V) of the Milky Way: 0 to 10 mag. Others (NaN, -9999, 99) are unknown.
 constexpr bool known_ebv(double ebv) noexcept { return ebv >= 0 && ebv <= 10; }
 
+/// E(B-V) that is taken for light whose own is not known, mag: the middle of the 0 to 0.08 that galaxy surveys mostly
+/// look through, which the training of the shipped model draws from. What an unknown amount of dust costs:
+/// bench/galactic_dust.py.
+constexpr double k_usual_ebv = 0.04;
+
 /// Share of the light that the Milky Way lets through, 10^(-0.4 A): divide flux by it, multiply ivar by its square.
 double milky_way_transmission(double wave_obs, double ebv_sfd98);
 

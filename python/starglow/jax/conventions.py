@@ -20,7 +20,7 @@ def usable_conventions(weights: Weights, conventions: dict[str, str] | None = No
     `conventions`: header words of a table (docs/tables.md), e.g. ``{"APERTURE": "total"}``; a word that is absent is
     unknown, which is no clash. Light of another aperture keeps its colours, but its luminosity and redshift stand for
     another part of the galaxy: the networks without them answer. Another treatment of Galactic dust is converted by
-    `ebv` (dust.py), or assumed not to matter. ValueError: bands in air, and unknown words.
+    `ebv` (dust.py), or by what is usual. ValueError: bands in air, and unknown words.
     """
     seen = said(conventions)
     for name, known in _VALUES.items():

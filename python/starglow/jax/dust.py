@@ -48,14 +48,21 @@ def dust_to_add(trained: str, conventions: dict[str, str] | None) -> int:
     return 0 if "unknown" in (seen, trained) or seen == trained else 1 if trained == "F" else -1
 
 
+def usual_ebv(conventions: dict[str, str] | None) -> float:
+    """E(B-V), mag, of light whose own is not known; synthetic light has no Milky Way."""
+    return 0.0 if said(conventions).get("CONTSRC") == "synthetic" else 0.04
+
+
 def own_dust(
-    flux: jax.Array, ivar: jax.Array | None, z: jax.Array, ebv: Any, dust: int
+    flux: jax.Array, ivar: jax.Array | None, z: jax.Array, ebv: Any, dust: int, usual: float
 ) -> tuple[jax.Array, jax.Array | None]:
-    """Band fluxes and ivar (..., 12) with the Galactic dust of a model, where `ebv` (0 to 10 mag) and `z` are known."""
-    if dust == 0 or ebv is None:
+    """Band fluxes and ivar (..., 12) with the Galactic dust of a model: that of `ebv` (0 to 10 mag), else of `usual`;
+    where `z` is unknown as they are."""
+    if dust == 0 or (ebv is None and usual == 0):
         return flux, ivar
-    ebv = jnp.broadcast_to(jnp.asarray(ebv, flux.dtype), z.shape)
-    known = (ebv >= 0) & (ebv <= 10) & (z > -1) & jnp.isfinite(z)
+    ebv = jnp.broadcast_to(jnp.asarray(jnp.nan if ebv is None else ebv, flux.dtype), z.shape)
+    ebv = jnp.where((ebv >= 0) & (ebv <= 10), ebv, usual)
+    known = (z > -1) & jnp.isfinite(z)
     wave = jnp.asarray(_MIDDLE, flux.dtype) * (1 + jnp.where(known, z, 0))[..., None]
     factor = 10.0 ** (-0.4 * dust * jnp.where(known, ebv, 0)[..., None] * extinction(wave))
     return flux * factor, None if ivar is None else ivar / factor**2

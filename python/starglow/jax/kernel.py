@@ -26,7 +26,7 @@ from .. import _arrays, _core, _units
 from .._arrays import MOST_DRAWS, MOST_THREADS, whole
 from ..errors import error
 from ..model import Model
-from .dust import dust_to_add, own_dust
+from .dust import dust_to_add, own_dust, usual_ebv
 from .predict import Prediction, without_ids
 from .random import seed_words, split_ids
 
@@ -307,17 +307,18 @@ def _arguments(weights: Any, band_flux: Any, z: Any, band_flux_ivar: Any) -> tup
 def _own_dust(
     model: Model, flux: jax.Array, ivar: jax.Array, z: jax.Array, ebv: Any, conventions: dict[str, str] | None
 ) -> tuple[jax.Array, jax.Array]:
-    if ebv is None:
-        return flux, ivar
-    ebv = _numbers("EBV", ebv, flux.dtype)
-    if ebv.shape not in (z.shape, ()):
-        raise error("input", "EBV and BAND_FLUX differ in length", f"shape {ebv.shape}", f"{z.shape}")
+    if ebv is not None:
+        ebv = _numbers("EBV", ebv, flux.dtype)
+        if ebv.shape not in (z.shape, ()):
+            raise error("input", "EBV and BAND_FLUX differ in length", f"shape {ebv.shape}", f"{z.shape}")
     dust = dust_to_add(model.metadata.get("mwcorr", "unknown"), conventions)
-    return own_dust(flux, None, z, ebv, dust)[0], ivar  # the ivar only says which bands are there
+    # The ivar only says which bands are there.
+    return own_dust(flux, None, z, ebv, dust, usual_ebv(conventions))[0], ivar
 
 
 def _conventions(given: dict[str, str] | None) -> str:
-    return "".join(f"{key}={value};" for key, value in sorted(_arrays.conventions(given).items()))
+    """Of the bands as they go to the kernel, whose Galactic dust is then the model's."""
+    return "".join(f"{key}={value};" for key, value in sorted(_arrays.conventions(given).items()) if key != "MWCORR")
 
 
 def predict(

@@ -17,7 +17,7 @@ from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_PAIR, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
 from .domain import outside
-from .dust import dust_to_add, own_dust
+from .dust import dust_to_add, own_dust, usual_ebv
 from .joint import MOST_NOISY_EW, MOST_T, Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
 from .weights import Weights
@@ -99,7 +99,14 @@ def _checked(
     if ebv is not None and np.shape(ebv) not in (shape, ()):
         raise error("input", "ebv does not fit band_flux", f"shape {np.shape(ebv)}", f"{shape}")
     dust = dust_to_add(dict(weights.conventions)["mwcorr"], conventions)
-    flux, ivar = own_dust(jnp.asarray(band_flux, weights.dtype), ivar, redshift, optional(_real, "ebv", ebv), dust)
+    flux, ivar = own_dust(
+        jnp.asarray(band_flux, weights.dtype),
+        ivar,
+        redshift,
+        optional(_real, "ebv", ebv),
+        dust,
+        usual_ebv(conventions),
+    )
     return flux, redshift, ivar
 
 
