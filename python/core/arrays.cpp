@@ -7,6 +7,7 @@
 #include <string>
 
 #include "starglow/base/error.hpp"
+#include "starglow/base/marks.hpp"
 
 namespace starglow::python {
 namespace {
@@ -149,6 +150,7 @@ Galaxies Columns::block(std::size_t first, std::size_t count) const {
   matrix(band_flux_ivar, g.band_flux_ivar);
   matrix(ew, g.ew);
   matrix(ew_ivar, g.ew_ivar);
+  clear_marks(g);
   if (z.given()) {
     g.z.resize(count);
     z.read(first, count, g.z.data());

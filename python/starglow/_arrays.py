@@ -43,6 +43,15 @@ def real(name: str, given: Any, unit: str | None = None) -> np.ndarray:
     return array
 
 
+def ivar(name: str, given: Any, unit: str, of_name: str, of: Any, of_unit: str) -> np.ndarray:
+    """An inverse variance beside the numbers `of` that it belongs to, or None: without a unit it has theirs."""
+    if of is None:
+        return real(name, given, unit)
+    by = _units.ivar_factor(name, _units.unit_of(given), unit, of_name, _units.unit_of(of), of_unit)
+    values = real(name, given)
+    return values if by == 1 else values * by
+
+
 def _kind(array: np.ndarray) -> str:
     text = array.dtype.kind in "SU" or (array.dtype == object and any(isinstance(v, (str, bytes)) for v in array.flat))
     return "text" if text else f"type {array.dtype}"

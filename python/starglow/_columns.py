@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import _core
+from ._units import unit_of
 from .errors import error
 
 N_BANDS = 12
@@ -192,6 +193,9 @@ def _of_objects(name: str, values: np.ndarray, width: int) -> Plain:
 _WHOLE = ("TARGETID", "SURVEY", "PROGRAM", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "EBV", "FLAGS")
 
 
+_LIKE_Z = ("REDSHIFT", "Z_SPEC", "ZSPEC", "SPECZ", "Z_PHOT", "ZPHOT", "PHOTOZ", "Z_BEST", "ZBEST", "Z_OBS", "Z_TRUE")
+
+
 def contract() -> tuple[str, ...]:
     """The names of the columns of docs/tables.md that an input may have."""
     return (*_WHOLE, *(f"{line}{s}" for s in ("_EW", "_EW_IVAR") for line in _core.lines))
@@ -261,6 +265,10 @@ class Names:
             )
         return [f for f in found if f is not None]
 
+    def like_z(self) -> str | None:
+        """A column that is probably the redshift, where there is none of the name."""
+        return next((n for n in self.there if n.upper() in _LIKE_Z), None)
+
     def unused_lines(self) -> list[str]:
         """Columns of measured lines, as of HEI_5876, that no model here has."""
         known = {n.upper() for n in contract()}
@@ -292,6 +300,7 @@ class Source:
         if home == "pyarrow" and hasattr(given, "read_all"):
             given = given.read_all()
         self.table, self.index = given, None
+        self.levels: list[Any] = []  # columns that are the index of the rows
         meta: Mapping[Any, Any] = {}
         self.units: dict[str, Any] = {}
         fields = None if hasattr(given, "colnames") else getattr(getattr(given, "dtype", None), "names", None)
@@ -306,6 +315,8 @@ class Source:
         elif hasattr(given, "columns"):
             there, meta = list(given.columns), getattr(given, "attrs", None) or {}
             self.index = getattr(given, "index", None)
+            self.levels = [n for n in getattr(self.index, "names", ()) if n is not None and n not in there]
+            there = there + self.levels
         elif isinstance(given, Mapping):
             there = list(given)
         else:
@@ -324,10 +335,28 @@ class Source:
             return max((len(v) for v in self.table.values() if np.ndim(v)), default=0)
         return len(self.table)
 
+    def unit(self, column: str) -> Any:
+        """The unit of a column, by its own name; None: none."""
+        if column in self.units:
+            return self.units[column]
+        if _module(self.table) == "pyarrow" or self.originals[column] in self.levels:
+            return None
+        return unit_of(self.table[self.originals[column]])
+
+    def _of_index(self, level: Any) -> Any:
+        return self.index.get_level_values(level).to_series()
+
     def raw(self, column: str) -> Plain:
         """One column by its own name."""
         home = _module(self.table)
-        values = self.table.column(column) if home == "pyarrow" else self.table[self.originals[column]]
+        own = column if home == "pyarrow" else self.originals[column]
+        values = (
+            self.table.column(own)
+            if home == "pyarrow"
+            else self._of_index(own)
+            if own in self.levels
+            else self.table[own]
+        )
         made = plain(column, values)
         return made._replace(unit=self.units[column]) if made.unit is None and column in self.units else made
 

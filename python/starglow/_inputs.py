@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import _arrays, _units
 from ._arrays import real
 from ._columns import is_table
 from .errors import error
@@ -46,7 +47,11 @@ def given_lines(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray]
         if isinstance(given, Mapping):
             if not isinstance(given[name], (tuple, list)) or len(given[name]) != 2:
                 raise error("usage", f"given[{name!r}] is not a pair", type(given[name]).__name__, "(ew, ivar)")
-            values, weights = (real(f"given {name}", part) for part in given[name])
+            values, weights = given[name]
+            weights = _arrays.ivar(
+                f"given {name}_EW_IVAR", weights, _units.EW_IVAR, f"given {name}_EW", values, _units.EW
+            )
+            values = real(f"given {name}_EW", values, _units.EW)
         elif galaxies.ew is None or galaxies.ew_ivar is None:
             raise error(
                 "input", "lines are given by name, but the galaxies have no measured EWs", "no ew and ew_ivar", "both"

@@ -60,6 +60,30 @@ def factor(name: str, unit: Any, wanted: str) -> float:
     return 1.0 if abs(made - 1) < 1e-9 else made
 
 
+def ivar_factor(name: str, unit: Any, wanted: str, of: str, of_unit: Any, of_wanted: str) -> float:
+    """What an inverse variance is multiplied by, beside the numbers `of` that it belongs to: without a unit it has
+    theirs. Raises InputError: one of another scale, for which of the two is wrong cannot be known."""
+    by = 1.0 if of_unit is None else factor(of, of_unit, of_wanted)
+    if unit is None:
+        return 1.0 if by == 1.0 else by**-2
+    made = factor(name, unit, wanted)
+    if abs(made * by * by - 1) > 1e-6:
+        raise error(
+            "input",
+            f"{name} is not in the unit of {of}",
+            f"'{unit}' beside '{of_unit or of_wanted}'",
+            "the inverse square of the other",
+            "Correct the unit that is wrong.",
+        )
+    return made
+
+
+def unit_of(given: Any) -> Any:
+    """The unit that a column or array has; None: none, or an empty text."""
+    unit = getattr(given, "unit", None)
+    return None if unit is None or not str(unit).strip() else unit
+
+
 def _astropy(text: str) -> str:
     """10**-17 as astropy reads it; A is the Angstrom here, never the ampere."""
     return re.sub(r"(?<![A-Za-z])A(?![A-Za-z])", "Angstrom", text.replace("10**-17", "1e-17").replace("**", "^"))

@@ -74,8 +74,16 @@ class Galaxies:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        for name, of, unit, of_unit in (
+            ("band_flux_ivar", "band_flux", _units.FLUX_IVAR, _units.FLUX),
+            ("ew_ivar", "ew", _units.EW_IVAR, _units.EW),
+        ):
+            put(
+                self,
+                name,
+                optional(_arrays.ivar, name.upper(), getattr(self, name), unit, of.upper(), getattr(self, of), of_unit),
+            )
         put(self, "band_flux", optional(real, "BAND_FLUX", self.band_flux, _units.FLUX))
-        put(self, "band_flux_ivar", optional(real, "BAND_FLUX_IVAR", self.band_flux_ivar, _units.FLUX_IVAR))
         z = optional(real, "Z", self.z, _units.REDSHIFT)
         if z is not None and z.ndim == 0 and self.band_flux is not None:  # one redshift for all
             z = np.broadcast_to(z, self.band_flux.shape[:1])
@@ -83,7 +91,6 @@ class Galaxies:
         put(self, "ebv", optional(real, "EBV", self.ebv, "mag"))
         put(self, "targetid", optional(_arrays.ids, "TARGETID", self.targetid))
         put(self, "ew", optional(real, "EW", self.ew, _units.EW))
-        put(self, "ew_ivar", optional(real, "EW_IVAR", self.ew_ivar, _units.EW_IVAR))
         put(self, "survey", optional(_arrays.words, "SURVEY", self.survey))
         put(self, "program", optional(_arrays.words, "PROGRAM", self.program))
         put(self, "conventions", _arrays.conventions(self.conventions))

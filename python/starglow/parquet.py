@@ -280,6 +280,8 @@ def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
     except (pa.ArrowException, UnicodeDecodeError) as e:
         raise error("input", f"'{os.fspath(path)}' is no Parquet file", str(e).splitlines()[0], "") from None
     except OSError as e:
+        if e.errno is None:  # of Arrow, about what is in the file
+            raise error("input", f"'{os.fspath(path)}' is no Parquet file", str(e).splitlines()[0], "") from None
         raise FileError(f"table '{os.fspath(path)}' cannot be read; found {e}") from e
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -156,13 +157,19 @@ def galaxies(
         out = np.full((len(flux), len(LINES)), missing, np.float32)
         for k, name in enumerate(have):
             if name is not None:
-                out[:, k] = _numbers(name, source.raw(name), unit, len(flux))
+                of = source.names.find(LINES[k] + "_EW") if suffix == "_EW_IVAR" else None
+                out[:, k] = _read(source, name, unit, of, _units.EW, len(flux))
         return out
 
     z, ebv = plain("Z"), plain("EBV")
+    if z is None and (like := source.names.like_z()) is not None:
+        warnings.warn(
+            f"the table has no column Z, and is answered without redshifts; names={{'Z': '{like}'}} takes {like}",
+            stacklevel=2,
+        )
     return Galaxies(
         band_flux=flux,
-        band_flux_ivar=_vector(source, "BAND_FLUX_IVAR", _units.FLUX_IVAR),
+        band_flux_ivar=_vector(source, "BAND_FLUX_IVAR", _units.FLUX_IVAR, "BAND_FLUX", _units.FLUX),
         z=None if z is None else _numbers("Z", z, _units.REDSHIFT),
         targetid=_masked(plain("TARGETID")),
         survey=_masked(plain("SURVEY")),
@@ -236,18 +243,33 @@ def _flags(column: Plain | None) -> Any:
     return np.where(column.missing, 0, column.values).astype(np.int64) if column.missing is not None else column.values
 
 
-def _vector(source: Source, name: str, unit: str) -> np.ndarray | None:
+def _read(
+    source: Source, name: str, unit: str, of: str | None = None, of_unit: str = "", n: int | None = None
+) -> np.ndarray:
+    """`of`: the column that this one is the inverse variance of, in `of_unit`."""
+    column = source.raw(name)
+    if of is None:
+        return _numbers(name, column, unit, n)
+    by = _units.ivar_factor(f"column {name}", column.unit, unit, f"column {of}", source.unit(of), of_unit)
+    values = _numbers(name, column._replace(unit=None), unit, n)
+    return values if by == 1 else values.astype(np.float64) * by
+
+
+def _vector(source: Source, name: str, unit: str, of: str | None = None, of_unit: str = "") -> np.ndarray | None:
     found = source.names.vector(name)
     if found is None:
         return None
-    if len(found) == 1:
-        values = _numbers(name, source.raw(found[0]), unit)
-        if values.ndim != 2:
-            raise error("input", f"column {found[0]} is not a vector", f"{values.ndim} dimension", "12 numbers a row")
-        if values.shape[1] != N_BANDS:
-            raise error("input", f"{name} has a wrong number of bands", str(values.shape[1]), "12")
-        return values
-    return np.column_stack([_numbers(n, source.raw(n), unit) for n in found])
+    beside = source.names.vector(of) if of is not None else None
+    values = [_read(source, column, unit, beside[0] if beside else None, of_unit) for column in found]
+    if len(found) > 1:
+        return np.column_stack(values)
+    if values[0].ndim == 1 and np.isnan(values[0]).all():  # no row has a vector
+        return np.full((len(values[0]), N_BANDS), np.nan)
+    if values[0].ndim != 2:
+        raise error("input", f"column {found[0]} is not a vector", f"{values[0].ndim} dimension", "12 numbers a row")
+    if values[0].shape[1] != N_BANDS:
+        raise error("input", f"{name} has a wrong number of bands", str(values[0].shape[1]), "12")
+    return values[0]
 
 
 def columns(table: Galaxies | None = None, prediction: Prediction | None = None) -> list[tuple[str, Any, str]]:

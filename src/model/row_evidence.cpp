@@ -6,6 +6,7 @@
 #include <string>
 
 #include "starglow/base/error.hpp"
+#include "starglow/base/marks.hpp"
 
 namespace starglow {
 
@@ -53,7 +54,7 @@ void to_given_partners(const GivenLines& given, std::size_t row, std::span<const
   if (!counted) return std::fill(slopes.begin(), slopes.end(), 0.0);
   const auto says = [&](std::size_t line) {
     const double ivar = given.ivar(row, line);
-    return ivar > 0 && std::isfinite(ivar) && std::isfinite(given.ew(row, line));
+    return ivar > 0 && std::isfinite(ivar) && can_be_measured(given.ew(row, line));
   };
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
     const auto weak = static_cast<std::size_t>(k_doublets[d].weak),

@@ -250,12 +250,13 @@ def _condition(
 
 
 def given_evidence(ew: Any, ew_ivar: Any, ew_ratio: jax.Array, dtype: Any) -> Evidence:
-    """Evidence of measured EWs (..., 10) with inverse variances; what is not positive and finite says nothing."""
+    """Evidence of measured EWs (..., 10) with inverse variances; an ivar that is not positive and finite, or
+    an EW that no galaxy has (-9999, 1e30), says nothing."""
     ew, ivar = jnp.asarray(ew, dtype), jnp.asarray(ew_ivar, dtype)
     ew, ivar = jnp.broadcast_arrays(ew, ivar)
     if ew.ndim == 0 or ew.shape[-1] != len(LINES):
         raise error("input", "given lines have a wrong shape", f"{ew.shape}", f"(..., {len(LINES)})")
-    says = (ivar > 0) & jnp.isfinite(ivar) & jnp.isfinite(ew)
+    says = (ivar > 0) & jnp.isfinite(ivar) & (ew > -500) & (ew < 1e5)
     value, sigma = jnp.where(says, ew, 0), 1 / jnp.sqrt(jnp.where(says, ivar, 1))
     columns = {line: (says[..., line], value[..., line], sigma[..., line]) for line in INDEPENDENT_LINES}
     for (weak, strong, _), ratio in zip(DOUBLETS, ew_ratio):

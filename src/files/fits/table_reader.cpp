@@ -8,17 +8,15 @@
 #include "files/fits/fits_guard.hpp"
 #include "files/fits/fits_values.hpp"
 #include "files/fits/medium.hpp"
-#include "files/unit_text.hpp"
+#include "files/surveys/general_names.hpp"
 #include "files/units.hpp"
+#include "starglow/base/marks.hpp"
 #include "starglow/files/table.hpp"
 
 namespace starglow {
 namespace {
 
 using files::check_fits;
-
-// EWs beyond these are no measurements but marks of their absence (-9999, 1e30): no galaxy has them.
-constexpr float k_least_ew = -500.0F, k_most_ew = 1e5F;
 
 // FITS letter of a column type of the library; '?' for those that are not read, columns of variable length among them.
 char letter_of(int type) {
@@ -50,7 +48,7 @@ std::size_t table_in(const files::FitsSummary& summary) {
 
 struct TableReader::State {
   explicit State(const std::filesystem::path& given) : name(given.string()), plain(given) {
-    const auto summary = files::guard_fits(plain.path());
+    const auto summary = files::guard_fits(plain.path(), given);
     notes = summary.warnings;
     const std::size_t hdu = table_in(summary);
     if (hdu == summary.hdus.size()) {
@@ -175,13 +173,21 @@ struct TableReader::State {
         unit = wanted;
       }
     }
-    // An inverse variance without a unit is one of the numbers beside it.
+    // An inverse variance without a unit has that of its column; another scale is a mistake in one of the two.
     for (std::size_t i = 0; i < columns.size(); ++i) {
       const std::string& ivar = columns[i].name;
-      if (!absent[i] || ivar.size() < 6 || !files::same_name(std::string_view(ivar).substr(ivar.size() - 5), "_IVAR"))
+      if (!files::quantity_of(ivar) || ivar.size() < 6 ||
+          !files::same_name(std::string_view(ivar).substr(ivar.size() - 5), "_IVAR"))
         continue;
-      if (const int of = find(std::string_view(ivar).substr(0, ivar.size() - 5)); of != 0)
-        scale[i] = 1 / (scale[static_cast<std::size_t>(of) - 1] * scale[static_cast<std::size_t>(of) - 1]);
+      const int of = find(std::string_view(ivar).substr(0, ivar.size() - 5));
+      if (of == 0 || find(ivar) != static_cast<int>(i) + 1) continue;
+      const double by = scale[static_cast<std::size_t>(of) - 1], wanted = 1 / (by * by);
+      if (!absent[i] && std::fabs(scale[i] / wanted - 1) > 1e-6)
+        throw Error(ErrorKind::input, "'" + name + "': " + ivar + " is not in the unit of " + info(of).name,
+                    {"'" + file.card("TUNIT" + std::to_string(i + 1)) + "' beside '" +
+                         file.card("TUNIT" + std::to_string(of)) + "'",
+                     "the inverse square of the other", "Correct the TUNIT that is wrong."});
+      scale[i] = wanted;
     }
   }
 
@@ -216,7 +222,17 @@ struct TableReader::State {
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
                    "TARGETIDs above 2^53 are not exact in floating point."});
     check_units();
+    if (find("Z") == 0 && find("BAND_FLUX") != 0) notes.push_back(without_z());
     if (find("TARGETID") == 0) notes.push_back("no column TARGETID; row numbers are used instead");
+  }
+
+  std::string without_z() const {
+    std::string alike;
+    for (const auto& c : columns)
+      for (const auto redshift : files::k_z_names)
+        if (alike.empty() && files::same_name(c.name, redshift)) alike = c.name;
+    return "no column Z; galaxies are predicted without redshift" +
+           (alike.empty() ? "" : ": column " + alike + " is not read, rename it to Z if it is the redshift");
   }
 
   int require(std::string_view column) const {
@@ -365,12 +381,6 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
       s.numbers(m.column, row, std::span(values).first(n));
       for (std::size_t i = 0; i < n; ++i) (*m.into)(at + i, m.line) = values[i];
     }
-    for (std::size_t i = at; i < at + n && !g.ew.empty(); ++i)
-      for (std::size_t line = 0; line < k_n_lines; ++line)
-        if (const float ew = g.ew(i, line); !(ew > k_least_ew && ew < k_most_ew)) {
-          g.ew(i, line) = std::nanf("");
-          if (!g.ew_ivar.empty()) g.ew_ivar(i, line) = 0;
-        }
     for (const char* name : {"SURVEY", "PROGRAM"})
       if (const int column = s.find(name); column != 0 && s.info(column).type == 'A') {
         auto& into = name[0] == 'S' ? g.survey : g.program;
@@ -378,6 +388,7 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
         std::move(more.begin(), more.end(), std::back_inserter(into));
       }
   }
+  clear_marks(g);
   return g;
 }
 
