@@ -3,8 +3,8 @@
 
 #include "base/input_file.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <fstream>
 #include <string>
 
@@ -18,7 +18,8 @@ struct Magic {
 };
 
 constexpr std::string_view k_parquet = "starglow.parquet in Python reads it (docs/catalogues.md).";
-constexpr std::array<Magic, 19> k_magics{{
+constexpr std::string_view k_pickle = "It is not read, for it could run code; write its table as FITS.";
+constexpr std::array<Magic, 29> k_magics{{
     {"\x1f\x8b"sv, "a gzip file inside a gzip file", "Unpack it once: gunzip."},
     {"BZh"sv, "a bzip2 file", "Unpack it: bunzip2."},
     {"\xfd"
@@ -41,6 +42,16 @@ constexpr std::array<Magic, 19> k_magics{{
     {"CDF\x01"sv, "a NetCDF file", "Convert it to FITS."},
     {"\x89PNG"sv, "a picture (PNG)", ""},
     {"%PDF"sv, "a PDF file", ""},
+    {"\xff\xd8\xff"sv, "a picture (JPEG)", ""},
+    {"II*\0"sv, "a picture (TIFF)", ""},
+    {"7z\xbc\xaf\x27\x1c"sv, "a 7z archive", "Unpack it: 7z x."},
+    {"Rar!"sv, "a RAR archive", "Unpack it."},
+    {"\x04\x22\x4d\x18"sv, "an LZ4 file", "Unpack it: unlz4."},
+    {"\x80\x02"sv, "a Python pickle", k_pickle},
+    {"\x80\x03"sv, "a Python pickle", k_pickle},
+    {"\x80\x04"sv, "a Python pickle", k_pickle},
+    {"\x80\x05"sv, "a Python pickle", k_pickle},
+    {"SQLite format 3"sv, "an SQLite database", "Convert its table to FITS."},
 }};
 
 }  // namespace
@@ -51,13 +62,17 @@ ForeignFormat format_of(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   in.read(head.data(), head.size());
   const std::string_view seen(head.data(), static_cast<std::size_t>(in.gcount()));
+  if (seen.size() > 8 && seen[8] == '{' && seen.substr(3, 5) == "\0\0\0\0\0"sv)
+    return {"a safetensors file (a model of starglow?)", "inspect says what it holds; --model and --map take models."};
   for (const auto& magic : k_magics)
     if (seen.starts_with(magic.bytes)) return {magic.name, magic.remedy};
   if (seen.size() == head.size() && seen.substr(257, 5) == "ustar") return {"a tar archive", "Unpack it: tar -xf."};
-  if (seen.starts_with("SIMPLE") || seen.empty()) return {};
-  for (const char c : seen)
-    if (c != '\n' && c != '\r' && c != '\t' && (c < ' ' || c > '~')) return {};
-  if (seen.find('\n') != std::string_view::npos)
+  if (seen.starts_with("SIMPLE  =") || seen.empty()) return {};
+  const bool text = std::none_of(seen.begin(), seen.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < ' ' && c != '\n' && c != '\r' && c != '\t') || byte == 0x7f;
+  });
+  if (text)
     return {"a text file", "Tables go in as FITS; astropy.table.Table.read(name, format='ascii').write('table.fits')."};
   return {};
 }

@@ -22,7 +22,7 @@ constexpr std::size_t k_max_hdus = 10000;
 
 class Guard {
  public:
-  explicit Guard(const fs::path& path) : path_(path) {}
+  Guard(const fs::path& path, const fs::path& name) : path_(path), name_(name) {}
 
   FitsSummary run() {
     std::error_code failed;
@@ -35,7 +35,7 @@ class Guard {
     in_.open(path_, std::ios::binary);
     if (!in_) refuse("cannot be opened", "no permission to read", "a readable file");
     if (const auto format = format_of(path_); !format.name.empty())
-      throw Error(ErrorKind::input, "'" + path_.string() + "' is not a FITS file",
+      throw Error(ErrorKind::input, "'" + name_.string() + "' is not a FITS file",
                   {std::string(format.name), "a FITS file, or a gzipped one", std::string(format.remedy)});
     if (size_ < k_block)
       refuse("is not a FITS file, or is truncated", std::to_string(size_) + " bytes", "at least 2880 bytes");
@@ -54,7 +54,7 @@ class Guard {
  private:
   [[noreturn]] void refuse(const std::string& what, const std::string& seen, const std::string& wanted) const {
     const std::string where = summary_.hdus.empty() ? "" : ", HDU " + std::to_string(summary_.hdus.size());
-    throw Error(ErrorKind::input, "'" + path_.string() + "'" + where + " " + what, {seen, wanted, ""});
+    throw Error(ErrorKind::input, "'" + name_.string() + "'" + where + " " + what, {seen, wanted, ""});
   }
 
   bool starts_hdu(std::uint64_t at) {
@@ -283,7 +283,7 @@ class Guard {
     return end;
   }
 
-  fs::path path_;
+  fs::path path_, name_;  // the name is for people: that of the file before it was unpacked
   std::ifstream in_;
   std::uint64_t size_ = 0;
   std::string first_;
@@ -298,6 +298,7 @@ bool same_name(std::string_view a, std::string_view b) noexcept {
                     [](unsigned char x, unsigned char y) { return std::toupper(x) == std::toupper(y); });
 }
 
-FitsSummary guard_fits(const fs::path& path) { return Guard(path).run(); }
+FitsSummary guard_fits(const fs::path& path) { return Guard(path, path).run(); }
+FitsSummary guard_fits(const fs::path& path, const fs::path& name) { return Guard(path, name).run(); }
 
 }  // namespace starglow::files

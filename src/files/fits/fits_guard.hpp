@@ -28,5 +28,7 @@ bool same_name(std::string_view a, std::string_view b) noexcept;
 /// file, impossible structure, endless headers. Bounded time and memory whatever the file says.
 /// Error(input) with what was found and expected; Error(input) too when there is no such regular file.
 FitsSummary guard_fits(const std::filesystem::path& path);
+/// The same of a file that was unpacked: `name` is what it was called, for messages.
+FitsSummary guard_fits(const std::filesystem::path& path, const std::filesystem::path& name);
 
 }  // namespace starglow::files

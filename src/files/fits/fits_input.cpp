@@ -2,11 +2,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace starglow::files {
 
 FitsInput::FitsInput(const std::filesystem::path& path)
-    : name_(path.string()), plain_(path), summary_(guard_fits(plain_.path())), file_(FitsFile::open(plain_.path())) {}
+    : name_(path.string()),
+      plain_(path),
+      summary_(guard_fits(plain_.path(), path)),
+      file_(FitsFile::open(plain_.path())) {
+  for (std::size_t i = 1; i < summary_.hdus.size(); ++i)
+    if (summary_.hdus[i].extname.empty()) summary_.hdus[i].extname = "HDU " + std::to_string(i + 1);
+}
 
 void FitsInput::fail(const std::string& what, const std::string& seen, const std::string& wanted,
                      const std::string& remedy) const {
@@ -115,6 +122,18 @@ double FitsInput::unit_factor(std::string_view extname, Quantity quantity, std::
   return *factor;
 }
 
+double FitsInput::ivar_factor(std::string_view extname, double of, const std::string& of_name) {
+  const std::string unit = card(extname, "BUNIT");
+  const double wanted = 1 / (of * of);
+  if (unit.empty()) return wanted;
+  const double made = unit_factor(extname, Quantity::flux_density_ivar);
+  if (std::fabs(made / wanted - 1) > 1e-6)
+    fail(std::string(extname) + " is not in the unit of " + of_name,
+         "BUNIT = " + unit + " beside " + card(of_name, "BUNIT"), "the inverse square of the other",
+         "Correct the BUNIT that is wrong.");
+  return wanted;
+}
+
 bool FitsInput::has_column(std::string_view extname, const std::string& column) {
   const HduSummary* found = hdu(extname);
   if (found == nullptr) return false;
@@ -165,13 +184,13 @@ std::vector<double> FitsInput::doubles(std::string_view extname, const std::stri
                                        std::uint64_t count) {
   const int number = scalar(extname, wanted);
   std::vector<double> out(count);
-  read_column(file_.get(), number, first, std::span(out), column_name(wanted));
+  read_numbers(file_.get(), number, first, std::span(out), column_name(wanted));
   return out;
 }
 
 void FitsInput::vectors(std::string_view extname, const std::string& wanted, std::uint64_t first,
                         std::span<double> into) {
-  read_column(file_.get(), column(extname, wanted), first, into, column_name(wanted));
+  read_numbers(file_.get(), column(extname, wanted), first, into, column_name(wanted));
 }
 
 std::vector<std::int64_t> FitsInput::integers(std::string_view extname, const std::string& wanted, std::uint64_t first,

@@ -14,9 +14,10 @@
 
 namespace starglow::files {
 
-/// A FITS file opened for reading by names: HDUs by EXTNAME, columns by TTYPE, both without regard to case (a name in
-/// the case asked for goes first). Nulls as in fits_values.hpp. Headers are checked before the library
-/// sees the file; gzip is unpacked to a temporary file. Error(input) names the file, the HDU and the column.
+/// A FITS file opened for reading by names: HDUs by EXTNAME (without one "HDU 2", ...), columns by TTYPE, both without
+/// regard to case (a name in the case asked for goes first). Nulls as in fits_values.hpp. Headers are checked before
+/// the library sees the file; gzip is unpacked to a temporary file. Error(input) names the file, the HDU and the
+/// column.
 class FitsInput {
  public:
   explicit FitsInput(const std::filesystem::path& path);
@@ -40,6 +41,10 @@ class FitsInput {
   /// What an image of another unit (BUNIT) is multiplied by. Error(input): another dimension; none, unless `absent`
   /// says what that means.
   double unit_factor(std::string_view extname, Quantity quantity, std::optional<double> absent = std::nullopt);
+
+  /// That of an image of inverse variances beside the image `of_name`, whose factor is `of`: without BUNIT it has its
+  /// unit. Error(input): another scale, for which of the two is wrong cannot be known.
+  double ivar_factor(std::string_view extname, double of, const std::string& of_name);
 
   bool has_column(std::string_view extname, const std::string& column);
   /// Rows [first, first + count) of a scalar column. A null is NaN, k_null_integer or "".

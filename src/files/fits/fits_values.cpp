@@ -1,5 +1,6 @@
 #include "files/fits/fits_values.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -51,6 +52,18 @@ constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 
 void read_column(fitsfile* file, int column, std::uint64_t first, std::span<double> into, const std::string& what) {
   column_of(file, TDOUBLE, column, first, into, k_nan, what);
+}
+
+void read_numbers(fitsfile* file, int column, std::uint64_t first, std::span<double> into, const std::string& what) {
+  if (stored_type(file, column) != TLOGICAL) return read_column(file, column, first, into, what);
+  if (into.empty()) return;
+  std::vector<char> truth(into.size());
+  int status = 0, any = 0;
+  char null = 2;
+  fits_read_col(file, TLOGICAL, column, static_cast<LONGLONG>(first) + 1, 1, static_cast<LONGLONG>(into.size()), &null,
+                truth.data(), &any, &status);
+  check_fits(status, ErrorKind::input, what);
+  std::transform(truth.begin(), truth.end(), into.begin(), [](char t) { return t == 2 ? k_nan : t == 0 ? 0.0 : 1.0; });
 }
 
 void read_column(fitsfile* file, int column, std::uint64_t first, std::span<float> into, const std::string& what) {

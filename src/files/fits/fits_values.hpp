@@ -18,6 +18,8 @@ inline constexpr std::int64_t k_null_integer = std::numeric_limits<std::int64_t>
 /// Elements of a column from the first of row `first` (from 0) on, of the current HDU.
 void read_column(fitsfile* file, int column, std::uint64_t first, std::span<double> into, const std::string& what);
 void read_column(fitsfile* file, int column, std::uint64_t first, std::span<float> into, const std::string& what);
+/// The same of columns of truth values too: 0 and 1; a null is NaN.
+void read_numbers(fitsfile* file, int column, std::uint64_t first, std::span<double> into, const std::string& what);
 /// Error(input) too for integers above 2^63 - 1.
 void read_column(fitsfile* file, int column, std::uint64_t first, std::span<std::int64_t> into,
                  const std::string& what);

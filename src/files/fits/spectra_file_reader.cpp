@@ -25,8 +25,8 @@ struct SpectraFileReader::State {
     if (pixels < 2) file.fail("has a grid of too few pixels", std::to_string(pixels), "at least 2");
     expect_shape("WAVE", one_grid ? std::vector<std::uint64_t>{pixels} : std::vector<std::uint64_t>{rows, pixels});
     wave_factor = factor("WAVE", files::Quantity::length);
-    air = files::is_air(file, "WAVE") || conventions.vacuum == "F";
-    if (air) notes.push_back("'" + name + "': air wavelengths are converted to vacuum");
+    air = files::is_air(file, {"WAVE", file.has("FLUX") ? "FLUX" : "CONTINUUM"}) || conventions.vacuum == "F";
+    if (air) notes.push_back("'" + name + "': wavelengths in air are brought to vacuum");
     conventions.vacuum = air ? "T" : conventions.vacuum;
     planes.flux = plane("FLUX", files::Quantity::flux_density, flux_factor);
     planes.ivar = plane("IVAR", files::Quantity::flux_density_ivar, ivar_factor);
@@ -68,8 +68,9 @@ struct SpectraFileReader::State {
   // An absent unit is that of the layout, and is reported; that of IVAR belongs to FLUX.
   double factor(const char* image, files::Quantity quantity) {
     file.verify(image);
+    if (quantity == files::Quantity::flux_density_ivar && file.has("FLUX"))
+      return file.ivar_factor(image, flux_factor, "FLUX");
     if (file.card(image, "BUNIT").empty()) {
-      if (quantity == files::Quantity::flux_density_ivar) return 1 / (flux_factor * flux_factor);
       notes.push_back(std::string(image) + " has no unit; " + std::string(files::unit_of(quantity)) + " is assumed");
       return 1;
     }

@@ -1,4 +1,5 @@
 #include "files/models/safetensors.hpp"
+#include "files/formats.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -183,6 +184,9 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
     throw Error(ErrorKind::input, "model '" + name + "' is too large",
                 {std::to_string(size) + " bytes", "at most 4 GiB", ""});
   std::vector<unsigned char> bytes(static_cast<std::size_t>(size));
+  if (const auto other = format_of(path); !other.name.empty() && !other.name.starts_with("a safetensors"))
+    throw Error(ErrorKind::input, "'" + name + "' is no safetensors file",
+                {std::string(other.name), "a model, map or grid of starglow", ""});
   std::ifstream in(path, std::ios::binary);
   in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (!in || in.gcount() != static_cast<std::streamsize>(bytes.size()))

@@ -105,15 +105,14 @@ class Desi final : public SpectraSource {
     file_.read_image(prefix + "WAVELENGTH", 0, std::span<double>(c.wave));
     const double wave_factor = file_.unit_factor(prefix + "WAVELENGTH", Quantity::length, 1.0);
     for (double& w : c.wave) w *= wave_factor;
-    if (is_air(file_, prefix + "WAVELENGTH")) {
+    if (is_air(file_, {prefix + "WAVELENGTH", prefix + "FLUX"})) {
       to_vacuum(c.wave);
       if (check) notes.push_back("'" + file_.name() + "': air wavelengths are converted to vacuum");
     }
     check_wavelengths(c.wave, "'" + file_.name() + "': " + prefix + "WAVELENGTH");
     c.flux_factor = file_.unit_factor(prefix + "FLUX", Quantity::flux_density);
     if (!file_.has(prefix + "IVAR")) file_.fail("no HDU " + prefix + "IVAR", "", "the noise of " + prefix + "FLUX");
-    c.ivar_factor =
-        file_.unit_factor(prefix + "IVAR", Quantity::flux_density_ivar, 1 / (c.flux_factor * c.flux_factor));
+    c.ivar_factor = file_.ivar_factor(prefix + "IVAR", c.flux_factor, prefix + "FLUX");
     c.mask = file_.has(prefix + "MASK");
     read_diagonals(c, check);
     if (check)

@@ -92,6 +92,7 @@ Ecsv read_ecsv(const std::filesystem::path& path) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     const std::string where = "line " + std::to_string(number);
+    if (line.ends_with('\r')) line.pop_back();  // written under Windows
     if (line.size() > k_longest_line) refuse(where + " is too long", std::to_string(line.size()) + " bytes", "1 MiB");
     if (number == 1 && !line.starts_with("# %ECSV"))
       refuse("is no ECSV file", "'" + line.substr(0, 40) + "'", "# %ECSV");

@@ -1,6 +1,7 @@
 // FastSpecFit catalogues: fastspec-*.fits of versions 2.x and 3.x.
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -155,7 +156,7 @@ class Fastspec final : public SpectraSource {
                  std::to_string(shape.size()) + " axes, last " + std::to_string(shape.empty() ? 0 : shape.back()),
                  std::to_string(rows) + " x 3 x 7781");
     factor_ = file_.unit_factor("MODELS", Quantity::flux_density);
-    if (is_air(file_, "MODELS"))
+    if (is_air(file_, {"MODELS"}))
       file_.fail("MODELS is said to be in air wavelengths", "AIRORVAC or VACUUM", "vacuum, as FastSpecFit writes it");
     // lambda_i = CRVAL1 + CDELT1 i with i from 0: CRPIX1 = 0 is meant so, whatever the standard says.
     const double first = std::strtod(file_.card("MODELS", "CRVAL1").c_str(), nullptr),
@@ -172,6 +173,7 @@ class Fastspec final : public SpectraSource {
         if (file_.card(hdu, "DEPNAM" + number) == "fastspecfit") text_ = file_.card(hdu, "DEPVER" + number);
       if (!text_.empty()) break;
     }
+    known_ = !text_.empty() && std::isdigit(static_cast<unsigned char>(text_[0])) != 0;
     std::size_t at = 0;
     for (auto& part : version_) {
       part = std::atoi(text_.c_str() + at);
@@ -183,7 +185,7 @@ class Fastspec final : public SpectraSource {
       notes.push_back("'" + file_.name() + "' (FastSpecFit " + (text_.empty() ? "of unknown version" : text_) +
                       "): " + what);
     };
-    if (text_.empty()) return note("known defects of some versions cannot be excluded");
+    if (!known_) return note("known defects of some versions cannot be excluded");
     const auto before = [&](Version v) { return version_ < v; };
     if (before({2, 0, 0})) note("EWs of 1.x are wrong by (1+z)^2 and are left out");
     if (!before({3, 1, 0}) && before({3, 1, 5})) note("EW_IVAR of 3.1.0-3.1.4 is wrong and these EWs are left out");
@@ -214,7 +216,7 @@ class Fastspec final : public SpectraSource {
   void read_lines(std::size_t first, std::size_t count, Spectra& s) {
     s.catalogue_ew = Matrix<float>(count, k_n_all_lines, std::nanf(""));
     s.catalogue_ew_ivar = Matrix<float>(count, k_n_all_lines, 0.0F);
-    const bool known = !text_.empty();
+    const bool known = known_;  // a word such as "main" says nothing
     if (known && (version_ < Version{2, 0, 0} || (version_ >= Version{3, 1, 0} && version_ < Version{3, 1, 5}))) return;
     const bool overlaps = known && version_ < Version{2, 4, 3};
     const bool strong = known && version_ >= Version{3, 1, 5} && version_ < Version{3, 2, 0};
@@ -267,6 +269,7 @@ class Fastspec final : public SpectraSource {
   std::vector<std::size_t> meta_row_;
   double factor_ = 1;  // of MODELS
   Version version_{};
+  bool known_ = false;  // whether the file says a version by number
 };
 
 }  // namespace

@@ -82,7 +82,18 @@ void interpret(Meaning& m, const SpectraReaderOptions& options, std::string wave
   if (!own)
     fail("the noise has another unit than the flux", noise_unit, "that of the flux, or its square or inverse square",
          "");
-  m.noise_factor = *own;
+  if (std::fabs(*own / m.noise_factor - 1) > 1e-6)
+    fail("the noise is of another scale than the flux", noise_unit + " beside " + flux_unit,
+         "that of the flux, or its square or inverse square", "Correct the unit that is wrong.");
+}
+
+double redshift_of_text(const std::string& text, const std::string& name) {
+  char* end = nullptr;
+  const double z = std::strtod(text.c_str(), &end);
+  if (end == text.c_str() || std::string_view(end).find_first_not_of(' ') != std::string_view::npos)
+    throw Error(ErrorKind::input, "'" + name + "': the redshift in its header is no number",
+                {"'" + text.substr(0, 40) + "'", "a number", "--z VALUE gives it where the header does not."});
+  return z;
 }
 
 bool is_air_name(std::string_view name) {

@@ -25,6 +25,9 @@ void interpret(Meaning& meaning, const SpectraReaderOptions& options, std::strin
 void fill(const Meaning& meaning, std::vector<double> wave, std::vector<double> flux, std::vector<double> noise,
           std::vector<double> mask, Spectra& batch, std::size_t i, bool own_grid, const std::string& what);
 
+/// The redshift that a header says. Error(input): no number.
+double redshift_of_text(const std::string& text, const std::string& name);
+
 std::unique_ptr<SpectraSource> open_text(const std::filesystem::path& path, const SpectraReaderOptions& options);
 
 }  // namespace starglow::files

@@ -99,7 +99,6 @@ class General final : public SpectraSource {
       if (hdu.kind != "BINTABLE") continue;
       const Place flux = column_of(hdu, k_flux_names), wave = column_of(hdu, k_wave_names);
       if (!flux.there() || (!wave.there() && !image_of(k_wave_names).there())) continue;
-      if (hdu.extname.empty()) unnamed();
       flux_ = flux;
       wave_ = wave.there() ? wave : image_of(k_wave_names);
       mask_ = column_of(hdu, k_mask_names);
@@ -113,6 +112,8 @@ class General final : public SpectraSource {
     wave_ = image_of(k_wave_names);
     if (flux_.there() && !wave_.there()) read_wcs();
     if (!flux_.there() || (!wave_.there() && wcs_.empty())) {
+      if (file_.has("FASTPHOT"))
+        refuse("no spectra, but FastSpecFit's fits of photometry", "FASTPHOT", "FASTSPEC: a fastspec file");
       std::string names;
       for (const auto& hdu : file_.summary().hdus)
         names += (names.empty() ? "" : ", ") + (hdu.extname.empty() ? hdu.kind : hdu.extname);
@@ -125,10 +126,6 @@ class General final : public SpectraSource {
     mask_ = image_of(k_mask_names);
     for (const auto& [names, kind] : k_noise_names)
       if (!noise_.there() && (noise_ = image_of(names)).there()) meaning_.noise = kind;
-  }
-
-  [[noreturn]] void unnamed() const {
-    refuse("the table with the spectra has no name", "no EXTNAME", "EXTNAME = 'SPECTRUM', or another name");
   }
 
   // Wavelengths of the axis of an image: linear or logarithmic.
@@ -197,12 +194,12 @@ class General final : public SpectraSource {
 
   void read_meaning() {
     std::string wave_unit = wave_.there() ? unit_of_part(wave_) : file_.card(flux_.hdu, "CUNIT1");
-    meaning_.air =
-        is_air(file_, wave_.there() ? wave_.hdu : flux_.hdu) || is_air_name(wave_.column) || is_air_name(wave_.hdu);
-    if (meaning_.air) notes.push_back("'" + name_ + "': air wavelengths are converted to vacuum");
+    meaning_.air = is_air(file_, {wave_.there() ? wave_.hdu : flux_.hdu, flux_.hdu}) || is_air_name(wave_.column) ||
+                   is_air_name(wave_.hdu);
+    if (meaning_.air) notes.push_back("'" + name_ + "': wavelengths in air are brought to vacuum");
     meaning_.log_wave = meaning_.log_wave || is_log_name(wave_.column) || is_log_name(wave_.hdu);
     bool said = false;
-    for (const std::string& hdu : {wave_.there() ? wave_.hdu : flux_.hdu, std::string("PRIMARY")})
+    for (const std::string& hdu : {wave_.there() ? wave_.hdu : flux_.hdu, flux_.hdu, std::string("PRIMARY")})
       for (const char* key : {"AIRORVAC", "VACUUM", "CTYPE1"})
         said = said || medium_of_card(key, file_.card(hdu, key), name_) != Medium::unknown;
     if (!said && !meaning_.air)
@@ -221,7 +218,7 @@ class General final : public SpectraSource {
   void find_targets() {
     if (!flux_.column.empty() && !by_pixel_) target_ = flux_.hdu;
     for (const auto& hdu : file_.summary().hdus)
-      if (target_.empty() && hdu.kind == "BINTABLE" && !hdu.extname.empty() && hdu.naxis[1] == rows &&
+      if (target_.empty() && hdu.kind == "BINTABLE" && hdu.naxis[1] == rows &&
           (column_of(hdu, k_z_names).there() || column_of(hdu, k_id_names).there()))
         target_ = hdu.extname;
     const auto* table = target_.empty() ? nullptr
@@ -250,7 +247,7 @@ class General final : public SpectraSource {
       for (const std::string& hdu : {flux_.hdu, std::string("PRIMARY")})
         for (const auto name : k_z_names)
           if (const auto value = file_.card(hdu, std::string(name).substr(0, 8)); !value.empty() && !header_z_)
-            header_z_ = std::strtod(value.c_str(), nullptr);
+            header_z_ = redshift_of_text(value, name_);
     if (!z_.empty()) {
       const auto unit = file_.column_unit(target_, z_);
       if (!factor_of(unit, Quantity::pure)) refuse("the redshift has another unit", unit, "a pure number");
@@ -267,7 +264,8 @@ class General final : public SpectraSource {
     s.ebv =
         target_.empty() ? std::vector<double>{} : numbers_if(file_, target_, {"EBV", "SFD_EBV", "E_BV"}, own, k_nan);
     if (s.ebv.empty()) {
-      const std::string card = file_.card("PRIMARY", "EBV");
+      std::string card = file_.card(flux_.hdu, "EBV");
+      if (card.empty()) card = file_.card("PRIMARY", "EBV");
       s.ebv.assign(count, card.empty() ? k_nan : std::strtod(card.c_str(), nullptr));
     }
     if (!target_.empty()) {

@@ -24,7 +24,7 @@ class Sdss final : public SpectraSource {
     if (file_.table_rows(object_) != 1)
       file_.fail("HDU " + object_ + " is not of one spectrum", std::to_string(file_.table_rows(object_)) + " rows",
                  "1");
-    air_ = is_air(file_, "COADD");
+    air_ = is_air(file_, {"COADD"});
     if (check) {
       file_.verify("COADD");
       const bool said = !file_.card("PRIMARY", "VACUUM").empty() || !file_.card("PRIMARY", "AIRORVAC").empty() ||
@@ -41,6 +41,10 @@ class Sdss final : public SpectraSource {
       file_.fail("flux has another unit or none", unit.empty() ? "no BUNIT" : "BUNIT = " + unit, "1E-17 erg/cm^2/s/Ang",
                  "Units of the same dimension are converted.");
     factor_ = *factor;
+    for (const char* z : {"Z", "Z_NOQSO"})
+      if (file_.has_column(object_, z))
+        if (const auto seen = file_.column_unit(object_, z); !factor_of(seen, Quantity::pure))
+          file_.fail(std::string(z) + " has another unit", seen, "a redshift, a pure number");
     kept = {"ORIGINAL_ID"};
     keep(file_, object_,
          {{"SPECTYPE", "CLASS"},

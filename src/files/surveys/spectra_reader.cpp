@@ -1,10 +1,13 @@
 #include "starglow/files/spectra_reader.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <unordered_map>
 
 #include "files/surveys/spectra_source.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/base/flags.hpp"
 
 namespace starglow {
 namespace fs = std::filesystem;
@@ -111,6 +114,18 @@ class RedshiftFiles {
   std::unordered_map<std::int64_t, std::vector<std::size_t>> by_id_;
   std::size_t read_ = 0;
 };
+
+// Fluxes beyond any galaxy's are marks of absence (1e20, which NumPy puts under a mask; 1e30): no data.
+void drop_impossible(Spectra& s) {
+  constexpr double most = 1e15;  // 1e-17 erg/s/cm2/A, or of an arbitrary scale
+  for (std::size_t i = 0; i < s.flux.rows(); ++i)
+    for (std::size_t p = 0; p < s.flux.cols(); ++p) {
+      if (!(std::fabs(s.flux(i, p)) > most)) continue;
+      s.flux(i, p) = s.ivar.empty() ? std::numeric_limits<double>::quiet_NaN() : 0;
+      if (!s.ivar.empty()) s.ivar(i, p) = 0;
+      s.flags[i] |= k_bad_pixels;
+    }
+}
 
 // Folders stand for the FITS and ECSV files in them, in the order of their names.
 std::vector<fs::path> expand(const std::vector<fs::path>& inputs) {
@@ -249,7 +264,9 @@ Spectra SpectraReader::read(std::size_t first, std::size_t count) {
       s.source = s.open(part, false);
       s.current = k;
     }
-    return s.source->read(first - part.first, std::min(count, part.first + part.rows - first));
+    Spectra batch = s.source->read(first - part.first, std::min(count, part.first + part.rows - first));
+    drop_impossible(batch);
+    return batch;
   }
   throw std::logic_error("a row between two files");
 }

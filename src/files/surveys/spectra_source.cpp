@@ -76,8 +76,9 @@ Spectra empty_batch(std::size_t count, std::size_t pixels) {
   return s;
 }
 
-bool is_air(FitsInput& file, const std::string& extname) {
-  for (const std::string& hdu : {extname, std::string("PRIMARY")}) {
+bool is_air(FitsInput& file, std::vector<std::string> hdus) {
+  hdus.emplace_back("PRIMARY");
+  for (const std::string& hdu : hdus) {
     Medium seen = Medium::unknown;
     for (const char* key : {"AIRORVAC", "VACUUM", "CTYPE1"}) {
       const Medium now = medium_of_card(key, file.card(hdu, key), "'" + file.name() + "', HDU " + hdu);

@@ -48,8 +48,8 @@ bool is_ecsv(const std::filesystem::path& path);
 
 /// Rows of a batch on a common grid, fluxes and ivars 0.
 Spectra empty_batch(std::size_t count, std::size_t pixels);
-/// Whether a header says that wavelengths are in air: that of the HDU, else that of the file.
-bool is_air(FitsInput& file, const std::string& extname);
+/// Whether a header says that wavelengths are in air: the first of the HDUs that says anything, else that of the file.
+bool is_air(FitsInput& file, std::vector<std::string> hdus);
 
 /// Columns of a table of targets, rows as asked for; of a column that is not there, nothing.
 std::vector<double> numbers_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,

@@ -66,9 +66,7 @@ class Text final : public SpectraSource {
     if (z.empty() && z_column == nullptr && !options.z)
       throw Error(ErrorKind::input, "'" + name_ + "': no redshift",
                   {"no Z or REDSHIFT in its header", "a redshift", "--z VALUE gives it."});
-    one_.z = {!z.empty()            ? std::strtod(z.c_str(), nullptr)
-              : z_column != nullptr ? numbers_of(*z_column, name_)[0]
-                                    : *options.z};
+    one_.z = {!z.empty() ? redshift_of_text(z, name_) : z_column != nullptr ? one_redshift(*z_column) : *options.z};
     constexpr std::array<std::string_view, 1> ebv{"EBV"};
     one_.ebv = {meta(ebv).empty() ? k_nan : std::strtod(meta(ebv).c_str(), nullptr)};
     one_.spectype = {""};
@@ -88,6 +86,19 @@ class Text final : public SpectraSource {
   Spectra read(std::size_t, std::size_t) override { return one_; }
 
  private:
+  // The redshift of a column, which is that of the spectrum in each of its rows.
+  double one_redshift(const Ecsv::Column& column) const {
+    if (!factor_of(column.unit, Quantity::pure))
+      throw Error(ErrorKind::input, "'" + name_ + "': the redshift has another unit",
+                  {column.unit, "a pure number", ""});
+    const std::vector<double> all = numbers_of(column, name_);
+    for (const double z : all)
+      if (z != all.front() && !(std::isnan(z) && std::isnan(all.front())))
+        throw Error(ErrorKind::input, "'" + name_ + "': column " + column.name + " has more than one redshift",
+                    {std::to_string(all.front()) + " and " + std::to_string(z), "one spectrum a file", ""});
+    return all.front();
+  }
+
   std::string name_;
   Ecsv table_;
   Spectra one_;
