@@ -10,6 +10,7 @@
 #include "cli/verb.hpp"
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
+#include "files/formats.hpp"
 #include "files/models/model_io.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/models.hpp"
@@ -27,8 +28,10 @@ void declare(OptionSet& set) {
 
 json inspect_fits(const std::string& path) {
   const files::PlainFile plain(path);
-  const auto summary = files::guard_fits(plain.path());
-  json out{{"file", path}, {"type", "FITS"}};
+  const auto summary = files::guard_fits(plain.path(), path);
+  // Lists and objects are made before they are filled: where memory fails, an empty json that becomes one is left
+  // broken.
+  json out{{"file", path}, {"type", "FITS"}, {"hdus", json::array()}};
   files::FitsFile file = files::FitsFile::open(plain.path());
   int number = 0;
   for (const auto& hdu : summary.hdus) {
@@ -40,13 +43,17 @@ json inspect_fits(const std::string& path) {
     item["checksum"] = data < 0 || whole < 0 ? "WRONG" : whole == 0 ? "absent" : "verified";
     if (hdu.kind == "BINTABLE") {
       const int n = std::stoi(file.card("TFIELDS"));
+      item["columns"] = json::array();
+      item["conventions"] = json::object();
       for (int i = 1; i <= n; ++i)
         item["columns"].push_back({{"name", file.card("TTYPE" + std::to_string(i))},
                                    {"format", file.card("TFORM" + std::to_string(i))},
                                    {"unit", file.card("TUNIT" + std::to_string(i))}});
       for (const char* key : {"APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "LABELVER", "FLUXSCAL", "VACUUM"})
         if (const auto value = file.card(key); !value.empty()) item["conventions"][key] = value;
+      if (item["conventions"].empty()) item.erase("conventions");
       if (hdu.extname == "PROVENANCE") {
+        item["provenance"] = json::array();
         long rows = 0;
         fits_get_num_rows(file.get(), &rows, &status);
         for (long r = 1; r <= rows; ++r) {
@@ -74,7 +81,7 @@ json inspect_fits(const std::string& path) {
 
 json inspect_model(const std::string& path) {
   const auto content = files::read_safetensors(path);
-  json out{{"file", path}, {"type", "safetensors"}, {"metadata", content.metadata}};
+  json out{{"file", path}, {"type", "safetensors"}, {"metadata", content.metadata}, {"tensors", json::array()}};
   for (const auto& [name, tensor] : content.tensors)
     out["tensors"].push_back({{"name", name}, {"type", tensor.dtype}, {"shape", tensor.shape}});
   if (content.metadata.count("layout_hash") > 0)
@@ -143,9 +150,12 @@ int run(const Settings& settings, Console& console) {
                     (std::memcmp(start.data(), "SIMPLE", 6) == 0 || std::memcmp(start.data(), "\x1f\x8b", 2) == 0);
   const bool model = in.gcount() == 9 && start[8] == '{';
   if (!in.is_open() || in.gcount() == 0) files::guard_fits(path);  // says what is wrong with the file
-  if (!fits && !model)
+  if (!fits && !model) {
+    const auto format = files::format_of(path);
     throw Error(ErrorKind::input, "'" + path + "' is of an unknown type",
-                {"neither FITS nor safetensors", "a table, spectra or a model", ""});
+                {format.name.empty() ? "neither FITS nor safetensors" : std::string(format.name),
+                 "a table, spectra or a model", std::string(format.remedy)});
+  }
   const json j = fits ? inspect_fits(path) : inspect_model(path);
   console.data(settings.flag("json") ? j.dump(1) + "\n" : fits ? fits_text(j) : model_text(j));
   return 0;

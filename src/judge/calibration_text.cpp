@@ -72,9 +72,12 @@ std::string calibration_table(const Calibration& c) {
 }
 
 std::string calibration_json(const Calibration& c) {
-  nlohmann::json root;
+  using nlohmann::json;
+  json root = json::object();  // made before it is filled, as each below: memory may fail
   root["observed"] = json_ratios(c.observed);
   root["n_bpt"] = c.n_bpt;
+  if (!c.scores.empty()) root["distributions"] = json::array();
+  if (!c.differences.empty()) root["differences"] = json::array();
   for (const auto& s : c.scores) {
     nlohmann::json item{{"name", s.name},
                         {"mean_crps", s.mean_crps},
@@ -83,6 +86,7 @@ std::string calibration_json(const Calibration& c) {
                         {"correlation_rms_reference", s.correlation_rms_reference},
                         {"correlation_observed", s.correlation_observed},
                         {"correlation_drawn", s.correlation_drawn}};
+    item["lines"] = json::object();
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       const auto& l = s.lines[line];
       auto& into = item["lines"][std::string(k_lines[line].name)];
@@ -94,13 +98,15 @@ std::string calibration_json(const Calibration& c) {
               {"pit", l.pit},
               {"coverage50", l.coverage[0]},
               {"coverage68", l.coverage[1]},
-              {"coverage95", l.coverage[2]}};
+              {"coverage95", l.coverage[2]},
+              {"coverage68_by", json::object()}};
       for (std::size_t k = 0; k < k_splits.size(); ++k) into["coverage68_by"][k_splits[k]] = l.coverage68[k];
     }
     root["distributions"].push_back(item);
   }
   for (const auto& d : c.differences) {
     nlohmann::json item{{"a", d.a}, {"b", d.b}, {"mean8", d.mean8.value}, {"mean8_error", d.mean8.error}};
+    item["lines"] = json::object();
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       auto& into = item["lines"][std::string(k_lines[line].name)];
       into = {{"crps", d.lines[line].value}, {"crps_error", d.lines[line].error}};

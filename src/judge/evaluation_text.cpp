@@ -78,15 +78,18 @@ std::string evaluation_table(const Evaluation& e) {
 
 std::string evaluation_json(const Evaluation& e) {
   const bool errors = e.resamples > 1;
-  nlohmann::json root;
+  using nlohmann::json;
+  json root = json::object();  // made before it is filled, as each below: memory may fail
   root["resamples"] = e.resamples;
   root["seed"] = e.seed;
   root["rows"] = "ivar > 0, EW > 0, every prediction finite";
+  root["n_labelled"] = json::object();
   for (std::size_t line = 0; line < k_n_lines; ++line)
     root["n_labelled"][std::string(k_lines[line].name)] = e.n_labelled[line];
+  if (!e.names.empty()) root["predictions"] = json::array();
+  if (!e.differences.empty()) root["differences"] = json::array();
   for (std::size_t p = 0; p < e.names.size(); ++p) {
-    nlohmann::json item;
-    item["name"] = e.names[p];
+    json item{{"name", e.names[p]}, {"lines", json::object()}};
     for (std::size_t line = 0; line < k_n_lines; ++line) {
       const LineScores& s = e.lines[p][line];
       auto& into = item["lines"][std::string(k_lines[line].name)];
@@ -100,7 +103,7 @@ std::string evaluation_json(const Evaluation& e) {
     root["predictions"].push_back(item);
   }
   for (const auto& d : e.differences) {
-    nlohmann::json item{{"a", d.a}, {"b", d.b}};
+    json item{{"a", d.a}, {"b", d.b}, {"lines", json::object()}};
     for (std::size_t line = 0; line < k_n_lines; ++line)
       item["lines"][std::string(k_lines[line].name)] = json_scores(d.lines[line], errors);
     item["mean10"] = json_scores(d.mean10, errors);

@@ -154,6 +154,7 @@ json description(const PageContent& content, const Model& model, const Conventio
   }
   if (!content.spectra.index.empty()) out["spectra"] = {{"pixels", content.spectra.pixels}};
   for (const auto& c : content.columns) out["columns"].push_back({{"name", c.name}, {"unit", c.unit}});
+  if (!content.provenance.empty()) out["provenance"] = json::array();
   for (const auto& [key, value] : content.provenance) out["provenance"].push_back({key, value});
   out["model"] = {{"kind", model.parts().kind},
                   {"hash", model.hash()},

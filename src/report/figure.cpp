@@ -28,6 +28,7 @@ std::string figure_json(const Figure& f, const std::vector<std::pair<std::string
             {"n", f.n}};
   if (!f.c.label.empty()) root["c"] = {{"label", f.c.label}, {"unit", f.c.unit}};
   if (f.columns > 0) root["columns"] = f.columns;
+  if (!provenance.empty()) root["provenance"] = json::object();
   for (const auto& [key, value] : provenance) root["provenance"][key] = value;
   for (const auto& p : f.panels) {
     json panel{{"title", p.title}, {"series", json::array()}};
