@@ -96,6 +96,7 @@ int run(const std::vector<std::string>& arguments, Console& console) {
   }
   console = Console(settings.flag("json_log"));
   if (settings.is_set("isa")) kernels::select_isa(settings.text("isa"));
+  check_outputs(verb.name, settings);
   watch_inputs(settings);
   return verb.run(settings, console);
 }

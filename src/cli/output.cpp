@@ -21,7 +21,39 @@ Provenance& at_start() {
   return start;
 }
 
+// Names of outputs among the settings, in whichever verb. --checkpoint looks at what it would replace itself.
+bool names_output(std::string_view verb, const std::string& key) {
+  for (const char* output : {"output", "save_map", "write_predictions", "panels", "single_file", "json"})
+    if (key == output) return true;
+  return key == "spectra" && verb != "explore";
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  return a.size() < 4096 && b.size() < 4096 && std::filesystem::is_regular_file(a, failed) &&
+         std::filesystem::equivalent(a, b, failed) && !failed;
+}
+
 }  // namespace
+
+void check_outputs(std::string_view verb, const Settings& settings) {
+  for (const auto& [key, value] : settings.values()) {
+    if (value.type != OptionType::text || value.text.empty() || !names_output(verb, key)) continue;
+    if (value.text == "-")
+      throw Error(ErrorKind::usage, "no file is written to standard output",
+                  {"'-'", "the name of a file", "A file of that name: ./-"});
+    const auto refuse = [&](const std::string& input) {
+      throw Error(ErrorKind::usage, "output '" + value.text + "' is one of the inputs",
+                  {"'" + input + "'", "another name", "--overwrite replaces old outputs, never an input."});
+    };
+    for (const auto& input : settings.positionals())
+      if (same_file(value.text, input)) refuse(input);
+    for (const auto& [other, input] : settings.values())
+      if (input.type == OptionType::text && !input.text.empty() && !names_output(verb, other) &&
+          other != "checkpoint" && same_file(value.text, input.text))
+        refuse(input.text);
+  }
+}
 
 void watch_inputs(const Settings& settings) {
   for (const auto& name : settings.positionals()) at_start().watch(name);

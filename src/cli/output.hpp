@@ -29,6 +29,8 @@ void check_folder_output(const std::string& folder, const std::vector<std::strin
 /// Throws now what writing the file later would: it exists and may not be replaced, its folder is missing or closed,
 /// another process writes it. For verbs that work long before they write.
 void check_output(const std::string& path, bool overwrite);
+/// Error(usage): an output of these settings is one of the inputs, whatever --overwrite says, or standard output.
+void check_outputs(std::string_view verb, const Settings& settings);
 
 /// Columns SURVEY and PROGRAM of a table, in whatever letters it has them, under these names: what an output repeats.
 std::vector<ColumnInfo> survey_columns(const TableReader& reader);

@@ -347,3 +347,23 @@ def test_ctrl_c_ends_python_within_a_second(work, mock, tmp_path):
     whole = resource.getrusage(resource.RUSAGE_CHILDREN)
     whole_time = whole.ru_utime + whole.ru_stime - others.ru_utime - others.ru_stime
     assert whole_time - used < 1.5 * os.cpu_count()
+
+
+def test_no_output_replaces_an_input(starglow, mock, tmp_path):
+    table = tmp_path / "t.fits"
+    table.write_bytes(mock.read_bytes())
+    (tmp_path / "link.fits").symlink_to(table)
+    before = table.read_bytes()
+    for words in (
+        ("predict", table, "-o", table),
+        ("predict", table, "-o", tmp_path / "link.fits"),
+        ("predict", mock, "-o", tmp_path / "o.fits", "--model", tmp_path / "m", "-o", tmp_path / "m"),
+        ("embed", table, "-o", tmp_path / "o.fits", "--save-map", table),
+        ("evaluate", table, "--json", table),
+        ("predict", table, "-o", "-"),
+    ):
+        (tmp_path / "m").write_bytes(b"model")
+        run = starglow(*words, "--overwrite")
+        assert run.returncode == 2, run.stderr
+        assert table.read_bytes() == before and (tmp_path / "m").read_bytes() == b"model"
+        assert {p.name for p in tmp_path.iterdir()} == {"t.fits", "link.fits", "m"}

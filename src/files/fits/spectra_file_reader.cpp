@@ -26,7 +26,7 @@ struct SpectraFileReader::State {
     expect_shape("WAVE", one_grid ? std::vector<std::uint64_t>{pixels} : std::vector<std::uint64_t>{rows, pixels});
     wave_factor = factor("WAVE", files::Quantity::length);
     air = files::is_air(file, {"WAVE", file.has("FLUX") ? "FLUX" : "CONTINUUM"}) || conventions.vacuum == "F";
-    if (air) notes.push_back("'" + name + "': wavelengths in air are brought to vacuum");
+    if (air) notes.push_back("'" + name + "': air wavelengths are converted to vacuum");
     conventions.vacuum = air ? "T" : conventions.vacuum;
     planes.flux = plane("FLUX", files::Quantity::flux_density, flux_factor);
     planes.ivar = plane("IVAR", files::Quantity::flux_density_ivar, ivar_factor);

@@ -196,7 +196,7 @@ class General final : public SpectraSource {
     std::string wave_unit = wave_.there() ? unit_of_part(wave_) : file_.card(flux_.hdu, "CUNIT1");
     meaning_.air = is_air(file_, {wave_.there() ? wave_.hdu : flux_.hdu, flux_.hdu}) || is_air_name(wave_.column) ||
                    is_air_name(wave_.hdu);
-    if (meaning_.air) notes.push_back("'" + name_ + "': wavelengths in air are brought to vacuum");
+    if (meaning_.air) notes.push_back("'" + name_ + "': air wavelengths are converted to vacuum");
     meaning_.log_wave = meaning_.log_wave || is_log_name(wave_.column) || is_log_name(wave_.hdu);
     bool said = false;
     for (const std::string& hdu : {wave_.there() ? wave_.hdu : flux_.hdu, flux_.hdu, std::string("PRIMARY")})
