@@ -131,7 +131,7 @@ def test_a_redshift_in_a_header_is_a_number(starglow, tmp_path):
 
 
 def test_text_from_windows_and_two_redshifts(starglow, tmp_path):
-    table = Table(fits.getdata(pixels(tmp_path / "s.fits")), names=["wavelength", "flux", "ivar"])
+    table = Table(fits.getdata(pixels(tmp_path / "pixels.fits")), names=["wavelength", "flux", "ivar"])
     table["wavelength"].unit, table["flux"].unit = "Angstrom", MEAN
     table.meta.update(Z=0.1, VACUUM=True)
     table.write(tmp_path / "s.ecsv", format="ascii.ecsv")
