@@ -10,8 +10,9 @@ import numpy as np
 
 from . import _core
 from ._arrays import MOST_THREADS, whole
-from .errors import reading
+from .errors import error, reading
 from .galaxies import LINES, Galaxies
+from .histories import read_histories
 from .model import Model
 from .prediction import Prediction
 
@@ -42,6 +43,11 @@ class StarMock:
         EW of that line, attenuated by the dust of the gas, on the galaxy's continuum, A.
     t_obs : (n,) float64
         Age of the universe, Gyr.
+    star_forming : (n,) bool
+        The class: as drawn by the preset "universe"; elsewhere whether SFR of 100 Myr x age of the universe is above
+        0.2 x the surviving mass.
+    weight : (n,) float64 or None
+        Galaxies per Mpc^3 for which each stands, of the preset "universe".
     parameters : dict of (n,) float64
         The parameters that were drawn, by name.
     """
@@ -59,6 +65,8 @@ class StarMock:
     halpha_ew_caseb: np.ndarray
     t_obs: np.ndarray
     parameters: dict[str, np.ndarray]
+    star_forming: np.ndarray
+    weight: np.ndarray | None = None
     line_names: tuple[str, ...] = LINES
 
     def __len__(self) -> int:
@@ -66,14 +74,16 @@ class StarMock:
 
 
 def mock_stars(
-    n: int,
+    n: int | None = None,
     seed: int = 1,
     first_id: int = 1,
     *,
+    preset: str | None = None,
+    histories: Any = None,
     model: Model | None = None,
     ssp: str | os.PathLike[str] | None = None,
-    aperture: str = "fibre",
-    lines: str = "continuum",
+    aperture: str | None = None,
+    lines: str | None = None,
     photon_scatter: float = 0.1,
     f_esc: float = 0.0,
     f_dust: float = 0.0,
@@ -87,16 +97,24 @@ def mock_stars(
     Parameters
     ----------
     n, seed, first_id
-        Galaxy i has the id first_id + i and depends only on (seed, id).
+        Galaxy i has the id first_id + i; it depends only on (seed, id).
+    preset : {"desi-bgs", "universe"}, optional
+        The population that the other settings start from (docs/mocks.md). Default "desi-bgs".
+    histories : mapping, table, or path, optional
+        Instead of drawing some: star-formation histories with the columns of docs/mocks.md (``z``, ``lgmet``, ``sfr``
+        (n, times) in M_sun/yr, ``sfh_time`` (times) in Gyr, ``av``, ``targetid``, ...), in any case of letters, or a
+        FITS, HDF5 or Parquet file of these. `n` is then their number.
     model : Model, optional
         Model of the lines; default: the shipped one.
     ssp : path, optional
         SSP grid, HDF5 in the layout of DSPS; default: the built-in emulator.
     aperture : {"fibre", "total", "unknown"}
-        Whether the light is that in a fibre or of the whole galaxy.
+        Whether the light is that in a fibre or of the whole galaxy. Default "fibre"; "total" for the preset "universe"
+        and for histories.
     lines : {"continuum", "photons", "both"}
         How lines are made: predicted from the continuum; Halpha from the ionising photons of the stars, and the other
-        lines given that Halpha; or both combined (docs/mock.md explains when to use which).
+        lines given that Halpha; or both combined (docs/mock.md explains when to use which). Default "continuum";
+        "photons" for the preset "universe" and for histories.
     photon_scatter : float
         Scatter of Halpha at given ionising photons, dex.
     f_esc, f_dust : float
@@ -124,6 +142,21 @@ def mock_stars(
     ((5, 10), (5,))
     """
     texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in population.items()}
+    if preset is not None:
+        texts["preset"] = preset
+    whole_galaxies = preset == "universe" or histories is not None
+    aperture = aperture or ("total" if whole_galaxies else "fibre")
+    lines = lines or ("photons" if whole_galaxies else "continuum")
+    rows = None
+    if histories is not None:
+        if preset is not None or n is not None:
+            raise error("usage", "histories that are given are not drawn", "n or preset beside them", "one of the two")
+        rows = read_histories(histories)
+        n = len(rows["z"])
+        for key in ("band_offset", "band_scatter"):
+            texts.setdefault(key, "0")
+    elif n is None:
+        raise error("usage", "no number of galaxies given", "", "n, or histories")
     chosen = Model.shipped() if model is None else model
     with reading(ssp):
         out = _core.mock_stars(
@@ -141,6 +174,7 @@ def mock_stars(
             float(gas_dust),
             gas_curve,
             whole("threads", threads, MOST_THREADS),
+            rows,
         )
     conventions = {"APERTURE": aperture, "CONTSRC": "synthetic", "FLUXSCAL": "absolute", "VACUUM": "T"}
     galaxies = Galaxies(band_flux=out["band_flux"], z=out["z"], targetid=out["targetid"], conventions=conventions)
@@ -152,6 +186,8 @@ def mock_stars(
         out["draw"],
         out["luminosity"],
         parameters=dict(zip(out["parameter_names"], columns)),
+        star_forming=out["star_forming"].astype(bool),
+        weight=out.get("weight"),
         **{k: out[k] for k in ("sfr10", "sfr100", "photons", "mass_formed", "mass_surviving")},
         **{k: out[k] for k in ("halpha_lum_caseb", "halpha_ew_caseb", "t_obs")},
     )

@@ -12,6 +12,7 @@
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/population.hpp"
+#include "starglow/stars/star_population.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -91,6 +92,31 @@ std::string compare_features(const Matrix<double>& a, const Matrix<double>& b, s
 
 namespace {
 
+// Defaults that a preset, or histories that are given, change.
+void complete(Settings& settings) {
+  if (settings.is_set("histories")) {
+    const auto set = [&](std::string_view key, std::string_view text) {
+      settings.set_default(key, std::string(text), "histories");
+    };
+    set("population", "stars"), set("aperture", "total"), set("lines", "photons"), set("band_offset", "0");
+    set("band_scatter", "0");
+  }
+  if (!settings.is_set("preset")) return;
+  const StarPreset preset = parse_star_preset(settings.text("preset"));
+  const std::string origin = "preset " + std::string(to_string(preset));
+  const auto set = [&](std::string_view key, std::string_view text) {
+    settings.set_default(key, std::string(text), origin);
+  };
+  set("population", "stars");
+  set("sfh", to_string(StarPopulation::default_shape(preset)));
+  set("band_offset", StarPopulation::default_band_offset(preset));
+  set("band_scatter", StarPopulation::default_band_scatter(preset));
+  for (std::size_t k = 0; k < k_n_star_draws; ++k)
+    set(k_star_draws[k].name, StarPopulation::default_text(static_cast<StarDraw>(k), preset));
+  if (preset != StarPreset::universe) return;
+  set("aperture", "total"), set("lines", "photons");
+}
+
 int run(const Settings& settings, Console& console) {
   if (settings.text("population") == "stars") return run_stars(settings, console);
   const Population population =
@@ -136,12 +162,17 @@ int run(const Settings& settings, Console& console) {
 }  // namespace
 
 extern const Verb k_mock;
-const Verb k_mock{"mock", "make synthetic galaxies",
+const Verb k_mock{"mock",
+                  "make synthetic galaxies",
                   "starglow mock -n 100000 -o mock.fits\n"
                   "starglow mock -n 4000 --compare table.fits\n"
                   "starglow mock --population stars -n 100000 -o stars.fits\n"
+                  "starglow mock --preset universe -n 100000 -o universe.fits\n"
+                  "starglow mock --histories mine.fits -o lines.fits\n"
                   "starglow mock --population stars --ssp grid.h5 --filters g.ecsv,r.ecsv -n 1000 -o stars.fits\n"
                   "starglow mock -n 100000 -o more.fits --seed 2 --first-id 100001",
-                  declare, run};
+                  declare,
+                  run,
+                  complete_stars};
 
 }  // namespace starglow::cli

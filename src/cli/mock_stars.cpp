@@ -16,6 +16,7 @@
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/files/columns.hpp"
+#include "starglow/files/history_reader.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/files/table.hpp"
@@ -88,10 +89,15 @@ Grid read_grid(const Settings& settings, bool photometry, bool spectra, Console&
   return out;
 }
 
+StarPreset preset_of(const Settings& settings) {
+  return settings.is_set("preset") ? parse_star_preset(settings.text("preset")) : StarPreset::desi_bgs;
+}
+
 StarMockOptions options_of(const Settings& settings) {
   std::map<std::string, std::string> texts;
   for (const char* key : {"sfh", "dust_law", "h0", "om0", "band_offset", "band_scatter"})
     texts[key] = settings.text(key);
+  texts["preset"] = std::string(to_string(preset_of(settings)));
   texts["bump_from_slope"] = settings.flag("bump_from_slope") ? "true" : "false";
   for (const auto& draw : k_star_draws) texts[std::string(draw.name)] = settings.text(draw.name);
   StarMockOptions out;
@@ -112,11 +118,12 @@ std::string column_name(const std::string& filter) {
   return out;
 }
 
-std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
+std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters, bool weights) {
   std::vector<ColumnInfo> columns;
   for (const char* name : {"TARGETID", "Z", "BAND_FLUX", "FLAGS", "T_OBS", "SFR10", "SFR100", "LOG_QH", "MASS_FORMED",
-                           "MASS_SURVIVING", "HALPHA_EW_CASEB", "HALPHA_LUM_CASEB"})
+                           "MASS_SURVIVING", "HALPHA_EW_CASEB", "HALPHA_LUM_CASEB", "CLASS"})
     columns.push_back(column(name));
+  if (weights) columns.push_back(column("WEIGHT"));
   for (const char* suffix : {"_EW", "_EW_DRAW", "_EW_NOISY", "_LUM"})
     for (auto& its : line_columns(suffix)) columns.push_back(std::move(its));
   for (std::size_t k = 1; k < k_n_star_draws; ++k) {
@@ -132,7 +139,7 @@ std::vector<ColumnInfo> columns_of(const std::vector<Filter>& filters) {
 }
 
 void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::size_t first, const StarMock& c,
-                 const std::vector<Filter>& filters) {
+                 const std::vector<Filter>& filters, std::size_t n_all) {
   const std::size_t n = c.galaxies.n;
   std::vector<float> narrow(n);
   std::vector<double> wide(n);
@@ -152,6 +159,13 @@ void write_chunk(TableWriter& out, const std::vector<ColumnInfo>& columns, std::
   floats("MASS_SURVIVING", [&](std::size_t g) { return c.budget.surviving[g]; });
   floats("HALPHA_EW_CASEB", [&](std::size_t g) { return c.halpha_ew_caseb[g]; });
   out.write("HALPHA_LUM_CASEB", first, std::span<const double>(c.halpha_lum_caseb));
+  std::vector<std::string> classes(n);
+  for (std::size_t g = 0; g < n; ++g) classes[g] = to_string(c.sample.galaxy_class[g]);
+  out.write("CLASS", first, std::span<const std::string>(classes));
+  if (!c.sample.weight.empty()) {
+    for (std::size_t g = 0; g < n; ++g) wide[g] = c.sample.weight[g] / static_cast<double>(n_all);
+    out.write("WEIGHT", first, std::span<const double>(wide));
+  }
   for (std::size_t l = 0; l < k_n_lines; ++l) {
     const std::string name(k_lines[l].name);
     floats(name + "_EW", [&](std::size_t g) { return c.lines.ew(g, l); });
@@ -196,6 +210,15 @@ void declare_stars(OptionSet& set) {
     option.group = k_group;
     set.add(std::move(option));
   };
+  add({"preset", OptionType::text,
+       "population that the other settings start from, which implies --population stars: desi-bgs (the default), light "
+       "in the fibres of that survey; universe, the galaxies of a volume, with weights",
+       "", "NAME"});
+  add({"histories", OptionType::text,
+       "star-formation histories to give lines to, instead of drawing some (docs/mocks.md); implies --population "
+       "stars, "
+       "aperture total and lines photons",
+       "", "FILE"});
   add({"ssp", OptionType::text,
        "stellar populations: HDF5 in the layout of DSPS, or what --save-ssp wrote; without it " +
            std::string(k_drn_grid) + " in the folder of the environment's DSPS_DRN, else the shipped emulator",
@@ -251,7 +274,7 @@ void declare_stars(OptionSet& set) {
        "",
        0,
        "",
-       {"constant", "tau", "delayed_tau", "lognormal", "double_power_law", "diffstar"}});
+       {"constant", "tau", "delayed_tau", "lognormal", "double_power_law", "diffstar", "main_sequence"}});
   add({"dust_law",
        OptionType::text,
        "attenuation",
@@ -278,7 +301,17 @@ void declare_stars(OptionSet& set) {
 }
 
 int run_stars(const Settings& settings, Console& console) {
-  const auto n_given = settings.integer("n"), first_id = settings.integer("first_id");
+  std::optional<HistoryReader> histories;
+  if (settings.is_set("histories")) {
+    for (const char* other : {"preset", "compare"})
+      if (settings.is_set(other))
+        throw Error(ErrorKind::usage, "histories that are given are not drawn from a population",
+                    {"--histories with --" + std::string(other), "one of them", ""});
+    histories.emplace(settings.text("histories"));
+    for (const auto& note : histories->notes()) console.info(note);
+  }
+  const auto n_given = histories ? static_cast<std::int64_t>(histories->rows()) : settings.integer("n"),
+             first_id = settings.integer("first_id");
   if (n_given < 1 || n_given > 100'000'000'000)
     throw Error(ErrorKind::usage, "number of galaxies out of range", {std::to_string(n_given), "1 to 1e11", ""});
   if (first_id < 0)
@@ -294,7 +327,8 @@ int run_stars(const Settings& settings, Console& console) {
   const bool spectra = settings.is_set("spectra");
   const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
   WorkerPool pool(settings.threads());
-  const StarMocker maker(options_of(settings), grid.compact, grid.photons, std::move(filters), model, pool);
+  const StarMocker maker(options_of(settings), grid.compact, grid.photons, std::move(filters), model, pool,
+                         histories ? histories->times() : std::vector<double>{});
   if (settings.is_set("compare")) {
     const Galaxies real = read_table(settings.text("compare"));
     if (real.band_flux.empty() || real.z.empty())
@@ -306,7 +340,7 @@ int run_stars(const Settings& settings, Console& console) {
     return 0;
   }
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o mock.fits names it."});
-  const auto columns = columns_of(maker.filters());
+  const auto columns = columns_of(maker.filters(), maker.options().population.preset == StarPreset::universe);
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would draw {} galaxies with lines into {}, {} columns", n, settings.text("output"),
                              columns.size()));
@@ -319,9 +353,16 @@ int run_stars(const Settings& settings, Console& console) {
   Outcome outcome(settings, console, "galaxies");
   in_chunks(console, "drawing", "galaxies", n, [&](std::size_t first) {
     const std::size_t count = std::min(k_chunk, n - first);
-    StarMock c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
+    StarMock c;
+    if (histories) {
+      StarHistories rows = histories->read(first, count);
+      StarSample sample = sample_of(rows, maker.options().population, settings.seed());
+      c = maker.stars(std::move(sample), std::move(rows.targetid));
+    } else {
+      c = maker.stars(first_id + static_cast<std::int64_t>(first), count);
+    }
     maker.lines(c, first_id + static_cast<std::int64_t>(first));
-    write_chunk(out, columns, first, c, maker.filters());
+    write_chunk(out, columns, first, c, maker.filters(), n);
     if (spectra_out) spectra_out->write(first, c, pool);
     outcome.count(c.lines.flags);
     return count;
@@ -331,6 +372,7 @@ int run_stars(const Settings& settings, Console& console) {
   Provenance provenance = provenance_of(settings);
   provenance.model_hash = model.hash();
   if (!grid.file.empty()) provenance.add_input(grid.file);
+  if (settings.is_set("histories")) provenance.add_input(settings.text("histories"));
   for (const auto& file : settings.list("filters")) provenance.add_input(file);
   out.commit(provenance);
   if (spectra_out) spectra_out->commit(provenance);

@@ -53,7 +53,7 @@ void SpectraOutput::write(std::size_t first, const StarMock& c, WorkerPool& pool
     part.t_obs = cut(c.sample.inputs.t_obs);
     part.lgmet = cut(c.sample.inputs.lgmet);
     part.lgmet_scatter = cut(c.sample.inputs.lgmet_scatter);
-    part.burst = cut(c.sample.inputs.burst);
+    if (!c.sample.inputs.burst.empty()) part.burst = cut(c.sample.inputs.burst);
     Spectra batch;
     batch.continuum = Matrix<double>(count, pixels);
     std::vector<std::int32_t> flags(count);

@@ -41,6 +41,8 @@ constexpr std::array k_galaxy_columns{
     ColumnFacts{"MASS_SURVIVING", 'E', 1, "solMass"},
     ColumnFacts{"HALPHA_EW_CASEB", 'E', 1, "Angstrom"},
     ColumnFacts{"HALPHA_LUM_CASEB", 'D', 1, "erg s-1"},
+    ColumnFacts{"CLASS", 'A', 16, ""},
+    ColumnFacts{"WEIGHT", 'D', 1, "Mpc-3"},
     ColumnFacts{"UMAP", 'E', 2, ""},
     ColumnFacts{"FLAGS", 'J', 1, ""},
 };

@@ -5,6 +5,7 @@
 
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/mock/nebular.hpp"
 #include "starglow/model/noise.hpp"
 #include "starglow/spectra/photometry.hpp"
 
@@ -12,6 +13,7 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_times = 100;
+constexpr auto k_hbeta = static_cast<std::size_t>(Line::HBETA);
 constexpr double k_first_time = 0.1, k_last_time = 13.8;  // Gyr
 constexpr double k_pi = 3.14159265358979323846;
 
@@ -36,9 +38,9 @@ StarMockOptions checked(StarMockOptions options, const Model& model) {
 }  // namespace
 
 StarMocker::StarMocker(StarMockOptions options, const CompactSsp& compact, PhotonGrid photons,
-                       std::vector<Filter> filters, const Model& model, WorkerPool& pool)
+                       std::vector<Filter> filters, const Model& model, WorkerPool& pool, std::vector<double> times)
     : options_(checked(std::move(options), model)),
-      times_(table_times()),
+      times_(times.empty() ? table_times() : std::move(times)),
       bands_(compact, times_, options_.population.dust),
       photons_(std::move(photons), times_),
       filters_(std::move(filters)),
@@ -52,11 +54,18 @@ StarMocker::StarMocker(StarMockOptions options, const CompactSsp& compact, Photo
 }
 
 StarMock StarMocker::stars(std::int64_t first_id, std::size_t n) const {
+  std::vector<std::int64_t> ids(n);
+  for (std::size_t g = 0; g < n; ++g) ids[g] = first_id + static_cast<std::int64_t>(g);
+  return stars(sample_stars(options_.population, times_, options_.seed, first_id, n, pool_), std::move(ids));
+}
+
+StarMock StarMocker::stars(StarSample sample, std::vector<std::int64_t> ids) const {
+  const std::size_t n = ids.size();
   StarMock c;
-  c.sample = sample_stars(options_.population, times_, options_.seed, first_id, n, pool_);
+  c.sample = std::move(sample);
+  c.galaxies.targetid = std::move(ids);
   c.light = bands_.light(c.sample.inputs, c.sample.dust, pool_, photometry_.has_value());
   c.galaxies.n = n;
-  c.galaxies.targetid.resize(n);
   c.galaxies.z.resize(n);
   c.galaxies.band_flux = Matrix<double>(n, k_n_bands);
   c.galaxies.conventions = conventions_;
@@ -68,7 +77,6 @@ StarMock StarMocker::stars(std::int64_t first_id, std::size_t n) const {
       const auto p = c.sample.parameters.row(g);
       const auto value = [&](StarDraw d) { return p[static_cast<std::size_t>(d)]; };
       const double z = value(StarDraw::redshift), d = luminosity_distance(z, options_.population.cosmology);
-      c.galaxies.targetid[g] = first_id + static_cast<std::int64_t>(g);
       c.galaxies.z[g] = z;
       c.distance[g] = d;
       c.scale[g] = c.sample.scaled ? std::pow(10.0, value(StarDraw::lgmass)) / c.light.mass[g] : 1;
@@ -82,11 +90,22 @@ StarMock StarMocker::stars(std::int64_t first_id, std::size_t n) const {
 
 void StarMocker::lines(StarMock& c, std::int64_t first_id) const {
   const std::size_t n = c.galaxies.n;
-  const bool joint = model_.has_distribution();
-  c.lines = model_.predict(c.galaxies, pool_, {.draws = joint ? 1U : 0U, .seed = options_.seed});
-  c.draw = joint ? one_draw(c.lines.draws, 1, 0) : c.lines.ew;
   photons(c);
+  if (options_.lines != LinesFrom::photons) {
+    const bool joint = model_.has_distribution();
+    c.lines = model_.predict(c.galaxies, pool_, {.draws = joint ? 1U : 0U, .seed = options_.seed});
+    c.draw = joint ? one_draw(c.lines.draws, 1, 0) : c.lines.ew;
+    compare_with_photons(c);
+  }
   if (options_.lines != LinesFrom::continuum) lines_of_photons(c);
+  for (std::size_t g = 0; g < n; ++g) {
+    const auto continuum = c.light.light.row(g).subspan(k_n_bands, k_n_lines);
+    hold_decrement(c.draw.row(g), continuum);
+    const double before = c.lines.ew(g, k_hbeta);
+    hold_decrement(c.lines.ew.row(g), continuum);
+    if (c.lines.ew(g, k_hbeta) == before || c.lines.p16.empty()) continue;
+    for (auto* quantile : {&c.lines.p16, &c.lines.p84}) (*quantile)(g, k_hbeta) *= c.lines.ew(g, k_hbeta) / before;
+  }
   c.noisy =
       add_noise(c.draw, c.galaxies, static_cast<std::size_t>(first_id), model_.parts().noise, options_.seed, pool_);
   c.luminosity = Matrix<double>(n, k_n_lines);

@@ -19,8 +19,12 @@ double number(const std::string& key, const std::string& text) {
 }  // namespace
 
 StarPopulation star_population(const std::map<std::string, std::string>& texts) {
-  StarPopulation out = StarPopulation::standard();
+  const auto named = texts.find("preset");
+  StarPopulation out =
+      StarPopulation::standard(named == texts.end() ? StarPreset::desi_bgs : parse_star_preset(named->second));
+  const bool universe = out.preset == StarPreset::universe;
   for (const auto& [key, text] : texts) {
+    if (key == "preset") continue;
     if (key == "sfh") {
       out.shape = parse_sfh_shape(text);
     } else if (key == "dust_law") {
@@ -42,7 +46,7 @@ StarPopulation star_population(const std::map<std::string, std::string>& texts) 
       const auto* const draw = std::find_if(k_star_draws.begin(), k_star_draws.end(),
                                             [&](const StarDrawInfo& info) { return info.name == key; });
       if (draw == k_star_draws.end()) {
-        std::string names = "sfh, dust_law, bump_from_slope, h0, om0, band_offset, band_scatter";
+        std::string names = "preset, sfh, dust_law, bump_from_slope, h0, om0, band_offset, band_scatter";
         for (const auto& info : k_star_draws) names += ", " + std::string(info.name);
         throw Error(ErrorKind::usage, "unknown setting of a star population", {"'" + key + "'", names, ""});
       }
@@ -50,6 +54,14 @@ StarPopulation star_population(const std::map<std::string, std::string>& texts) 
       out.distributions[k] = StarDistribution::parse(text, static_cast<StarDraw>(k));
     }
   }
+  if (universe != (out.shape == SfhShape::main_sequence))
+    throw Error(ErrorKind::usage, "this preset does not go with these histories",
+                {std::string(to_string(out.preset)) + " with sfh " + std::string(to_string(out.shape)),
+                 "main_sequence with universe, and with it alone", ""});
+  for (std::size_t k = 0; k < k_n_star_draws; ++k)
+    if (!universe && out.distributions[k].kind == StarDistribution::Kind::relation)
+      throw Error(ErrorKind::usage, "relations with mass and redshift are of the preset universe",
+                  {std::string(k_star_draws[k].name) + " relation", "preset universe", ""});
   if (!(out.cosmology.h0 > 0) || !(out.cosmology.om0 > 0 && out.cosmology.om0 < 1))
     throw Error(ErrorKind::usage, "no such cosmology",
                 {"h0 " + std::to_string(out.cosmology.h0) + ", om0 " + std::to_string(out.cosmology.om0),

@@ -68,7 +68,8 @@ TEST(ParametricSfh, ShapesAreTheirFormulae) {
   EXPECT_GT(sfr[2], 1);
   EXPECT_LT(sfr[2], 100);
   EXPECT_LT(sfr[3], sfr[2]);
-  for (const auto shape : {"constant", "tau", "delayed_tau", "lognormal", "double_power_law", "diffstar"})
+  for (const auto shape :
+       {"constant", "tau", "delayed_tau", "lognormal", "double_power_law", "diffstar", "main_sequence"})
     EXPECT_EQ(to_string(parse_sfh_shape(shape)), shape);
   EXPECT_THROW(parse_sfh_shape("linear"), Error);
 }

@@ -21,7 +21,7 @@ namespace starglow {
 /// What the lines of synthetic galaxies follow.
 enum class LinesFrom {
   continuum,  ///< the light, as the model learnt it from galaxies
-  photons,    ///< Halpha from the stars' ionising photons with a scatter; the other lines given that Halpha
+  photons,    ///< Halpha from the stars' ionising photons; the other lines given that Halpha and the gas (nebular.hpp)
   both        ///< the product: the model's distribution given the Halpha of the photons, known within the scatter
 };
 LinesFrom parse_lines_from(std::string_view name);  ///< Error(usage): continuum, photons, both
@@ -32,7 +32,8 @@ struct StarMockOptions {
   std::uint64_t seed = 1;
   LinesFrom lines = LinesFrom::continuum;
   GasOptions gas;
-  double photon_scatter = 0.1;  ///< dex, of Halpha about the photons
+  /// dex, of Halpha about the photons: that of the dust in front of the gas, so less where there is little of it.
+  double photon_scatter = 0.1;
 };
 
 /// Synthetic galaxies: one row each.
@@ -48,10 +49,12 @@ struct StarMock {
   StarBudget budget;                              ///< scaled: photons/s, M_sun, M_sun/yr
   /// Halpha that the photons give: erg/s before dust; EW behind the gas' dust on the galaxy's own continuum, A.
   std::vector<double> halpha_lum_caseb, halpha_ew_caseb;
+  std::vector<double> halpha_dust;  ///< of the gas at Halpha, dex
 };
 
-/// The population that texts of its settings describe: keys are the names of k_star_draws, sfh, dust_law,
-/// bump_from_slope (true or false), h0, om0, band_offset, band_scatter. What is not given has its default.
+/// The population that texts of its settings describe: keys are the names of k_star_draws, preset, sfh, dust_law,
+/// bump_from_slope (true or false), h0, om0, band_offset, band_scatter. What is not given has the
+/// preset's value.
 /// Error(usage): an unknown key, a text that cannot be understood, redshifts outside 0 to 4.
 StarPopulation star_population(const std::map<std::string, std::string>& texts);
 
@@ -61,8 +64,9 @@ class StarMocker {
  public:
   /// Error(usage): gas options out of range, photon_scatter not in 0 to 1. Error(model): lines from photons, and a
   /// point model. The model and the pool are kept by reference.
+  /// times: of the histories, Gyr; empty: 100 from 0.1 to 13.8.
   StarMocker(StarMockOptions options, const CompactSsp& compact, PhotonGrid photons, std::vector<Filter> filters,
-             const Model& model, WorkerPool& pool);
+             const Model& model, WorkerPool& pool, std::vector<double> times = {});
 
   const Conventions& conventions() const noexcept { return conventions_; }
   const std::vector<Filter>& filters() const noexcept { return filters_; }
@@ -70,10 +74,13 @@ class StarMocker {
   const StarMockOptions& options() const noexcept { return options_; }
 
   StarMock stars(std::int64_t first_id, std::size_t n) const;  ///< up to the measured bands
-  void lines(StarMock& mock, std::int64_t first_id) const;     ///< the rest
+  /// The same of histories that somebody else has: at times(), one id a galaxy.
+  StarMock stars(StarSample sample, std::vector<std::int64_t> ids) const;
+  void lines(StarMock& mock, std::int64_t first_id) const;  ///< the rest
 
  private:
   void photons(StarMock& mock) const;
+  void compare_with_photons(StarMock& mock) const;
   void lines_of_photons(StarMock& mock) const;
   StarMockOptions options_;
   std::vector<double> times_;

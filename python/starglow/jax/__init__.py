@@ -25,6 +25,7 @@ from .conventions import usable_conventions
 from .joint import Distribution, log_density, quantile
 from .likelihood import Labels, join, labels, log_likelihood, parameters, to_model, with_parameters
 from .paint import paint, paint_flux
+from .photons import PhotonGrid, gas_attenuation, halpha_case_b, halpha_ew, ionising_photons, photon_grid
 from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew
 from .random import split_ids
 from .weights import Weights, load
@@ -32,6 +33,7 @@ from .weights import Weights, load
 __all__ = [
     "Distribution",
     "Labels",
+    "PhotonGrid",
     "Prediction",
     "Weights",
     "add_noise",
@@ -41,6 +43,10 @@ __all__ = [
     "distribution",
     "draw",
     "flux_of",
+    "gas_attenuation",
+    "halpha_case_b",
+    "halpha_ew",
+    "ionising_photons",
     "join",
     "labels",
     "line_continua",
@@ -52,6 +58,7 @@ __all__ = [
     "paint",
     "paint_flux",
     "parameters",
+    "photon_grid",
     "predict",
     "quantile",
     "sample",
