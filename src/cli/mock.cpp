@@ -173,6 +173,6 @@ const Verb k_mock{"mock",
                   "starglow mock -n 100000 -o more.fits --seed 2 --first-id 100001",
                   declare,
                   run,
-                  complete_stars};
+                  complete};
 
 }  // namespace starglow::cli
