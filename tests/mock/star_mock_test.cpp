@@ -40,7 +40,7 @@ StarMockOptions smooth(LinesFrom lines) {
 }
 
 TEST(StarMock, OfPhotonsHasTheHalphaOfThePhotons) {
-  const StarMock mock = made().make(smooth(LinesFrom::photons));
+  const StarMock mock = made().make(smooth(LinesFrom::photons), 1, 2000);
   double squares = 0;
   std::size_t n = 0, fainter = 0, above = 0;
   for (std::size_t g = 0; g < mock.galaxies.n; ++g) {
