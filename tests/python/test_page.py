@@ -169,8 +169,8 @@ def test_one_file_is_whole_and_its_policy_names_its_script(starglow, table, tmp_
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        ([], 2, "one place"),
-        (["-o", "a", "--serve", "0"], 2, "one place"),
+        ([], 2, "one output"),
+        (["-o", "a", "--serve", "0"], 2, "one output"),
         (["--serve", "70000"], 2, "port"),
         (["--single-file", "x.html", "--spectra", "nowhere.fits"], 3, "nowhere.fits"),
         (["--single-file", "no/folder/x.html"], 5, "folder"),

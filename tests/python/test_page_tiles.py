@@ -30,7 +30,7 @@ def everything(starglow, tmp_path_factory):
     t.write(folder / "t.fits", overwrite=True)
     run = starglow("explore", folder / "t.fits", "--tiles", "-o", folder / "site")
     assert run.returncode == 0, run.stderr
-    assert f"{N - 1} of {N}" in run.stderr and "no place" in run.stderr
+    assert f"{N - 1} of {N}" in run.stderr and "not on the map" in run.stderr
     return t, folder / "site"
 
 

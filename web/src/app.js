@@ -1,31 +1,27 @@
 // The page: state, controls, keys, address.
-import { RatioDiagram, drawHistogram, markHistogram } from "./charts.js";
+import { drawHistogram, markHistogram } from "./charts.js";
 import { galaxiesOf, ownPalette, palette, paletteNames, places, plain } from "./colour.js";
-import { drawLegend, pictureOf, svgOf } from "./legend.js";
-import { fromHash, toHash } from "./address.js";
+import { picture } from "./figure.js";
+import { drawLegend } from "./legend.js";
+import { fromHash } from "./address.js";
 import { listen } from "./controls.js";
 import { GalaxyTable } from "./table.js";
 import { GalaxyPanel } from "./galaxy_panel.js";
 import { Galaxies } from "./galaxies.js";
-import { Kernel } from "./kernel.js";
 import { MapView } from "./view.js";
-import { Model } from "./model.js";
 import { pause } from "./noise.js";
+import { Page, modes, titles } from "./page_base.js";
 import { Pins } from "./pins.js";
-import { SafeTensors } from "./safetensors.js";
+import { RatioDiagram } from "./ratio_diagram.js";
 import { Selection } from "./selection.js";
 import { Story } from "./story.js";
 import { openSource } from "./source.js";
 import { quantities, ratios } from "./quantities.js";
 
-// The address of the script in a folder's page; "" in one file.
-const script = typeof document === "undefined" ? null : document.currentScript?.src;
 const $ = (id) => document.getElementById(id);
-export const modes = ["observed", "predicted", "noisy"];
-export const titles = { observed: "measured", predicted: "predicted", noisy: "predicted + noise" };
 const many = 20000; // galaxies: above, long work stops to let the page breathe
 
-export class App {
+export class App extends Page {
   async start() {
     const source = openSource();
     this.theme(this.stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
@@ -76,31 +72,6 @@ export class App {
     this.written = location.hash;
     document.documentElement.dataset.ready = "true";
   }
-  /** The bar under the header: how much of what the page needs is there. */
-  loading(share) {
-    const bar = $("loading");
-    bar.hidden = share >= 1;
-    if (share < 1) bar.value = share;
-  }
-  async loadModel(source) {
-    const [kernel, file, random] = await Promise.all([
-      source.whole("kernel.wasm"),
-      source.whole("model.safetensors"),
-      this.galaxies.columns.get("RANDOM_ID"),
-    ]);
-    this.galaxies.random = random;
-    if (file) {
-      const { model: table, lines } = this.galaxies.about;
-      this.model = new Model(await Kernel.load(kernel), new SafeTensors(file), table);
-      this.galaxies.model_ratio = this.model.ratio;
-      this.workerBytes = script && typeof Worker === "function" ? { script, kernel, file, table, lines } : null;
-    }
-    const without = !this.model;
-    for (const button of [$("play"), $("new-noise"), document.querySelector("[data-state=noisy]")]) {
-      button.disabled = without;
-      if (without) button.title = "This kind of model stays at home: no play, no noise";
-    }
-  }
   /** Everything that an address says; what it does not say is as at the beginning. */
   async apply(wanted) {
     this.applying = true;
@@ -147,29 +118,6 @@ export class App {
   fillControls() {
     this.quantities = quantities(this);
     this.fillLists();
-  }
-  fillLists() {
-    const { about } = this.galaxies;
-    const groups = new Map();
-    for (const q of this.quantities) {
-      if (!groups.has(q.group)) {
-        const g = document.createElement("optgroup");
-        g.label = q.group;
-        groups.set(q.group, g);
-        $("colour").append(g);
-      }
-      groups.get(q.group).append(new Option(q.label, q.key));
-    }
-    $("second").append(...[...groups.values()].map((g) => g.cloneNode(true)));
-    for (const name of paletteNames) $("palette").append(new Option(name, name));
-    $("palette").append(new Option("own…", "own"));
-    const unitless = (label) => label.replace(" (no unit)", "");
-    $("axis-x").textContent = `${unitless(about.map.x)} · near: alike in starlight`;
-    $("axis-y").textContent = unitless(about.map.y);
-    for (const axis of ["axis-x", "axis-y"]) $(axis).title = about.map.note;
-    $("count").textContent = galaxiesOf(this.galaxies.n);
-    document.querySelector("[data-state=observed]").disabled = !about.measured;
-    this.map.setTool("pan");
   }
   /** One realisation with noise of all galaxies; the model is waited for. */
   async noise(seed) {
@@ -269,22 +217,6 @@ export class App {
     } else if (this.stacking) this.panel.showStack();
     this.remember();
   }
-  /** State, scale and limits as the controls show them. */
-  showControls() {
-    const { mode, seed } = this.state;
-    $("low").value = plain(this.low).replace("−", "-");
-    $("high").value = plain(this.high).replace("−", "-");
-    $("scale").value = this.state.scale;
-    for (const b of document.querySelectorAll("[data-state]")) {
-      b.setAttribute("aria-checked", String(b.dataset.state === mode));
-      b.tabIndex = b.dataset.state === mode ? 0 : -1;
-    }
-    $("new-noise").classList.toggle("away", mode !== "noisy"); // its place stays: nothing beside it moves
-    $("new-noise").dataset.seed = String(seed);
-  }
-  get threeModes() {
-    return modes.filter((m) => (m === "observed" ? this.galaxies.about.measured : m === "noisy" ? this.model : true));
-  }
   /** The three states side by side, or one. */
   async setThree(is) {
     if (is) await this.modelReady;
@@ -305,27 +237,6 @@ export class App {
       [values, [low, high]] = await Promise.all([q.get(mode, seed), q.limits()]);
     if (this.second.quantity === q)
       Object.assign(this.second, { values, low, high: high > low ? high : low + 1, scale: q.scale });
-  }
-  setPalette(name) {
-    const own = !paletteNames.includes(name);
-    this.state.palette = name;
-    $("palette").value = own ? "own" : name;
-    $("own").hidden = !own;
-    if (own) $("own").value = name.replaceAll("-", " ");
-  }
-  get label() {
-    return this.labelOf(this.quantity);
-  }
-  /** The state that the names of EWs tell: of three maps each has its own. */
-  get stateWords() {
-    return {
-      observed: "measured",
-      predicted: "predicted median",
-      noisy: `predicted + noise, seed ${this.state.seed}`,
-    }[this.state.mode];
-  }
-  labelOf(q) {
-    return q.group === "Equivalent width" ? q.label.replace(" (Å)", `, ${this.stateWords} (Å)`) : q.label;
   }
   /** Where the galaxy of the panel lies in the histograms. */
   mark() {
@@ -367,12 +278,6 @@ export class App {
       );
     this.mark();
     this.titleRatios();
-  }
-  titleRatios() {
-    const state = document.createElement("span");
-    state.className = "state";
-    state.textContent = `, ${titles[this.state.mode]}`;
-    $("bpt-title").replaceChildren("Line ratios", state);
   }
   async select(step, how) {
     try {
@@ -447,126 +352,18 @@ export class App {
     this.tell();
     this.remember(step);
   }
-  /** A message of the page, apart from the count; it goes after a while, or when what it says is over. */
-  say(text) {
-    $("live").textContent = text;
-    $("message").textContent = text;
-    $("message").hidden = false;
-    clearTimeout(this.saying);
-    this.saying = setTimeout(() => this.hush(), 8000);
-  }
-  hush() {
-    clearTimeout(this.saying);
-    $("message").hidden = true;
-  }
-  /** The state into the address; step: as a step that the browser's Back undoes. */
-  remember(step = false) {
-    if (this.applying || document.documentElement.dataset.ready !== "true") return;
-    this.step ||= step;
-    clearTimeout(this.later);
-    this.later = setTimeout(() => this.rememberNow(), 120);
-  }
-  /** The state in the address, at once. */
-  rememberNow() {
-    clearTimeout(this.later);
-    const { camera: c, locked } = this.map,
-      moved = c.x !== 0 || c.y !== 0 || c.k !== 1,
-      limits = this.givenLimits;
-    const hash = toHash({
-      state: this.state.mode,
+  /** What the address of a page of galaxies holds beside that of every page. */
+  get furtherState() {
+    return {
       seed: this.state.seed > 1 ? this.state.seed : null,
-      colour: this.quantity.key,
-      scale: this.state.scale === this.quantity.scale ? null : this.state.scale,
-      low: limits ? this.low : null,
-      high: limits ? this.high : null,
-      palette: this.state.palette === "viridis" ? null : this.state.palette,
-      second: this.second.quantity.key === "Z" ? null : this.second.quantity.key,
-      x: moved ? c.x : null,
-      y: moved ? c.y : null,
-      k: moved ? c.k : null,
-      id: locked >= 0 ? this.galaxies.id(locked) : null,
       pins: this.pins.list.map(({ row }) => row.id).join(","),
       maps: this.three ? "3" : null,
       stack: this.stacking,
-      frame: this.panel.spectrum.rest ? null : "observed",
       select: this.selection.text(),
-    });
-    this.write(hash);
-  }
-  write(hash) {
-    const step = this.step;
-    this.step = false;
-    if (`#${hash}` === location.hash) return;
-    try {
-      history[step ? "pushState" : "replaceState"](null, "", `#${hash}`);
-    } catch {
-      if (step) location.hash = `#${hash}`;
-      else location.replace(`#${hash}`);
-    }
-    this.written = location.hash;
-  }
-  /** Back, forward, or an address that is pasted over this one. */
-  async moved() {
-    if (location.hash === this.written) return;
-    clearTimeout(this.later);
-    this.step = false;
-    const wanted = fromHash(location.hash);
-    if (wanted.state === "noisy" || wanted.maps) await this.modelReady;
-    if (this.panel.play.active) this.panel.stopPlay();
-    await this.apply(wanted);
-  }
-  stored(key) {
-    try {
-      return localStorage.getItem(`starglow ${key}`);
-    } catch {
-      return null;
-    }
+    };
   }
   theme(name) {
-    document.documentElement.dataset.theme = name;
-    try {
-      localStorage.setItem("starglow theme", name);
-    } catch {
-      /* not kept */
-    }
-    const style = getComputedStyle(document.documentElement);
-    this.colours = Object.fromEntries(
-      [
-        "back",
-        "surface",
-        "ink",
-        "soft",
-        "rule",
-        "accent",
-        "flux",
-        "noise",
-        "continuum",
-        "predicted",
-        "interval",
-        "noisy",
-        "cloud",
-        "faint",
-        "masked",
-        "band",
-      ].map((k) => [k, style.getPropertyValue(`--${k}`).trim()]),
-    );
-    const dark = name === "dark";
-    this.greys = dark
-      ? { quiet: [0.55, 0.59, 0.64, 0.4], faint: [0.42, 0.46, 0.5, 0.28], unchosen: [0.2, 0.224, 0.255] }
-      : { quiet: [0.5, 0.53, 0.57, 0.35], faint: [0.55, 0.57, 0.6, 0.25], unchosen: [0.827, 0.831, 0.816] };
-    if (!this.map) return;
-    Object.assign(this.map.look, this.greys);
-    this.map.colours = this.colours;
-    this.pins.changed();
-    // a palette is cut to its ground
-    if (this.quantity) {
-      this.table = palette(this.quantity.diverging ? "diverging" : this.state.palette, this.colours.surface);
-      this.map.setPalette(this.table);
-    }
-    this.panel.spectrum.setColours(this.colours);
-    this.panel.named = -1;
-    this.map.stale = true;
-    this.map.draw();
+    super.theme(name);
     if (!this.values) return;
     this.ratios.setPoints({ ...this.ratios.points, table: this.table }, this.colours);
     this.drawLinked();
@@ -583,9 +380,6 @@ export class App {
     await this.recolour(this.keptLimits());
     this.remember(step);
   }
-  keptLimits() {
-    return this.givenLimits ? { low: this.low, high: this.high } : {};
-  }
   newNoise() {
     this.state.seed += 1;
     return this.setMode("noisy");
@@ -599,52 +393,8 @@ export class App {
     if (this.map.locked >= 0) this.panel.near(this.map.locked);
     this.remember(true);
   }
-  async togglePlay() {
-    await this.modelReady;
-    if (this.panel.play.active) {
-      this.panel.stopPlay();
-      return;
-    }
-    const i = this.map.locked >= 0 ? this.map.locked : (this.panel.row?.i ?? -1);
-    if (i < 0) {
-      this.say("Choose a galaxy first.");
-      return;
-    }
-    if (this.map.locked < 0) this.lock(i);
-    if (this.panel.startPlay()) $("play").setAttribute("aria-pressed", "true");
-  }
-  /** The map as it is seen, bare: points or density, rings; `ratio` pixels each of the screen's. */
+  /** The map bare, as it is seen. */
   picture(ratio) {
-    const { map } = this,
-      canvas = document.createElement("canvas");
-    map.resize(ratio);
-    map.drawNow();
-    Object.assign(canvas, { width: map.overlay.width, height: map.overlay.height });
-    const g = canvas.getContext("2d");
-    map.panes.forEach((pane, k) => {
-      const left = Math.round(k * map.width * map.ratio);
-      g.drawImage(pane.canvas, left, 0);
-      g.drawImage(pane.under, left, 0);
-    });
-    g.drawImage(map.overlay, 0, 0);
-    map.resize();
-    return canvas;
-  }
-  /** As a figure: 'png' a canvas, 'svg' text; enough pixels for two columns of a journal. */
-  figure(kind) {
-    const { about } = this.galaxies,
-      { whole: width, height } = this.map,
-      ratio = Math.min(Math.max(2, 2800 / width), 6);
-    const parts = {
-      map: this.picture(ratio),
-      width,
-      height,
-      ratio,
-      axes: [about.map.x, about.map.y].map((label) => label.replace(" (no unit)", "")),
-      title: about.title,
-      count: this.counted,
-      spec: this.bar,
-    };
-    return kind === "png" ? pictureOf(parts, this.colours) : svgOf(parts, this.colours);
+    return picture(this, ratio);
   }
 }

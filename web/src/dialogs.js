@@ -1,4 +1,5 @@
 // Export, about.
+import { figureOf } from "./figure.js";
 import { rowsOf } from "./table.js";
 import { notesOf } from "./notes.js";
 import { galaxiesOf } from "./colour.js";
@@ -102,8 +103,12 @@ openExport.what = []; // what the files say of the spectrum
 openExport.ready = false;
 
 async function save(app, kind) {
-  if (kind === "png") return app.figure("png").toBlob((blob) => download("starglow-map.png", [blob], "image/png"));
-  if (kind === "svg") return download("starglow-map.svg", [app.figure("svg")], "image/svg+xml");
+  if (kind === "png")
+    return /** @type {HTMLCanvasElement} */ (figureOf(app, "png")).toBlob((blob) =>
+      download("starglow-map.png", [blob], "image/png"),
+    );
+  if (kind === "svg")
+    return download("starglow-map.svg", [/** @type {string} */ (figureOf(app, "svg"))], "image/svg+xml");
   if (kind === "spectrum") {
     const { row, spectrum } = app.panel,
       name = row ? `spectrum-${row.id.replace(/\W+/g, "-")}` : "stack";

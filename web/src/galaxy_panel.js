@@ -1,5 +1,6 @@
 // The panel of one galaxy: spectrum, zooms, lines, neighbours; and play.
-import { bptLines, drawLines, pointOf, ratio } from "./charts.js";
+import { bptLines, pointOf, ratio } from "./ratio_diagram.js";
+import { drawLines } from "./charts.js";
 import { decimalsOf, fixed, measured, short } from "./colour.js";
 import { independent, lineAt, lineTitles, lineWords, told, zooms } from "./lines.js";
 import { Held } from "./hold.js";

@@ -2,7 +2,7 @@
 // the map.
 import { fixed, short } from "./colour.js";
 import { lineTitles } from "./lines.js";
-import { pointOf } from "./charts.js";
+import { pointOf } from "./ratio_diagram.js";
 
 const $ = (id) => document.getElementById(id);
 export const pinsMost = 3;

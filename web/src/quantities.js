@@ -1,5 +1,5 @@
 // What the map can be coloured by: key, label with unit, values of all galaxies in a state, scale and limits.
-import { bptClass, bptLines, ratio } from "./charts.js";
+import { bptClass, bptLines, ratio } from "./ratio_diagram.js";
 import { independent, lineAt, lineNames, lineTitles } from "./lines.js";
 import { luminosityDistance } from "./model.js";
 import { percentiles } from "./colour.js";

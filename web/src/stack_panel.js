@@ -1,5 +1,5 @@
 // The panel of many galaxies as one: the selected ones, or all.
-import { pointOf } from "./charts.js";
+import { pointOf } from "./ratio_diagram.js";
 import { galaxiesOf, short } from "./colour.js";
 import { lineWords, told } from "./lines.js";
 import { evenly, stackOf } from "./stack.js";

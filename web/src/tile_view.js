@@ -57,6 +57,9 @@ export class TileView {
       at = (x) => Math.min(Math.max(Math.floor(x * count), 0), count - 1);
     return { level, window: [at(u0), at(u1), at(v0), at(v1)] };
   }
+  get wholeCamera() {
+    return { x: 0.5, y: 0.5, k: 1 };
+  }
   set stale(_) {}
   setPalette(table) {
     this.table = table;

@@ -8,16 +8,6 @@ declare global {
     [member: string]: any;
   }
 }
-declare module "./app.js" {
-  interface App {
-    [member: string]: any;
-  }
-}
-declare module "./charts.js" {
-  interface RatioDiagram {
-    [member: string]: any;
-  }
-}
 declare module "./density.js" {
   interface Density {
     [member: string]: any;
@@ -50,6 +40,21 @@ declare module "./live.js" {
 }
 declare module "./model.js" {
   interface Model {
+    [member: string]: any;
+  }
+}
+declare module "./pane.js" {
+  interface Pane {
+    [member: string]: any;
+  }
+}
+declare module "./page_base.js" {
+  interface Page {
+    [member: string]: any;
+  }
+}
+declare module "./ratio_diagram.js" {
+  interface RatioDiagram {
     [member: string]: any;
   }
 }

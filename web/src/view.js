@@ -1,56 +1,10 @@
 // The map: points, overlay, and what pointer and keys do to it. Speaks to the page through callbacks.
 import { Grid } from "./grid.js";
-import { Density } from "./density.js";
-import { Points } from "./points.js";
-import { howOf } from "./brush.js";
+import { Pane, densityFrom } from "./pane.js";
+import { listenToPointer } from "./view_pointer.js";
 
 const pickRadius = 12; // CSS pixels
-const densityFrom = 200000; // galaxies in sight
 const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-/** One picture of the map: points, and the density that stands for too many of them. */
-class Pane {
-  view;
-  canvas;
-  under;
-  before;
-  values;
-  constructor(view, canvas, under) {
-    Object.assign(this, { view, canvas, under });
-    this.points = new Points(canvas, view.n);
-    this.points.setPlaces(view.x, view.y);
-    if (view.n > densityFrom) this.density = new Density(view.grid);
-    this.stale = true;
-    this.points.restore = () => {
-      this.points.setPlaces(view.x, view.y);
-      if (this.values) this.points.setValues(this.before, this.values);
-      if (view.marks) this.points.setMarks(view.marks);
-      this.points.setPalette(view.table);
-      view.draw();
-    };
-  }
-  set(before, values) {
-    Object.assign(this, { before, values, stale: true });
-    this.points.setValues(before, values);
-  }
-  draw(look) {
-    const { view, under } = this,
-      g = under.getContext("2d");
-    g.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
-    g.clearRect(0, 0, view.width, view.height);
-    if (!view.dense) {
-      this.points.draw(look);
-      return;
-    }
-    this.points.clear();
-    if (!this.values || !view.table) return;
-    if (this.stale) {
-      this.density.set([this.before, this.values], view.marks ?? null, view.table, view.look);
-      this.stale = false;
-    }
-    this.density.draw(g, (x, y) => view.toScreen(x, y), look.mixing);
-  }
-}
 
 export class MapView {
   /** on: {hover(i), lock(i), lasso(outline, how), view(), dense(is)}. equal: one scale for both axes. */
@@ -74,7 +28,7 @@ export class MapView {
     this.grid = new Grid(this.x, this.y);
     this.look = { mixing: 1, selecting: false, quiet: [0.5, 0.5, 0.5, 0.3], faint: [0.5, 0.5, 0.5, 0.14], fast: false };
     this.panes = [new Pane(this, this.canvas, element.querySelector("canvas.under"))];
-    this.listen();
+    listenToPointer(this);
     new ResizeObserver(() => this.resize()).observe(element);
     this.resize();
   }
@@ -349,7 +303,7 @@ export class MapView {
     this.moved();
   }
   reset() {
-    this.camera = { x: 0, y: 0, k: 1 };
+    this.camera = this.wholeCamera;
     this.moved();
   }
   /** Brings a galaxy into sight. */
@@ -402,93 +356,8 @@ export class MapView {
     }
     return best;
   }
-  listen() {
-    const el = this.element,
-      touches = new Map();
-    // Places within the pane under the pointer; a drag stays in the pane where it began.
-    const local = (e) => {
-      const r = el.getBoundingClientRect(),
-        x = e.clientX - r.left;
-      if (!this.dragging) this.pane = Math.min(Math.max(Math.floor(x / this.width), 0), this.panes.length - 1);
-      return [x - this.pane * this.width, e.clientY - r.top];
-    };
-    const finish = (e) => {
-      touches.delete(e.pointerId);
-      const drag = this.dragging;
-      this.dragging = undefined;
-      if (!drag) return;
-      const how = howOf(e);
-      if (this.outline) {
-        const outline = this.outline.map(([px, py]) => this.toMap(px, py));
-        this.outline = undefined;
-        if (drag.travelled > 6) this.on.lasso(outline, how);
-        this.draw();
-      } else if (drag.travelled < 5) this.on.lock(this.pick(...local(e)));
-      this.look.fast = false;
-      this.draw();
-    };
-    el.addEventListener("pointerdown", (e) => {
-      if (e.target.closest("button, select, input") || e.button > 0) return;
-      el.setPointerCapture(e.pointerId);
-      touches.set(e.pointerId, local(e));
-      const at = local(e),
-        tool = this.tool === "pan" && e.shiftKey ? "lasso" : this.tool;
-      this.dragging = { at, start: at, tool, travelled: 0 };
-      if (tool !== "pan") this.outline = [at];
-    });
-    el.addEventListener("pointermove", (e) => {
-      const at = local(e);
-      if (touches.has(e.pointerId) && touches.size === 2) {
-        // pinch
-        const other = [...touches].find(([id]) => id !== e.pointerId)[1],
-          was = touches.get(e.pointerId);
-        touches.set(e.pointerId, at);
-        this.zoom(
-          Math.hypot(at[0] - other[0], at[1] - other[1]) /
-            Math.max(1, Math.hypot(was[0] - other[0], was[1] - other[1])),
-          (at[0] + other[0]) / 2,
-          (at[1] + other[1]) / 2,
-        );
-        if (this.dragging) this.dragging.travelled = 99;
-        return;
-      }
-      if (touches.has(e.pointerId)) touches.set(e.pointerId, at);
-      const drag = this.dragging;
-      if (!drag) {
-        this.pointed = at;
-        this.askHover();
-        return;
-      }
-      const dx = at[0] - drag.at[0],
-        dy = at[1] - drag.at[1];
-      drag.travelled += Math.hypot(dx, dy);
-      drag.at = at;
-      if (drag.tool === "pan") {
-        const [bx, by] = this.base,
-          c = this.camera;
-        c.x -= dx / (bx * c.k);
-        c.y += dy / (by * c.k);
-        this.moved();
-      } else {
-        const [x0, y0] = drag.start;
-        this.outline = drag.tool === "box" ? [[x0, y0], [at[0], y0], at, [x0, at[1]]] : [...this.outline, at];
-        if (!this.pending) this.drawOverlay();
-      }
-    });
-    el.addEventListener("pointerup", finish);
-    el.addEventListener("pointercancel", finish);
-    el.addEventListener("pointerleave", () => {
-      this.pointed = null;
-      this.askHover();
-    });
-    el.addEventListener(
-      "wheel",
-      (e) => {
-        e.preventDefault();
-        this.zoom(Math.exp(-e.deltaY * (e.deltaMode ? 0.05 : 0.0015)), ...local(e));
-      },
-      { passive: false },
-    );
+  get wholeCamera() {
+    return { x: 0, y: 0, k: 1 };
   }
   /** At most one pick a frame: what the pointer passed in between is not looked up. */
   askHover() {
