@@ -1,0 +1,39 @@
+"""Recipes and workflows say what the project says: its version, its packages; what they use of others is pinned."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+VERSION = re.search(r"project\(starglow VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+
+
+def test_recipes_are_of_this_version():
+    recipe = yaml.safe_load((ROOT / "recipe/recipe.yaml").read_text())
+    assert recipe["context"]["version"] == VERSION
+    formula = (ROOT / "recipe/starglow.rb").read_text()
+    assert f'version "{VERSION}"' in formula and f"starglow-{VERSION}.tar.gz" in formula
+
+
+def test_recipes_name_every_library_that_is_compiled_in():
+    recipe = yaml.safe_load((ROOT / "recipe/recipe.yaml").read_text())
+    host = {line.split()[0] for line in recipe["requirements"]["host"]}
+    brewed = set(re.findall(r'(?:depends_on|uses_from_macos) "([^"]+)"', (ROOT / "recipe/starglow.rb").read_text()))
+    names = {"hdf5": "hdf5", "eigen3": "eigen", "nlohmann-json3": "nlohmann-json", "zlib1g": "zlib"}
+    for line in (ROOT / "tools/packages.txt").read_text().split():
+        name = line.removeprefix("lib").removesuffix("-dev")
+        if line.endswith("-dev") and name not in ("gtest", "gmock"):
+            name = names.get(name, name)
+            assert name.replace("-", "_") in host and name in brewed, line
+
+
+def test_workflows_use_nothing_that_can_change_under_its_name():
+    workflows = sorted((ROOT / ".github/workflows").glob("*.yml"))
+    if not workflows:  # a source distribution has none
+        return
+    for path in workflows:
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items():
+            for step in job["steps"]:
+                assert isinstance(step.get("run", ""), str), (path.name, name)
+                assert "run" in step or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]), (path.name, name)
