@@ -5,6 +5,7 @@
 
 #include "model/condition_body.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/base/marks.hpp"
 
 namespace starglow {
 namespace {
@@ -101,7 +102,7 @@ std::vector<std::size_t> parse_lines(const std::vector<std::string>& names) {
 Evidence evidence_of(std::span<const double> ew, std::span<const double> ivar, std::span<const double> ew_ratio) {
   Evidence out{};
   const auto says = [&](std::size_t line) {
-    return ivar[line] > 0 && std::isfinite(ivar[line]) && std::isfinite(ew[line]);
+    return ivar[line] > 0 && std::isfinite(ivar[line]) && can_be_measured(ew[line]);
   };
   for (std::size_t j = 0; j < k_n; ++j) {
     const std::size_t line = k_independent_lines[j];

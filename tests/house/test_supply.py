@@ -31,3 +31,8 @@ def test_the_list_of_what_is_brought_along_is_whole():
 def test_the_licence_of_uplot_stands_in_the_notices():
     notices = (ROOT / "THIRD_PARTY.md").read_text()
     assert "Permission is hereby granted, free of charge" in notices and "Leon Sorokin" in notices
+
+
+def test_every_page_carries_the_licence_of_what_is_in_it():
+    licence = (ROOT / "THIRD_PARTY.md").read_text().split("## uPlot\n", 1)[1].split("\n## ", 1)[0].strip()
+    assert licence.startswith("The MIT License") and licence in (ROOT / "web/dist/index.html").read_text()
