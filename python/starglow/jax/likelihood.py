@@ -114,13 +114,18 @@ def labels(
     luminosity, redshift = usable_conventions(weights, g.conventions)
     like = jax.tree_util.tree_map(lambda a: jnp.zeros((), a.dtype), weights) if not _is_concrete(weights) else weights
     flux, z, ivar = _checked(like, part.band_flux, part.z, part.band_flux_ivar, part.ebv, g.conventions)
-    real = [jnp.asarray(made[k], weights.dtype) for k in ("centre", "variance", "cut_limit", "cut_sigma")]
+    centre, variance, limit, sigma = (
+        jnp.asarray(made[k], weights.dtype) for k in ("centre", "variance", "cut_limit", "cut_sigma")
+    )
     return Labels(
         flux,
         ivar,
         z if redshift else jnp.full_like(z, jnp.nan),
         jnp.full(len(rows), luminosity),
-        *real,
+        centre,
+        variance,
+        limit,
+        sigma,
         jnp.arange(len(rows), dtype=jnp.int32),
         jnp.asarray(rows, jnp.int32),
     )
@@ -230,7 +235,7 @@ def _log_likelihood(weights: Weights, table: Labels) -> jax.Array:
         for bank, outputs in zip((weights.full, weights.partial), answers)
         if bank is not None and outputs is not None
     ]
-    return values[0] if len(values) == 1 else jnp.where(rows.full, *values)
+    return values[0] if len(values) == 1 else jnp.where(rows.full, values[0], values[1])
 
 
 def parameters(weights: Weights) -> dict[str, Any]:
