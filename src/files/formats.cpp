@@ -72,7 +72,7 @@ ForeignFormat format_of(const std::filesystem::path& path) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < ' ' && c != '\n' && c != '\r' && c != '\t') || byte == 0x7f;
   });
-  if (text)
+  if (text && (seen.find('\n') != std::string_view::npos || seen.size() < head.size()))
     return {"a text file", "Tables go in as FITS; astropy.table.Table.read(name, format='ascii').write('table.fits')."};
   return {};
 }

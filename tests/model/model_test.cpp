@@ -31,7 +31,8 @@ std::vector<double> flux_of(const Galaxies& g, std::size_t i) {
 TEST(Model, ShippedModelEqualsTheFormula) {
   const Model model = Model::shipped();
   EXPECT_LE(model.n_params(), 170000U);
-  const Galaxies g = test::example_galaxies(40);
+  Galaxies g = test::example_galaxies(40);
+  g.conventions.mwcorr = model.parts().metadata.at("mwcorr");
   WorkerPool pool(2);
   const Prediction wide = model.predict(g, pool, {.float64 = true}), narrow = model.predict(g, pool);
   for (std::size_t i = 0; i < g.n; ++i) {
@@ -84,7 +85,8 @@ TEST(Model, InstructionSetsAgreeBetweenComponents) {
 TEST(Model, JacobianOfBothSiblingsByTheHarness) {
   const Model model = Model::shipped();
   WorkerPool pool(1);
-  const Galaxies base = test::example_galaxies(3);
+  Galaxies base = test::example_galaxies(3);
+  base.conventions.mwcorr = model.parts().metadata.at("mwcorr");
   for (const bool full : {true, false})
     for (std::size_t row = 0; row < base.n; ++row) {
       const auto galaxy = [&](const test::Vector& flux) {
