@@ -72,7 +72,7 @@ std::vector<std::uint8_t> good_pixels(const SpectrumView& s) {
   return good;
 }
 
-std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width, bool others, bool quasar) {
+std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width, bool others, double balmer) {
   std::vector<std::uint8_t> in(s.size(), 0);
   const auto mark = [&](double lo, double hi, double kms) {
     const Range r = pixels_in(s, lo * (1 - kms / k_light_kms), hi * (1 + kms / k_light_kms));
@@ -80,7 +80,7 @@ std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width,
               std::uint8_t{1});
   };
   for (const auto& line : k_lines) {
-    const double kms = quasar && line.balmer ? std::max(half_width, k_broad_window) : half_width;
+    const double kms = line.balmer ? std::max(half_width, balmer) : half_width;
     mark(lines::component(line, 0).wave_vac, lines::component(line, lines::n_components(line) - 1).wave_vac, kms);
   }
   if (!others) return in;
@@ -128,7 +128,7 @@ BandMeasurement measure_bands_k24(const SpectrumView& s) {
 
 BandMeasurement measure_bands_robust(const SpectrumView& s, std::span<const double> continuum, bool quasar) {
   const auto good = good_pixels(s);
-  const auto window = line_windows(s, k_galaxy_window, true, quasar);
+  const auto window = line_windows(s, k_galaxy_window, true, quasar ? k_broad_window : 0);
   BandMeasurement out;
   for (std::size_t b = 0; b < k_n_bands; ++b) {
     const Range r = pixels_in(s, band_lo(b), band_hi(b));

@@ -16,9 +16,9 @@ namespace {
 constexpr std::size_t k_min_pixels = 200;
 constexpr int k_max_steps = 8;
 constexpr double k_least_gain = 1e-4;  // of chi2 a pixel used
+constexpr double k_rough_gain = 2e-3;  // before shift and width are known
 constexpr std::size_t k_every = 2;     // shift and width are sought on every second pixel
 constexpr double k_max_shift = 300, k_min_snr = 3, k_start_sigma = 150;
-constexpr std::size_t k_max = TemplateSet::k_max_templates;
 constexpr double k_pull = 1e-4;  // of the polynomial's orders to zero: a spectrum of pure noise keeps a quiet one
 
 // All that a fit needs at hand: the pixels of the fit range, in single arrays.
@@ -123,7 +123,7 @@ class Fit {
   // Gauss-Newton steps of weights and polynomial together, until chi2 falls by less than the noise would notice. In
   // turns they approach the answer slowly, since either can stand for the other's colour. A step is cut where the
   // product of both overshoots; should it not lead down at all, the weights alone are fitted.
-  void converge() {
+  void converge(double least_gain) {
     const std::size_t m = slopes_.size(), all = n_ + m;
     if (m == 0) return fit_weights();
     for (int step = 0; step < k_max_steps && any_light(); ++step) {
@@ -155,31 +155,14 @@ class Fit {
         composite(shift_, sigma_, composite_, every_);
         set_polynomial();
       }
-      if (cut.gain < k_least_gain * static_cast<double>(used_)) return;
+      if (cut.gain < least_gain * static_cast<double>(used_)) return;
     }
   }
 
   // Sum of the weighted templates at each pixel, or at each `every`-th.
   void composite(double shift, std::size_t sigma, std::vector<double>& out, std::size_t every) const {
     out.resize(pixels());
-    const float* table = t_.at_sigma(sigma);
-    const std::size_t stride = t_.stride();
-    std::array<std::size_t, k_max> index{};
-    std::size_t m = 0;
-    for (std::size_t k = 0; k < n_; ++k)
-      if (w_[k] > 0) index[m++] = k;
-    for (std::size_t i = 0; i < pixels(); i += every) {
-      const double x = log_[i] - shift;
-      const auto cell = static_cast<std::size_t>(x);
-      const double f = x - static_cast<double>(cell);
-      const float* lo = table + cell * stride;
-      double sum = 0;
-      for (std::size_t q = 0; q < m; ++q) {
-        const std::size_t k = index[q];
-        sum += w_[k] * (static_cast<double>(lo[k]) * (1 - f) + static_cast<double>(lo[k + stride]) * f);
-      }
-      out[i] = sum;
-    }
+    add_up(t_, sigma, shift, log_, w_, every, out);
   }
 
   double chi2_of(const std::vector<double>& light, std::size_t every) const {
@@ -247,9 +230,9 @@ class Fit {
     polynomial_.resize(pixels());
     for (std::size_t i = 0; i < pixels(); i += every_) {
       const double* p = &legendre_[i * k_max_coefficients];
-      double sum = 1;
-      for (std::size_t j = 0; j < slopes_.size(); ++j) sum += slopes_[j] * p[j + 1];
-      polynomial_[i] = std::max(sum, 0.05);
+      double even = 1, odd = 0;
+      for (std::size_t j = 0; j < slopes_.size(); ++j) (j % 2 == 0 ? even : odd) += slopes_[j] * p[j + 1];
+      polynomial_[i] = std::max(even + odd, 0.05);
     }
   }
 
@@ -286,7 +269,7 @@ ContinuumFit fit_continuum(const SpectrumView& s, const TemplateSet& templates, 
   if (earlier == nullptr) {
     fit.set(v, sigma, k_every);
     fit.fit_weights();
-    fit.converge();
+    fit.converge(k_rough_gain);
     if (!fit.any_light()) return out;
     if (out.snr > k_min_snr) {
       v = fit.fit_shift(v, sigma);
@@ -297,7 +280,7 @@ ContinuumFit fit_continuum(const SpectrumView& s, const TemplateSet& templates, 
   } else {
     fit.set(v, sigma, 1);
   }
-  fit.converge();
+  fit.converge(k_least_gain);
   if (!fit.any_light()) return out;
   out.good = true;
   out.pixels = fit.used();

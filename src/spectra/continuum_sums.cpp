@@ -10,10 +10,12 @@ namespace starglow::continuum {
 namespace {
 
 constexpr std::size_t k_unknowns = TemplateSet::k_max_templates + k_max_order;
+using Eight [[gnu::vector_size(64), gnu::may_alias]] = double;  // lanes are columns: their sums stay apart
+constexpr std::size_t k_lanes = 4;                              // the padding of a TemplateSet
 constexpr std::size_t k_held = 4;  // pixels at a time: each sum is loaded and stored a fourth as often
 
 struct Sums {
-  alignas(64) std::array<double, k_unknowns * k_unknowns> a{};  // lower triangle, rows rounded up to four
+  alignas(64) std::array<double, k_unknowns * k_unknowns> a{};  // lower triangle, rows rounded up to eight
   std::array<double, k_unknowns> b{};
   double light = 0, chi2 = 0;
 };
@@ -26,35 +28,50 @@ struct Sums {
   const std::size_t columns = stride + m;
   std::size_t held = 0;
   const auto flush = [&]() __attribute__((always_inline)) {
+    const Eight* r0 = reinterpret_cast<const Eight*>(row[0]);
+    const Eight* r1 = reinterpret_cast<const Eight*>(row[1]);
+    const Eight* r2 = reinterpret_cast<const Eight*>(row[2]);
+    const Eight* r3 = reinterpret_cast<const Eight*>(row[3]);
     for (std::size_t j = 0; j < columns; ++j) {
-      const double r0 = weighted[0][j], r1 = weighted[1][j], r2 = weighted[2][j], r3 = weighted[3][j];
+      const double w0 = weighted[0][j], w1 = weighted[1][j], w2 = weighted[2][j], w3 = weighted[3][j];
       sums.b[j] += row[0][j] * y[0] + row[1][j] * y[1] + (row[2][j] * y[2] + row[3][j] * y[3]);
-      double* a = &sums.a[j * k_unknowns];
-      for (std::size_t k = 0; k < j / 4 * 4 + 4; ++k)
-        a[k] += r0 * row[0][k] + r1 * row[1][k] + (r2 * row[2][k] + r3 * row[3][k]);
+      Eight* a = reinterpret_cast<Eight*>(&sums.a[j * k_unknowns]);
+      for (std::size_t k = 0; k < j / 8 + 1; ++k) a[k] += w0 * r0[k] + w1 * r1[k] + (w2 * r2[k] + w3 * r3[k]);
     }
   };
-  for (std::size_t i = 0; i < p.flux.size(); i += p.every) {
-    const double weight = p.weight[i];
+  const std::size_t n = p.flux.size();
+  const bool pairs = p.every == 1;
+  for (std::size_t i = 0; i < n; i += pairs ? 2 : p.every) {
+    const bool two = pairs && i + 1 < n && p.weight[i + 1] > 0;
+    const double weight = p.weight[i] + (two ? p.weight[i + 1] : 0.0);
     if (!(weight > 0)) continue;
-    const double x = p.at[i] - shift;
-    const auto cell = static_cast<std::size_t>(x);
-    const double f = x - static_cast<double>(cell), p1 = p.polynomial[i] * f, p0 = p.polynomial[i] - p1;
-    const float* lo = table + cell * stride;
-    for (std::size_t k = 0; k < stride; ++k) {
-      const double value = static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
-      row[held][k] = value;
-      weighted[held][k] = value * weight;
+    double y_sum = 0;
+    for (std::size_t which = p.weight[i] > 0 ? 0 : 1, begun = 0; which < (two ? 2U : 1U); ++which, begun = 1) {
+      const std::size_t j = i + which;
+      const double share = p.weight[j] / weight;
+      const double x = p.at[j] - shift;
+      const auto cell = static_cast<std::size_t>(x);
+      const double f = x - static_cast<double>(cell), whole = share * p.polynomial[j], p1 = whole * f, p0 = whole - p1;
+      const float* lo = table + cell * stride;
+      double* r = row[held];
+      const double c = p.light[j], part = share * c;
+      const double* legendre = &p.legendre[j * k_max_coefficients + 1];
+      if (begun == 0) {
+        for (std::size_t k = 0; k < stride; ++k)
+          r[k] = static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
+        for (std::size_t k = 0; k < m; ++k) r[stride + k] = part * legendre[k];
+      } else {
+        for (std::size_t k = 0; k < stride; ++k)
+          r[k] += static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
+        for (std::size_t k = 0; k < m; ++k) r[stride + k] += part * legendre[k];
+      }
+      const double left = p.flux[j] - c * p.polynomial[j];
+      sums.light += p.weight[j] * c * c;
+      sums.chi2 += p.weight[j] * left * left;
+      y_sum += p.flux[j] * p.weight[j];
     }
-    const double c = p.light[i], r = p.flux[i] - c * p.polynomial[i];
-    const double* legendre = &p.legendre[i * k_max_coefficients + 1];
-    for (std::size_t k = 0; k < m; ++k) {
-      row[held][stride + k] = c * legendre[k];
-      weighted[held][stride + k] = c * legendre[k] * weight;
-    }
-    sums.light += weight * c * c;
-    sums.chi2 += weight * r * r;
-    y[held] = p.flux[i] * weight;
+    for (std::size_t k = 0; k < columns; ++k) weighted[held][k] = row[held][k] * weight;
+    y[held] = y_sum;
     if (++held < k_held) continue;
     flush();
     held = 0;
@@ -66,19 +83,51 @@ struct Sums {
   if (held > 0) flush();
 }
 
-void add_plain(const float* table, std::size_t stride, double shift, const Pixels& p, std::size_t m, Sums& sums) {
-  add_all(table, stride, shift, p, m, sums);
+// Four sums beside each other, added up in one order: no compiler may choose another.
+[[gnu::always_inline]] inline void light_all(const float* table, std::size_t stride, double shift,
+                                             std::span<const double> at, const double* w, std::size_t every,
+                                             double* out) {
+  for (std::size_t i = 0; i < at.size(); i += every) {
+    const double x = at[i] - shift;
+    const auto cell = static_cast<std::size_t>(x);
+    const double f = x - static_cast<double>(cell), g = 1 - f;
+    const float* lo = table + cell * stride;
+    const float* hi = lo + stride;
+    double part[k_lanes] = {};
+    for (std::size_t k = 0; k < stride; k += k_lanes)
+      for (std::size_t l = 0; l < k_lanes; ++l)
+        part[l] += w[k + l] * (static_cast<double>(lo[k + l]) * g + static_cast<double>(hi[k + l]) * f);
+    out[i] = (part[0] + part[1]) + (part[2] + part[3]);
+  }
 }
+
+struct Loops {
+  void (*sums)(const float*, std::size_t, double, const Pixels&, std::size_t, Sums&);
+  void (*light)(const float*, std::size_t, double, std::span<const double>, const double*, std::size_t, double*);
+};
+#define STARGLOW_LOOPS(name, attribute)                                                                            \
+  attribute void sums_##name(const float* table, std::size_t stride, double shift, const Pixels& p, std::size_t m, \
+                             Sums& sums) {                                                                         \
+    add_all(table, stride, shift, p, m, sums);                                                                     \
+  }                                                                                                                \
+  attribute void light_##name(const float* table, std::size_t stride, double shift, std::span<const double> at,    \
+                              const double* w, std::size_t every, double* out) {                                   \
+    light_all(table, stride, shift, at, w, every, out);                                                            \
+  }
+STARGLOW_LOOPS(plain, )
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) void add_wide(const float* table, std::size_t stride, double shift, const Pixels& p,
-                                              std::size_t m, Sums& sums) {
-  add_all(table, stride, shift, p, m, sums);
+STARGLOW_LOOPS(wide, __attribute__((target("avx2"))))
+STARGLOW_LOOPS(widest, __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))))
+Loops loops_of_this_machine() {
+  if (x86_features().v4) return {sums_widest, light_widest};
+  if (x86_features().avx2) return {sums_wide, light_wide};
+  return {sums_plain, light_plain};
 }
-const bool k_wide = x86_features().avx2;
 #else
-constexpr auto add_wide = add_plain;
-constexpr bool k_wide = false;
+Loops loops_of_this_machine() { return {sums_plain, light_plain}; }
 #endif
+#undef STARGLOW_LOOPS
+const Loops k_loops = loops_of_this_machine();
 
 }  // namespace
 
@@ -86,7 +135,7 @@ void sum_up(const TemplateSet& templates, std::size_t sigma, double shift, const
             NormalEquations& out) {
   Sums sums;
   const std::size_t n = templates.count(), stride = templates.stride(), all = n + m;
-  (k_wide ? add_wide : add_plain)(templates.at_sigma(sigma), stride, shift, p, m, sums);
+  k_loops.sums(templates.at_sigma(sigma), stride, shift, p, m, sums);
   const auto at = [&](std::size_t k) { return k < n ? k : k - n + stride; };
   out.matrix.resize(all * all);
   out.vector.resize(all);
@@ -97,6 +146,13 @@ void sum_up(const TemplateSet& templates, std::size_t sigma, double shift, const
   }
   out.light = sums.light;
   out.chi2 = sums.chi2;
+}
+
+void add_up(const TemplateSet& templates, std::size_t sigma, double shift, std::span<const double> at,
+            std::span<const double> w, std::size_t every, std::span<double> out) {
+  std::array<double, TemplateSet::k_max_templates + k_lanes> padded{};
+  std::copy(w.begin(), w.end(), padded.begin());
+  k_loops.light(templates.at_sigma(sigma), templates.stride(), shift, at, padded.data(), every, out.data());
 }
 
 Cut best_part(const Pixels& p, std::span<const double> light, std::span<const double> polynomial) {

@@ -9,7 +9,9 @@ namespace starglow::continuum {
 
 inline constexpr std::size_t k_max_order = 8, k_max_coefficients = k_max_order + 1;
 
-/// The pixels of a fit, each array as long as `flux`; every `every`-th of them counts.
+/// The pixels of a fit, each array as long as `flux`; every `every`-th of them counts. Where all count, two neighbours
+/// go into the normal equations as one, data and model averaged alike: half of the sums, and no bias whatever the
+/// templates do between the two.
 struct Pixels {
   std::span<const double> at;  ///< ln(rest wavelength), in pixels of the templates
   std::span<const double> flux, weight;
@@ -29,6 +31,11 @@ struct NormalEquations {
 /// bits with every instruction set: no sum is shared out over the lanes of a vector.
 void sum_up(const TemplateSet& templates, std::size_t sigma, double shift, const Pixels& p, std::size_t m,
             NormalEquations& out);
+
+/// Sum of the templates with weights `w` (of count() numbers) at every `every`-th pixel of `at`, shifted; the others
+/// keep what they have. The same bits with every instruction set.
+void add_up(const TemplateSet& templates, std::size_t sigma, double shift, std::span<const double> at,
+            std::span<const double> w, std::size_t every, std::span<double> out);
 
 /// A step from (light, polynomial) of `p` to another pair, cut where chi2 is least; chi2 is of fourth order in it.
 struct Cut {

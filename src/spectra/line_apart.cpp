@@ -56,7 +56,7 @@ LineApart measure_apart(const SpectrumView& s, std::span<const double> residual,
                     last = pixel(wave * (1 + k_window / k_light_kms));
   const double level = continuum[std::min(pixel(wave), s.size() - 1)];
   const std::size_t n = line.balmer && level > 0 ? 3 : 2;  // flux, level, remains of absorption
-  std::vector<double> own((last - first) * 3), stellar((last - first) * 3);
+  std::vector<double> own(last - first), stellar(last - first);
   fill_profile(s, shape_at(s, wave, shift, sigma_v), first, last, own);
   const double at = wave * (1 + s.z);
   if (n == 3) fill_profile(s, {at, at * k_stellar_sigma / k_light_kms, 0, 0}, first, last, stellar);
@@ -65,7 +65,7 @@ LineApart measure_apart(const SpectrumView& s, std::span<const double> residual,
   for (std::size_t i = first; i < last; ++i) {
     if (!usable(i)) continue;
     const double weight = s.ivar.empty() ? 1.0 : s.ivar[i];
-    const std::array<double, 3> basis{own[(i - first) * 3], continuum[i], stellar[(i - first) * 3]};
+    const std::array<double, 3> basis{own[i - first], continuum[i], stellar[i - first]};
     for (std::size_t j = 0; j < n; ++j) {
       right[j] += weight * basis[j] * residual[i];
       for (std::size_t k = 0; k <= j; ++k) matrix[j * n + k] += weight * basis[j] * basis[k];

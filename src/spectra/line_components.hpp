@@ -17,6 +17,7 @@ struct Component {
   bool balmer;
   std::size_t group;
   bool stellar = false;  ///< what the fit of starlight left of a Balmer absorption: broad, of fixed width, small
+  bool broad = false;    ///< the gas of an active nucleus: a width of its own, beside the narrow Balmer line
 };
 
 namespace detail {
@@ -36,17 +37,19 @@ constexpr std::size_t n_groups() {
 }
 }  // namespace detail
 
-// Unknowns: the fluxes (weak partners have that of their strong line) and the remains of stellar absorption, a level
-// (in units of the continuum) a group, then shift (km/s) and ln(width / km/s) of the Balmer and of the forbidden lines.
-// Tied, the first pair serves both.
-inline constexpr std::size_t k_first_stellar = detail::components_of(detail::has_flux),
-                             k_n_flux = k_first_stellar + lines::count(detail::has_remains),
-                             k_n_groups = detail::n_groups(), k_level = k_n_flux, k_shape = k_level + k_n_groups;
-inline constexpr std::size_t k_n = k_shape + 4;
-inline constexpr std::size_t k_n_components = detail::components_of(detail::fitted) + lines::count(detail::has_remains);
+// Unknowns: the fluxes (weak partners have that of their strong line), the remains of stellar absorption, the broad
+// Balmer fluxes, a level (in units of the continuum) a group, then shift (km/s) and ln(width / km/s) of the Balmer, of
+// the forbidden and of the broad lines. Tied, the first pair serves the first two.
+inline constexpr std::size_t k_n_own_balmer = lines::count(detail::has_remains),
+                             k_first_stellar = detail::components_of(detail::has_flux),
+                             k_first_broad = k_first_stellar + k_n_own_balmer,
+                             k_n_flux = k_first_broad + k_n_own_balmer, k_n_groups = detail::n_groups(),
+                             k_level = k_n_flux, k_shape = k_level + k_n_groups, k_broad_shape = k_shape + 4;
+inline constexpr std::size_t k_n = k_shape + 6;
+inline constexpr std::size_t k_n_components = detail::components_of(detail::fitted) + 2 * k_n_own_balmer;
 
 struct Table {
-  std::array<Component, k_n_components> components{};  ///< by wavelength; remains of absorption come last
+  std::array<Component, k_n_components> components{};  ///< by wavelength; remains of absorption and broad ones last
   std::array<std::size_t, k_n_all_lines> first{};      ///< of a line; k_n_components: not fitted here
 };
 /// From the rows of lines.hpp. Fluxes are numbered by wavelength.
@@ -84,6 +87,9 @@ consteval Table make_table() {
   for (const One& one : order)
     if (k_all_lines[one.line].balmer)
       out.components[c++] = {one.wave, next++, 1, true, k_all_lines[one.line].group, true};
+  for (const One& one : order)
+    if (k_all_lines[one.line].balmer)
+      out.components[c++] = {one.wave, next++, 1, true, k_all_lines[one.line].group, false, true};
   return out;
 }
 inline constexpr Table k_table = make_table();
@@ -97,5 +103,12 @@ inline constexpr double k_min_sigma = 5, k_max_sigma = 1500;
 inline constexpr double k_window = 1700;  // km/s beside the outer lines of a group
 inline constexpr double k_core = 300;     // km/s: pixels that must be there
 inline constexpr double k_apart_snr = 8;  // of both kinds of lines
+
+// Broad lines: shift and ln(width) have priors of this width, wide enough for FWHM of 1000 to 10,000 km/s. Groups that
+// come to lie in the window of a broad line are one group, whose second level is a slope.
+inline constexpr double k_broad_shift_prior = 600, k_broad_width_centre = 7.3, k_broad_width_prior = 0.6;
+inline constexpr double k_min_broad = 425, k_max_broad = 5000;  // km/s: FWHM 1000 to 11,800
+inline constexpr double k_max_beside_broad = 500;               // of the narrow lines then, km/s
+inline constexpr double k_broad_reach = 10000;                  // km/s beside a broad line
 
 }  // namespace starglow::line_fit

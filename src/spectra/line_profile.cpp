@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spectra/normal_table.hpp"
+
 namespace starglow::line_fit {
 namespace {
 
-double normal_cdf(double t) { return 0.5 * std::erfc(-t * 0.70710678118654752); }
-double normal_pdf(double t) { return 0.3989422804014327 * std::exp(-0.5 * t * t); }
+constexpr double k_profile_reach = 6;  // standard deviations
 
 // Left edge of a pixel: half way between the centres.
 double edge(const SpectrumView& s, std::size_t i) {
@@ -17,6 +18,9 @@ double edge(const SpectrumView& s, std::size_t i) {
   return 0.5 * (s.wave_obs[i - 1] + s.wave_obs[i]);
 }
 
+// Pixels whose centre is within reach have edges within reach + half a pixel, which a narrow line may have beyond 8.
+double bounded(double t) { return std::clamp(t, -7.999, 7.999); }
+
 }  // namespace
 
 std::size_t pixel_at(const SpectrumView& s, double wave) {
@@ -24,31 +28,40 @@ std::size_t pixel_at(const SpectrumView& s, double wave) {
 }
 
 void add_line(const SpectrumView& s, const Shape& shape, double flux, std::span<double> out) {
-  const std::size_t a = pixel_at(s, shape.mu - 6 * shape.sigma), b = pixel_at(s, shape.mu + 6 * shape.sigma);
+  const std::size_t a = pixel_at(s, shape.mu - k_profile_reach * shape.sigma),
+                    b = pixel_at(s, shape.mu + k_profile_reach * shape.sigma);
+  if (a >= b) return;
+  const NormalTable& table = normal_table();
+  double lo = edge(s, a), c = table(bounded((lo - shape.mu) / shape.sigma));
   for (std::size_t i = a; i < b; ++i) {
-    const double lo = edge(s, i), hi = edge(s, i + 1);
-    out[i] +=
-        flux * (normal_cdf((hi - shape.mu) / shape.sigma) - normal_cdf((lo - shape.mu) / shape.sigma)) / (hi - lo);
+    const double hi = edge(s, i + 1), c_hi = table(bounded((hi - shape.mu) / shape.sigma));
+    out[i] += flux * (c_hi - c) / (hi - lo);
+    lo = hi, c = c_hi;
   }
 }
 
-void fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
-                  std::span<double> out) {
-  const double reach = 6 * shape.sigma;
+Reach fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
+                   std::span<double> value, std::span<double> by_mu, std::span<double> by_sigma) {
+  const double reach = k_profile_reach * shape.sigma;
   const std::size_t from = std::clamp(pixel_at(s, shape.mu - reach), first, last);
   const std::size_t to = std::clamp(pixel_at(s, shape.mu + reach), first, last);
-  if (from >= to) return;
-  double lo = edge(s, from), t = (lo - shape.mu) / shape.sigma, c = normal_cdf(t), p = normal_pdf(t);
+  if (from >= to) return {first, first};
+  const NormalTable& table = normal_table();
+  double lo = edge(s, from), t = bounded((lo - shape.mu) / shape.sigma);
+  NormalTable::Both at = table.both(t);
   for (std::size_t i = from; i < to; ++i) {
-    const double hi = edge(s, i + 1), t_hi = (hi - shape.mu) / shape.sigma, c_hi = normal_cdf(t_hi),
-                 p_hi = normal_pdf(t_hi);
-    double* at = &out[(i - first) * 3];
+    const double hi = edge(s, i + 1), t_hi = bounded((hi - shape.mu) / shape.sigma);
+    const NormalTable::Both at_hi = table.both(t_hi);
     const double width = hi - lo;
-    at[0] = (c_hi - c) / width;
-    at[1] = -(p_hi - p) / (width * shape.sigma);
-    at[2] = -(t_hi * p_hi - t * p) / (width * shape.sigma);
-    lo = hi, t = t_hi, c = c_hi, p = p_hi;
+    value[i - first] = (at_hi.cdf - at.cdf) / width;
+    if (!by_mu.empty()) {
+      const double scale = -1 / (width * shape.sigma);
+      by_mu[i - first] = (at_hi.density - at.density) * scale;
+      by_sigma[i - first] = (t_hi * at_hi.density - t * at.density) * scale;
+    }
+    lo = hi, t = t_hi, at = at_hi;
   }
+  return {from, to};
 }
 
 }  // namespace starglow::line_fit

@@ -18,9 +18,14 @@ std::size_t pixel_at(const SpectrumView& s, double wave);
 /// Adds `flux` times the mean over each pixel of a Gaussian to a spectrum.
 void add_line(const SpectrumView& s, const Shape& shape, double flux, std::span<double> out);
 
-/// For the pixels [first, last) within 6 standard deviations: mean of the Gaussian over the pixel, its slope by centre
-/// and by width. Three numbers a pixel; `out` holds zeros.
-void fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
-                  std::span<double> out);
+/// Where a profile is not zero.
+struct Reach {
+  std::size_t from, to;
+};
+/// For the pixels [first, last) within 6 standard deviations: mean of the Gaussian over the pixel and, where the spans
+/// are not empty, its slope by centre and by width. Element 0 is pixel `first`; pixels outside of the answer are left
+/// as they are.
+Reach fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
+                   std::span<double> value, std::span<double> by_mu = {}, std::span<double> by_sigma = {});
 
 }  // namespace starglow::line_fit

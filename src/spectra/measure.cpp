@@ -16,6 +16,7 @@ namespace {
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double k_limit = 1.6448536269514722;
 constexpr std::size_t k_shard = 4;
+constexpr double k_hint = 6;  // of chi2: broad lines that stand 4 standard deviations above the noise have 16
 
 // A copy without the Milky Way's dust.
 struct Dereddened {
@@ -35,9 +36,16 @@ void no_numbers(Measurement& m) {
   m.bands.flux.fill(k_nan);
   m.bands.ivar.fill(0);
   m.bands.good_pixels.fill(0);
-  for (auto* values : {&m.ew, &m.flux, &m.sigma_v, &m.ew_limit, &m.continuum}) values->fill(k_nan);
-  for (auto* values : {&m.ew_ivar, &m.flux_ivar, &m.continuum_ivar}) values->fill(0);
-  m.vdisp = m.v_stars = k_nan;
+  for (auto* values :
+       {&m.ew, &m.ew_limit, &m.flux, &m.flux_limit, &m.sigma_v, &m.v_shift, &m.continuum, &m.broad.flux, &m.broad.ew})
+    values->fill(k_nan);
+  for (auto* values : {&m.ew_ivar, &m.flux_ivar, &m.sigma_ivar, &m.v_shift_ivar, &m.continuum_ivar, &m.broad.flux_ivar,
+                       &m.broad.ew_ivar})
+    values->fill(0);
+  m.broad.sigma_v = m.broad.v_shift = m.broad.delta_chi2 = m.broad.log_odds = k_nan;
+  m.broad.sigma_ivar = m.broad.v_shift_ivar = 0;
+  m.break_4000 = m.lick_hdelta = {k_nan, 0};
+  m.break_4000_model = m.snr = m.vdisp = m.v_stars = k_nan;
 }
 
 // Width of the windows for the second fit: wide enough for the lines found, narrow enough to see the Balmer absorption.
@@ -47,6 +55,70 @@ double window_of(const LineFit& fit) {
     if (fit.flux_variance[i] > 0 && fit.flux[i] * fit.flux[i] > 25 * fit.flux_variance[i])
       widest = std::max(widest, fit.sigma_v[i]);
   return std::min(4 * std::hypot(widest, 70.0), k_galaxy_window);
+}
+
+double inverse(double variance) { return variance > 0 ? 1 / variance : 0; }
+
+// Broad Balmer lines, where a quick look finds a hint of them: starlight is fitted once more beside them, as far out as
+// they reach, then all lines together. True where they are there; starlight and fit are the new ones then.
+bool fit_broad(const SpectrumView& s, const TemplateSet& templates, const std::vector<std::uint8_t>& good,
+               std::vector<double>& residual, ContinuumFit& starlight, LineFit& fit, BroadMeasurement& out) {
+  if (look_for_broad_lines(s, residual, starlight.model, good, fit) < k_hint) return false;
+  double window = k_broad_window;
+  for (int round = 0; round < 2; ++round) {
+    auto use = line_windows(s, k_galaxy_window, true, window);
+    for (std::size_t i = 0; i < s.size(); ++i) use[i] = good[i] != 0 && use[i] == 0 ? 1 : 0;
+    ContinuumFit beside = fit_continuum(s, templates, use, &starlight);
+    if (!beside.good) return false;
+    std::vector<double> rest(s.size());
+    for (std::size_t i = 0; i < s.size(); ++i) rest[i] = s.flux[i] - beside.model[i];
+    LineFit both = fit_broad_lines(s, rest, beside.model, good);
+    out.delta_chi2 = both.broad.delta_chi2;
+    out.log_odds = both.broad.log_odds;
+    if (!both.broad.found) return false;
+    const double wanted = std::min(2.5 * both.broad.sigma_v, 2 * k_broad_window);
+    if (round == 0 && wanted > 1.2 * window) {
+      window = wanted;
+      continue;
+    }
+    starlight = std::move(beside);
+    fit = std::move(both);
+    residual = std::move(rest);
+    return true;
+  }
+  return false;
+}
+
+void tell_broad(const SpectrumView& s, const BroadLines& broad, Measurement& m) {
+  m.flags |= k_broad_line;
+  m.broad.sigma_v = broad.sigma_v;
+  m.broad.v_shift = broad.shift;
+  m.broad.sigma_ivar = s.ivar.empty() ? 0 : inverse(broad.sigma_variance);
+  m.broad.v_shift_ivar = s.ivar.empty() ? 0 : inverse(broad.shift_variance);
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+    if (!(broad.flux_variance[line] > 0)) continue;
+    m.broad.flux[line] = broad.flux[line];
+    m.broad.flux_ivar[line] = s.ivar.empty() ? 0 : 1 / broad.flux_variance[line];
+    const double level = m.continuum[line], variance = m.continuum_ivar[line] > 0 ? 1 / m.continuum_ivar[line] : 0;
+    if (!(level > 0) || !(level * level > 4 * variance)) continue;
+    const double scale = 1 / (level * (1 + s.z)), ew = broad.flux[line] * scale;
+    m.broad.ew[line] = ew;
+    m.broad.ew_ivar[line] =
+        s.ivar.empty() ? 0 : 1 / (broad.flux_variance[line] * scale * scale + ew * ew * variance / (level * level));
+  }
+}
+
+void measure_indices(const SpectrumView& s, const std::vector<std::uint8_t>& good, const ContinuumFit& starlight,
+                     Measurement& m) {
+  constexpr auto hdelta = line_index("HDELTA");
+  const double emission = m.flux_ivar[hdelta] > 0 ? 1 / m.flux_ivar[hdelta] : 0;
+  m.break_4000 = break_4000(s, m.line_model, starlight.model, good);
+  m.lick_hdelta = lick_hdelta(s, m.line_model, starlight.model, good, emission);
+  const std::vector<std::uint8_t> none(s.size(), 1);
+  SpectrumView model = s;
+  model.flux = starlight.model;
+  const std::vector<double> dark(s.size(), 0.0);
+  m.break_4000_model = break_4000(model, dark, starlight.model, none).value;
 }
 
 void measure_lines(const SpectrumView& s, const TemplateSet& templates, const std::vector<std::uint8_t>& good,
@@ -67,6 +139,7 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
       fit = fit_lines(s, residual, starlight.model, good, &fit);
     }
   }
+  const bool broad = fit_broad(s, templates, good, residual, starlight, fit, m.broad);
   // What the data show beyond starlight and lines, where no further line is ([SII]'s blue side band ends on HeI 6680).
   const auto others = line_windows(s, k_galaxy_window, true);
   std::vector<double> rest(s.size());
@@ -85,10 +158,16 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
       variance *= 1 - share;
     }
     m.sigma_v[line] = fit.sigma_v[line];
+    m.v_shift[line] = fit.shift[line];
+    if (!s.ivar.empty()) {
+      m.sigma_ivar[line] = inverse(fit.sigma_variance[line]);
+      m.v_shift_ivar[line] = inverse(fit.shift_variance[line]);
+    }
     if (fit.outside[line] && told) m.flags |= k_line_outside;
     if (fit.flux_variance[line] > 0) {
       m.flux[line] = fit.flux[line];
       m.flux_ivar[line] = s.ivar.empty() ? 0 : 1 / fit.flux_variance[line];
+      m.flux_limit[line] = s.ivar.empty() ? k_nan : fit.flux[line] + k_limit * std::sqrt(fit.flux_variance[line]);
     }
     if (!std::isfinite(level)) continue;
     m.continuum[line] = level;
@@ -105,7 +184,9 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
     m.ew_ivar[line] = s.ivar.empty() ? 0 : 1 / ew_variance;
     m.ew_limit[line] = s.ivar.empty() ? k_nan : ew + k_limit * std::sqrt(ew_variance);
   }
+  if (broad) tell_broad(s, fit.broad, m);
   m.line_model = std::move(fit.model);
+  measure_indices(s, good, starlight, m);
 }
 
 void measure_side_band_ews(const SpectrumView& s, Measurement& m) {
@@ -147,7 +228,7 @@ Measurement measure_spectrum(const SpectrumView& given, const TemplateSet& templ
   ContinuumFit starlight;
   const bool gaussians = options.lines && !options.side_bands;
   if (gaussians || options.recipe == MaskRecipe::robust) {
-    auto use = line_windows(s, k_galaxy_window, true, quasar);
+    auto use = line_windows(s, k_galaxy_window, true, quasar ? k_broad_window : 0);
     for (std::size_t i = 0; i < s.size(); ++i) use[i] = good[i] != 0 && use[i] == 0 ? 1 : 0;
     starlight = fit_continuum(s, templates, use);
   }
@@ -164,6 +245,7 @@ Measurement measure_spectrum(const SpectrumView& given, const TemplateSet& templ
       m.flags |= k_poor_continuum;
   }
   if (starlight.good) {
+    m.snr = s.ivar.empty() ? k_nan : starlight.snr;
     m.vdisp = starlight.sigma_v;
     m.v_stars = starlight.v_shift;
     m.continuum_model = std::move(starlight.model);

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <string>
 
+#include "spectra/normal_table.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/spectra/paint.hpp"
@@ -13,55 +13,6 @@ namespace starglow {
 namespace {
 
 constexpr double k_reach = 8;  // sigmas: the normal distribution function leaves 6e-16 outside
-
-/// The normal distribution function, 0 below -8 and 1 above 8: the Taylor polynomial of order 8 about the nearest of
-/// 257 nodes 1/16 apart. With |d| <= 1/32 what is left out is below 1e-17; a third of the time of std::erfc.
-class NormalTable {
- public:
-  NormalTable() {
-    for (std::size_t k = 0; k < k_nodes; ++k) {
-      const double x = static_cast<double>(k) / k_per_unit - k_reach, density = normal_density(x);
-      auto& c = nodes_[k].c;
-      c[0] = normal_cdf(x);
-      // Derivative m + 1 is (-1)^m He_m(x) density, He_{m+1} = x He_m - m He_{m-1}.
-      double he = 1, before = 0, factorial = 1, sign = 1;
-      for (std::size_t m = 0; m < k_order; ++m) {
-        factorial *= static_cast<double>(m + 1);
-        c[m + 1] = sign * he * density / factorial;
-        const double next = x * he - static_cast<double>(m) * before;
-        before = he;
-        he = next;
-        sign = -sign;
-      }
-    }
-    nodes_.front().c = {};
-    nodes_.back().c = {1.0};
-  }
-
-  double operator()(double x) const noexcept {
-    const double at = std::min(std::max((x + k_reach) * k_per_unit, 0.0), static_cast<double>(k_nodes - 1)) + 0.5;
-    const auto k = static_cast<std::size_t>(static_cast<std::int32_t>(at));
-    const double d = x - (static_cast<double>(static_cast<std::int32_t>(k)) / k_per_unit - k_reach);
-    const auto& c = nodes_[k].c;
-    // Estrin's order: short chains of dependent operations.
-    const double d2 = d * d, d4 = d2 * d2;
-    return ((c[0] + c[1] * d) + (c[2] + c[3] * d) * d2) + ((c[4] + c[5] * d) + (c[6] + c[7] * d) * d2) * d4 +
-           c[8] * (d4 * d4);
-  }
-
- private:
-  static constexpr std::size_t k_order = 8, k_nodes = 257;
-  static constexpr double k_per_unit = 16;
-  struct Node {
-    std::array<double, k_order + 1> c{};
-  };
-  std::array<Node, k_nodes> nodes_{};
-};
-
-const NormalTable& normal_table() {
-  static const NormalTable table;
-  return table;
-}
 
 bool finite(const Profile& p) noexcept {
   return std::isfinite(p.wave) && std::isfinite(p.sigma) && std::isfinite(p.flux);

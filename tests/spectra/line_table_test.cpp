@@ -8,7 +8,7 @@ namespace {
 
 TEST(LineTable, GivesTheComponentsOfTheJointFit) {
   // Wavelength, number of the flux, share, Balmer, group; written down apart from the table.
-  constexpr std::array<Component, 15> k_wanted{{
+  constexpr std::array<Component, 18> k_wanted{{
       {3727.10, 0, 1, false, 0},
       {3729.86, 1, 1, false, 0},
       {4341.692, 2, 1, true, 1},
@@ -24,15 +24,18 @@ TEST(LineTable, GivesTheComponentsOfTheJointFit) {
       {4341.692, 10, 1, true, 1, true},
       {4862.71, 11, 1, true, 2, true},
       {6564.60, 12, 1, true, 4, true},
+      {4341.692, 13, 1, true, 1, false, true},
+      {4862.71, 14, 1, true, 2, false, true},
+      {6564.60, 15, 1, true, 4, false, true},
   }};
   ASSERT_EQ(k_components.size(), k_wanted.size());
   for (std::size_t c = 0; c < k_wanted.size(); ++c) {
     const Component &a = k_components[c], &b = k_wanted[c];
     EXPECT_TRUE(a.wave == b.wave && a.flux == b.flux && a.share == b.share && a.balmer == b.balmer &&
-                a.group == b.group && a.stellar == b.stellar)
+                a.group == b.group && a.stellar == b.stellar && a.broad == b.broad)
         << c;
   }
-  EXPECT_EQ(k_n_flux, 13U);
+  EXPECT_EQ(k_n_flux, 16U);
   EXPECT_EQ(k_n_groups, 6U);
 }
 

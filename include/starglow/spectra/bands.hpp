@@ -33,8 +33,8 @@ inline constexpr double k_min_band_share = 0.5;
 std::vector<std::uint8_t> good_pixels(const SpectrumView& s);
 
 /// Marks the pixels inside the windows of the ten lines (and, with `others`, of further lines that starlight does not
-/// have) with 1. `half_width` km/s for the ten lines.
-std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width, bool others, bool quasar = false);
+/// have) with 1. `half_width` km/s for the ten lines, at least `balmer` for the Balmer lines.
+std::vector<std::uint8_t> line_windows(const SpectrumView& s, double half_width, bool others, double balmer = 0);
 
 /// Band fluxes of recipe k24: plain means over the good pixels. ivar by propagation through means and straight lines.
 BandMeasurement measure_bands_k24(const SpectrumView& s);

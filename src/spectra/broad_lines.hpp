@@ -1,0 +1,21 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "starglow/spectra/spectrum.hpp"
+
+namespace starglow::line_fit {
+
+/// What the level of starlight is in doubt by, over the width of a broad line, and by how many standard deviations a
+/// broad line must stand above noise and doubt together.
+inline constexpr double k_broad_doubt = 0.005, k_broad_snr = 4;
+/// The prior of the strongest broad line is flat to this EW (A), of the others to twice what case B gives beside it.
+inline constexpr double k_broad_most_ew = 200;
+/// ln 100: one galaxy in a hundred of a flux-limited sample has broad lines (Hao et al. 2005, AJ 129, 1783: 1.5 %).
+inline constexpr double k_broad_log_rarity = 4.605;
+
+/// Pixels to use for broad lines: those of `good` outside of lines that the fit does not know.
+std::vector<std::uint8_t> without_other_lines(const SpectrumView& s, std::span<const std::uint8_t> good);
+
+}  // namespace starglow::line_fit
