@@ -157,7 +157,7 @@ std::optional<Quantity> quantity_of(std::string_view column) {
                                                                   {"EBV", Quantity::magnitude},
                                                                   {"VDISP", Quantity::velocity}};
   if (const auto found = whole.find(name); found != whole.end()) return found->second;
-  static constexpr std::array<std::pair<std::string_view, Quantity>, 12> suffixes{
+  static constexpr std::array<std::pair<std::string_view, Quantity>, 14> suffixes{
       {{"_EW", Quantity::length},
        {"_EW_IVAR", Quantity::length_ivar},
        {"_EW_P16", Quantity::length},
@@ -166,6 +166,8 @@ std::optional<Quantity> quantity_of(std::string_view column) {
        {"_EW_NOISY", Quantity::length},
        {"_FLUX", Quantity::line_flux},
        {"_FLUX_IVAR", Quantity::line_flux_ivar},
+       {"_FLUX_LIMIT", Quantity::line_flux},
+       {"_VSHIFT", Quantity::velocity},
        {"_LUM", Quantity::luminosity},
        {"_CONT", Quantity::flux_density},
        {"_CONT_IVAR", Quantity::flux_density_ivar},

@@ -38,16 +38,16 @@ double pull_of(const LineDistribution& d, std::size_t j, double y, double sigma,
   return std::clamp(pull, -k_most, k_most);
 }
 
-}  // namespace
-
-Matrix<double> given_pulls(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected) {
+GivenOthers answer(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected, bool quantiles) {
   if (g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
   const auto prior = model.joint_distributions(g, pool);
   std::vector<std::size_t> every(k_n_lines);
   for (std::size_t line = 0; line < k_n_lines; ++line) every[line] = line;
   const GivenLines measured = given_lines(g, every);
-  Matrix<double> out(g.n, k_n_lines, k_nan);
+  GivenOthers out;
+  out.pull = Matrix<double>(g.n, k_n_lines, k_nan);
+  if (quantiles) out.ew = out.p16 = out.p84 = out.pull;
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
     const Shard rows = shard(s, g.n, k_shard_rows);
     for (std::size_t i = rows.first; i < rows.last; ++i) {
@@ -66,18 +66,35 @@ Matrix<double> given_pulls(const Model& model, const Galaxies& g, WorkerPool& po
           const NoiseSource source = noise_source(line);
           if (source.row != j) continue;
           const double ivar = measured.ivar(i, line), ew = measured.ew(i, line);
-          if (!(ivar > 0) || !std::isfinite(ivar) || !std::isfinite(ew)) continue;
+          const bool there = ivar > 0 && std::isfinite(ivar) && std::isfinite(ew);
+          if (!there && !quantiles) continue;
           if (!d) d = condition(prior[i], others).lines;
           double ratio = 1.0;
           for (std::size_t k = 0; k < k_doublets.size(); ++k)
             if (static_cast<std::size_t>(k_doublets[k].weak) == line) ratio = model.ew_ratio()[k];
+          if (quantiles) {
+            out.ew(i, line) = intrinsic_ew(d->quantile(j, 0.5)) / ratio;
+            out.p16(i, line) = intrinsic_ew(d->quantile(j, k_p16)) / ratio;
+            out.p84(i, line) = intrinsic_ew(d->quantile(j, k_p84)) / ratio;
+          }
+          if (!there) continue;
           const auto own = std::find_if(cuts.begin(), cuts.end(), [&](const LineCut& c) { return c.line == j; });
-          out(i, line) = pull_of(*d, j, ratio * ew, ratio / std::sqrt(ivar), own == cuts.end() ? nullptr : &*own);
+          out.pull(i, line) = pull_of(*d, j, ratio * ew, ratio / std::sqrt(ivar), own == cuts.end() ? nullptr : &*own);
         }
       }
     }
   });
   return out;
+}
+
+}  // namespace
+
+Matrix<double> given_pulls(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected) {
+  return answer(model, g, pool, selected, false).pull;
+}
+
+GivenOthers given_others(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected) {
+  return answer(model, g, pool, selected, true);
 }
 
 std::array<PullSummary, k_n_lines> summarise_pulls(const Matrix<double>& pulls) {

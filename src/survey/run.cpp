@@ -15,6 +15,7 @@
 #include "starglow/files/measured_table.hpp"
 #include "starglow/files/spectra_reader.hpp"
 #include "starglow/files/table.hpp"
+#include "starglow/judge/leave_one_out.hpp"
 #include "survey/ledger.hpp"
 
 namespace starglow::survey {
@@ -26,6 +27,8 @@ constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
 // Median and quantiles of the prediction, beside the measured {LINE}_EW.
 constexpr std::array<const char*, 3> k_suffixes{"_EW_PRED", "_EW_PRED_P16", "_EW_PRED_P84"};
 constexpr std::span<const char* const> k_predicted(k_suffixes);
+// The same of each line given the continuum and the other measured lines, and how far the measurement lies from it.
+constexpr std::array<const char*, 4> k_given{"_EW_GIVEN", "_EW_GIVEN_P16", "_EW_GIVEN_P84", "_EW_GIVEN_PULL"};
 
 // DELTACHI2 of the redshift fit, by TARGETID: what the reader does not take from the redshift file.
 std::unordered_map<std::int64_t, double> deltachi2_of(const fs::path& redshifts) {
@@ -66,19 +69,26 @@ class PartTable {
         distribution_(distribution),
         columns_(measured_.columns()) {
     columns_.push_back(column("DELTACHI2"));
-    for (const char* suffix : distribution_ ? k_predicted : k_predicted.first(1))
+    const auto add = [&](const char* suffix) {
       for (auto& its : line_columns(suffix)) columns_.push_back(std::move(its));
+    };
+    for (const char* suffix : distribution_ ? k_predicted : k_predicted.first(1)) add(suffix);
+    for (std::size_t k = 0; distribution_ && k < k_given.size(); ++k) add(k_given[k]);
     columns_.push_back(column("FLAGS"));
     out_.emplace(path, columns_, conventions, true);
   }
 
   void write(std::size_t first, const Spectra& s, std::span<const std::size_t> rows, std::span<const double> deltachi2,
-             std::span<const Measurement> m, const Prediction& p) {
+             std::span<const Measurement> m, const Prediction& p, const GivenOthers& given) {
     measured_.write(*out_, first, s, rows, m);
     out_->write("DELTACHI2", first, deltachi2);
     lines(k_predicted[0], first, p.ew);
-    if (distribution_) lines(k_predicted[1], first, p.p16);
-    if (distribution_) lines(k_predicted[2], first, p.p84);
+    if (distribution_) {
+      lines(k_predicted[1], first, p.p16);
+      lines(k_predicted[2], first, p.p84);
+      const std::array<const Matrix<double>*, 4> values{&given.ew, &given.p16, &given.p84, &given.pull};
+      for (std::size_t k = 0; k < k_given.size(); ++k) lines(k_given[k], first, *values[k]);
+    }
     std::vector<std::int32_t> flags;
     for (std::size_t j = 0; j < rows.size(); ++j) flags.push_back(m[j].flags | p.flags[j]);
     out_->write("FLAGS", first, std::span<const std::int32_t>(flags));
@@ -107,6 +117,7 @@ Galaxies galaxies_of(const Spectra& s, std::span<const std::size_t> rows, std::s
   g.conventions = conventions;
   g.band_flux = Matrix<double>(g.n, k_n_bands);
   g.band_flux_ivar = Matrix<double>(g.n, k_n_bands);
+  g.ew = g.ew_ivar = Matrix<float>(g.n, k_n_lines);
   for (std::size_t j = 0; j < g.n; ++j) {
     g.targetid.push_back(s.targetid[rows[j]]);
     g.survey.push_back(s.survey[rows[j]]);
@@ -115,6 +126,10 @@ Galaxies galaxies_of(const Spectra& s, std::span<const std::size_t> rows, std::s
     g.z.push_back(s.z[rows[j]]);
     std::copy(m[j].bands.flux.begin(), m[j].bands.flux.end(), g.band_flux.row(j).begin());
     std::copy(m[j].bands.ivar.begin(), m[j].bands.ivar.end(), g.band_flux_ivar.row(j).begin());
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      g.ew(j, line) = static_cast<float>(m[j].ew[line]);
+      g.ew_ivar(j, line) = static_cast<float>(m[j].ew_ivar[line]);
+    }
   }
   return g;
 }
@@ -161,9 +176,12 @@ Note work(const Plan& plan, const Part& part, const fs::path& dir, const RunSett
     }
     if (!rows.empty()) {
       const auto measured = measure(s, rows, tools.templates, tools.pool, settings.measure);
-      const auto predicted = tools.model.predict(galaxies_of(s, rows, measured, conventions), tools.pool,
-                                                 {.first_row = static_cast<std::size_t>(note.rows_out)});
-      table.write(note.rows_out, s, rows, deltachi2, measured, predicted);
+      const Galaxies galaxies = galaxies_of(s, rows, measured, conventions);
+      const auto predicted =
+          tools.model.predict(galaxies, tools.pool, {.first_row = static_cast<std::size_t>(note.rows_out)});
+      const GivenOthers given =
+          tools.model.has_distribution() ? given_others(tools.model, galaxies, tools.pool) : GivenOthers{};
+      table.write(note.rows_out, s, rows, deltachi2, measured, predicted, given);
       note.rows_out += rows.size();
     }
     first += s.size();

@@ -30,7 +30,7 @@ Names names_of(const std::string& file) {
 
 // The survey and program of a healpix file, by its name; tiles have none in theirs.
 void survey_of(const std::string& rest, Part& part) {
-  static const std::regex pattern(R"((main|cmx|special|sv\d)-([a-z]+)-\d+)");
+  static const std::regex pattern(R"((main|cmx|special|sv\d)-([a-z][a-z0-9]*)-\d+)");
   std::smatch found;
   if (!std::regex_match(rest, found, pattern)) return;
   part.survey = found[1];

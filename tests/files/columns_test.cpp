@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -37,7 +38,7 @@ TEST(Columns, OfLinesFollowTheTableOfLines) {
 
 TEST(Columns, StandInTheDocuments) {
   std::string text;
-  for (const char* page : {"tables.md", "spectra.md", "stars.md", "map.md"}) {
+  for (const char* page : {"tables.md", "spectra.md", "stars.md", "map.md", "data-model.md"}) {
     const std::ifstream file(std::string(STARGLOW_SOURCE_DIR "/docs/") + page);
     std::ostringstream all;
     all << file.rdbuf();
@@ -45,6 +46,28 @@ TEST(Columns, StandInTheDocuments) {
   }
   for (const auto& facts : galaxy_columns()) EXPECT_NE(text.find(facts.name), std::string::npos) << facts.name;
   for (const auto& facts : line_column_facts()) EXPECT_NE(text.find(facts.name), std::string::npos) << facts.name;
+}
+
+TEST(Columns, SayWhatTheyAre) {
+  for (const auto& facts : galaxy_columns()) {
+    EXPECT_FALSE(facts.about.empty()) << facts.name;
+    EXPECT_LE(facts.about.size(), 68U) << facts.name;  // one card of FITS
+    EXPECT_EQ(about_column(facts.name), facts.about);
+  }
+  for (const auto& facts : line_column_facts())
+    for (const auto& line : k_all_lines)
+      EXPECT_LE(about_column(std::string(line.name) + std::string(facts.name)).size(), 68U) << facts.name;
+  EXPECT_EQ(about_column("HALPHA_FLUX"), "Halpha: flux, narrow line");
+  EXPECT_EQ(about_column("HALPHA_NOTHING"), "");
+}
+
+TEST(DataModel, IsThePageInTheDocuments) {
+  const char* path = STARGLOW_SOURCE_DIR "/docs/data-model.md";
+  if (std::getenv("STARGLOW_WRITE_PAGES") != nullptr) std::ofstream(path) << data_model_page();
+  const std::ifstream file(path);
+  std::ostringstream all;
+  all << file.rdbuf();
+  EXPECT_EQ(all.str(), data_model_page()) << "STARGLOW_WRITE_PAGES=1 ctest -R DataModel writes it again";
 }
 
 }  // namespace

@@ -12,14 +12,20 @@ namespace starglow {
 
 /// A column that every part of the project writes in the same way (docs/tables.md); `{LINE}` columns by their suffix.
 struct ColumnFacts {
-  std::string_view name;  ///< "Z"; of lines the suffix, "_EW"
-  char type;              ///< as in ColumnInfo
-  std::int64_t repeat;    ///< elements a row
-  std::string_view unit;  ///< TUNIT
+  std::string_view name;   ///< "Z"; of lines the suffix, "_EW"
+  char type;               ///< as in ColumnInfo
+  std::int64_t repeat;     ///< elements a row
+  std::string_view unit;   ///< TUNIT
+  std::string_view about;  ///< what it is, for TCOMM and docs/data-model.md
 };
 /// The columns of galaxies, and those of which there is one a line.
 std::span<const ColumnFacts> galaxy_columns() noexcept;
 std::span<const ColumnFacts> line_column_facts() noexcept;
+
+/// What a column of this name is, `{LINE}` columns with the line's label; "" = none of the schema.
+std::string about_column(std::string_view name);
+/// docs/data-model.md: every column with type, unit and meaning.
+std::string data_model_page();
 
 /// A column of galaxies by its name. Error(usage): none of galaxy_columns().
 ColumnInfo column(std::string_view name);

@@ -15,6 +15,14 @@ namespace starglow {
 Matrix<double> given_pulls(const Model& model, const Galaxies& galaxies, WorkerPool& pool,
                            const Selection* selected = nullptr);
 
+/// The same, and what the continuum and the other lines say of each line, measured or not: median and quantiles of its
+/// intrinsic EW, A. (n, 10); NaN where there is no answer.
+struct GivenOthers {
+  Matrix<double> pull, ew, p16, p84;
+};
+GivenOthers given_others(const Model& model, const Galaxies& galaxies, WorkerPool& pool,
+                         const Selection* selected = nullptr);
+
 /// What a table of pulls says of each line.
 struct PullSummary {
   std::size_t n = 0;

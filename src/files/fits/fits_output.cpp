@@ -6,6 +6,7 @@
 
 #include "files/fits/row_buffer.hpp"
 #include "starglow/base/version.hpp"
+#include "starglow/files/columns.hpp"
 
 namespace starglow::files {
 
@@ -29,6 +30,9 @@ void create_galaxies(fitsfile* f, const std::vector<ColumnInfo>& columns, const 
     if (columns[i].null)
       fits_write_key_lng(f, ("TNULL" + std::to_string(i + 1)).c_str(), static_cast<LONGLONG>(*columns[i].null),
                          "no number", &status);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (std::string about = about_column(columns[i].name); !about.empty())
+      fits_write_key_str(f, ("TCOMM" + std::to_string(i + 1)).c_str(), about.c_str(), nullptr, &status);
   const auto card = [&](const char* key, const std::string& value, const char* comment) {
     if (value != "unknown") fits_write_key_str(f, key, value.c_str(), comment, &status);
   };

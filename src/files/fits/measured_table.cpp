@@ -1,5 +1,6 @@
 #include "starglow/files/measured_table.hpp"
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -15,6 +16,61 @@ std::vector<T> taken(const std::vector<T>& from, std::span<const std::size_t> ro
   std::vector<T> out;
   out.reserve(rows.size());
   for (const auto row : rows) out.push_back(from[row]);
+  return out;
+}
+
+// The columns of each line, of each line that may be broad, and of the galaxy, in order.
+using OfLines = std::array<double, k_n_all_lines>;
+struct LineNumber {
+  std::string_view suffix;
+  const OfLines& (*of)(const Measurement&);
+};
+constexpr std::array k_line_numbers{
+    LineNumber{"_EW", [](const Measurement& m) -> const OfLines& { return m.ew; }},
+    LineNumber{"_EW_IVAR", [](const Measurement& m) -> const OfLines& { return m.ew_ivar; }},
+    LineNumber{"_EW_LIMIT", [](const Measurement& m) -> const OfLines& { return m.ew_limit; }},
+    LineNumber{"_FLUX", [](const Measurement& m) -> const OfLines& { return m.flux; }},
+    LineNumber{"_FLUX_IVAR", [](const Measurement& m) -> const OfLines& { return m.flux_ivar; }},
+    LineNumber{"_FLUX_LIMIT", [](const Measurement& m) -> const OfLines& { return m.flux_limit; }},
+    LineNumber{"_SIGMA", [](const Measurement& m) -> const OfLines& { return m.sigma_v; }},
+    LineNumber{"_SIGMA_IVAR", [](const Measurement& m) -> const OfLines& { return m.sigma_ivar; }},
+    LineNumber{"_VSHIFT", [](const Measurement& m) -> const OfLines& { return m.v_shift; }},
+    LineNumber{"_VSHIFT_IVAR", [](const Measurement& m) -> const OfLines& { return m.v_shift_ivar; }},
+    LineNumber{"_CONT", [](const Measurement& m) -> const OfLines& { return m.continuum; }},
+    LineNumber{"_CONT_IVAR", [](const Measurement& m) -> const OfLines& { return m.continuum_ivar; }},
+};
+constexpr std::array k_broad_numbers{
+    LineNumber{"_BROAD_FLUX", [](const Measurement& m) -> const OfLines& { return m.broad.flux; }},
+    LineNumber{"_BROAD_FLUX_IVAR", [](const Measurement& m) -> const OfLines& { return m.broad.flux_ivar; }},
+    LineNumber{"_BROAD_EW", [](const Measurement& m) -> const OfLines& { return m.broad.ew; }},
+    LineNumber{"_BROAD_EW_IVAR", [](const Measurement& m) -> const OfLines& { return m.broad.ew_ivar; }},
+};
+double inverse(double variance) { return variance > 0 ? 1 / variance : 0; }
+struct Number {
+  const char* name;
+  double (*of)(const Measurement&);
+};
+constexpr std::array k_numbers{
+    Number{"SNR", [](const Measurement& m) { return m.snr; }},
+    Number{"D4000", [](const Measurement& m) { return m.break_4000.value; }},
+    Number{"D4000_IVAR", [](const Measurement& m) { return inverse(m.break_4000.variance); }},
+    Number{"D4000_MODEL", [](const Measurement& m) { return m.break_4000_model; }},
+    Number{"LICK_HDELTA_A", [](const Measurement& m) { return m.lick_hdelta.value; }},
+    Number{"LICK_HDELTA_A_IVAR", [](const Measurement& m) { return inverse(m.lick_hdelta.variance); }},
+    Number{"VDISP", [](const Measurement& m) { return m.vdisp; }},
+    Number{"BROAD_SIGMA", [](const Measurement& m) { return m.broad.sigma_v; }},
+    Number{"BROAD_SIGMA_IVAR", [](const Measurement& m) { return m.broad.sigma_ivar; }},
+    Number{"BROAD_VSHIFT", [](const Measurement& m) { return m.broad.v_shift; }},
+    Number{"BROAD_VSHIFT_IVAR", [](const Measurement& m) { return m.broad.v_shift_ivar; }},
+    Number{"BROAD_DELTACHI2", [](const Measurement& m) { return m.broad.delta_chi2; }},
+    Number{"BROAD_LOG_ODDS", [](const Measurement& m) { return m.broad.log_odds; }},
+};
+
+// Balmer lines that take part in the fit of shape: those may be broad.
+std::vector<LineInfo> broad_lines() {
+  std::vector<LineInfo> out;
+  for (const auto& line : k_all_lines)
+    if (line.balmer && line.own_shape) out.push_back(line);
   return out;
 }
 
@@ -55,8 +111,11 @@ MeasuredTable::MeasuredTable(MeasuredColumns what) : what_(std::move(what)) {
   if (what_.lines || what_.models_only)
     for (const char* suffix : {"_EW", "_EW_IVAR"}) add(suffix);
   if (what_.lines) {
-    for (const char* suffix : {"_EW_LIMIT", "_FLUX", "_FLUX_IVAR", "_SIGMA", "_CONT", "_CONT_IVAR"}) add(suffix);
-    columns_.push_back(column("VDISP"));
+    for (const auto& its : k_line_numbers)
+      if (its.suffix != "_EW" && its.suffix != "_EW_IVAR") add(its.suffix);
+    for (const auto& its : k_broad_numbers)
+      for (auto& one : line_columns(its.suffix, broad_lines())) columns_.push_back(std::move(one));
+    for (const auto& its : k_numbers) columns_.push_back(column(its.name));
   }
   if (what_.catalogue_ew && !what_.models_only)
     for (const char* suffix : {"_EW_CAT", "_EW_CAT_IVAR"}) add(suffix);
@@ -92,12 +151,10 @@ void MeasuredTable::write(TableWriter& out, std::size_t first, const Spectra& s,
   put("EBV", taken(s.ebv, rows));
   std::vector<double> flux, ivar;
   std::vector<std::int32_t> pixels;
-  std::vector<float> vdisp;
   for (const auto& one : m) {
     flux.insert(flux.end(), one.bands.flux.begin(), one.bands.flux.end());
     ivar.insert(ivar.end(), one.bands.ivar.begin(), one.bands.ivar.end());
     pixels.insert(pixels.end(), one.bands.good_pixels.begin(), one.bands.good_pixels.end());
-    vdisp.push_back(static_cast<float>(one.vdisp));
   }
   put("BAND_FLUX", flux);
   if (what_.noise) put("BAND_FLUX_IVAR", ivar);
@@ -111,15 +168,22 @@ void MeasuredTable::write(TableWriter& out, std::size_t first, const Spectra& s,
     write_lines(out, first, n, what_.models_only ? "_EW_IVAR" : "_EW_CAT_IVAR", catalogue(s.catalogue_ew_ivar, 0.0F));
   }
   if (!what_.lines) return;
-  write_lines(out, first, n, "_EW", [&](std::size_t i, std::size_t l) { return m[i].ew[l]; });
-  write_lines(out, first, n, "_EW_IVAR", [&](std::size_t i, std::size_t l) { return m[i].ew_ivar[l]; });
-  write_lines(out, first, n, "_EW_LIMIT", [&](std::size_t i, std::size_t l) { return m[i].ew_limit[l]; });
-  write_lines(out, first, n, "_FLUX", [&](std::size_t i, std::size_t l) { return m[i].flux[l]; });
-  write_lines(out, first, n, "_FLUX_IVAR", [&](std::size_t i, std::size_t l) { return m[i].flux_ivar[l]; });
-  write_lines(out, first, n, "_SIGMA", [&](std::size_t i, std::size_t l) { return m[i].sigma_v[l]; });
-  write_lines(out, first, n, "_CONT", [&](std::size_t i, std::size_t l) { return m[i].continuum[l]; });
-  write_lines(out, first, n, "_CONT_IVAR", [&](std::size_t i, std::size_t l) { return m[i].continuum_ivar[l]; });
-  put("VDISP", vdisp);
+  std::vector<float> values(n);
+  const auto number = [&](const std::string& name, const auto& get) {
+    for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(get(m[i]));
+    out.write(name, first, std::span<const float>(values));
+  };
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) {
+    const LineInfo& info = k_all_lines[line];
+    const auto write = [&](const LineNumber& its) {
+      number(std::string(info.name) + std::string(its.suffix),
+             [&](const Measurement& one) { return its.of(one)[line]; });
+    };
+    for (const auto& its : k_line_numbers) write(its);
+    if (info.balmer && info.own_shape)
+      for (const auto& its : k_broad_numbers) write(its);
+  }
+  for (const auto& its : k_numbers) number(its.name, its.of);
 }
 
 }  // namespace starglow
