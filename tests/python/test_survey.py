@@ -8,9 +8,10 @@ import time
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 
-from test_prep import EXAMPLE_Z, make_coadd, read, write
+from test_prep import EXAMPLE_Z, make_coadd, read, sdss, write
 
 
 def add_part(tree, folder, name, ids, z=EXAMPLE_Z):
@@ -205,3 +206,84 @@ def test_two_tables_of_one_name_stay_apart(starglow, tmp_path):
     assert starglow("survey", "run", tmp_path / "tree", "--out", tmp_path / "run").returncode == 0
     assert starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "m.fits").returncode == 0
     assert len(Table.read(tmp_path / "m.fits")) == 10
+
+
+def add_uniqpix(tree):
+    """Two parts of the layout by uniq pixels, one of a program with a digit in its name; its redshift files say
+    DELTACHI2 and class of each row."""
+    for k, (survey, program) in enumerate((("main", "dark"), ("main", "bright1b"))):
+        ids = [5 * k + j for j in range(1, 6)]
+        _, redrock = add_part(tree, f"uniqpix/{survey}/{program}/{k}", f"{survey}-{program}-1000{k}", ids)
+        with fits.open(redrock) as hdus:
+            old = hdus["REDSHIFTS"].data
+            columns = [fits.Column("DELTACHI2", "D", array=[5.0, 30.0, 9.0, 100.0, np.nan])]
+            columns += [fits.Column(n, old.columns[n].format, array=old[n]) for n in ("TARGETID", "Z", "ZWARN")]
+            columns.append(fits.Column("SPECTYPE", "6A", array=["GALAXY", "GALAXY", "QSO", "STAR", "GALAXY"]))
+            fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="REDSHIFTS")]).writeto(
+                redrock, overwrite=True
+            )
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "reason"),
+    [
+        (("--survey", "main"), 10, None),
+        (("--program", "bright1b"), 5, None),
+        (("--spectype", "GALAXY"), 6, "not selected: SPECTYPE QSO"),
+        (("--spectype", "QSO"), 2, "not selected: SPECTYPE STAR"),
+        (("--deltachi2", 25), 4, "not selected: DELTACHI2"),
+        (("--zmin", 0.2), 4, "not selected: Z"),
+        (("--zmax", 0.2), 8, "not selected: Z"),
+        (("--spectype", "GALAXY", "--deltachi2", 25), 2, "not selected: DELTACHI2"),
+    ],
+)
+def test_each_selection_of_a_uniqpix_tree(starglow, tmp_path, options, kept, reason):
+    add_uniqpix(tmp_path / "tree")
+    run = starglow("survey", "run", tmp_path / "tree", "--out", tmp_path / "run", *options)
+    assert run.returncode == 0, run.stderr
+    assert starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "m.fits").returncode == 0
+    table = read(tmp_path / "m.fits")
+    assert len(table) == kept
+    assert set(np.char.strip(np.asarray(table["SURVEY"], str))) == {"main"}
+    rejects = (tmp_path / "run/rejects.csv").read_text().splitlines()[1:]
+    planned = 5 * len(list((tmp_path / "run/parts").glob("*.fits")))
+    assert kept + len(rejects) == planned
+    if reason:
+        assert any(reason in line for line in rejects)
+    if "--deltachi2" in options:
+        assert np.all(table["DELTACHI2"] >= 25)
+
+
+def test_a_tree_of_sdss_files(starglow, tmp_path):
+    """Folders of spec files are parts; one file that is broken fails its folder alone."""
+    for plate, fibers in (("0266", (1, 2, 3)), ("0267", (4,))):
+        (tmp_path / "tree" / plate).mkdir(parents=True)
+        for fiber in fibers:
+            sdss(tmp_path / "tree" / plate / f"spec-{plate}-51602-{fiber:04d}.fits")
+    run = starglow("survey", "run", tmp_path / "tree", "--out", tmp_path / "run")
+    assert run.returncode == 0, run.stderr
+    assert starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "m.fits").returncode == 0
+    table = read(tmp_path / "m.fits")
+    assert len(table) == 4 and "HALPHA_EW_CAT" in table.colnames
+    broken = tmp_path / "tree/0267/spec-0267-51602-0004.fits"
+    broken.write_bytes(broken.read_bytes()[:5000])
+    again = starglow("survey", "run", "--out", tmp_path / "run")
+    assert again.returncode == 4 and "spec-0267" in again.stderr
+    merge = starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "p.fits", "--allow-partial")
+    assert merge.returncode == 0 and len(read(tmp_path / "p.fits")) == 3
+
+
+def test_the_catalogue_describes_its_columns_and_each_line_given_the_others(done):
+    table = read(done / "merged.fits")
+    assert "Halpha" in table["HALPHA_FLUX"].description and table["HALPHA_VSHIFT"].unit == "km / s"
+    assert all(table[name].description for name in table.colnames)
+    for suffix in ("_SIGMA", "_VSHIFT"):
+        assert np.all(table[f"HALPHA{suffix}_IVAR"] > 0)
+    assert np.all(table["HALPHA_FLUX_LIMIT"] > table["HALPHA_FLUX"])
+    for name in ("D4000", "D4000_IVAR", "LICK_HDELTA_A", "SNR", "VDISP"):
+        assert np.all(np.isfinite(table[name])), name
+    low, middle, high = (np.asarray(table[f"HALPHA_EW_GIVEN{s}"]) for s in ("_P16", "", "_P84"))
+    assert np.all((low <= middle) & (middle <= high))
+    # Given Hbeta, [OIII] and the rest, Halpha is known better than from the continuum alone.
+    assert np.median(high - low) < np.median(table["HALPHA_EW_PRED_P84"] - table["HALPHA_EW_PRED_P16"])
+    assert np.all(np.abs(table["HALPHA_EW_GIVEN_PULL"]) <= 8)
