@@ -31,7 +31,8 @@ std::string calibration_table(const Calibration& c) {
   std::string out;
   for (const auto& s : c.scores) {
     out += fmt::format(
-        "{}: distribution with measurement noise, given EW > 0\n  {:<12}{:>6}{:>8}{:>8}{:>8}{:>8}{:>7}{:>7}{:>7}",
+        "{}: predicted distributions with measurement noise, given EW > 0\n  "
+        "{:<12}{:>6}{:>8}{:>8}{:>8}{:>8}{:>7}{:>7}{:>7}",
         s.name, "line", "N", "CRPS", "free", "-log p", "PIT KS", "50 %", "68 %", "95 %");
     for (const char* split : k_splits) out += fmt::format("{:>14}", split);
     out += '\n';
@@ -45,14 +46,19 @@ std::string calibration_table(const Calibration& c) {
       }
       out += '\n';
     }
-    out += fmt::format("  mean CRPS of the 8 independent lines {:.4f}; last columns: 68 % coverage over quintiles\n",
-                       s.mean_crps);
+    out += fmt::format("  mean CRPS of the 8 independent lines: {:.4f}\n", s.mean_crps);
     out += fmt::format(
-        "  correlations of residuals: rms difference to the observed {:.3f} (about the reference's points {:.3f})\n\n",
+        "  correlations between lines: rms difference from the observed ones {:.3f} (residuals about the reference: "
+        "{:.3f})\n\n",
         s.correlation_rms, s.correlation_rms_reference);
   }
+  out +=
+      "CRPS: continuous ranked probability score of asinh EW; free: without the condition EW > 0. -log p: log score. "
+      "PIT KS: distance of\nthe probability integral transform from uniform. 50, 68, 95 %: fraction of measurements "
+      "inside the central interval; last columns:\nlowest and highest 68 % fraction among quintiles of each quantity "
+      "(docs/metrics.md).\n\n";
   out += fmt::format(
-      "ratios of {} galaxies       log OIII/Hb  log NII/Ha  star-forming  composite  energy distance   Ha/Hb flux  "
+      "EW ratios, {} galaxies      log OIII/Hb  log NII/Ha  star-forming  composite  energy distance   Ha/Hb flux  "
       "below 2.86\n",
       c.n_bpt);
   const auto ratios = [&](const std::string& name, const Ratios& r) {

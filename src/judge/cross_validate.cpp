@@ -32,7 +32,7 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
                                             WorkerPool& pool,
                                             const std::function<void(unsigned, const TrainProgress&)>& progress) {
   if (g.targetid.empty())
-    throw Error(ErrorKind::input, "cross-validation needs the column TARGETID: its hash makes the folds");
+    throw Error(ErrorKind::input, "cross-validation needs the column TARGETID; its hash defines the parts");
   const std::size_t draws = config.joint ? how.draws : 0;
   std::vector<NamedPrediction> out;
   for (const auto& variant : how.variants)
@@ -41,8 +41,7 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
                    Matrix<float>(draws > 0 ? g.n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
                    draws});
   if (how.leave_out && how.others.empty())
-    throw Error(ErrorKind::usage, "a table that is left out leaves none to train on",
-                {"one table", "at least two", ""});
+    throw Error(ErrorKind::usage, "no table remains to train on", {"one table", "at least two", ""});
   for (unsigned fold = 0; fold < (how.leave_out ? 1 : how.folds); ++fold) {
     std::vector<std::size_t> inside, outside;
     for (std::size_t i = 0; i < g.n; ++i)

@@ -73,6 +73,10 @@ std::string evaluation_table(const Evaluation& e) {
     scores("mean of 8", "", d.mean8, true);
     out += "\n\n";
   }
+  out +=
+      "rho: Spearman's rank correlation. NMAD: 1.48 median |obs - pred|; cNMAD: about the median difference. pred/obs: "
+      "median ratio.\nasinh rms: rms difference of asinh EW. S/N>3: the same for measurements with S/N > 3. mean of 8: "
+      "without 4959 and 6548.\n\n";
   return out;
 }
 

@@ -128,7 +128,7 @@ std::array<PullSummary, k_n_lines> summarise_pulls(const Matrix<double>& pulls) 
 }
 
 std::string pull_table(const std::array<PullSummary, k_n_lines>& lines) {
-  std::string out = "each line given the others: pulls, standard normal where the model is right\n";
+  std::string out = "each line predicted from the others: pulls (standard normal if model and errors are correct)\n";
   out += fmt::format("{:<14}{:>8}{:>10}{:>14}{:>10}{:>10}\n", "line", "n", "median", "half of 68 %", "|p| > 3", "> 5");
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     const PullSummary& s = lines[line];

@@ -45,7 +45,7 @@ struct Row {
 WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, std::uint64_t seed, WorkerPool& pool) {
   if (g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
-  if (p.n_draws < 2) throw Error(ErrorKind::usage, "a whole table is judged by draws", {"none", "at least 2", ""});
+  if (p.n_draws < 2) throw Error(ErrorKind::usage, "scores of all measurements need draws", {"none", "at least 2", ""});
   const Noisy noisy(g, p, p.n_draws, seed);
   std::vector<Row> rows(g.n * k_n_lines);
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
@@ -121,9 +121,9 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
 }
 
 std::string whole_table_text(const WholeTableScores& s) {
-  std::string out =
-      fmt::format("every label, negative ones too, against draws with noise\n{:<14}{:>8}{:>10}{:>10}{:>10}\n", "line",
-                  "N", "CRPS", "68 %", "rho");
+  std::string out = fmt::format(
+      "all measurements, also negative ones, compared with draws with noise\n{:<14}{:>8}{:>10}{:>10}{:>10}\n", "line",
+      "N", "CRPS", "68 %", "rho");
   for (std::size_t line = 0; line < k_n_lines; ++line)
     if (const auto& o = s.lines[line]; o.n > 0)
       out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}\n", k_lines[line].name, o.n, o.crps, o.coverage68,

@@ -51,12 +51,12 @@ MapPanels map_panels(const Galaxies& table, MatrixView<const float> position, co
   Figure& figure = out.figure;
   figure.name = "map";
   figure.kind = "map";
-  figure.title = "The lines over the map of continua";
+  figure.title = "The lines on the map of continua";
   figure.caption = fmt::format(
-      "Each point is a galaxy at its place in the map; the colour is its EW, on one scale for the states of a line "
+      "Each point is a galaxy at its position on the map; the colour is its EW, on one scale for each line "
       "(5th "
       "to 95th percentile of the measured EWs that are positive). Numbers: the scatter of asinh(EW / Å) among the {} "
-      "nearest in the map, and that of a state over the observed one.",
+      "nearest galaxies on the map; for predictions, its ratio to the observed scatter.",
       k);
   figure.x = {"UMAP 1", ""};
   figure.y = {"UMAP 2", ""};

@@ -149,7 +149,7 @@ Report make_report(const Galaxies& g, const std::vector<NamedPrediction>& predic
                    const Calibration* distributions, std::size_t draws, std::int64_t resamples, std::uint64_t seed,
                    WorkerPool& pool) {
   Report r;
-  r.title = "starglow: " + predictions.front().name + " judged on " + std::to_string(g.n) + " galaxies";
+  r.title = "starglow: " + predictions.front().name + " evaluated on " + std::to_string(g.n) + " galaxies";
   r.points = points;
   if (distributions != nullptr) r.distributions = *distributions;
   const std::vector<double> colour = continuum_colour(g);
@@ -184,24 +184,26 @@ std::string report_html(const Report& r) {
       html_escape(r.title), k_style);
   out += list(r.facts);
   out +=
-      "<h2>Points against measurements</h2>\n<p>&rho;: Spearman's rank correlation; NMAD: 1.48 median |observed "
+      "<h2>Medians compared with measurements</h2>\n<p>&rho;: Spearman's rank correlation; NMAD: 1.48 median |observed "
       "&minus; "
-      "predicted|; rows with a number, EW &gt; 0 and every prediction.</p>\n" +
+      "predicted|; for galaxies with a measured EW &gt; 0 and all predictions.</p>\n" +
       points_table(r.points);
   if (!r.distributions.scores.empty()) {
     out +=
-        "<h2>Distributions against measurements</h2>\n<p>With each galaxy's own measurement noise, given EW &gt; 0, in "
-        "asinh(EW / Å); free: without the condition.</p>\n" +
+        "<h2>Distributions compared with measurements</h2>\n<p>Predictions with each galaxy's own measurement noise, "
+        "given EW &gt; 0, in "
+        "asinh(EW / Å); free: without the condition EW &gt; 0.</p>\n" +
         calibration_rows(r.distributions);
     out += fmt::format(
-        "<p>Residual rank correlations: rms difference of drawn and observed {:.3f}; about the last "
-        "prediction's points {:.3f}.</p>\n",
+        "<p>Rank correlations of residuals between lines: rms difference of predicted and observed {:.3f}; about the "
+        "last "
+        "prediction's medians {:.3f}.</p>\n",
         r.distributions.scores.front().correlation_rms, r.distributions.scores.front().correlation_rms_reference);
-    out += "<h2>Ratios of lines</h2>\n" + ratio_rows(r);
+    out += "<h2>Line ratios</h2>\n" + ratio_rows(r);
   }
   if (!r.colours.empty())
     out += fmt::format(
-        "<h2>Blue and red galaxies apart</h2>\n<p>Split at the median colour, log<sub>10</sub> F(6700-7000 "
+        "<h2>Blue and red galaxies separately</h2>\n<p>Split at the median colour, log<sub>10</sub> F(6700-7000 "
         "Å) / F(3400-3700 Å) = {:.4f}.</p>\n",
         r.colour_split);
   for (const auto& c : r.colours)

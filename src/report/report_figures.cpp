@@ -78,8 +78,8 @@ Figure ew_distributions(const std::string& name, const std::string& which, const
   Figure f{name,
            as_histogram ? "steps" : "lines",
            (as_histogram ? "Histograms of EW, " : "Cumulative distributions of EW, ") + which,
-           "Measured lines (EW > 0); predicted: medians of the same galaxies; with noise: one draw each with the "
-           "galaxy's own error, given EW > 0, the selection of the measurements.",
+           "Measured lines (EW > 0). Predicted: medians of the same galaxies. With noise: one draw per galaxy with the "
+           "galaxy's own error, given EW > 0 as in the measurements.",
            {as_histogram ? "asinh(EW / Å)" : "EW", as_histogram ? "" : "Angstrom"},
            {as_histogram ? "density" : "fraction of galaxies", ""},
            {},
@@ -118,7 +118,7 @@ Figure detected_fractions(const std::vector<LineSample>& samples, std::size_t n)
   Figure f{"detected_fractions",
            "lines",
            "Fraction of lines above a cut in S/N",
-           "Of the measured lines (EW > 0); predicted + noise: all positive noisy draws of the same galaxies.",
+           "Measured lines (EW > 0). Predicted + noise: all positive noisy draws of the same galaxies.",
            {"cut in EW / σ", ""},
            {"fraction above", ""},
            {},
@@ -141,15 +141,16 @@ Figure detected_fractions(const std::vector<LineSample>& samples, std::size_t n)
 }
 
 Figure observed_against_predicted(const std::vector<LineSample>& samples, std::size_t n) {
-  Figure f{"observed_predicted",
-           "points",
-           "Observed against predicted",
-           "Points are thinned; the band holds the central 68 % of the observed EWs around their running median. "
-           "NMAD: K24's, not centred; outside: galaxies beyond the axes.",
-           {"predicted asinh(EW / Å)", ""},
-           {"observed asinh(EW / Å)", ""},
-           {},
-           n};
+  Figure f{
+      "observed_predicted",
+      "points",
+      "Observed against predicted",
+      "Only some points are drawn. The band contains the central 68 % of the observed EWs around their running median. "
+      "NMAD as in K24, not centred. Outside: galaxies beyond the axes.",
+      {"predicted asinh(EW / Å)", ""},
+      {"observed asinh(EW / Å)", ""},
+      {},
+      n};
   for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
     const LineSample& s = samples[j];
     FigurePanel panel{line_title(k_independent_lines[j]), {}};
@@ -203,7 +204,7 @@ Figure pit_figure(const DistributionScores& s, std::size_t n) {
   Figure f{"pit",
            "steps",
            "Probability integral transform",
-           "Flat for a calibrated distribution; measurements with noise-convolved predictions, given EW > 0.",
+           "Flat if the predicted distributions are calibrated. Predictions include measurement noise, given EW > 0.",
            {"predicted probability of a smaller EW", ""},
            {"density", ""},
            {},
@@ -222,7 +223,7 @@ Figure coverage_figure(const DistributionScores& s, std::size_t n) {
   Figure f{"coverage",
            "lines",
            "Coverage of the central 68 % by quintiles",
-           "Fraction of the measurements inside, in five equal groups of each quantity, low to high.",
+           "Fraction of measurements inside the central 68 %, in five equal groups of each quantity, from low to high.",
            {"quintile", ""},
            {"fraction inside", ""},
            {},
@@ -278,7 +279,7 @@ Figure bpt_figure(const Galaxies& g, const Noisy& noisy) {
            "points",
            "Diagnostic diagram",
            "Ratios of EWs (not of fluxes) of the galaxies with all four lines measured, and one noisy draw of each in "
-           "which all four are positive; outlines hold 68 and 95 % of the points.",
+           "which all four are positive. Contours contain 68 and 95 % of the points.",
            {"log EW([N II] 6584) / EW(Hα)", ""},
            {"log EW([O III] 5007) / EW(Hβ)", ""},
            {},
@@ -301,7 +302,7 @@ Figure correlation_figure(const DistributionScores& s, std::size_t n) {
   Figure f{"residual_correlations",
            "matrix",
            "Rank correlations of the residuals",
-           "Residual: asinh EW minus that of the predicted median; drawn: noisy draws of the same galaxies and lines.",
+           "Residual: asinh EW minus asinh of the predicted median. Drawn: noisy draws of the same galaxies and lines.",
            {"", ""},
            {"", ""},
            {},

@@ -114,7 +114,7 @@ TEST(Report, PointPredictionsHaveNoDistributionFigures) {
   const Evaluation points = evaluate(j.table, j.predictions, 0, 1, pool);
   const Report r = make_report(j.table, j.predictions, points, nullptr, 0, 0, 1, pool);
   for (const auto& f : r.figures) EXPECT_NE(f.name, "pit");
-  EXPECT_EQ(report_html(r).find("Distributions against"), std::string::npos);
+  EXPECT_EQ(report_html(r).find("Distributions compared"), std::string::npos);
 }
 
 TEST(Report, PageEscapesNamesAndNeedsNoOtherFile) {
