@@ -104,11 +104,3 @@ def test_the_table_of_flags_is_the_headers():
     assert [(name.upper(), bit, str(1 << int(bit))) for name, bit in header] == [
         (name, bit, value) for bit, value, name in table
     ]
-
-
-def test_every_column_of_the_schema_is_in_the_documents():
-    schema = (ROOT / "src/files/columns.cpp").read_text()
-    text = "\n".join(path.read_text() for path in DOCUMENTS if path.parent.name == "docs")
-    names = re.findall(r'^    ColumnFacts\{"(\w+)"', schema, re.M)
-    assert "BAND_FLUX" in names and "_EW_P16" in names
-    assert [name for name in names if not re.search(rf"[`}}]{re.escape(name)}`", text)] == []
