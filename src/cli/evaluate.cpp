@@ -283,7 +283,7 @@ int run(const Settings& settings, Console& console) {
   if (settings.flag("cv")) table = labels_of_recipe(table, judged.name, train_config(settings));
   if (settings.flag("dry_run")) {
     if (settings.is_set("model")) (void)Model::load(settings.text("model"));
-    if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table);
+    if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table, console);
     const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
     console.info(fmt::format("would evaluate {} on the {} rows of {}", what, table.n, judged.path));
     return 0;
@@ -303,7 +303,7 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::usage, "--given, --selected and --leave-one-out need a model or a recipe",
                 {"--predictions or --columns", "--model or --cv", ""});
   if (settings.is_set("predictions"))
-    predictions.push_back(predictions_of_file(settings.text("predictions"), table));
+    predictions.push_back(predictions_of_file(settings.text("predictions"), table, console));
   else if (settings.is_set("columns"))
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
@@ -349,7 +349,7 @@ int run(const Settings& settings, Console& console) {
     const std::string& against = settings.text("against");
     predictions.push_back(against[0] == '_'
                               ? NamedPrediction{"columns " + against, columns_with_suffix(reader, against)}
-                              : predictions_of_file(against, table));
+                              : predictions_of_file(against, table, console));
   } else if (reader.has_column("HALPHA_EW_K24") && settings.text("columns") != "_K24") {
     predictions.push_back({"K24 (columns _K24)", columns_with_suffix(reader, "_K24")});
   }

@@ -8,7 +8,7 @@
 
 namespace starglow::cli {
 
-NamedPrediction predictions_of_file(const std::string& path, const Galaxies& table) {
+NamedPrediction predictions_of_file(const std::string& path, const Galaxies& table, Console& console) {
   const TableReader reader(path);
   const Galaxies other = reader.read(0, reader.rows());
   if (other.ew.empty()) throw Error(ErrorKind::input, "'" + path + "' has no {LINE}_EW columns");
@@ -31,6 +31,9 @@ NamedPrediction predictions_of_file(const std::string& path, const Galaxies& tab
     throw Error(
         ErrorKind::input, "'" + path + "' has no galaxy of the table",
         {"no common TARGETID (with SURVEY and PROGRAM, where both tables have them)", "predictions of the table", ""});
+  if (missing > 0)
+    console.info("'" + path + "' has no prediction of " + std::to_string(missing) + " of " + std::to_string(table.n) +
+                 " galaxies: the scores are those of the others");
   return out;
 }
 

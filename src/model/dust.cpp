@@ -38,8 +38,8 @@ Factors factors(double ebv, double z, int dust, bool derivative) {
 
 Galaxies Model::with_own_dust(Galaxies g) const {
   const int dust = dust_to_add(g.conventions, *this);
-  if (dust == 0 || g.band_flux.empty()) return g;
-  for (std::size_t i = 0; i < g.n; ++i) {
+  if (dust == 0) return g;
+  for (std::size_t i = 0; i < g.band_flux.rows(); ++i) {
     const double ebv = ebv_of(g, i);
     if (ebv == 0) continue;
     const Factors f = factors(ebv, g.z[i], dust, false);

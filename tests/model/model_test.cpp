@@ -353,6 +353,7 @@ TEST(Model, GalacticDustIsConvertedOrAssumed) {
   const auto usual = model.predict(other, pool);
   EXPECT_NE(usual.ew(1, 6), b.ew(1, 6));
   EXPECT_EQ(usual.ew(2, 6), b.ew(2, 6));
+  EXPECT_EQ(model.predict(select_rows(other, {}), pool).flags.size(), 0U);
   other.conventions.contsrc = "synthetic";  // which has no Milky Way
   EXPECT_FALSE(model.compare(other.conventions, false).dust_converted);
   other.conventions.mwcorr = own;

@@ -669,6 +669,9 @@ def test_predictions_are_matched_by_all_that_makes_an_id(starglow, mock, tmp_pat
         assert run.returncode == 0, run.stderr
         scores.append((tmp_path / "s.json").read_text().replace(name, ""))
     assert scores[0] == scores[1] and "HALPHA" in scores[0]
+    p[:200].write(tmp_path / "fewer.fits")
+    run = starglow("evaluate", tmp_path / "t.fits", "--predictions", tmp_path / "fewer.fits")
+    assert run.returncode == 0 and "100 of 300" in run.stderr, run.stderr
     p.remove_column("SURVEY")
     p[::-1].write(tmp_path / "r.fits")
     run = starglow("evaluate", tmp_path / "t.fits", "--predictions", tmp_path / "r.fits")
