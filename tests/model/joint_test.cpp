@@ -358,6 +358,7 @@ TEST(JointModel, MissingBandsAreAnsweredByTheFormula) {
   const Model model = Model::shipped();
   WorkerPool pool(1);
   Galaxies g = test::example_galaxies(5);
+  g.conventions.mwcorr = model.parts().metadata.at("mwcorr");  // no Galactic dust to convert
   g.conventions.mwcorr = model.parts().metadata.at("mwcorr");
   for (std::size_t i = 0; i < g.n; ++i)
     for (std::size_t b = 0; b < k_n_bands; ++b)
