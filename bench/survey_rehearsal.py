@@ -155,7 +155,7 @@ def cluster_run(binary, tree, run, kills, seconds):
 
     import starglow.survey as survey
 
-    os.environ["STARGLOW_PROGRAM"] = binary
+    os.environ["STARGLOW_EXECUTABLE"] = binary
     survey.plan(tree, run)
     hits = 0
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two, Client(two) as client:

@@ -37,12 +37,12 @@ _SETTINGS = (*_SELECTION, "model", "templates", "recipe", "deredden")
 
 
 def program() -> str:
-    """The program that does the work: the one of STARGLOW_PROGRAM, of this environment, or of the path."""
-    given = os.environ.get("STARGLOW_PROGRAM")
+    """The program that does the work: the one of STARGLOW_EXECUTABLE, of this environment, or of the path."""
+    given = os.environ.get("STARGLOW_EXECUTABLE")
     beside = Path(sysconfig.get_path("scripts")) / "starglow"
     found = given or (str(beside) if beside.is_file() else shutil.which("starglow"))
     if not found:
-        raise error("usage", "the program starglow is not there", "", "on the path", "STARGLOW_PROGRAM=/path/starglow")
+        raise error("usage", "the program starglow is not there", "", "on the path", "STARGLOW_EXECUTABLE=/path/starglow")
     return found
 
 

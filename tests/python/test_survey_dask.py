@@ -26,13 +26,13 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def _the_program_of_this_build(binary):
-    old = os.environ.get("STARGLOW_PROGRAM")
-    os.environ["STARGLOW_PROGRAM"] = str(binary)
+    old = os.environ.get("STARGLOW_EXECUTABLE")
+    os.environ["STARGLOW_EXECUTABLE"] = str(binary)
     yield
     if old is None:
-        del os.environ["STARGLOW_PROGRAM"]
+        del os.environ["STARGLOW_EXECUTABLE"]
     else:
-        os.environ["STARGLOW_PROGRAM"] = old
+        os.environ["STARGLOW_EXECUTABLE"] = old
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_worker_that_dies_costs_its_part_alone(tree, alone, binary, tmp_path, 
     )
     broken.chmod(0o755)
     survey.plan(tree, tmp_path / "run")
-    monkeypatch.setenv("STARGLOW_PROGRAM", str(broken))
+    monkeypatch.setenv("STARGLOW_EXECUTABLE", str(broken))
     with cluster() as two, distributed.Client(two) as client:
         assert survey.run(tmp_path / "run", client)["done"] == 4
     assert (tmp_path / "once").exists()
@@ -136,6 +136,6 @@ def test_wrong_calls(tree, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no folder"):
         survey.plan(tmp_path / "nowhere", tmp_path / "run")
     assert survey.main(["merge", "--out", str(tmp_path), "-o", str(tmp_path / "c.parquet")]) == 3
-    monkeypatch.setenv("STARGLOW_PROGRAM", "/nowhere/starglow")
+    monkeypatch.setenv("STARGLOW_EXECUTABLE", "/nowhere/starglow")
     with pytest.raises(FileNotFoundError):
         survey.status(tmp_path)
