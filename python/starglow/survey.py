@@ -42,7 +42,9 @@ def program() -> str:
     beside = Path(sysconfig.get_path("scripts")) / "starglow"
     found = given or (str(beside) if beside.is_file() else shutil.which("starglow"))
     if not found:
-        raise error("usage", "the program starglow is not there", "", "on the path", "STARGLOW_EXECUTABLE=/path/starglow")
+        raise error(
+            "usage", "the program starglow is not there", "", "on the path", "STARGLOW_EXECUTABLE=/path/starglow"
+        )
     return found
 
 
