@@ -156,6 +156,7 @@ def predict_file(
     output = Path(output)
     if output.exists() and not overwrite:
         raise error("usage", f"output '{output}' exists", "", "", "overwrite=True (--overwrite) replaces it.")
+    _no_input(output, [source])
     model = model or Model.shipped()
     sweep(output.parent)
     reader = _open(source)
@@ -196,6 +197,13 @@ def predict_file(
     finally:
         partial.unlink(missing_ok=True)
     return {"rows": total, "flags": {k: v for k, v in counts.items() if v}, "fatal": fatal}
+
+
+def _no_input(output: Path, sources: Sequence[str | os.PathLike[str]]) -> None:
+    """Raises InputError: the output is one of the inputs, whatever `overwrite` says."""
+    for source in sources:
+        if output.exists() and os.path.exists(source) and os.path.samefile(output, source):
+            raise error("usage", f"output '{output}' is one of the inputs", f"'{source}'", "another name", "")
 
 
 def part_of(output: Path) -> Path:
@@ -410,6 +418,7 @@ def merge(
     folder, output = Path(folder), Path(output)
     if output.exists() and not overwrite:
         raise error("usage", f"output '{output}' exists", "", "", "overwrite=True (--overwrite) replaces it.")
+    _no_input(output, sources)
     settings = _settings(model or Model.shipped(), options)
     files = sorted(map(Path, sources))
     open_parts = [f for f in files if not _is_complete(f, folder, settings)]

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "files/unit_text.hpp"
+#include "starglow/base/galaxies.hpp"
 #include "starglow/base/lines.hpp"
 
 namespace starglow::files {
@@ -172,12 +173,17 @@ std::optional<Quantity> quantity_of(std::string_view column) {
        {"_CONT", Quantity::flux_density},
        {"_CONT_IVAR", Quantity::flux_density_ivar},
        {"_SIGMA", Quantity::velocity}}};
-  for (const auto& line : k_lines) {
-    if (!name.starts_with(line.name)) continue;
-    const std::string_view rest = std::string_view(name).substr(line.name.size());
+  const auto of_line = [&](std::string_view line) -> std::optional<Quantity> {
+    if (!name.starts_with(line)) return std::nullopt;
+    const std::string_view rest = std::string_view(name).substr(line.size());
     for (const auto& [suffix, quantity] : suffixes)
       if (rest == suffix) return quantity;
-  }
+    return std::nullopt;
+  };
+  for (const auto& line : k_all_lines)
+    if (const auto found = of_line(line.name)) return found;
+  for (const auto& sum : k_line_sums)
+    if (const auto found = of_line(sum.name)) return found;
   return std::nullopt;
 }
 

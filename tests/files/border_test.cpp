@@ -61,6 +61,8 @@ TEST(Units, AnotherDimensionIsNone) {
 TEST(Units, ColumnsOfTheContractAreKnown) {
   EXPECT_EQ(quantity_of("band_flux"), Quantity::flux_density);
   EXPECT_EQ(quantity_of("HALPHA_EW_IVAR"), Quantity::length_ivar);
+  EXPECT_EQ(quantity_of("HALPHA_NII_EW"), Quantity::length);        // a sum of lines
+  EXPECT_EQ(quantity_of("hdelta_ew_ivar"), Quantity::length_ivar);  // beyond the ten
   EXPECT_EQ(quantity_of("OIII_5007_FLUX"), Quantity::line_flux);
   EXPECT_EQ(quantity_of("Z"), Quantity::pure);
   EXPECT_FALSE(quantity_of("FLUX_G").has_value());

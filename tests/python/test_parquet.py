@@ -128,6 +128,10 @@ def test_bad_files_are_refused_and_the_old_output_stays(galaxies, tmp_path):
         parquet.predict_file(write(tmp_path / "good.parquet", few), old)
     with pytest.raises(OSError):
         parquet.predict_file(tmp_path / "good.parquet", tmp_path / "no" / "o.parquet")
+    before = (tmp_path / "good.parquet").read_bytes()
+    with pytest.raises(ValueError, match="one of the inputs"):
+        parquet.predict_file(tmp_path / "good.parquet", tmp_path / "good.parquet", overwrite=True)
+    assert (tmp_path / "good.parquet").read_bytes() == before
 
 
 def test_jobs_share_the_files_and_are_merged(galaxies, tmp_path):
