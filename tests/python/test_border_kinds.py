@@ -177,7 +177,7 @@ def test_marks_of_absence_among_lines_say_nothing(starglow, tmp_path):
     ew, ivar = np.zeros((4, 10)), np.zeros((4, 10))
     ew[:, HALPHA], ivar[:, HALPHA] = marks, 4.0
     twin = given_evidence(ew, ivar, jnp.array([3.0, 3.0]), jnp.float64)
-    assert twin.known.any(axis=-1).tolist() == [True, False, False, False]
+    assert twin.measured.any(axis=-1).tolist() == [True, False, False, False]
 
 
 def test_given_lines_are_converted_with_their_unit():
