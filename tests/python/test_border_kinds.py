@@ -176,7 +176,7 @@ def test_marks_of_absence_among_lines_say_nothing(starglow, tmp_path):
     np.testing.assert_allclose(read(tmp_path / "p.fits")["HALPHA_EW"], given.ew[:, HALPHA], rtol=1e-4)
     ew, ivar = np.zeros((4, 10)), np.zeros((4, 10))
     ew[:, HALPHA], ivar[:, HALPHA] = marks, 4.0
-    twin = given_evidence(ew, ivar, jnp.array([3.0, 3.0]), jnp.float64)
+    twin = given_evidence(ew, ivar, jnp.array([3.0, 3.0]), jnp.float32)
     assert twin.measured.any(axis=-1).tolist() == [True, False, False, False]
 
 
