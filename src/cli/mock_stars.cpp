@@ -211,17 +211,16 @@ void declare_stars(OptionSet& set) {
     set.add(std::move(option));
   };
   add({"preset", OptionType::text,
-       "population that the other settings start from, which implies --population stars: desi-bgs (the default), light "
-       "in the fibres of that survey; universe, the galaxies of a volume, with weights",
+       "preset that sets the defaults below, and implies --population stars: desi-bgs = like that survey, light in a "
+       "fibre (default); universe = galaxies of a comoving volume, with weights",
        "", "NAME"});
   add({"histories", OptionType::text,
-       "star-formation histories to give lines to, instead of drawing some (docs/mocks.md); implies --population "
-       "stars, "
+       "file with your star-formation histories, instead of drawn ones (docs/mocks.md); implies --population stars, "
        "aperture total and lines photons",
        "", "FILE"});
   add({"ssp", OptionType::text,
-       "stellar populations: HDF5 in the layout of DSPS, or what --save-ssp wrote; without it " +
-           std::string(k_drn_grid) + " in the folder of the environment's DSPS_DRN, else the shipped emulator",
+       "SSP grid: HDF5 in the layout of DSPS, or a file of --save-ssp; default: " + std::string(k_drn_grid) +
+           " in the folder of the environment variable DSPS_DRN, or else the shipped emulator",
        "", "FILE"});
   add({"save_ssp", OptionType::text, "also save the SSP grid reduced to bands, for --ssp of later runs", "", "FILE"});
   add({"nebular",
@@ -237,7 +236,7 @@ void declare_stars(OptionSet& set) {
   add({"filters", OptionType::text, "filter curves for magnitudes, with and without lines", "", "FILE,..."});
   add({"spectra", OptionType::text, "also write the continuum spectra, for the command paint", "", "FILE"});
   add({"spectra_lo", OptionType::number, "shortest rest-frame wavelength of these spectra, A", "3000"});
-  add({"spectra_hi", OptionType::number, "last one, A", "10500"});
+  add({"spectra_hi", OptionType::number, "longest wavelength, A", "10500"});
   add({"aperture",
        OptionType::text,
        "fibre = light in a DESI fibre, as in the default population; total = light of the whole galaxy",

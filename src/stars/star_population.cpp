@@ -53,10 +53,10 @@ double diffmah(double lgm0, double lgt) {
 
 const std::array<StarDrawInfo, k_n_star_draws> k_star_draws{{
     {"redshift", "", "redshift"},
-    {"lgmass", "log10 M_sun", "mass formed by the time of observation; diffstar: mass of the halo today"},
+    {"lgmass", "log10 M_sun", "stellar mass formed until the observation; for diffstar: halo mass today"},
     {"lgtau", "log10 Gyr", "time scale of tau, delayed_tau, double_power_law"},
     {"t_start", "Gyr", "cosmic time of the first stars"},
-    {"t_peak", "Gyr", "time of the greatest rate of lognormal"},
+    {"t_peak", "Gyr", "time of the peak of lognormal"},
     {"width", "", "width of lognormal in ln t"},
     {"lgalpha", "", "log10 of the falling slope of double_power_law"},
     {"lgbeta", "", "log10 of the rising slope of double_power_law"},
