@@ -1,0 +1,274 @@
+"""Posteriors of many galaxies: a network proposes, the likelihood weighs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ..errors import error
+from .stars import PARAMETERS, Stars
+from .survey import Data, Survey, checked, filled, least_chi2, log_likelihood, simulate, sites
+
+_D = len(PARAMETERS)
+_COMPONENTS = 3
+_OUT = _COMPONENTS * (1 + _D + _D * (_D + 1) // 2)
+_ROWS, _COLS = np.tril_indices(_D)
+_WIDER = 1.25  # proposals are this much wider than the network's, and a tenth is the prior's
+_FROM_PRIOR = 0.1
+CHECKED = 512  # mock galaxies that say what a misfit is
+
+
+_simulate = jax.jit(simulate, static_argnums=0)
+_prepare = jax.jit(sites, static_argnums=0)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network that knows what galaxies like a survey's have; of :func:`amortise`."""
+
+    stars: Stars
+    params: Any  #: ((W, b), ...)
+    x_mean: jax.Array
+    x_scale: jax.Array
+    with_z: bool
+    with_lines: bool
+    loss: tuple[float, ...]  #: of the training, nats, mean over each tenth of the steps
+    chi2: tuple[float, float]  #: mean and sd of the least chi^2 of mock galaxies' bands
+
+
+def _features(data: Data) -> jax.Array:
+    light = jnp.log(filled(data.flux, data.ivar))
+    error_of = jnp.where(data.ivar > 0, 1 / jnp.sqrt(jnp.where(data.ivar > 0, data.ivar, 1)) / data.flux, 1.0)
+    parts = [light - light.mean(-1, keepdims=True), jnp.log(error_of), jnp.clip(data.centre, -3, 9)]
+    parts.append(jnp.log(data.variance))
+    if data.z is not None:
+        parts += [light.mean(-1, keepdims=True), data.z[:, None]]
+    return jnp.concatenate(parts, axis=-1)
+
+
+def _network(params: Any, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Mixture of standardised parameters: log weights (n, c), means (n, c, d), lower factors of the precisions."""
+    for w, b in params[:-1]:
+        x = jax.nn.silu(x @ w + b)
+    w, b = params[-1]
+    out = x @ w + b
+    n = out.shape[0]
+    log_w = jax.nn.log_softmax(out[:, :_COMPONENTS])
+    mean = out[:, _COMPONENTS : _COMPONENTS * (1 + _D)].reshape(n, _COMPONENTS, _D)
+    lower = jnp.zeros((n, _COMPONENTS, _D, _D), out.dtype)
+    lower = lower.at[..., _ROWS, _COLS].set(out[:, _COMPONENTS * (1 + _D) :].reshape(n, _COMPONENTS, -1))
+    own = jnp.eye(_D, dtype=bool)
+    return log_w, mean, jnp.where(own, jnp.exp(jnp.clip(lower, -5, 6)), lower)
+
+
+def _log_density(mixture: tuple[jax.Array, ...], u: jax.Array) -> jax.Array:
+    """ln of the mixture at standardised parameters u (..., n, d)."""
+    log_w, mean, lower = mixture
+    v = jnp.einsum("ncij,...ncj->...nci", lower, u[..., None, :] - mean)
+    log_det = jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)).sum(-1)
+    each = log_w + log_det - 0.5 * (v * v).sum(-1) - 0.5 * _D * np.log(2 * np.pi)
+    return jax.nn.logsumexp(each, axis=-1)
+
+
+def amortise(
+    stars: Stars, survey: Survey, *, galaxies: int = 20000, steps: int = 3000, width: int = 64, seed: int = 1
+) -> Start:
+    """Trains a network to propose the parameters of a survey's galaxies.
+
+    It learns from mock galaxies: parameters of ``stars.prior``, light by DSPS, lines drawn by starglow, noise with the
+    errors of the survey's own galaxies. One network serves all galaxies with such errors and such lines.
+
+    Parameters
+    ----------
+    stars : Stars
+    survey : Survey
+        Its errors, its missing bands and lines, and its redshifts are those of the mock galaxies.
+    galaxies, steps, width, seed : int
+        Mock galaxies, steps of Adam, width of the two hidden layers.
+    """
+    survey = checked(survey)
+    key = jax.random.key(seed)
+    draw, noise, start, order = jax.random.split(key, 4)
+    mean, sd = (jnp.asarray(a) for a in stars.prior)
+    u = jax.random.normal(draw, (galaxies, _D))
+    data = _prepare(stars, _simulate(stars, mean + sd * u, survey, noise))
+    x = _features(data)
+    x_mean, x_scale = x.mean(0), jnp.maximum(x.std(0), 1e-3)
+    x = ((x - x_mean) / x_scale).astype("float32")
+    target = u.astype("float32")
+    sizes = (x.shape[1], width, width, _OUT)
+    params = [
+        (jax.random.normal(k, (i, o), "float32") * np.sqrt(1 / i) * (0.1 if o == _OUT else 1), jnp.zeros(o, "float32"))
+        for k, i, o in zip(jax.random.split(start, 3), sizes[:-1], sizes[1:])
+    ]
+    # The components start apart.
+    apart = jnp.linspace(-1, 1, _COMPONENTS)[:, None] * jnp.ones(_D)
+    params[-1] = (params[-1][0], params[-1][1].at[_COMPONENTS : _COMPONENTS * (1 + _D)].set(apart.ravel()))
+    optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, steps))
+
+    @jax.jit
+    def train(params: Any) -> Any:
+        def step(carry: Any, k: jax.Array) -> Any:
+            p, state = carry
+            rows = jax.random.randint(k, (256,), 0, galaxies)
+            loss, slope = jax.value_and_grad(lambda q: -_log_density(_network(q, x[rows]), target[rows]).mean())(p)
+            updates, state = optimiser.update(slope, state)
+            return (optax.apply_updates(p, updates), state), loss
+
+        (p, _), losses = jax.lax.scan(step, (params, optimiser.init(params)), jax.random.split(order, steps))
+        return p, losses
+
+    params, losses = train(params)
+    losses = np.asarray(losses)
+    if not np.isfinite(losses[-1]):
+        raise error("numeric", "the training of the network diverged", f"loss {losses[-1]}", "a finite one")
+    tenths = tuple(float(part.mean()) for part in np.array_split(losses, 10))
+    fresh = mean + sd * jax.random.normal(jax.random.fold_in(draw, 1), (CHECKED, _D))
+    seen = _prepare(stars, _simulate(stars, fresh, survey, jax.random.fold_in(noise, 1)))
+    network = params, x_mean, x_scale
+    least = np.asarray(_propose(stars, network, seen, jax.random.fold_in(order, 1), 128)[2])
+    chi2 = float(least.mean()), float(least.std())
+    return Start(stars, params, x_mean, x_scale, survey.z is not None, survey.ew is not None, tenths, chi2)
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def _propose(stars: Stars, network: Any, data: Data, key: jax.Array, draws: int) -> tuple[jax.Array, ...]:
+    """Proposals (draws, n, d) and ln of prior x likelihood over proposal; least chi^2 (n)."""
+    params, x_mean, x_scale = network
+    log_w, mean, lower = _network(params, ((_features(data) - x_mean) / x_scale).astype("float32"))
+    mixture = log_w.astype(float), mean.astype(float), lower.astype(float) / _WIDER
+    n = mean.shape[0]
+    pick, normal, other, which = jax.random.split(key, 4)
+    c = jax.random.categorical(pick, mixture[0], shape=(draws, n))
+    z = jax.random.normal(normal, (draws, n, _D))
+    chosen = jnp.take_along_axis(mixture[2][None], c[..., None, None, None], axis=2)[:, :, 0]
+    moved = jax.scipy.linalg.solve_triangular(chosen, z[..., None], lower=True)[..., 0]
+    u = jnp.take_along_axis(mixture[1][None], c[..., None, None], axis=2)[:, :, 0] + moved
+    broad = jax.random.uniform(which, (draws, n)) < _FROM_PRIOR
+    u = jnp.where(broad[..., None], jax.random.normal(other, u.shape), u)
+    log_prior_u = (-0.5 * u * u).sum(-1) - 0.5 * _D * np.log(2 * np.pi)
+    log_q = jnp.logaddexp(np.log(1 - _FROM_PRIOR) + _log_density(mixture, u), np.log(_FROM_PRIOR) + log_prior_u)
+    theta = jnp.asarray(stars.prior.mean) + jnp.asarray(stars.prior.sd) * u
+    value, chi2 = log_likelihood(stars, theta, data)
+    best = jnp.take_along_axis(theta, chi2.argmin(0)[None, :, None], axis=0)[0]
+    return theta, value + log_prior_u - log_q, least_chi2(stars, best, data)
+
+
+def _network_of(start: Start) -> Any:
+    return start.params, start.x_mean, start.x_scale
+
+
+def _identity(start: Start, survey: Survey, draws: int, seed: int) -> str:
+    total = hashlib.sha256(f"{draws} {seed} {start.stars.prior} {start.stars.t_obs}".encode())
+    for leaf in jax.tree_util.tree_leaves((start.params, survey)):
+        total.update(np.ascontiguousarray(leaf).tobytes())
+    return total.hexdigest()
+
+
+def galaxies(
+    start: Start,
+    survey: Survey,
+    *,
+    draws: int = 128,
+    seed: int = 1,
+    progress: Callable[[int, int], object] | None = None,
+    checkpoint: Any = None,
+    chunk: int = 512,
+) -> Any:
+    """Posteriors of a survey's galaxies: proposals of the network, weighed by prior and likelihood.
+
+    Parameters
+    ----------
+    start : Start
+        Of :func:`amortise` for a survey with such errors and lines.
+    survey : Survey
+    draws, seed : int
+    progress : callable(done, all)
+    checkpoint : path
+        Where finished galaxies are kept (NumPy's .npz, replaced as a whole); a later call with the same arguments goes
+        on there. It stays.
+    chunk : int
+        Galaxies at a time.
+
+    Returns
+    -------
+    arviz.InferenceData
+        ``posterior``: PARAMETERS and ``lg_ssfr`` (chain, draw, galaxy), drawn again by the weights;
+        ``proposals``: `theta`, `log_weight` (draw, galaxy) for :func:`population`;
+        ``galaxy_stats``: `ess`, the number of draws that count, and `chi2`, the least of the bands (galaxy);
+        ``attrs["check"]`` says whether the model's stars are those of these
+        galaxies (:class:`Check`).
+    """
+    import arviz
+
+    from .checks import check_of
+
+    survey = checked(survey)
+    if (survey.z is not None, survey.ew is not None) != (start.with_z, start.with_lines):
+        raise error("usage", "the network was trained for another kind of survey", "", "redshifts and lines as there")
+    n, identity = len(survey), _identity(start, survey, draws, seed)
+    path = None if checkpoint is None else Path(checkpoint)
+    theta, log_w, chi2 = np.empty((draws, n, _D)), np.empty((draws, n)), np.empty(n)
+    done = 0
+    if path is not None and path.exists():
+        with np.load(path) as kept:
+            if str(kept["identity"]) != identity:
+                raise error("model", f"'{path}' is of other galaxies or settings", "", "", "Remove it to begin anew.")
+            done = kept["log_w"].shape[1]
+            theta[:, :done], log_w[:, :done], chi2[:done] = kept["theta"], kept["log_w"], kept["chi2"]
+    while done < n:
+        here = np.arange(done, min(done + chunk, n))
+        padded = np.concatenate([here, np.full(min(chunk, n) - len(here), here[-1])])  # one shape: compiled once
+        answer = _propose(
+            start.stars,
+            _network_of(start),
+            _prepare(start.stars, survey[padded]),
+            jax.random.fold_in(jax.random.key(seed), done),
+            draws,
+        )
+        theta[:, here], log_w[:, here] = (np.asarray(part)[:, : len(here)] for part in answer[:2])
+        chi2[here] = np.asarray(answer[2])[: len(here)]
+        done = int(here[-1]) + 1
+        if path is not None:
+            kept = {"theta": theta[:, :done], "log_w": log_w[:, :done], "chi2": chi2[:done]}
+            whole = path.with_name(path.name + ".part.npz")
+            np.savez(whole, identity=identity, **kept)
+            whole.replace(path)
+        if progress is not None:
+            progress(done, n)
+    log_w = np.where(np.isfinite(log_w), log_w, -np.inf)
+    top = log_w.max(0)
+    w = np.exp(log_w - np.where(np.isfinite(top), top, 0))
+    w = np.where(np.isfinite(top), w, 1.0)
+    ess = w.sum(0) ** 2 / (w * w).sum(0)
+    # Drawn again at even places of the cumulated weights.
+    place = (np.arange(draws) + np.random.default_rng(seed).random()) / draws
+    cumulated = np.cumsum(w / w.sum(0), axis=0)
+    again = np.stack([np.minimum(np.searchsorted(cumulated[:, i], place), draws - 1) for i in range(n)], axis=1)
+    again = np.random.default_rng(seed).permuted(again, axis=0)
+    posterior = np.take_along_axis(theta, again[..., None], axis=0)
+    named = {name: posterior[None, ..., k] for k, name in enumerate(PARAMETERS)}
+    named["lg_ssfr"] = np.asarray(start.stars.lg_ssfr(posterior))[None]
+    out = arviz.from_dict(posterior=named, dims={name: ["galaxy"] for name in named})
+    import xarray
+
+    proposals = xarray.Dataset(
+        {"theta": (("proposal", "galaxy", "parameter"), theta), "log_weight": (("proposal", "galaxy"), log_w)},
+        coords={"parameter": list(PARAMETERS)},
+        attrs={"prior_mean": start.stars.prior.mean, "prior_sd": start.stars.prior.sd},
+    )
+    stats = xarray.Dataset({"ess": ("galaxy", ess), "chi2": ("galaxy", chi2)})
+    out.add_groups({"proposals": proposals, "galaxy_stats": stats}, warn_on_custom_groups=False)
+    check = check_of(start, chi2)
+    out.attrs["check"] = str(check)
+    out.attrs["check_passed"] = int(check.passed)
+    return out
