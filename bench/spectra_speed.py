@@ -28,27 +28,13 @@ from astropy.modeling.models import Gaussian1D
 from specutils import SpectralRegion, Spectrum
 from specutils.analysis import equivalent_width
 from specutils.manipulation import extract_region
+from synthetic_spectra import BANDS
 
 WAVE = 3600 + 0.8 * np.arange(7781)
 REST = np.array(
     [3727.10, 3729.86, 4341.692, 4862.71, 4960.295, 5008.24, 6549.861, 6564.6, 6585.273, 6718.294, 6732.674]
 )
-# Side bands and integration windows of docs/spectra.md (side_bands.hpp, line_fit.hpp), rest frame.
-BANDS = np.array(
-    [
-        (3685, 3711, 3745, 3771),
-        (4296, 4318, 4372, 4394),
-        (4805, 4835, 4890, 4920),
-        (4900, 4930, 5036, 5066),
-        (4900, 4930, 5036, 5066),
-        (6470, 6510, 6622, 6662),
-        (6470, 6510, 6622, 6662),
-        (6470, 6510, 6622, 6662),
-        (6640, 6680, 6772, 6812),
-        (6640, 6680, 6772, 6812),
-    ],
-    float,
-)
+# Integration windows of docs/spectra.md (line_fit.hpp), rest frame.
 WINDOWS = np.array(
     [
         (3717, 3740),
