@@ -359,7 +359,6 @@ TEST(JointModel, MissingBandsAreAnsweredByTheFormula) {
   WorkerPool pool(1);
   Galaxies g = test::example_galaxies(5);
   g.conventions.mwcorr = model.parts().metadata.at("mwcorr");  // no Galactic dust to convert
-  g.conventions.mwcorr = model.parts().metadata.at("mwcorr");
   for (std::size_t i = 0; i < g.n; ++i)
     for (std::size_t b = 0; b < k_n_bands; ++b)
       if (b <= i || b == 9) g.band_flux(i, b) = k_nan;
