@@ -82,31 +82,31 @@ def add_lines(
     names: dict[str, str] | None = None,
     threads: int = 1,
 ) -> Any:
-    """A catalogue with the columns `{LINE}_EW`, ..., `FLAGS` of docs/tables.md beside its own. Lazy.
+    """Adds the columns `{LINE}_EW`, ..., `FLAGS` of docs/tables.md to a catalogue, lazily.
 
     Parameters
     ----------
     catalog : lsdb.Catalog
         With BAND_FLUX - vectors of twelve, or columns BAND_FLUX_0 to BAND_FLUX_11 -, Z and TARGETID.
     model : Model
-        The model inside the package by default.
+        Default: the shipped model.
     draws, noise, seed, conventions, out_of_domain
         As `starglow.Model.predict`.
     names : dict
-        Other names of the columns, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift", "TARGETID": "object_id"}``.
+        For other column names, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift", "TARGETID": "object_id"}``.
     threads : int
         Threads of one partition; Dask runs several at a time.
 
     Returns
     -------
     lsdb.Catalog
-        With the same partitions. The numbers of a row depend on the row alone, not on its partition.
+        It has the same partitions. The results of a row do not depend on its partition.
 
     Raises
     ------
     InputError
-        No BAND_FLUX, no TARGETID where draws or noise need one, columns that are there already; a point model has no
-        draws.
+        BAND_FLUX is absent; TARGETID is absent and needed for draws or noise; the columns exist already; or the model
+        kind has no draws.
     """
     model = model or Model.shipped()
     meta, names = catalog.meta, dict(names or {})
@@ -165,7 +165,7 @@ def write(
     model : Model
         The one that `add_lines` used.
     provenance : dict
-        More to say, e.g. the seed.
+        Additional entries, e.g. the seed.
     threads : int
         Files whose metadata are written at a time.
     **options

@@ -129,27 +129,27 @@ def predict_file(
     overwrite: bool = False,
     rows: int = _ROWS,
 ) -> dict[str, Any]:
-    """Lines of a Parquet file, in batches of at most `rows`: memory does not grow with the file.
+    """Predicts the lines of a Parquet file, in batches of at most `rows`; memory does not grow with the file.
 
     Parameters
     ----------
     source, output : path
     model : Model
-        The model inside the package by default.
+        Default: the shipped model.
     draws, noise, seed, conventions, out_of_domain, threads
         As `starglow.Model.predict`.
     names : dict
-        Other names of the columns, as of `starglow.galaxies`: {"BAND_FLUX": "flux"}.
+        For other column names, as in `starglow.galaxies`: {"BAND_FLUX": "flux"}.
 
     Returns
     -------
     dict
-        "rows", "flags" (name -> count), "fatal" (rows without an answer).
+        "rows", "flags" (name -> count), "fatal" (rows without a prediction).
 
     Raises
     ------
     FileError
-        A file cannot be read or written. The output appears whole or not at all.
+        A file cannot be read or written. The output appears only when it is complete.
     InputError
         Content that cannot be read; the output exists and `overwrite` is False.
     """
@@ -348,8 +348,8 @@ def predict_job(
 ) -> dict[str, Any]:
     """Predicts the parts of job `job` (0 to njobs - 1) of `njobs`: the files number job, job + njobs, ...
 
-    A part whose note fits - the same settings, checksums of input and output that match - is skipped, so a job that
-    was interrupted is simply run again. Options as `predict_file`.
+    A part is skipped if it was made with the same settings and its checksums match, so an interrupted job can simply
+    be run again. Options as `predict_file`.
 
     Returns
     -------
@@ -408,7 +408,7 @@ def merge(
     overwrite: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Puts the parts together, in the order of the sources' names, after checking that each is complete.
+    """Merges the parts, in the order of the sources' names, after checking that each is complete.
 
     Raises
     ------

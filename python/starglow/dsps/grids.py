@@ -1,4 +1,4 @@
-"""SSP grids that hold nebular lines already: painting lines on those would count them twice."""
+"""SSP grids that already contain nebular lines: adding lines to them would count them twice."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def _band_means(wave: np.ndarray, flux: np.ndarray) -> np.ndarray:
 
 
 def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]:
-    """Look for nebular lines in the SSPs below 10 Myr of a grid in DSPS layout.
+    """Checks whether the SSPs younger than 10 Myr of a DSPS grid contain nebular lines.
 
     Parameters
     ----------
     ssp_data : SSPData
         Of ``dsps.load_ssp_templates``.
     nebular : {"refuse", "mask", "allow"}
-        What to do with a grid that holds them: raise; replace the points around each line by a straight line in
-        F_lambda, in the young SSPs; or keep it, for a user who adds no lines.
+        What to do with such a grid: raise an error; replace the wavelengths around each line by a straight line in
+        F_lambda, in the young SSPs; or keep it, if you add no lines.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def check_grid(ssp_data: Any, nebular: str = "refuse") -> tuple[Any, GridReport]
     Raises
     ------
     ValueError
-        The grid holds nebular lines and `nebular` is "refuse"; or masking does not remove them; or it is no grid.
+        The grid contains nebular lines and `nebular` is "refuse"; masking does not remove them; or this is not a grid.
     """
     if nebular not in ("refuse", "mask", "allow"):
         raise error("usage", "unknown value of nebular", f"'{nebular}'", "refuse, mask or allow")

@@ -1,4 +1,4 @@
-"""Lines of galaxies whose starlight DSPS makes."""
+"""Emission lines for galaxies whose starlight is computed with DSPS."""
 
 from __future__ import annotations
 
@@ -41,10 +41,9 @@ class Lines:
     weights : Weights, or path
         A model. Default: the one that comes with the package.
     aperture : {"total", "fibre"}
-        Whose light the SEDs are. DSPS makes the light of whole galaxies; the shipped model was trained on what falls
-        into a fibre of 1.5 arcsec. "total" (default) therefore answers from colours alone, without luminosity and
-        redshift, which for a whole galaxy would stand for another galaxy's fibre. "fibre" is for SEDs that were scaled
-        to the light in the fibre, and needs z.
+        Whether the SEDs are those of whole galaxies or of the light in a fibre. DSPS computes whole galaxies; the
+        shipped model was trained on fibre spectra. "total" (default) therefore predicts from colours alone, without
+        luminosity and redshift. "fibre" is for SEDs that were scaled to the light in the fibre, and needs z.
     nebular : {"refuse", "allow"}
         What to do when the grid's flux holds nebular lines already. To mask them, use :func:`check_grid` before DSPS
         sees the grid.
@@ -144,7 +143,7 @@ class Lines:
     def luminosities(self, rest_sed: Any, ew: Any) -> jax.Array:
         """Line luminosities (..., 10), erg/s: EW x L_lambda of the dusty continuum beside the line.
 
-        Takes one EW for the whole galaxy. Attenuated already: apply no dust to them.
+        This assumes one EW for the whole galaxy. The luminosities are attenuated already: do not apply dust again.
         """
         return L_SUN_CGS * sgj.line_luminosities(self.wave, rest_sed, ew)
 
@@ -196,9 +195,9 @@ class Lines:
     def rest_mag(
         self, rest_sed: Any, ew: Any, wave_filter: Any, trans_filter: Any, *, oii_ratio: float = OII_RATIO
     ) -> jax.Array:
-        """Absolute AB magnitudes (...) with lines; ``dsps.calc_rest_mag`` where there are none.
+        """Absolute AB magnitudes (...) with lines; equal to ``dsps.calc_rest_mag`` without lines.
 
-        Lines enter in closed form, not as pixels: no filter or SED grid is too coarse for them.
+        Lines are added in closed form, so the result is exact on coarse grids too.
         """
         from dsps import calc_rest_mag
 
@@ -218,7 +217,7 @@ class Lines:
         *,
         oii_ratio: float = OII_RATIO,
     ) -> jax.Array:
-        """Apparent AB magnitudes (...) at z with lines; ``dsps.calc_obs_mag`` where there are none.
+        """Apparent AB magnitudes (...) at z with lines; equal to ``dsps.calc_obs_mag`` without lines.
 
         `cosmology` is DSPS's (Om0, w0, wa, h), e.g. ``dsps.cosmology.DEFAULT_COSMOLOGY``.
         """

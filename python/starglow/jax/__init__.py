@@ -1,7 +1,7 @@
-"""starglow in plain jax.numpy: the twin of the C++ library.
+"""starglow in jax.numpy: the same model as the C++ library (its *twin*).
 
-It reads the same model file, has the same answers, flags, derivatives and random bits, and runs on whatever XLA runs on
-(CPU, GPU, TPU), in float32 and float64, under ``jit``, ``vmap`` and ``grad``::
+It reads the same model files and gives the same predictions, flags, derivatives and random numbers. It runs on CPUs,
+GPUs and TPUs, in float32 and float64, under ``jit``, ``vmap`` and ``grad``::
 
     import starglow.jax as sgj
 
@@ -10,7 +10,7 @@ It reads the same model file, has the same answers, flags, derivatives and rando
     d = sgj.sample(weights, band_flux, z, targetid, draws=64, seed=1)
     flux = sgj.bands(wave, lum_nu, z)               # rest SED (L_sun/Hz) -> band fluxes
 
-Arrays are (galaxies, lines or bands, draws), in any batch shape.
+Arrays have the axes (galaxies, lines or bands, draws); the galaxies may have any batch shape.
 """
 
 try:

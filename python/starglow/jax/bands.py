@@ -1,4 +1,4 @@
-"""From a spectral energy distribution to what starglow needs of it: band fluxes, and the continua at the lines.
+"""Band fluxes, and the continua at the lines, from spectral energy distributions.
 
 Every mean is the integral of F_lambda, linear between the points of the grid, over the window, divided by its width:
 exact for any grid, and linear in the SED."""
@@ -85,12 +85,12 @@ def band_luminosities(wave: Any, lum_nu: Any) -> jax.Array:
     wave : array (n_wave,)
         Rest wavelengths in vacuum, A, increasing.
     lum_nu : array (..., n_wave)
-        Rest SED, L_sun/Hz, as DSPS gives it; a continuum without emission lines.
+        Rest SED, L_sun/Hz, as in DSPS; a continuum without emission lines.
 
     Returns
     -------
     array (..., 12)
-        NaN in a band that the grid does not cover.
+        NaN if the grid does not cover a band.
     """
     return _means(wave, lum_nu, BAND_EDGES[:-1], BAND_EDGES[1:])
 
@@ -98,8 +98,7 @@ def band_luminosities(wave: Any, lum_nu: Any) -> jax.Array:
 def flux_of(luminosity: Any, z: Any) -> jax.Array:
     """Observed flux density, 1e-17 erg/s/cm2/A, of L_lambda (..., n) in L_sun/A at redshifts z (...).
 
-    F = L / (4 pi D_L^2 (1 + z)); D_L by H0 = 70, Om0 = 0.3, as the models' luminosity feature. NaN where z is not
-    positive."""
+    F = L / (4 pi D_L^2 (1 + z)); D_L for H0 = 70, Om0 = 0.3, as in the models. NaN if z is not positive."""
     luminosity = jnp.asarray(luminosity)
     z = jnp.asarray(z, luminosity.dtype)
     there = z > 0
@@ -110,7 +109,7 @@ def flux_of(luminosity: Any, z: Any) -> jax.Array:
 
 
 def bands(wave: Any, lum_nu: Any, z: Any) -> jax.Array:
-    """BAND_FLUX of a rest SED as observed at redshift z.
+    """Computes BAND_FLUX of a rest-frame SED, as observed at redshift z.
 
     Parameters
     ----------
@@ -124,12 +123,12 @@ def bands(wave: Any, lum_nu: Any, z: Any) -> jax.Array:
     Returns
     -------
     array (..., 12)
-        Mean F_lambda, 1e-17 erg/s/cm2/A; NaN in a band that the grid does not cover.
+        Mean F_lambda, 1e-17 erg/s/cm2/A; NaN if the grid does not cover a band.
 
     Raises
     ------
     ValueError
-        Shapes that do not fit; a grid that does not increase.
+        The shapes do not fit, or the wavelengths do not increase.
     """
     return flux_of(band_luminosities(wave, lum_nu), z)
 
@@ -138,14 +137,14 @@ def line_continua(wave: Any, lum_nu: Any) -> jax.Array:
     """Continuum at each of the ten lines, L_lambda in L_sun/A; (..., 10).
 
     The average of the means in the line's two side bands (``side_bands.hpp``), not the value under the line, which may
-    lie inside a stellar Balmer absorption. NaN where the grid does not cover them."""
+    lie inside a stellar Balmer absorption. NaN if the grid does not cover them."""
     windows = np.asarray(SIDE_BANDS)
     means = _means(wave, lum_nu, windows[:, [0, 2]].ravel(), windows[:, [1, 3]].ravel())
     return means.reshape(*means.shape[:-1], 10, 2).mean(-1)
 
 
 def line_luminosities(wave: Any, lum_nu: Any, ew: Any) -> jax.Array:
-    """Luminosities of the ten lines, L_sun; (..., 10). Times 3.828e33: erg/s, which float32 cannot hold.
+    """Luminosities of the ten lines, L_sun; (..., 10). Multiply by 3.828e33 for erg/s, which overflows float32.
 
     Parameters
     ----------
@@ -156,7 +155,7 @@ def line_luminosities(wave: Any, lum_nu: Any, ew: Any) -> jax.Array:
 
     Notes
     -----
-    L = EW x L_lambda of the continuum at the line. EWs are as observed, through the galaxy's dust: do not attenuate the
-    result again. With the light of a whole galaxy this takes one EW for all of it.
+    L = EW x L_lambda of the continuum at the line. EWs are as observed, attenuated by the galaxy's dust: do not apply
+    dust to the result again. For the light of a whole galaxy this assumes one EW for all of it.
     """
     return jnp.asarray(ew) * line_continua(wave, lum_nu)

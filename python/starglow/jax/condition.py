@@ -1,4 +1,4 @@
-"""The joint distribution given lines that are known: the twin of ``condition.hpp``."""
+"""The joint distribution given measured lines; the twin of ``condition.hpp``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LEAST_SIGMA = 1e-8
 
 
 class Evidence(NamedTuple):
-    """What is known of the eight independent lines beside the continuum; each (..., 8)."""
+    """Information about the eight independent lines in addition to the continuum; each (..., 8)."""
 
     measured: jax.Array  #: bool: a measurement, likelihood N(value; EW, sigma)
     passed: jax.Array  #: bool: it passes a cut, likelihood Phi((EW - value) / sigma)
@@ -292,10 +292,10 @@ def condition(distribution: Distribution, ew: Any, ew_ivar: Any, *, lines: Seque
     distribution : Distribution
         Of :func:`starglow.jax.distribution`.
     ew, ew_ivar : array (..., 10), A and A^-2
-        Measured EWs, in the order of ``starglow.LINES``. ivar 0 (or not finite) gives nothing. A weak member of a
-        doublet, [OIII] 4959 or [NII] 6548, counts through its strong partner, and not at all where that is given too.
+        Measured EWs, in the order of ``starglow.LINES``. An ivar of 0 (or not finite) means no measurement. [OIII] 4959
+        and [NII] 6548 are converted to their strong partners, and ignored if the partner is given too.
     lines : names, optional
-        The only lines looked at: saves the time of the others.
+        Use only these lines; this saves time.
 
     Returns
     -------

@@ -1,14 +1,14 @@
 """The C++ kernel inside JAX: the fast path on the CPU.
 
 The functions have the names and arguments of the twin (:mod:`starglow.jax`) and run under ``jit``, ``vmap`` (one call
-for the whole batch), ``grad``, ``jacfwd`` and ``jacrev``; derivatives are the kernel's own, with respect to the band
-fluxes and the redshift. ``float32`` runs the networks in single precision - the numbers of ``starglow predict`` -,
-``float64`` in double.
+for the whole batch), ``grad``, ``jacfwd`` and ``jacrev``; derivatives are with respect to the band
+fluxes and the redshift. ``float32`` computes the networks in single precision, with the numbers of
+``starglow predict``; ``float64`` in double precision.
 
 A call is an XLA custom call; it names its model by its hash. Models stay registered to the end of the process, so that
 a compiled program can run at any time and from any thread; a program that comes from a compilation cache on disk needs
-:func:`register` before it runs. Second derivatives, other devices and derivatives with respect to the weights are the
-twin's."""
+:func:`register` before it runs. For second derivatives, other devices and
+derivatives with respect to the weights use the twin."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def _of_file(path: str | None, stamp: Any) -> Model:
 
 
 def register(weights: Any = None) -> Model:
-    """Makes a model known to compiled programs of this process; returns it.
+    """Registers a model for the compiled programs of this process, and returns it.
 
     Parameters
     ----------
     weights : Model, path, starglow.jax.Weights or None
-        None: the model inside the package. Weights stand for the file that they were read from: changed numbers are not
-        seen here.
+        None means the model in the package. Weights stand for the file that they were read from; changes of their
+        numbers have no effect here.
 
     Raises
     ------
@@ -333,7 +333,7 @@ def predict(
     out_of_domain: str = "warn",
     threads: int = 0,
 ) -> Prediction:
-    """Lines of galaxies by the C++ kernel; arguments and answers as :func:`starglow.jax.predict`.
+    """Predicts lines with the C++ kernel; arguments and results as in :func:`starglow.jax.predict`.
 
     Parameters
     ----------
@@ -344,7 +344,7 @@ def predict(
     z : (...) array
     band_flux_ivar : (..., 12) array
     targetid : any
-        Only whether it is there matters (flag ID_IS_ROW).
+        Only its presence matters (flag ID_IS_ROW).
     ebv, conventions, out_of_domain
         As `starglow.Model.predict`.
     threads : int
@@ -357,7 +357,7 @@ def predict(
     Raises
     ------
     InputError
-        Shapes, types, units, conventions that clash; derivatives for another `out_of_domain` than "warn".
+        Shapes, types, units, incompatible conventions; derivatives for another `out_of_domain` than "warn".
     """
     model = register(weights)
     if out_of_domain not in _POLICIES:
@@ -409,7 +409,7 @@ def sample(
     Raises
     ------
     InputError
-        As :func:`predict`; a point model.
+        As :func:`predict`; or the model kind has no distribution.
     """
     model = register(weights)
     if not model.has_distribution:

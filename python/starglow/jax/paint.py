@@ -1,4 +1,4 @@
-"""Lines painted on a spectrum: Gaussians integrated over pixels (``paint.hpp``)."""
+"""Adding lines to a spectrum: Gaussians integrated over pixels (``paint.hpp``)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def pixel_edges(wave: Any) -> jax.Array:
 def component_fluxes(line_flux: jax.Array, oii_ratio: float = OII_RATIO, atomic_doublets: bool = True) -> jax.Array:
     """Fluxes (..., 11) of the single lines of names.COMPONENTS from those of the ten lines.
 
-    [OII] is split by `oii_ratio` = 3729/3726. With `atomic_doublets`, [OIII] 4959 and [NII] 6548 follow their strong
-    partners by flux (2.993, 3.049), and their own numbers are not looked at.
+    [OII] is split by `oii_ratio` = 3729/3726. With `atomic_doublets`, [OIII] 4959 and [NII] 6548 get their fluxes from
+    their strong partners (2.993, 3.049), and their own values are ignored.
     """
     flux = [line_flux[..., line] for line in range(len(LINES))]
     if atomic_doublets:
@@ -47,14 +47,14 @@ def paint_flux(
     oii_ratio: float = OII_RATIO,
     atomic_doublets: bool = True,
 ) -> jax.Array:
-    """A spectrum of emission lines alone: each pixel holds the mean of the Gaussians over it.
+    """A spectrum of emission lines only: each pixel has the mean of the Gaussians over it.
 
     Parameters
     ----------
     wave : array (n_pixels,)
         Centres of the pixels, observed frame, vacuum, A, increasing; any grid.
     line_flux : array (..., 10)
-        Fluxes of the ten lines. Pixels get their unit per A.
+        Fluxes of the ten lines; the result has their unit per A.
     z, sigma_v : arrays (...)
         Redshift; standard deviation of the gas' velocities, km/s.
     resolving_power : float
@@ -63,7 +63,7 @@ def paint_flux(
     Returns
     -------
     array (..., n_pixels)
-        sum(pixels x width) is the flux that falls on the grid, at any width and position; linear in `line_flux`.
+        sum(pixels x width) is the line flux on the grid, for any line width and position. Linear in `line_flux`.
     """
     line_flux = jnp.asarray(line_flux)
     dtype = jnp.float64 if line_flux.dtype == jnp.float64 else jnp.float32
@@ -109,7 +109,7 @@ def paint(wave: Any, ew: Any, continuum: Any, z: Any, sigma_v: Any = 100.0, **op
     ew : array (..., 10)
         Rest-frame EWs, A.
     continuum : array (..., 10)
-        Mean continuum in each line's side bands, observed frame; its unit is that of the answer
+        Mean continuum in each line's side bands, observed frame; the result has its unit
         (:func:`flux_of` of :func:`line_continua`).
     z, sigma_v, options
         As for :func:`paint_flux`.
