@@ -1,12 +1,12 @@
 """A survey run rehearsed on a synthetic production: rate, memory, kills, lost workers, and what 47 million cost.
 
-usage: python bench/survey_rehearsal.py [--n 100000] [--kills 50] [--workers 5] [--folder DIR] [--threads 2]
+usage: python bench/survey_rehearsal.py [--n 100000] [--kills 50] [--workers 5] [--folder DIR] [--rows 500]
 
-Writes a tree of DESI coadds and redrock files (500 spectra each: starlight of the templates with lines, DESI's noise,
-masked pixels, residuals of sky lines, cameras without data, targets on two tiles), about 85 kB a spectrum, and takes it
-through plan, run, validate and merge. A tree of a twentieth of it is then worked with the run killed at random moments,
-and, where Dask is installed, on a cluster of two processes whose workers are killed; the catalogues must have the bytes
-of that of an undisturbed run. Prints one JSON object a line; the last extrapolates and says so."""
+Writes a tree of DESI coadds and redrock files (--rows spectra each: starlight of the templates with lines, DESI's
+noise, masked pixels, residuals of sky lines, cameras without data, targets on two tiles), about 95 kB a spectrum, and
+takes it through plan, run, validate and merge. A tree of a twentieth of it is then worked with the run killed at random
+moments, and, where Dask is installed, on a cluster of two processes whose workers are killed; the catalogues must have
+the bytes of that of an undisturbed run. Prints one JSON object a line; the last extrapolates and says so."""
 
 import argparse
 import json
@@ -28,7 +28,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 from synthetic_spectra import CAMERAS, GRID, WAVES, lines_of
 
-ROWS = 500
 SKY = np.array([5577.3, 5889.9, 6300.3, 6363.8, 7276.4, 7340.9, 7750.6, 7794.1, 8344.6, 8399.2, 8827.1, 8885.8, 9375.9])
 
 
@@ -104,14 +103,14 @@ def write_part(folder, name, ids, galaxies, rng):
     fits.HDUList(hdus).writeto(folder / f"redrock-{name}.fits")
 
 
-def write_tree(tree, n, seed):
+def write_tree(tree, n, rows, seed):
     """Nine parts of ten are healpix, the tenth tiles; a tenth of the targets of a tile were on the tile before."""
     galaxies, rng = models(200, seed), np.random.default_rng(seed + 1)
     ids = 39627000000000000 + np.arange(n)
     before = None
-    for k in range(0, n, ROWS):
-        these = ids[k : k + ROWS].copy()
-        number = k // ROWS
+    for k in range(0, n, rows):
+        these = ids[k : k + rows].copy()
+        number = k // rows
         if number % 10 == 9:
             if before is not None:
                 these[: len(these) // 10] = before[: len(these) // 10]
@@ -185,6 +184,7 @@ def main():
     parser.add_argument("--n", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--workers", type=int, default=5, help="workers of the cluster that are killed")
+    parser.add_argument("--rows", type=int, default=500, help="spectra of one coadd")
     parser.add_argument("--folder", help="keeps the tree and the run there; default: a temporary one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--binary", default=str(ROOT / "build/release/starglow"))
@@ -193,7 +193,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     try:
         start = time.monotonic()
-        write_tree(folder / "tree", args.n, 1)
+        write_tree(folder / "tree", args.n, args.rows, 1)
         say(name="tree written", spectra=args.n, seconds=time.monotonic() - start)
         plan = call(args.binary, "plan", folder / "tree", "--out", folder / "run")
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -212,8 +212,8 @@ def main():
         repeated = int(np.count_nonzero(flags & (1 << 19)))
         say(name="merge", seconds=took, rows=rows, rejects=rejects, columns=columns, repeated=repeated)
 
-        small = max(args.n // 20, 4 * ROWS)
-        write_tree(folder / "small", small, 2)
+        small = max(args.n // 20, 4 * args.rows)
+        write_tree(folder / "small", small, args.rows, 2)
         took = call(args.binary, "run", folder / "small", "--out", folder / "whole", "--threads", 2)
         call(args.binary, "merge", "--out", folder / "whole", "-o", folder / "whole.fits")
         want = (folder / "whole.fits").read_bytes()

@@ -96,7 +96,10 @@ def test_a_part_that_fails_is_named_and_the_rest_done(tree, tmp_path):
 
 def test_parquet_says_what_fits_says(alone, tmp_path):
     assert survey.merge(alone / "run", tmp_path / "catalogue.parquet", rows=7) == 20
-    got, want = pq.read_table(tmp_path / "catalogue.parquet"), Table.read(alone / "catalogue.fits", hdu="GALAXIES")
+    got, want = (
+        pq.read_table(tmp_path / "catalogue.parquet"),
+        Table.read(alone / "catalogue.fits", hdu="GALAXIES", mask_invalid=False),
+    )
     assert got.column_names == want.colnames
     for name in want.colnames:
         if name in ("SURVEY", "PROGRAM", "SPECTYPE", "OBJTYPE"):
@@ -122,7 +125,7 @@ def test_hats_is_read_by_lsdb(alone, tmp_path):
     lsdb = pytest.importorskip("lsdb", reason="LSDB is not installed: ./check installs it, ./check --quick does not")
     assert survey.merge(alone / "run", tmp_path / "hats", rows=10) == 20
     got = lsdb.open_catalog(tmp_path / "hats").compute().sort_values("TARGETID")
-    want = Table.read(alone / "catalogue.fits", hdu="GALAXIES")
+    want = Table.read(alone / "catalogue.fits", hdu="GALAXIES", mask_invalid=False)
     assert list(got["TARGETID"]) == sorted(want["TARGETID"])
     by_id = dict(zip(want["TARGETID"], want["HALPHA_EW"]))
     assert list(got["HALPHA_EW"]) == [by_id[i] for i in got["TARGETID"]]
