@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 
+#include "cli/mock_report.hpp"
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/star_spectra.hpp"
@@ -237,6 +238,9 @@ void declare_stars(OptionSet& set) {
   add({"spectra", OptionType::text, "also write the continuum spectra, for the command paint", "", "FILE"});
   add({"spectra_lo", OptionType::number, "shortest rest-frame wavelength of these spectra, A", "3000"});
   add({"spectra_hi", OptionType::number, "longest wavelength, A", "10500"});
+  add({"report", OptionType::text,
+       "also write a page into this folder: the mock beside what surveys measured (index.html, figures/*.json)", "",
+       "DIR"});
   add({"aperture",
        OptionType::text,
        "fibre = light in a DESI fibre, as in the default population; total = light of the whole galaxy",
@@ -345,6 +349,11 @@ int run_stars(const Settings& settings, Console& console) {
                              columns.size()));
     return 0;
   }
+  std::optional<MockReport> report;
+  if (settings.is_set("report")) {
+    check_folder_output(settings.text("report"), {"index.html"}, settings.flag("overwrite"));
+    report.emplace(n);
+  }
   for (const auto& note : model.compare(maker.conventions()).notes) console.info(note);
   TableWriter out(settings.text("output"), columns, maker.conventions(), settings.flag("overwrite"));
   std::optional<SpectraOutput> spectra_out;
@@ -363,6 +372,7 @@ int run_stars(const Settings& settings, Console& console) {
     maker.lines(c, first_id + static_cast<std::int64_t>(first));
     write_chunk(out, columns, first, c, maker.filters(), n);
     if (spectra_out) spectra_out->write(first, c, pool);
+    if (report) report->add(c);
     outcome.count(c.lines.flags);
     return count;
   });
@@ -375,6 +385,7 @@ int run_stars(const Settings& settings, Console& console) {
   for (const auto& file : settings.list("filters")) provenance.add_input(file);
   out.commit(provenance);
   if (spectra_out) spectra_out->commit(provenance);
+  if (report) report->write(settings, provenance, console);
   return outcome.finish(settings.text("output"));
 }
 

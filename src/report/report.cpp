@@ -133,6 +133,27 @@ std::string list(const std::vector<std::pair<std::string, std::string>>& items) 
   return out + "</dl>\n";
 }
 
+std::string page_head(const std::string& title) {
+  return fmt::format(
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" "
+      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>{0}</title><style>{1}</style></head><body>\n"
+      "<h1>{0}</h1>\n",
+      html_escape(title), k_style);
+}
+
+std::string figure_items(const std::vector<Figure>& figures) {
+  std::string out;
+  for (const auto& f : figures)
+    out += fmt::format("<figure><h3>{}</h3>{}<figcaption>{} N = {}.</figcaption></figure>\n", html_escape(f.title),
+                       f.kind == "map" ? map_panels_svg(f)
+                                       : figure_svg(f, f.kind == "matrix"     ? 3
+                                                       : f.panels.size() == 2 ? 2
+                                                                              : 4),
+                       html_escape(f.caption), f.n);
+  return out;
+}
+
 NamedPrediction select(const NamedPrediction& p, std::span<const std::size_t> rows) {
   NamedPrediction out{p.name, Matrix<double>(rows.size(), p.ew.cols()),
                       Matrix<float>(p.n_draws > 0 ? rows.size() : 0, p.draws.cols()), p.n_draws};
@@ -175,13 +196,15 @@ Report make_report(const Galaxies& g, const std::vector<NamedPrediction>& predic
   return r;
 }
 
+std::string figures_html(const std::string& title, const std::vector<std::pair<std::string, std::string>>& facts,
+                         const std::vector<Figure>& figures,
+                         const std::vector<std::pair<std::string, std::string>>& provenance) {
+  return page_head(title) + list(facts) + figure_items(figures) + "<h2>Provenance</h2>\n" + list(provenance) +
+         "</body></html>\n";
+}
+
 std::string report_html(const Report& r) {
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\">\n<meta http-equiv=\"Content-Security-Policy\" "
-      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>{0}</title><style>{1}</style></head><body>\n"
-      "<h1>{0}</h1>\n",
-      html_escape(r.title), k_style);
+  std::string out = page_head(r.title);
   out += list(r.facts);
   out +=
       "<h2>Medians compared with measurements</h2>\n<p>&rho;: Spearman's rank correlation; NMAD: 1.48 median |observed "
@@ -210,13 +233,7 @@ std::string report_html(const Report& r) {
     out += fmt::format("<h3>{}: {} galaxies</h3>\n", c.name, c.n) + points_table(c.points) +
            calibration_rows(c.distributions);
   out += "<h2>Figures</h2>\n";
-  for (const auto& f : r.figures)
-    out += fmt::format("<figure><h3>{}</h3>{}<figcaption>{} N = {}.</figcaption></figure>\n", html_escape(f.title),
-                       f.kind == "map" ? map_panels_svg(f)
-                                       : figure_svg(f, f.kind == "matrix"     ? 3
-                                                       : f.panels.size() == 2 ? 2
-                                                                              : 4),
-                       html_escape(f.caption), f.n);
+  out += figure_items(r.figures);
   out += "<h2>As printed</h2>\n<pre>" + html_escape(r.text) + "</pre>\n<h2>Provenance</h2>\n" + list(r.provenance);
   return out + "</body></html>\n";
 }

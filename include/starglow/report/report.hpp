@@ -38,6 +38,11 @@ Report make_report(const Galaxies& table, const std::vector<NamedPrediction>& pr
 /// The report as one HTML file that needs no other: tables, figures as SVG, light and dark.
 std::string report_html(const Report& report);
 
+/// A page of figures alone, in the same style.
+std::string figures_html(const std::string& title, const std::vector<std::pair<std::string, std::string>>& facts,
+                         const std::vector<Figure>& figures,
+                         const std::vector<std::pair<std::string, std::string>>& provenance);
+
 /// The figures: distributions of EW (all, blue, red), detected fractions, observed against predicted; for predictions
 /// with a distribution also PIT, coverage by quintiles, the BPT plane and residual correlations. Draws of one noisy
 /// realisation and their number follow calibrate().
