@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-diffsky = pytest.importorskip("diffsky", reason="diffsky is not installed: pip install -r tests/requirements-diffsky.txt")
+diffsky = pytest.importorskip(
+    "diffsky", reason="diffsky is not installed: pip install -r tests/requirements-diffsky.txt"
+)
 pytest.importorskip("dsps")
 
 import jax  # noqa: E402
