@@ -20,11 +20,11 @@ import starglow.jax as sgj
 from starglow.dsps import COMPONENT_NAMES as LINE_NAMES
 from starglow.jax.bands import L_SUN_CGS
 from starglow.jax.paint import OII_RATIO, component_fluxes
-from starglow.names import BAND_EDGES, LINES, N_BANDS, SIDE_BANDS
+from starglow.names import BAND_EDGES, LINES, SIDE_BANDS
 
 __all__ = ["LINE_NAMES", "linelum", "linelum_of_parts", "wave_table", "with_tracers"]
 
-HALPHA = LINES.index("HALPHA")
+N_BANDS, HALPHA = len(BAND_EDGES) - 1, LINES.index("HALPHA")
 TOTAL = {"APERTURE": "total", "MWCORR": "unknown"}  # whole galaxies: colours answer, without luminosity
 Tracers = namedtuple(
     "Tracers", [f"BAND_{i}" for i in range(N_BANDS)] + [f"BESIDE_{line}" for line in LINES] + ["PHOTONS"]

@@ -20,8 +20,8 @@ constexpr std::size_t at(Line line) { return static_cast<std::size_t>(line); }
 
 // Gunawardhana et al. 2013 (MNRAS 433, 2764), SDSS, z < 0.1: log10 L(Halpha) erg/s before dust, log10 phi Mpc^-3
 // dex^-1.
-constexpr std::array<double, 9> k_near_l{39.22, 39.62, 40.02, 40.42, 40.82, 41.22, 41.62, 42.02, 42.42},
-    k_near_phi{-0.841, -1.020, -1.238, -1.510, -1.798, -2.115, -2.619, -3.210, -3.924};
+constexpr std::array<double, 6> k_near_l{40.42, 40.82, 41.22, 41.62, 42.02, 42.42},
+    k_near_phi{-1.510, -1.798, -2.115, -2.619, -3.210, -3.924};
 // Sobral et al. 2013 (MNRAS 428, 1128), table 4, completeness corrected; one magnitude of dust is taken off.
 struct Published {
   double z;

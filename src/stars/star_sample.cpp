@@ -112,13 +112,14 @@ StarSample sample_stars(const StarPopulation& population, std::span<const double
           if (related(d)) p[static_cast<std::size_t>(d)] = to;
         };
         const double lgmass = value(D::lgmass);
-        set(D::t_start, std::min(1.0, 0.2 * t_obs));
-        UniverseGalaxy galaxy = universe_galaxy(lgmass, z, t_obs, value(D::t_start), random);
+        UniverseGalaxy galaxy = universe_galaxy(lgmass, z, t_obs, std::min(1.0, 0.2 * t_obs), random);
+        set(D::t_start, galaxy.t_start);
         set(D::lgtau, galaxy.lgtau);
         set(D::lgmet, galaxy.lgmet);
         set(D::av, galaxy.av);
         galaxy.lgtau = value(D::lgtau);
-        universe_history(galaxy, lgmass, t_obs, value(D::t_start), times, out.inputs.sfr.row(g));
+        galaxy.t_start = value(D::t_start);
+        universe_history(galaxy, lgmass, t_obs, times, out.inputs.sfr.row(g));
         out.galaxy_class[g] = galaxy.quiescent ? StarClass::quiescent : StarClass::star_forming;
         out.weight[g] = universe_mass_function(lgmass, z) / density;
       } else {

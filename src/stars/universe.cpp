@@ -12,10 +12,11 @@ namespace starglow {
 namespace {
 
 constexpr double k_ln10 = 2.302585092994045684;
+constexpr double k_most_ssfr = -8.4;                       // log10 yr^-1: what histories of 0.15 Gyr steps can hold
 constexpr double k_scatter = 0.3;                          // dex, of the main sequence
 constexpr double k_old_ssfr = -12.7, k_old_scatter = 0.5;  // log10 yr^-1, dex: quiescent galaxies
 constexpr double k_kept = 0.62;                            // of the mass formed, where only a start is needed
-constexpr double k_excursion = 0.5;                        // Gyr
+constexpr double k_excursion = 0.5, k_full = 0.15;         // Gyr; full for longer than a step of the usual table
 constexpr double k_halpha_micron = 6564.6;                 // A
 constexpr std::uint32_t k_draw = 3;                        // beside those of the parameters
 constexpr std::uint32_t k_class = 0, k_rate = 1, k_dust = 2, k_metal = 3;
@@ -113,7 +114,7 @@ double universe_old_lgmet(double lgmass) noexcept {
 double lgmet_of_oxygen(double oxygen) noexcept { return oxygen - 8.69 + std::log10(0.0142); }
 double oxygen_of_lgmet(double lgmet) noexcept { return lgmet - std::log10(0.0142) + 8.69; }
 
-UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double t_start, const RandomObject& random) {
+UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double first, const RandomObject& random) {
   static const double k_per_av = gas_attenuation(k_halpha_micron, 1, {});  // mag of Halpha a mag of the stars' Av
   constexpr double k_dust_scatter = 0.28, k_most_dust = 6;                 // mag of Halpha: Garn & Best 2010
   constexpr double k_metal_scatter = 0.05, k_old_metal_scatter = 0.12;     // dex
@@ -122,7 +123,7 @@ UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double t_s
   const double u = random.normal(k_draw, k_rate), dust = random.uniform(k_draw, k_dust),
                metal = random.normal(k_draw, k_metal);
   double typical = universe_log_sfr(lgmass, z);  // that of the smooth part of the history
-  out.log_sfr = typical + k_scatter * u;
+  out.log_sfr = std::min(typical + k_scatter * u, lgmass + k_most_ssfr);
   if (out.quiescent) {
     out.log_sfr = lgmass + k_old_ssfr + k_old_scatter * u;
     typical = out.log_sfr;
@@ -132,13 +133,18 @@ UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double t_s
     out.av = normal_between(universe_halpha_dust(lgmass), k_dust_scatter, 0, k_most_dust, dust) / k_per_av;
     out.lgmet = lgmet_of_oxygen(universe_oxygen(lgmass, out.log_sfr) + k_metal_scatter * metal);
   }
-  const double age = t_obs - t_start;
-  out.lgtau = std::log10(age / age_in_tau(std::min(std::pow(10.0, typical - lgmass + 9) * k_kept * age, 1.7)));
+  // A delayed exponential has at most twice its mean rate: who has more began later.
+  constexpr double k_rising = 1.6, k_most = 1.7;
+  const double specific = std::pow(10.0, typical - lgmass + 9) * k_kept;
+  out.t_start = std::max(first, t_obs - k_rising / specific);
+  const double age = t_obs - out.t_start;
+  out.lgtau = std::log10(age / age_in_tau(std::min(specific * age, k_most)));
   return out;
 }
 
-void universe_history(const UniverseGalaxy& galaxy, double lgmass, double t_obs, double t_start,
-                      std::span<const double> times, std::span<double> sfr) {
+void universe_history(const UniverseGalaxy& galaxy, double lgmass, double t_obs, std::span<const double> times,
+                      std::span<double> sfr) {
+  const double t_start = galaxy.t_start;
   constexpr int k_rounds = 8;
   const std::size_t n = times.size();
   const double tau = std::pow(10.0, galaxy.lgtau), top = (t_obs - t_start) / tau;
@@ -148,7 +154,7 @@ void universe_history(const UniverseGalaxy& galaxy, double lgmass, double t_obs,
     const double ago = t_obs - times[i];
     sfr[i] = smooth(times[i]);
     left[i] = kept(ago);
-    recent[i] = ago < 10 * k_excursion ? k_ln10 * std::exp(-std::max(ago, 0.0) / k_excursion) : 0.0;
+    recent[i] = ago < 10 * k_excursion ? k_ln10 * std::exp(-std::max(ago - k_full, 0.0) / k_excursion) : 0.0;
   }
   const double now = smooth(t_obs), wanted = std::pow(10.0, galaxy.log_sfr - lgmass + 9);
   double excursion = 0, mass = 0;

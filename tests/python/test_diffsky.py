@@ -11,19 +11,19 @@ diffsky = pytest.importorskip(
 )
 pytest.importorskip("dsps")
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-from diffsky.experimental import lightcone_generators as lcg  # noqa: E402
-from diffsky.experimental.kernels import dbk_photline_kernels_in_situ as kernels  # noqa: E402
-from diffsky.param_utils import diffsky_param_wrapper_merging as params  # noqa: E402
-from dsps.cosmology import DEFAULT_COSMOLOGY  # noqa: E402
-from dsps.data_loaders import retrieve_fake_fsps_data as fake  # noqa: E402
-from dsps.data_loaders.defaults import SSPData, TransmissionCurve  # noqa: E402
+import jax
+import jax.numpy as jnp
+from diffsky.experimental import lightcone_generators as lcg
+from diffsky.experimental.kernels import dbk_photline_kernels_in_situ as kernels
+from diffsky.param_utils import diffsky_param_wrapper_merging as params
+from dsps.cosmology import DEFAULT_COSMOLOGY
+from dsps.data_loaders import retrieve_fake_fsps_data as fake
+from dsps.data_loaders.defaults import SSPData, TransmissionCurve
 
-import starglow.jax as sgj  # noqa: E402
+import starglow.jax as sgj
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "contrib" / "diffsky"))
-import starglow_lines as adapter  # noqa: E402
+import starglow_lines as adapter
 
 
 def _grid():

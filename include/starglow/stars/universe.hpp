@@ -35,16 +35,18 @@ double oxygen_of_lgmet(double lgmet) noexcept;
 /// A galaxy of these relations.
 struct UniverseGalaxy {
   bool quiescent = false;
-  double log_sfr = 0;  ///< M_sun/yr at the time of observation
+  double log_sfr = 0;  ///< M_sun/yr at the time of observation; at most 10^-8.4 of the mass a year
+  double t_start = 0;  ///< Gyr: its history begins
   double lgtau = 0;    ///< of its history, log10 Gyr
   double av = 0;       ///< mag, of the stars
   double lgmet = 0;    ///< log10 Z
 };
-/// Class, rate, dust and metallicity of a galaxy of this mass and redshift, scatter included.
-UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double t_start, const RandomObject& random);
-/// Its history, M_sun/yr at `times`: a delayed exponential of lgtau times an excursion of the last half Gyr, which
-/// brings it to log_sfr; 10^lgmass is what is left of it at t_obs.
-void universe_history(const UniverseGalaxy& galaxy, double lgmass, double t_obs, double t_start,
-                      std::span<const double> times, std::span<double> sfr);
+/// Class, rate, dust, metallicity of a galaxy of this mass and redshift, scatter included, and how its history runs; it
+/// begins at `first` (Gyr), or later where star formation is too rapid for that.
+UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double first, const RandomObject& random);
+/// Its history, M_sun/yr at `times`: a delayed exponential of lgtau times an excursion of the last half Gyr, full
+/// in the last 0.15, which brings it to log_sfr; 10^lgmass is what is left of it at t_obs.
+void universe_history(const UniverseGalaxy& galaxy, double lgmass, double t_obs, std::span<const double> times,
+                      std::span<double> sfr);
 
 }  // namespace starglow
