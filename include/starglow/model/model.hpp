@@ -60,7 +60,7 @@ struct PredictOptions {
 struct ConventionReport {
   bool luminosity_usable = true;   ///< same aperture and an absolute flux scale
   bool redshift_usable = true;     ///< same aperture: at another one redshift stands for another part of the galaxy
-  bool dust_converted = false;     ///< Galactic dust is put back or taken away: MWCORR differs, EBV is there
+  bool dust_converted = false;     ///< Galactic dust is put back or taken away: MWCORR differs
   std::vector<std::string> notes;  ///< for people: what is unknown, what was decided
 };
 
@@ -154,11 +154,11 @@ class Model {
   Matrix<double> vjp(const Galaxies& galaxies, MatrixView<const double> d_ew, WorkerPool& pool) const;
 
   /// What the table's conventions mean for this model; `has_ebv`: its rows bring EBV. Error(model): they clash in a way
-  /// that cannot be repaired (bands in air). Another treatment of Galactic dust is converted by EBV, or it is assumed
-  /// that it does not matter, and said.
+  /// that cannot be repaired (bands in air). Another treatment of Galactic dust is converted by EBV, or by
+  /// k_usual_ebv (extinction.hpp) where that is unknown; synthetic light without EBV is used as it is.
   ConventionReport compare(const Conventions& table, bool has_ebv = false) const;
   /// The galaxies with the Galactic dust of this model: band fluxes (and ivar) times or over the Milky Way's
-  /// transmission at the middle of each band, where EBV and Z are known; other rows as they are. predict() and the like
+  /// transmission at the middle of each band (EBV, else k_usual_ebv), where Z is known. predict() and the like
   /// do so themselves; for add_noise() and what else looks at the bands.
   Galaxies with_own_dust(Galaxies galaxies) const;
 
