@@ -361,7 +361,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     two.add_argument("--scheduler", help="address of a Dask scheduler; without it, a cluster on this machine")
     two.add_argument("--workers", type=int, help="processes of a cluster on this machine")
     for name in _SETTINGS:
-        two.add_argument(f"--{name}", **({"action": "store_true"} if name == "deredden" else {}))
+        if name == "deredden":
+            two.add_argument("--deredden", action="store_true")
+        else:
+            two.add_argument(f"--{name}")
     a = parser.parse_args(arguments)
 
     def say(text: str) -> None:

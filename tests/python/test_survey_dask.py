@@ -10,6 +10,7 @@ distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: ./check installs it, ./check --quick does not"
 )
 import pyarrow.parquet as pq
+from astropy.io import fits
 from astropy.table import Table
 from test_survey import add_part
 
@@ -123,12 +124,19 @@ def test_parquet_says_what_fits_says(alone, tmp_path):
 
 def test_hats_is_read_by_lsdb(alone, tmp_path):
     lsdb = pytest.importorskip("lsdb", reason="LSDB is not installed: ./check installs it, ./check --quick does not")
-    assert survey.merge(alone / "run", tmp_path / "hats", rows=10) == 20
-    got = lsdb.open_catalog(tmp_path / "hats").compute().sort_values("TARGETID")
-    want = Table.read(alone / "catalogue.fits", hdu="GALAXIES", mask_invalid=False)
-    assert list(got["TARGETID"]) == sorted(want["TARGETID"])
-    by_id = dict(zip(want["TARGETID"], want["HALPHA_EW"]))
-    assert list(got["HALPHA_EW"]) == [by_id[i] for i in got["TARGETID"]]
+    with pytest.raises(ValueError, match="20 of 20 without RA or DEC"):
+        survey.merge(alone / "run", tmp_path / "hats")
+    with fits.open(alone / "catalogue.fits") as hdus:
+        for k, name in enumerate(("RA", "DEC")):
+            hdus["GALAXIES"].data[name] = np.linspace(1 + k, 40 + k, 20)
+        hdus.writeto(tmp_path / "placed.fits")
+        want = {
+            int(i): float(ew) for i, ew in zip(hdus["GALAXIES"].data["TARGETID"], hdus["GALAXIES"].data["HALPHA_EW"])
+        }
+    assert survey.to_hats(tmp_path / "placed.fits", tmp_path / "hats", rows=10) == 20
+    got = lsdb.open_catalog(tmp_path / "hats").compute()
+    assert sorted(got["TARGETID"]) == sorted(want)
+    assert {int(i): float(ew) for i, ew in zip(got["TARGETID"], got["HALPHA_EW"])} == want
 
 
 def test_wrong_calls(tree, tmp_path, monkeypatch):
