@@ -95,7 +95,7 @@ def test_a_series_that_the_title_names_is_not_in_the_legend(report):
     ]
 
 
-def test_words_are_those_of_papers_and_nothing_black_is_solid(report):
+def test_words_are_those_of_papers_and_what_is_wanted_is_dashed(report):
     """[O II], H-alpha with its letter, EW (Å), the letter rho; what is wanted is the only black line, dashed."""
     texts = []
     for name in KINDS:
@@ -113,6 +113,8 @@ def test_words_are_those_of_papers_and_nothing_black_is_solid(report):
         }
     bpt = {s["label"]: s["style"] for s in read(report / "figures/bpt.json")["panels"][0]["series"]}
     assert bpt["Kauffmann et al. 2003"] == "dash" and bpt["Kewley et al. 2001"] == "line"
+    curves = {line.get_label(): line for line in draw(read(report / "figures/bpt.json")).axes[0].get_lines()}
+    assert [curves[name].get_color() for name in ("Kauffmann et al. 2003", "Kewley et al. 2001")] == ["#000000"] * 2
 
 
 def test_the_report_prints_no_title_over_another_and_cuts_no_key(report):

@@ -25,6 +25,7 @@ MEANING = {
     "predicted + noise": "#009E73",
     "observed, S/N < 3": "#8C8C8C",
 }  # the same in every figure
+CURVES = {"Kauffmann et al. 2003": BLACK, "Kewley et al. 2001": BLACK}  # dashed and solid, as on the page
 MANY = 300  # more points than this are pixels inside a vector file
 
 
@@ -221,7 +222,8 @@ def draw(figure: dict[str, Any]) -> Figure:
             coloured = 0
             for series in panel.get("series", []):
                 black = series.get("style") == "dash"
-                meaning = None if figure["kind"] == "points" else MEANING.get(series.get("label"))
+                label = series.get("label")
+                meaning = CURVES.get(label) or (None if figure["kind"] == "points" else MEANING.get(label))
                 mappable = _series(ax, series, meaning or cycle[coloured % len(cycle)]) or mappable
                 coloured += not black and meaning is None
             for limits, setter in ((panel.get("x_range"), ax.set_xlim), (panel.get("y_range"), ax.set_ylim)):
