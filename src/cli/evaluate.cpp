@@ -6,9 +6,11 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/input_file.hpp"
+#include "cli/comparison_tables.hpp"
 #include "cli/conditions.hpp"
 #include "cli/other_predictions.hpp"
 #include "cli/output.hpp"
@@ -34,6 +36,7 @@ void declare(OptionSet& set) {
   set.add({"columns", OptionType::text, "evaluate the columns {LINE}_EW<SUFFIX> of the table instead of a model", "",
            "SUFFIX"});
   set.add({"cv", OptionType::flag, "cross-validate a training recipe instead of evaluating a model", "false"});
+  set.add({"each", OptionType::flag, "with --cv of several tables: evaluate all of them, by the same models", "false"});
   set.add({"folds", OptionType::integer, "number of parts for --cv", "5"});
   set.add({"sizes", OptionType::text,
            "with --cv: first the scores for these numbers of training galaxies, e.g. 500,1000", "", "NUMBERS"});
@@ -106,7 +109,8 @@ std::vector<CrossValidation::Variant> missing_variants() {
 // The judged variant first, then those of --missing.
 std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfig& config, bool missing,
                                          const Settings& settings, Console& console, WorkerPool& pool,
-                                         std::size_t train_size = 0, Matrix<double>* pulls = nullptr) {
+                                         std::size_t train_size = 0, Matrix<double>* pulls = nullptr,
+                                         std::vector<NamedPrediction>* others = nullptr) {
   const auto folds = settings.integer("folds");
   if (folds < 2 || folds > 1000)
     throw Error(ErrorKind::usage, "folds out of range", {std::to_string(folds), "2 to 1000", ""});
@@ -137,36 +141,12 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
   if (missing)
     for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
   Progress bar(console, "cross-validation", "epochs", 1);
-  return cross_validate(table, config, how, pool, [&](unsigned fold, const TrainProgress& p) {
+  const auto show = [&](unsigned fold, const TrainProgress& p) {
     check_interrupt();
     bar.set_total(p.epochs * static_cast<double>(folds));
     bar.update(p.epochs * fold + p.epochs_done, fmt::format("fold {} of {}, loss {:.4f}", fold + 1, folds, p.loss));
-  });
-}
-
-// Mean Spearman without some of the inputs, against the first prediction; and coverage, for distributions.
-std::string missing_table(const Galaxies& table, const std::vector<NamedPrediction>& all, std::int64_t resamples,
-                          std::uint64_t seed, WorkerPool& pool) {
-  std::string out =
-      fmt::format("{:<24}{:>10}{:>20}{:>26}\n", "missing", "mean rho", "minus complete", "68 % coverage of 8 lines");
-  for (std::size_t v = 1; v < all.size(); ++v) {
-    const Evaluation e = evaluate(table, {all[v], all[0]}, resamples, seed, pool);
-    std::string coverage = "-";
-    if (all[v].n_draws > 0) {
-      const Calibration c = calibrate(table, {all[v]}, 0, seed, pool);
-      double low = 1, high = 0;
-      for (const auto line : k_independent_lines) {
-        low = std::min(low, c.scores[0].lines[line].coverage[1]);
-        high = std::max(high, c.scores[0].lines[line].coverage[1]);
-      }
-      coverage = fmt::format("{:.3f}-{:.3f}", low, high);
-    }
-    const std::string name = all[v].name.substr(all[v].name.find(", ") + 2);
-    out += fmt::format(
-        "{:<24}{:>10.4f}{:>20}{:>26}\n", name, e.mean10[0][0].value,
-        fmt::format("{:+.4f}+-{:.4f}", e.differences[0].mean10[0].value, e.differences[0].mean10[0].error), coverage);
-  }
-  return out + "\n";
+  };
+  return cross_validate(table, config, how, pool, show, others);
 }
 
 // Scores of the recipe against the number of galaxies that it is trained on.
@@ -196,25 +176,6 @@ std::string size_table(const Galaxies& table, const Settings& settings, Console&
                        fmt::format("{:.3f}", halpha.value), crps, ks);
   }
   return out + "(cross-validated; more than a fold's training part is all of it)\n\n";
-}
-
-// The first prediction against each baseline, on the rows that both answer.
-std::string baseline_table(const Galaxies& table, const NamedPrediction& ours,
-                           const std::vector<NamedPrediction>& baselines, std::int64_t resamples, std::uint64_t seed,
-                           WorkerPool& pool) {
-  std::string out = fmt::format("{:<24}{:>10}{:>20}{:>34}\n", "baseline", "mean rho", "ours minus it",
-                                "smallest difference of a line");
-  for (const auto& b : baselines) {
-    const Evaluation e = evaluate(table, {ours, b}, resamples, seed, pool);
-    const auto& d = e.differences[0];
-    std::size_t worst = 0;
-    for (std::size_t line = 1; line < k_n_lines; ++line)
-      if (d.lines[line][0].value < d.lines[worst][0].value) worst = line;
-    const auto text = [](const Estimate& x) { return fmt::format("{:+.4f}+-{:.4f}", x.value, x.error); };
-    out += fmt::format("{:<24}{:>10.4f}{:>20}{:>34}\n", b.name, e.mean10[1][0].value, text(d.mean10[0]),
-                       fmt::format("{} {}", text(d.lines[worst][0]), k_lines[worst].name));
-  }
-  return out + "(they see what the network sees: the twelve bands, luminosity and redshift)\n\n";
 }
 
 NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool,
@@ -295,7 +256,11 @@ int run(const Settings& settings, Console& console) {
     extra = size_table(table, settings, console, pool);
     console.data(extra);
   }
-  std::vector<NamedPrediction> predictions;
+  std::vector<NamedPrediction> predictions, of_others;
+  const bool each = settings.flag("each");
+  if (each && (!settings.flag("cv") || settings.is_set("leave_out") || judged.others.empty()))
+    throw Error(ErrorKind::usage, "--each belongs to a cross-validation of several tables",
+                {"", "two tables or more, --cv, no --leave-out", ""});
   Matrix<double> pulls;
   Matrix<double>* const wanted = settings.flag("leave_one_out") ? &pulls : nullptr;
   if ((wanted != nullptr || conditions_of(settings).any()) &&
@@ -308,8 +273,8 @@ int run(const Settings& settings, Console& console) {
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
   else if (settings.flag("cv"))
-    predictions =
-        from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool, 0, wanted);
+    predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool, 0,
+                              wanted, each ? &of_others : nullptr);
   else
     predictions.push_back(from_model(table, settings, console, pool, wanted));
   if (predictions.size() > 1) {
@@ -362,6 +327,18 @@ int run(const Settings& settings, Console& console) {
     text += calibration_table(*calibration) + whole_table_text(whole);
     json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + ",\"whole_table\":\n" +
            whole_table_json(whole) + "}\n";
+  }
+  if (each && distribution) {
+    std::string tables;
+    for (std::size_t k = 0; k < of_others.size(); ++k) {
+      const auto& other = judged.others[k];
+      const auto labels = labels_of_recipe(other.galaxies, other.name, train_config(settings));
+      const WholeTableScores scores = score_whole_table(labels, of_others[k], settings.seed(), pool);
+      text += fmt::format("{}: {}", other.name, whole_table_text(scores));
+      tables +=
+          fmt::format("{}{}: {}", k == 0 ? "" : ",\n", nlohmann::json(other.name).dump(), whole_table_json(scores));
+    }
+    json = "{\"judged\":\n" + json + ",\"others\":\n{" + tables + "}}\n";
   }
   if (wanted != nullptr) {
     const auto summary = summarise_pulls(pulls);

@@ -26,20 +26,35 @@ Galaxies training_part(const Galaxies& g, std::span<const std::size_t> inside, c
   return join_tables(std::move(tables));
 }
 
+void keep(const Prediction& prediction, std::span<const std::size_t> rows, NamedPrediction& into) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy(prediction.ew.row(i).begin(), prediction.ew.row(i).end(), into.ew.row(rows[i]).begin());
+    if (!prediction.draws.empty())
+      std::copy(prediction.draws.row(i).begin(), prediction.draws.row(i).end(), into.draws.row(rows[i]).begin());
+  }
+}
+
 }  // namespace
 
 std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig& config, const CrossValidation& how,
                                             WorkerPool& pool,
-                                            const std::function<void(unsigned, const TrainProgress&)>& progress) {
+                                            const std::function<void(unsigned, const TrainProgress&)>& progress,
+                                            std::vector<NamedPrediction>* others) {
   if (g.targetid.empty())
     throw Error(ErrorKind::input, "cross-validation needs the column TARGETID; its hash defines the parts");
   const std::size_t draws = config.joint ? how.draws : 0;
+  const auto empty = [&](std::size_t n, const std::string& what) {
+    return NamedPrediction{"cross-validated " + config.preset + (what.empty() ? "" : ", ") + what,
+                           Matrix<double>(n, k_n_lines, std::numeric_limits<double>::quiet_NaN()),
+                           Matrix<float>(draws > 0 ? n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
+                           draws};
+  };
   std::vector<NamedPrediction> out;
-  for (const auto& variant : how.variants)
-    out.push_back({"cross-validated " + config.preset + (variant.name.empty() ? "" : ", ") + variant.name,
-                   Matrix<double>(g.n, k_n_lines, std::numeric_limits<double>::quiet_NaN()),
-                   Matrix<float>(draws > 0 ? g.n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
-                   draws});
+  for (const auto& variant : how.variants) out.push_back(empty(g.n, variant.name));
+  if (others != nullptr) {
+    others->clear();
+    for (const auto& other : how.others) others->push_back(empty(other.galaxies.n, other.name));
+  }
   if (how.leave_out && how.others.empty())
     throw Error(ErrorKind::usage, "no table remains to train on", {"one table", "at least two", ""});
   for (unsigned fold = 0; fold < (how.leave_out ? 1 : how.folds); ++fold) {
@@ -70,13 +85,15 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
         options.given = &given;
       }
       if (how.selected) options.selected = &*how.selected;
-      const Prediction prediction = model.predict(held_out, pool, options);
-      for (std::size_t i = 0; i < outside.size(); ++i) {
-        std::copy(prediction.ew.row(i).begin(), prediction.ew.row(i).end(), out[v].ew.row(outside[i]).begin());
-        if (draws > 0)
-          std::copy(prediction.draws.row(i).begin(), prediction.draws.row(i).end(),
-                    out[v].draws.row(outside[i]).begin());
-      }
+      keep(model.predict(held_out, pool, options), outside, out[v]);
+    }
+    for (std::size_t k = 0; others != nullptr && k < how.others.size(); ++k) {
+      const Galaxies& other = how.others[k].galaxies;
+      std::vector<std::size_t> rows;
+      for (std::size_t i = 0; i < other.n; ++i)
+        if (fold_of(other.targetid.at(i), how.folds) == fold) rows.push_back(i);
+      if (!rows.empty())
+        keep(model.predict(select_rows(other, rows), pool, {.draws = draws, .seed = how.seed}), rows, (*others)[k]);
     }
   }
   return out;

@@ -70,6 +70,7 @@ std::string evaluation_json(const Evaluation& evaluation);   ///< NaN as null
 
 /// Out-of-fold predictions: each of `folds` parts (fold_of(TARGETID)) is predicted by a model trained on the others.
 /// A joint recipe gives `draws` draws too. Training progress as in train(). Error(input) without TARGETID.
+/// `others`: also the out-of-fold predictions of the other tables, by the same models, without conditions or changes.
 struct CrossValidation {
   unsigned folds = 5;
   std::size_t draws = 0;
@@ -94,6 +95,7 @@ struct CrossValidation {
 };
 std::vector<NamedPrediction> cross_validate(const Galaxies& table, const TrainConfig& config,
                                             const CrossValidation& how, WorkerPool& pool,
-                                            const std::function<void(unsigned, const TrainProgress&)>& progress = {});
+                                            const std::function<void(unsigned, const TrainProgress&)>& progress = {},
+                                            std::vector<NamedPrediction>* others = nullptr);
 
 }  // namespace starglow
