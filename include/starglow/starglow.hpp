@@ -30,6 +30,7 @@
 #include "starglow/model/checkpoint.hpp"
 #include "starglow/model/condition.hpp"
 #include "starglow/model/domain.hpp"
+#include "starglow/model/evolution.hpp"
 #include "starglow/model/features.hpp"
 #include "starglow/model/joint.hpp"
 #include "starglow/model/model.hpp"

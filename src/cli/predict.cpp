@@ -41,6 +41,8 @@ void declare(OptionSet& set) {
            0,
            "Options",
            {"warn", "nan", "clip", "prior"}});
+  set.add({"no_evolution", OptionType::flag, "lines beyond the redshifts of the training as if galaxies were nearer",
+           "false"});
   set.add({"given", OptionType::text,
            "measured lines to use (columns {LINE}_EW and {LINE}_EW_IVAR): the other lines are predicted given them", "",
            "LINES"});
@@ -168,6 +170,9 @@ int run(const Settings& settings, Console& console) {
                   settings.flag("overwrite"));
   for (const auto& note : notes) out.note(note);
   Outcome outcome(settings, console, "galaxies");
+  const bool evolve = !settings.flag("no_evolution");
+  const auto begins = model.evolution_begins();
+  std::size_t evolved = 0;
   {
     Progress bar(console, "predicting", "galaxies", static_cast<double>(reader.rows()));
     // Noise goes on one intrinsic draw, the first.
@@ -189,6 +194,7 @@ int run(const Settings& settings, Console& console) {
                                  .draws = drawn,
                                  .seed = settings.seed(),
                                  .out_of_domain = policy,
+                                 .evolution = evolve,
                                  .first_row = c.first};
           const auto given = conditions.apply(g, options);
           c.prediction = model.predict(g, pool, options);
@@ -199,11 +205,19 @@ int run(const Settings& settings, Console& console) {
             flag_bounded(c.noisy, c.prediction.flags);
           }
           outcome.count(p.flags);
+          if (evolve && begins)
+            evolved +=
+                static_cast<std::size_t>(std::count_if(g.z.begin(), g.z.end(), [&](double z) { return z > *begins; }));
           bar.update(static_cast<double>(c.first + g.n));
         },
         Writer{out, draws, model.parts().domain.has_value()});
   }
   outcome.check();
+  if (evolved > 0)
+    console.info(
+        fmt::format("{} galaxies beyond z = {}: lines of active galaxies are taken to grow with redshift "
+                    "(docs/validity.md; --no-evolution leaves it out)",
+                    evolved, *begins));
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
   provenance.model_hash = model.hash();

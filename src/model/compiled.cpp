@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
 
@@ -44,6 +45,22 @@ Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move
   z_min = number(parts.metadata, "z_min", 0.0);
   z_max = number(parts.metadata, "z_max", 1e9);
   z_domain = number(parts.metadata, "z_domain", 1e9);
+  widen = number(parts.metadata, "domain.widen", 0.0);
+  if (!(widen >= 0 && widen <= 100))
+    throw Error(ErrorKind::model, "model metadata 'domain.widen' is out of range",
+                {std::to_string(widen), "0 to 100", ""});
+  if (const auto found = parts.metadata.find("evolution"); found != parts.metadata.end()) {
+    try {
+      evolution = Evolution::parse(found->second);
+    } catch (const Error& e) {
+      throw Error(ErrorKind::model, std::string("model metadata 'evolution': ") + e.what());
+    }
+    const double n = number(parts.metadata, "evolution.components", 0);
+    if (!(n >= 0 && n <= LineDistribution::k_max_components) || n != std::floor(n))
+      throw Error(ErrorKind::model, "model metadata 'evolution.components' is no number of components",
+                  {std::to_string(n), "0 to 4", ""});
+    evolving = static_cast<std::size_t>(n);
+  }
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
     const std::string key = "ew_ratio_" + std::string(k_lines[static_cast<std::size_t>(k_doublets[d].weak)].name);
     ew_ratio[d] = number(parts.metadata, key, k_doublets[d].ew_ratio);
@@ -98,6 +115,10 @@ Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move
   if (!sum.known) hash = sum.sum.hex();
 }
 
+std::optional<double> Model::evolution_begins() const noexcept {
+  return compiled_->evolution ? std::optional(compiled_->evolution->z0) : std::nullopt;
+}
+
 std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {
   std::array<double, k_n_bands> out{};
   for (std::size_t b = 0; b < k_n_bands; ++b) {
@@ -124,9 +145,7 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     const std::span<double> place = std::span(known).first(Domain::k_n_features);
     compute_features({true, false, true}, flux, redshift, known, luminosity);
     out.grade[r] = parts.domain->grade(place);
-    // Half at the highest redshift of the training, all as far beyond as z_domain is.
-    if (redshift > z_max && z_domain < 1e9)
-      out.grade[r] = std::max(out.grade[r], std::min(1.0, 0.5 + 0.5 * (redshift - z_max) / (z_domain - z_max)));
+    out.grade[r] = std::max(out.grade[r], grade_of_redshift(redshift));
     const bool inside = parts.domain->contains(place);
     if (inside && !(redshift > z_domain)) continue;
     out.outside[r] = 1;
@@ -136,6 +155,44 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     std::copy_n(place.begin(), FeatureRecipe::k_n_ratios, out.x.row(r).begin());
     if (recipe.log_lum) out.x(r, recipe.at_log_lum()) = place[FeatureRecipe::k_n_ratios];
   }
+}
+
+Adjustment Model::Compiled::adjustment(double z, double grade, bool evolve) const {
+  Adjustment out;
+  if (evolve && evolution) {
+    out.evolving = evolving;
+    out.r = evolution->log_growth(z);
+    out.power = evolution->power;
+    out.width = evolution->width;
+  }
+  if (grade > k_limit_grade) out.widen = 1 + widen * std::min(1.0, (grade - k_limit_grade) / (1 - k_limit_grade));
+  return out;
+}
+
+std::array<double, k_n_slopes> Model::Compiled::widen_slopes(const Galaxies& g, std::size_t row, bool luminosity,
+                                                             bool z, double grade) const {
+  std::array<double, k_n_slopes> out{};
+  if (!parts.domain || !(grade > k_limit_grade && grade < 1)) return out;
+  const double by_grade = widen / (1 - k_limit_grade);
+  const double redshift = z && !g.z.empty() ? g.z[row] : std::numeric_limits<double>::quiet_NaN();
+  if (grade == grade_of_redshift(redshift)) {
+    out[k_n_bands] = by_grade * (1 - k_limit_grade) / (z_domain - z_max);
+    return out;
+  }
+  constexpr FeatureRecipe recipe{true, false, true};
+  const auto flux = usable_bands(g, row);
+  std::array<double, recipe.size()> x{}, d_x{};
+  compute_features(recipe, flux, redshift, x, luminosity);
+  parts.domain->grade_slopes(std::span(x).first(Domain::k_n_features), std::span(d_x).first(Domain::k_n_features));
+  for (double& d : d_x) d *= by_grade;
+  features_vjp(recipe, flux, d_x, std::span(out).first(k_n_bands));
+  if (d_x[recipe.at_log_lum()] != 0) out[k_n_bands] = d_x[recipe.at_log_lum()] * log_lum_slope(redshift);
+  return out;
+}
+
+double Model::Compiled::grade_of_redshift(double z) const {
+  if (!(z > z_max) || !(z_domain < 1e9)) return 0;
+  return std::min(1.0, k_limit_grade + (1 - k_limit_grade) * (z - z_max) / (z_domain - z_max));
 }
 
 Model::Compiled::Outputs Model::Compiled::run_neighbours(const Galaxies& g, std::span<const std::size_t> rows,

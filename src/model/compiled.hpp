@@ -1,11 +1,13 @@
 #pragma once
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "kernels/network.hpp"
 #include "model/neighbours.hpp"
+#include "starglow/model/evolution.hpp"
 #include "starglow/model/model.hpp"
 
 namespace starglow {
@@ -53,7 +55,17 @@ struct Model::Compiled {
   Bank full, partial;
   std::optional<NeighbourIndex> neighbours;
   std::string hash;
-  double z_min = 0, z_max = 1e9, z_domain = 1e9;     ///< beyond z_domain a galaxy is out of the domain
+  double z_min = 0, z_max = 1e9, z_domain = 1e9;  ///< beyond z_domain a galaxy is out of the domain
+  std::optional<Evolution> evolution;             ///< of the first `evolving` components
+  std::size_t evolving = 0;
+  double widen = 0;  ///< widths grow by up to this, relatively, with DOMAIN
+  /// What a galaxy of a redshift (NaN: not known) and of a DOMAIN changes about its distribution.
+  Adjustment adjustment(double z, double grade, bool evolve) const;
+  /// DOMAIN by redshift alone: half at the highest of the training, all as far beyond as z_domain is.
+  double grade_of_redshift(double z) const;
+  /// Slopes of Adjustment::widen of a row by its fluxes and its redshift.
+  std::array<double, k_n_slopes> widen_slopes(const Galaxies& g, std::size_t row, bool luminosity, bool z,
+                                              double grade) const;
   std::array<double, k_doublets.size()> ew_ratio{};  ///< EW(strong)/EW(weak) of this model
 };
 

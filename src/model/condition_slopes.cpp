@@ -64,14 +64,39 @@ void normalise(std::size_t n, std::array<Number, conditioning::k_most>& log_weig
   }
 }
 
+// What a galaxy changes about one component; directions `at` and at + 1 are Adjustment::r and widen.
+void adjust(const Adjustment& by, std::size_t c, std::size_t at, std::array<Number, k_n>& mean,
+            std::array<Number, k_n>& sd) {
+  if (!by.any()) return;
+  if (c < by.evolving && by.r > 0) {
+    constexpr std::size_t halpha = 4;
+    static_assert(k_independent_lines[halpha] == static_cast<std::size_t>(Line::HALPHA));
+    const GrowthShare share = growth_share(mean[halpha].v);
+    Number r = through(by.r * share.value, mean[halpha], by.r * share.slope);
+    r.d[at] += share.value;
+    for (std::size_t j = 0; j < k_n; ++j) {
+      const AdjustedNormal a = evolved(mean[j].v, sd[j].v, by.power[j], by.width[j], r.v);
+      const Number moved = combine(a.mean, mean[j], a.mean_by_mean, r, a.mean_by_r);
+      const Number wide = combine(a.sd, mean[j], a.sd_by_mean, sd[j], a.sd_by_sd);
+      sd[j] = wide + through(0.0, r, a.sd_by_r);
+      mean[j] = moved;
+    }
+  }
+  for (Number& x : sd) {
+    const double before = x.v;
+    x = by.widen * x;
+    x.d[at + 1] += before;
+  }
+}
+
 }  // namespace
 
 ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
   const JointHead& head = *bank.joint;
   const std::size_t n_in = bank.shape.n_in(), n_c = head.components;
-  if (n_in > k_at_ew)
+  if (n_in + 2 > k_at_ew)
     throw Error(ErrorKind::model, "too many features for the derivatives of conditioned lines",
-                {std::to_string(n_in), "at most " + std::to_string(k_at_ew), ""});
+                {std::to_string(n_in), "at most " + std::to_string(k_at_ew - 2), ""});
   const auto output = [&](std::size_t o) {
     Number x(from.t[o]);
     for (std::size_t i = 0; i < n_in; ++i) x.d[i] = from.dt[o * n_in + i];
@@ -88,6 +113,7 @@ ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& fr
       m.mean[c][j] = Number(bank.y_mean[j]) + bank.y_scale[j] * output(c * k_n + j);
       m.sd[c][j] = bank.y_scale[j] * (Number(JointHead::k_min_sd) + exp_of(output((n_c + c) * k_n + j)));
     }
+    adjust(from.adjustment, c, n_in, m.mean[c], m.sd[c]);
   }
   normalise(n_c, mixture.log_weight, m.weight);
   const LineDistribution raw = m.values();
@@ -122,11 +148,11 @@ ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& fr
   ConditionedSlopes out;
   const std::array<const LineDistribution::PerLine*, 3> levels{&d.p16, &d.median, &d.p84};
   for (std::size_t level = 0; level < levels.size(); ++level) {
-    out.by_feature[level] = Matrix<double>(k_n, n_in);
+    out.by_feature[level] = Matrix<double>(k_n, n_in + 2);
     out.by_ew[level] = Matrix<double>(k_n, k_n);
     for (std::size_t j = 0; j < k_n; ++j) {
       const Number t = m.quantile(j, (*levels[level])[j]);
-      std::copy_n(t.d.begin(), n_in, out.by_feature[level].row(j).begin());
+      std::copy_n(t.d.begin(), n_in + 2, out.by_feature[level].row(j).begin());
       std::copy_n(t.d.begin() + k_at_ew, k_n, out.by_ew[level].row(j).begin());
     }
   }

@@ -9,7 +9,7 @@ namespace starglow {
 
 /// Slopes of t at p16, the median and p84 of a conditioned distribution, line by line.
 struct ConditionedSlopes {
-  std::array<Matrix<double>, 3> by_feature;  ///< (8, n_in)
+  std::array<Matrix<double>, 3> by_feature;  ///< (8, n_in + 2): the last two by Adjustment::r and widen
   std::array<Matrix<double>, 3> by_ew;       ///< (8, 8): by the measured EW of each independent line
 };
 /// Error(model): more features than the code has room for.

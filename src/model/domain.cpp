@@ -27,6 +27,14 @@ Eigen::MatrixXd covariance_of(const Domain::Parts& parts, std::size_t c, std::sp
   return out;
 }
 
+// log Gamma(n/2) by its recurrence: std::lgamma writes a global variable.
+double log_gamma_half(std::size_t n) {
+  double out = n % 2 == 0 ? 0.0 : std::log(0.5 * std::sqrt(std::numbers::pi));  // of 1 and of 3/2
+  if (n == 1) return std::log(std::sqrt(std::numbers::pi));
+  for (std::size_t k = n % 2 == 0 ? 2 : 3; k < n; k += 2) out += std::log(0.5 * static_cast<double>(k));
+  return out;
+}
+
 }  // namespace
 
 struct Domain::Factors {
@@ -111,7 +119,29 @@ Domain::Nearest Domain::nearest(std::span<const double> x) const {
 
 double Domain::grade(std::span<const double> x) const {
   // Half of it at the threshold, which 1 % of the training galaxies lie beyond; all where the logarithm is twice that.
-  return std::clamp(0.5 * score(x) / parts_.threshold, 0.0, 1.0);
+  return std::clamp(k_limit_grade * score(x) / parts_.threshold, 0.0, 1.0);
+}
+
+void Domain::grade_slopes(std::span<const double> x, std::span<double> out) const {
+  std::fill(out.begin(), out.end(), 0.0);
+  const Nearest n = nearest(x);
+  if (n.known == 0 || !(n.distance2 > 0)) return;
+  const double tail = log10_chi_square_tail(n.distance2, n.known);
+  const double grade = k_limit_grade * tail / parts_.threshold;
+  if (!(grade > 0 && grade < 1)) return;
+  // d log10 Q/d distance2 = -density/(Q ln 10); d distance2/dx = 2 covariance^-1 (x - mean)
+  const double half_n = 0.5 * static_cast<double>(n.known), half = 0.5 * n.distance2;
+  const double log_density = (half_n - 1) * std::log(half) - half - log_gamma_half(n.known) - std::log(2.0);
+  const double by_distance2 = -std::exp(log_density - tail * std::numbers::ln10) / std::numbers::ln10;
+  std::vector<std::size_t> known;
+  for (std::size_t i = 0; i < k_n; ++i)
+    if (!std::isnan(x[i])) known.push_back(i);
+  Eigen::VectorXd d(static_cast<Eigen::Index>(known.size()));
+  for (std::size_t i = 0; i < known.size(); ++i)
+    d[static_cast<Eigen::Index>(i)] = x[known[i]] - parts_.mean(n.component, known[i]);
+  const Eigen::VectorXd slope = covariance_of(parts_, n.component, known).llt().solve(d);
+  for (std::size_t i = 0; i < known.size(); ++i)
+    out[known[i]] = k_limit_grade / parts_.threshold * by_distance2 * 2 * slope[static_cast<Eigen::Index>(i)];
 }
 
 double Domain::score(std::span<const double> x) const {

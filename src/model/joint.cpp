@@ -11,7 +11,8 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = LineDistribution::k_n;
+constexpr std::size_t k_n = LineDistribution::k_n, k_halpha = 4;
+static_assert(k_independent_lines[k_halpha] == static_cast<std::size_t>(Line::HALPHA));
 
 // Before calibration; without its quantiles.
 LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,
@@ -36,7 +37,55 @@ LineDistribution raw_distribution(const JointHead& head, std::span<const double>
   return d;
 }
 
+void adjust(const Adjustment& by, LineDistribution& d) {
+  for (std::size_t c = 0; c < d.components; ++c) {
+    const bool grows = c < by.evolving && by.r > 0;
+    const double r = grows ? by.r * growth_share(d.mean[c][k_halpha]).value : 0.0;
+    for (std::size_t j = 0; j < k_n; ++j) {
+      if (grows) {
+        const AdjustedNormal a = evolved(d.mean[c][j], d.sd[c][j], by.power[j], by.width[j], r);
+        d.mean[c][j] = a.mean;
+        d.sd[c][j] = a.sd;
+      }
+      d.sd[c][j] *= by.widen;
+    }
+  }
+}
+
 }  // namespace
+
+GrowthShare growth_share(double t) {
+  if (!(t > 0)) return {0, 0};
+  if (t > 100) return {1, 0};
+  const double ew = std::sinh(t), a2 = k_active_ew * k_active_ew, sum = ew * ew + a2;
+  return {ew * ew / sum, 2 * ew * std::cosh(t) * (a2 / sum) / sum};
+}
+
+AdjustedNormal evolved(double mean, double sd, double power, double width, double r) {
+  AdjustedNormal out{mean, sd};
+  const double s = power * r;
+  constexpr double far = 300;  // beyond it sinh may overflow, and t is ln(2 EW)
+  double slope = 1, before = 1, after = 1, bend = 0;
+  if (std::fabs(mean) < far) {
+    out.mean = std::asinh(std::exp(s) * std::sinh(mean));
+    before = std::tanh(mean);
+    after = std::tanh(out.mean);
+    bend = 1 / (std::cosh(out.mean) * std::cosh(out.mean));
+    slope = std::exp(s) * std::cosh(mean) / std::cosh(out.mean);
+  } else {
+    before = after = std::copysign(1.0, mean);
+    out.mean = mean + after * s;
+  }
+  const double own = sd * slope, added = width * r * after;
+  out.sd = std::hypot(own, added);
+  out.mean_by_mean = slope;
+  out.mean_by_r = power * after;
+  const double by_own = own / out.sd, by_added = added / out.sd;
+  out.sd_by_sd = by_own * slope;
+  out.sd_by_mean = by_own * own * (before - after * slope) + by_added * width * r * bend * slope;
+  out.sd_by_r = by_own * own * power * bend + by_added * width * (after + r * bend * after * power);
+  return out;
+}
 
 double LineDistribution::cdf(std::size_t line, double t) const noexcept {
   double sum = 0;
@@ -73,10 +122,8 @@ void LineDistribution::find_quantiles() {
 }
 
 double LineDistribution::p_lineless() const noexcept {
-  constexpr std::size_t halpha = 4;
-  static_assert(k_independent_lines[halpha] == static_cast<std::size_t>(Line::HALPHA));
   static const double t = std::asinh(k_lineless_ew);
-  return cdf(halpha, t);
+  return cdf(k_halpha, t);
 }
 
 double LineDistribution::quantile(std::size_t line, double p) const noexcept {
@@ -113,8 +160,9 @@ double LineDistribution::quantile(std::size_t line, double p) const noexcept {
 }
 
 LineDistribution JointHead::distribution(std::span<const double> outputs, std::span<const double> y_mean,
-                                         std::span<const double> y_scale) const {
+                                         std::span<const double> y_scale, const Adjustment& adjustment) const {
   LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
+  if (adjustment.any()) adjust(adjustment, d);
   d.find_quantiles();
   for (std::size_t j = 0; j < k_n; ++j) {
     const double median = d.median[j];
@@ -131,10 +179,12 @@ LineDistribution JointHead::distribution(std::span<const double> outputs, std::s
 }
 
 Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
-                                          std::span<const double> y_scale, double p) const {
+                                          std::span<const double> y_scale, double p, const Adjustment& by) const {
   // Implicit differentiation of cdf(t) = p.
-  const LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
-  Matrix<double> out(k_n, n_outputs());
+  const LineDistribution raw = raw_distribution(*this, outputs, y_mean, y_scale);
+  LineDistribution d = raw;
+  if (by.any()) adjust(by, d);
+  Matrix<double> out(k_n, n_outputs() + 2);
   for (std::size_t j = 0; j < k_n; ++j) {
     const double t = d.quantile(j, p), density = d.density(j, t);
     double mean_cdf = 0;
@@ -144,12 +194,21 @@ Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::
       mean_cdf += d.weight[c] * cdf[c];
     }
     for (std::size_t c = 0; c < components; ++c) {
+      AdjustedNormal a{raw.mean[c][j], raw.sd[c][j]};
+      const bool grows = c < by.evolving && by.r > 0;
+      const GrowthShare g = grows ? growth_share(raw.mean[c][k_halpha]) : GrowthShare{0, 0};
+      if (grows) a = evolved(raw.mean[c][j], raw.sd[c][j], by.power[j], by.width[j], by.r * g.value);
       const double z = (t - d.mean[c][j]) / d.sd[c][j];
       const double share = d.weight[c] * normal_density(z) / d.sd[c][j] / density;  // d t / d mean
-      out(j, c * k_n + j) = share * y_scale[j];
-      const double free_sd = d.sd[c][j] - y_scale[j] * k_min_sd;  // d sd / d log(sd - min)
-      out(j, (components + c) * k_n + j) = share * z * free_sd;
+      const double by_sd = share * z * by.widen;                                    // d t / d sd, before it is widened
+      const double free_sd = raw.sd[c][j] - y_scale[j] * k_min_sd;                  // d sd / d log(sd - min)
+      const double by_growth = share * a.mean_by_r + by_sd * a.sd_by_r;
+      out(j, c * k_n + j) += (share * a.mean_by_mean + by_sd * a.sd_by_mean) * y_scale[j];
+      out(j, c * k_n + k_halpha) += by_growth * by.r * g.slope * y_scale[k_halpha];
+      out(j, (components + c) * k_n + j) = by_sd * a.sd_by_sd * free_sd;
       if (c > 0) out(j, components * 2 * k_n + c - 1) = -d.weight[c] * (cdf[c] - mean_cdf) / density;
+      out(j, n_outputs()) += by_growth * g.value;
+      out(j, n_outputs() + 1) += share * z * a.sd;
     }
   }
   return out;

@@ -225,9 +225,15 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       std::array<double, k_n_lines> t{};
       LineDistribution d;
       Evidence evidence{};
+      Adjustment adjustment;
       std::optional<JointDistribution> conditioned;
       if (bank.joint) {
-        d = prior ? prior_distribution(bank) : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale);
+        const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row];
+        // An answer for the edge of the domain is no wider than there.
+        const bool moved = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::clip;
+        adjustment = c.adjustment(z, moved ? 0 : out.domain[row], options.evolution);
+        d = prior ? prior_distribution(bank)
+                  : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale, adjustment);
         if (options.given != nullptr || options.selected != nullptr) {
           evidence = evidence_at(*this, g, row, options, d);
           if (knows(evidence)) {
@@ -284,7 +290,11 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
                     .flux = flux,
                     .z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row],
                     .distribution = bank.joint ? &d : nullptr,
-                    .evidence = conditioned ? &evidence : nullptr},
+                    .evidence = conditioned ? &evidence : nullptr,
+                    .adjustment = adjustment,
+                    .r_by_z = adjustment.r > 0 ? 1 / (1 + g.z[row]) : 0.0,
+                    .widen_by = adjustment.widen != 1 ? c.widen_slopes(g, row, group < 2, group < 3, out.domain[row])
+                                                      : std::array<double, k_n_slopes>{}},
                    c.ew_ratio, row, *into.slopes);
       if (options.given != nullptr)
         to_given_partners(*options.given, row, c.ew_ratio, conditioned.has_value(), into.slopes->given.row(row));
@@ -374,24 +384,6 @@ Matrix<double> Model::jacobian(const Galaxies& g, WorkerPool& pool) const {
     for (std::size_t k = 0; k < k_n_lines * k_n_bands; ++k)
       jac(i, k) = all.ew(i, k / k_n_bands * k_n_slopes + k % k_n_bands);
   return jac;
-}
-
-Matrix<double> Model::jvp(const Galaxies& g, MatrixView<const double> d_flux, WorkerPool& pool) const {
-  const Matrix<double> jac = jacobian(g, pool);
-  Matrix<double> out(g.n, k_n_lines);
-  for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t line = 0; line < k_n_lines; ++line)
-      for (std::size_t b = 0; b < k_n_bands; ++b) out(i, line) += jac(i, line * k_n_bands + b) * d_flux(i, b);
-  return out;
-}
-
-Matrix<double> Model::vjp(const Galaxies& g, MatrixView<const double> d_ew, WorkerPool& pool) const {
-  const Matrix<double> jac = jacobian(g, pool);
-  Matrix<double> out(g.n, k_n_bands);
-  for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t line = 0; line < k_n_lines; ++line)
-      for (std::size_t b = 0; b < k_n_bands; ++b) out(i, b) += d_ew(i, line) * jac(i, line * k_n_bands + b);
-  return out;
 }
 
 }  // namespace starglow

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <span>
 
 #include "starglow/model/model.hpp"
@@ -13,6 +14,9 @@ struct RowOutputs {
   double z = 0;
   const LineDistribution* distribution = nullptr;  ///< the answer; null for points
   const Evidence* evidence = nullptr;              ///< that the answer takes into account; null: none
+  Adjustment adjustment{};                         ///< of the distribution
+  double r_by_z = 0;                               ///< slope of Adjustment::r
+  std::array<double, k_n_slopes> widen_by{};       ///< slopes of Adjustment::widen by the fluxes and the redshift
 };
 
 /// Row `row` of the derivatives of a galaxy's EWs: the slopes of the outputs, taken on through the quantiles, the EWs

@@ -193,6 +193,11 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   }
   m["output"] = "asinh_ew";
   if (config.gaps) m["z_domain"] = number(z_max + k_beyond_z);
+  if (config.joint && !config.evolution.empty()) {
+    m["evolution"] = config.evolution;
+    m["evolution.components"] = number(static_cast<double>(config.components - (config.weak_component ? 1 : 0)));
+  }
+  if (config.joint && config.widen > 0) m["domain.widen"] = number(config.widen);
   m["z_min"] = number(z_min);
   m["z_max"] = number(z_max);
   // Of several tables: what they have in common. Where dust may be left in some, the model is of bands without it.

@@ -5,6 +5,7 @@
 
 #include "model/training_tables.hpp"
 #include "starglow/base/error.hpp"
+#include "starglow/model/evolution.hpp"
 #include "starglow/model/train.hpp"
 
 namespace starglow {
@@ -92,6 +93,11 @@ void set_method(TrainConfig& c, const std::string& text) {
     }                                                                                                       \
   }
 
+void set_evolution(TrainConfig& c, const std::string& text) {
+  if (!text.empty()) (void)Evolution::parse(text);
+  c.evolution = text;
+}
+
 const ConfigField k_fields[]{
     {"method", "network, or a baseline: knn, llr", [](const TrainConfig& c) { return c.method; }, set_method},
     STARGLOW_NUMBER(neighbours, "knn, llr: number of neighbours; 0: by cross-validation", 0, 100000),
@@ -155,6 +161,9 @@ const ConfigField k_fields[]{
     STARGLOW_NUMBER(z_high, "and to this", 0.0, 1e9),
     STARGLOW_NUMBER(band_scatter, "sd of a random change of each band at each step, in ln flux", 0.0, 1.0),
     STARGLOW_NUMBER(table_scatter, "the same, one change for all galaxies of a table", 0.0, 1.0),
+    {"evolution", "growth of the lines of active galaxies with redshift: Z0: LINE POWER WIDTH, ...",
+     [](const TrainConfig& c) { return c.evolution; }, set_evolution},
+    STARGLOW_NUMBER(widen, "widths grow by up to this fraction outside the domain", 0.0, 100.0),
     STARGLOW_SWITCH(calibrate_lines, "calibrate shift and slope of each line with galaxies not used for training"),
     STARGLOW_NUMBER(seed, "seed of start, batch order and noise", 0, UINT64_MAX),
 };
@@ -201,6 +210,10 @@ TrainConfig train_preset(std::string_view name) {
     c.peaks = "FastSpecFit: OII_DOUBLET 4";
     c.dust = "FastSpecFit: 0.08";
     c.unmeasured = "MPA-JHU; NSA";
+    c.evolution =
+        "0.31: OII_DOUBLET 1.4 0.5, HGAMMA 1.4 0.3, HBETA 1.4 0.3, OIII_5007 2 0.5, HALPHA 1.4 0.3, NII_6584 1.4 0.5, "
+        "SII_6716 1.4 0.5, SII_6731 1.4 0.5";
+    c.widen = 0.5;
     return c;
   }
   if (name == "point" || name == "k24") {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -10,9 +11,11 @@
 
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/model/condition.hpp"
 #include "starglow/model/model.hpp"
 #include "starglow/model/population.hpp"
 #include "support/example_galaxies.hpp"
+#include "support/expect_derivative.hpp"
 
 namespace starglow {
 namespace {
@@ -61,6 +64,120 @@ TEST(Domain, FlagsTheFractionAndKnowsFarFromNear) {
   Domain::Parts broken = domain.parts();
   broken.covariance(0, 0) = -1;
   EXPECT_THROW(Domain{broken}, Error);
+}
+
+TEST(Domain, SlopesOfTheGradeByTheHarness) {
+  const Galaxies g = test::example_galaxies(2000);
+  std::vector<std::size_t> rows(g.n);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const Domain domain = fit_domain(g, rows, 0.01, 1);
+  for (const std::vector<std::size_t>& missing :
+       {std::vector<std::size_t>{}, {0}, {0, 11}, {3, 4, 5, 6, 7, 8, 9, 10, 11}}) {
+    std::array<double, Domain::k_n_features> x{};
+    compute_features({true, false, false}, g.band_flux.row(1), g.z[1], x);
+    x[1] += 0.05;
+    x[2] -= 0.05;
+    std::vector<std::size_t> known;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (std::find(missing.begin(), missing.end(), i) == missing.end()) known.push_back(i);
+    const auto all = [&](const test::Vector& v) {
+      std::array<double, Domain::k_n_features> out;
+      out.fill(k_nan);
+      for (std::size_t k = 0; k < known.size(); ++k) out[known[k]] = v[k];
+      return out;
+    };
+    test::Operation op;
+    op.value = [&](const test::Vector& v) { return test::Vector{domain.grade(all(v))}; };
+    op.jacobian = [&](const test::Vector& v) {
+      std::array<double, Domain::k_n_features> slopes{};
+      domain.grade_slopes(all(v), slopes);
+      test::Vector out;
+      for (const auto i : known) out.push_back(slopes[i]);
+      return out;
+    };
+    test::Vector start;
+    for (const auto i : known) start.push_back(x[i]);
+    ASSERT_GT(domain.grade(x), 0.0);
+    test::expect_derivative(op, start, {.step = 1e-5, .check_nan = false});
+  }
+}
+
+TEST(Domain, WidthsGrowOutsideAndLinesWithRedshift) {
+  Model::Parts parts = Model::shipped().parts();
+  parts.metadata.erase("evolution");
+  parts.metadata.erase("domain.widen");
+  const Model plain{parts};
+  parts.metadata["evolution"] = "0.31: OII_DOUBLET 1.3 0.5, HBETA 1.3 0.3, OIII_5007 2 0.5, HALPHA 1.3 0.3";
+  parts.metadata["evolution.components"] = "2";
+  parts.metadata["domain.widen"] = "0.5";
+  const Model model{parts};
+  EXPECT_EQ(model.evolution_begins(), 0.31);
+  WorkerPool pool(1);
+  Galaxies g = shipped_population().sample(1, 1, 6, pool);
+  const double factors[]{1, 1, 1.15, 1.25, 1, 1};
+  const double redshifts[]{0.2, 0.33, 0.15, 0.2, 1.2, 0.36};
+  for (std::size_t i = 0; i < g.n; ++i) {
+    for (std::size_t b = 0; b < k_n_bands; b += 2) g.band_flux(i, b) *= factors[i];
+    g.z[i] = redshifts[i];
+  }
+  const PredictOptions exact{.float64 = true};
+  const Prediction p = model.predict(g, pool, exact), before = plain.predict(g, pool, exact);
+  const Prediction without = model.predict(g, pool, {.float64 = true, .evolution = false});
+  constexpr auto halpha = static_cast<std::size_t>(Line::HALPHA);
+  EXPECT_EQ(p.ew(0, halpha), before.ew(0, halpha));
+  ASSERT_LT(p.domain[0], 0.5);
+  EXPECT_GT(p.ew(4, halpha), 1.3 * before.ew(4, halpha));
+  EXPECT_NEAR(without.ew(4, halpha), before.ew(4, halpha), 0.15 * before.ew(4, halpha));
+  ASSERT_EQ(p.domain[3], 1.0);
+  const auto width = [&](const Prediction& of, std::size_t i) {
+    return std::asinh(of.p84(i, halpha)) - std::asinh(of.p16(i, halpha));
+  };
+  EXPECT_NEAR(width(p, 3), 1.5 * width(before, 3), 0.12 * width(before, 3));
+  // An answer for the edge of the domain is as wide as there.
+  const PredictOptions clip{.float64 = true, .out_of_domain = OutOfDomain::clip};
+  EXPECT_EQ(width(model.predict(g, pool, clip), 3), width(plain.predict(g, pool, clip), 3));
+  // Derivatives of all levels by differences, plain and given a line.
+  GivenLines given;
+  given.ew = Matrix<double>(g.n, k_n_lines, k_nan);
+  given.ivar = Matrix<double>(g.n, k_n_lines);
+  for (std::size_t i = 0; i < g.n; ++i) {
+    given.ew(i, 2) = 5;
+    given.ivar(i, 2) = 1;
+  }
+  for (const GivenLines* use : {static_cast<const GivenLines*>(nullptr), static_cast<const GivenLines*>(&given)}) {
+    const Derivatives d = model.derivatives(g, pool, use);
+    PredictOptions options = exact;
+    options.given = use;
+    for (std::size_t k = 0; k < k_n_slopes; ++k) {
+      std::array<Prediction, 2> sides;
+      std::vector<double> step(g.n);
+      for (std::size_t side = 0; side < 2; ++side) {
+        Galaxies moved = g;
+        for (std::size_t i = 0; i < g.n; ++i) {
+          step[i] = 1e-5 * (k < k_n_bands ? g.band_flux(i, k) : 1.0);
+          (k < k_n_bands ? moved.band_flux(i, k) : moved.z[i]) += (side == 0 ? -1 : 1) * step[i];
+        }
+        sides[side] = model.predict(moved, pool, options);
+      }
+      for (std::size_t i = 0; i < g.n; ++i)
+        for (std::size_t line = 0; line < k_n_lines; ++line) {
+          const auto check = [&](const Matrix<double>& low, const Matrix<double>& high, const Matrix<double>& slope) {
+            const double seen = (high(i, line) - low(i, line)) / (2 * step[i]), own = slope(i, line * k_n_slopes + k);
+            EXPECT_NEAR(own, seen, 2e-4 * (std::fabs(seen) + high(i, line) / (k < k_n_bands ? g.band_flux(i, k) : 1.0)))
+                << "galaxy " << i << ", line " << line << ", input " << k;
+          };
+          check(sides[0].ew, sides[1].ew, d.ew);
+          check(sides[0].p16, sides[1].p16, d.p16);
+          check(sides[0].p84, sides[1].p84, d.p84);
+        }
+    }
+  }
+  for (const auto& [key, bad] :
+       {std::pair{"evolution", "nonsense"}, {"evolution.components", "1.5"}, {"domain.widen", "-1"}}) {
+    Model::Parts broken = parts;
+    broken.metadata[key] = bad;
+    EXPECT_THROW(Model{broken}, Error) << key;
+  }
 }
 
 TEST(Domain, OutliersOfTheShippedModelAreFlaggedAndThePoliciesKept) {

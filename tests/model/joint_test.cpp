@@ -12,6 +12,7 @@
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/model/evolution.hpp"
 #include "starglow/model/model.hpp"
 #include "starglow/model/train.hpp"
 #include "support/example_galaxies.hpp"
@@ -170,47 +171,95 @@ TEST(JointLoss, GradientOfTheFactorsByTheHarness) {
   test::expect_derivative(op, x, {.difference_tolerance = 3e-3, .step = 1e-3, .check_nan = false});
 }
 
-TEST(JointHead, MedianSlopesByTheHarness) {
+TEST(JointHead, QuantileSlopesByTheHarness) {
   JointHead head;
   head.factor = some_factor(2);
-  head.shift.assign(k_n, 0.03);
-  head.slope.assign(k_n, 0.9);
+  head.shift.assign(k_n, 0.0);
+  head.slope.assign(k_n, 1.0);
   head.check();
   const std::vector<double> mean(k_n, 2.0), scale(k_n, 0.9);
-  test::Operation op;
-  op.value = [&](const test::Vector& o) {
-    const auto d = head.distribution(o, mean, scale);
-    test::Vector out;
-    for (std::size_t j = 0; j < k_n; ++j) out.push_back(d.quantile(j, 0.5));
-    return out;
-  };
-  op.jacobian = [&](const test::Vector& o) {
-    const auto m = head.quantile_slopes(o, mean, scale);
-    return test::Vector(m.flat().begin(), m.flat().end());
-  };
-  test::expect_derivative(op, some_outputs(head.n_outputs(), 7), {.check_nan = false});
-  // The outer quantiles, before calibration.
-  for (const double p : {k_p16, k_p84}) {
-    op.value = [&](const test::Vector& o) {
-      JointHead plain = head;
-      plain.shift.assign(k_n, 0.0);
-      plain.slope.assign(k_n, 1.0);
-      const auto d = plain.distribution(o, mean, scale);
-      test::Vector out;
-      for (std::size_t j = 0; j < k_n; ++j) out.push_back(d.quantile(j, p));
-      return out;
-    };
-    op.jacobian = [&](const test::Vector& o) {
-      const auto m = head.quantile_slopes(o, mean, scale, p);
-      return test::Vector(m.flat().begin(), m.flat().end());
-    };
-    test::expect_derivative(op, some_outputs(head.n_outputs(), 7), {.check_nan = false});
+  const std::size_t n = head.n_outputs();
+  // As the networks say; a galaxy far away, whose first component grows; and one outside the domain too.
+  Adjustment evolving{.evolving = 1, .r = 0.4};
+  for (std::size_t j = 0; j < k_n; ++j) {
+    evolving.power[j] = 0.9 + 0.2 * static_cast<double>(j);
+    evolving.width[j] = 0.3 + 0.05 * static_cast<double>(j);
   }
+  Adjustment outside = evolving;
+  outside.widen = 1.4;
+  for (const Adjustment& start : {Adjustment{}, evolving, outside})
+    for (const double p : {k_p16, 0.5, k_p84}) {
+      const auto at = [&](const test::Vector& x) {
+        Adjustment a = start;
+        if (start.any()) {
+          a.r = x[n];
+          a.widen = x[n + 1];
+        }
+        return a;
+      };
+      test::Operation op;
+      op.value = [&](const test::Vector& x) {
+        const auto d = head.distribution(std::span(x).first(n), mean, scale, at(x));
+        test::Vector out;
+        for (std::size_t j = 0; j < k_n; ++j) out.push_back(d.quantile(j, p));
+        return out;
+      };
+      op.jacobian = [&](const test::Vector& x) {
+        auto m = head.quantile_slopes(std::span(x).first(n), mean, scale, p, at(x));
+        for (std::size_t j = 0; j < k_n && !start.any(); ++j) m(j, n) = m(j, n + 1) = 0;
+        return test::Vector(m.flat().begin(), m.flat().end());
+      };
+      test::Vector x = some_outputs(n, 7);
+      x.push_back(start.r);
+      x.push_back(start.widen);
+      test::expect_derivative(op, x, {.check_nan = false});
+    }
   head.slope[3] = 0;
   EXPECT_THROW(head.check(), Error);
   head.slope[3] = 1;
   head.factor(1, 8) = 2;
   EXPECT_THROW(head.check(), Error);
+}
+
+TEST(Evolution, TakesUpWhereTheTrainingEndsAndLeavesTheWeakComponent) {
+  const Evolution e = Evolution::parse("0.31: HALPHA 1.3 0.3, OIII_5007 2 0.5");
+  EXPECT_EQ(e.z0, 0.31);
+  EXPECT_EQ(e.power[4], 1.3);
+  EXPECT_EQ(e.width[3], 0.5);
+  EXPECT_EQ(e.power[0], 0.0);
+  EXPECT_EQ(e.log_growth(0.31), 0.0);
+  EXPECT_EQ(e.log_growth(std::numeric_limits<double>::quiet_NaN()), 0.0);
+  EXPECT_EQ(e.log_growth(std::numeric_limits<double>::infinity()), 0.0);
+  EXPECT_NEAR(e.log_growth(1.62), std::log(2.0), 1e-12);
+  for (const char* bad :
+       {"", "HALPHA 1 1", "0.3:", "0.3: HALPHA", "0.3: HALPHA 1", "0.3: NII_6548 1 1", "-1: HALPHA 1 1",
+        "0.3: HALPHA 1 -1", "0.3: HALPHA 1 1 1", "0.3: HALPHA nan 1", "0.3: HALPHA 1 1,", "nan: HALPHA 1 1"})
+    EXPECT_THROW((void)Evolution::parse(bad), Error) << bad;
+  // A narrow component at 20 A has the share g of a doubling at z = 1.62 where the power is 1; that of weak lines
+  // stays.
+  JointHead head;
+  head.factor = some_factor(2);
+  head.shift.assign(k_n, 0.0);
+  head.slope.assign(k_n, 1.0);
+  const std::vector<double> mean(k_n, std::asinh(20.0)), scale(k_n, 1.0);
+  std::vector<double> o(head.n_outputs(), 0.0);
+  for (std::size_t k = 2 * k_n; k < 4 * k_n; ++k) o[k] = std::log(0.05);
+  Adjustment a{.evolving = 1, .r = e.log_growth(1.62)};
+  a.power.fill(1.0);
+  const double g = 400.0 / (400.0 + k_active_ew * k_active_ew), grown_ew = 20.0 * std::pow(2.0, g);
+  EXPECT_NEAR(growth_share(std::asinh(20.0)).value, g, 1e-12);
+  for (const double logit : {-60.0, 60.0}) {
+    o[4 * k_n] = logit;
+    const bool grows = logit < 0;
+    a.width.fill(0.0);
+    const auto d = head.distribution(o, mean, scale, a);
+    EXPECT_NEAR(std::sinh(d.median[4]), grows ? grown_ew : 20.0, 1e-6);
+    a.width.fill(0.3);
+    const auto wide = head.distribution(o, mean, scale, a);
+    const double by = std::pow(2.0, g) * std::cosh(std::asinh(20.0)) / std::cosh(std::asinh(grown_ew));
+    EXPECT_NEAR(wide.sd[grows ? 0 : 1][4],
+                grows ? std::hypot(0.08 * by, 0.3 * a.r * g * std::tanh(wide.median[4])) : 0.08, 1e-9);
+  }
 }
 
 TEST(Sites, ArePreciseWhereTheMeasurementIsAndWideWhereItIsNot) {
@@ -355,7 +404,7 @@ TEST(Masking, EqualsFeaturesOfAGalaxyThatLacksThem) {
 }
 
 TEST(JointModel, MissingBandsAreAnsweredByTheFormula) {
-  const Model model = Model::shipped();
+  const Model model = slow::networks_alone(Model::shipped());
   WorkerPool pool(1);
   Galaxies g = test::example_galaxies(5);
   g.conventions.mwcorr = model.parts().metadata.at("mwcorr");  // no Galactic dust to convert

@@ -220,7 +220,7 @@ TEST(TrainConfig, FieldsReadBackAndRefuseNonsense) {
     // Texts about tables may be empty, and a name of a table is any text.
     if (field.key == "unmeasured") continue;
     const bool text_of_tables =
-        std::set<std::string_view>{"selection", "error_scale", "peaks", "dust"}.contains(field.key);
+        std::set<std::string_view>{"selection", "error_scale", "peaks", "dust", "evolution"}.contains(field.key);
     EXPECT_THROW(field.set(d, "nonsense"), Error) << field.key;
     if (!text_of_tables) {
       EXPECT_THROW(field.set(d, ""), Error) << field.key;

@@ -3,6 +3,7 @@
 // point, sinh, doublets. The oracle of Model.
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "starglow/base/cosmology.hpp"
@@ -14,6 +15,13 @@ namespace starglow::slow {
 
 inline double value_of(double x) { return x; }
 inline double value_of(const test::Dual& x) { return x.v; }
+
+/// The model without what follows the networks: growth with redshift, widths outside the domain (tested by themselves).
+inline Model networks_alone(const Model& model) {
+  Model::Parts parts = model.parts();
+  for (const char* key : {"evolution", "evolution.components", "domain.widen"}) parts.metadata.erase(key);
+  return Model(std::move(parts));
+}
 
 /// Parameters of the mixture of one line, and its distribution function.
 template <class T>

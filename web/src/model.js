@@ -3,6 +3,8 @@
 // the command line.
 import { doublets, independent, lineNames, lineWave } from "./lines.js";
 import { condition, evidenceOf } from "./condition.js";
+import { makeDomain } from "./domain.js";
+import { adjust, evolutionOf } from "./evolution.js";
 import { objectKey, streams } from "./random.js";
 
 export { independent, lineNames };
@@ -117,6 +119,9 @@ export class Model {
     if (file.has("noise.coefficients"))
       this.noise = { c: file.get("noise.coefficients"), range: file.get("noise.range") };
     if (file.has("domain.mean")) this.domain = makeDomain(file);
+    this.evolution = evolutionOf(file.metadata);
+    this.widen = Number(file.metadata["domain.widen"] ?? 0);
+    this.zRange = [Number(file.metadata.z_max ?? 1e9), Number(file.metadata.z_domain ?? 1e9)];
   }
   get joint() {
     return this.kind === "joint";
@@ -171,8 +176,24 @@ export class Model {
     return out;
   }
 
-  /** Distributions of rows that share a bank: for each row {components, weight, mean, sd, p16, median, p84, factor}. */
-  head(bank, raw, n, levels) {
+  /** How far from the training galaxies, as DOMAIN; null without a domain. Flux NaN: no such band. */
+  grade(flux, z, luminosity = true, redshift = true) {
+    if (!this.domain) return null;
+    const x = [],
+      log = Array.from(flux, (f) => (present(f) ? Math.log10(f) : NaN));
+    for (let b = 1; b < nBands; ++b) x.push(log[b] - log[b - 1]);
+    const known = redshift && z > 0 && Number.isFinite(z),
+      band = luminosityBands.find((b) => present(flux[b]));
+    const d = known && luminosity && band !== undefined ? luminosityDistance(z) : NaN;
+    x.push(band === undefined ? NaN : Math.log10(flux[band] * (1 + z) * d * d));
+    const [highest, end] = this.zRange,
+      along = known && end < 1e9 && z > highest ? Math.min(1, (z - highest) / (end - highest)) : -1;
+    return Math.max(this.domain(x), along < 0 ? 0 : 0.5 + 0.5 * along);
+  }
+
+  /** Distributions of rows that share a bank: for each row {components, weight, mean, sd, p16, median, p84, factor}.
+   * changes(r): {z, widen} of row r, see adjust(). */
+  head(bank, raw, n, levels, changes) {
     const c = bank.components,
       columns = bank.sizes.at(-1),
       L = levels.length;
@@ -195,12 +216,16 @@ export class Model {
         sum = 0;
       for (let k = 1; k < c; ++k) top = Math.max(top, o[2 * c * 8 + k - 1]);
       for (let k = 0; k < c; ++k) sum += d.weight[k] = Math.exp((k === 0 ? 0 : o[2 * c * 8 + k - 1]) - top);
-      for (let k = 0; k < c; ++k) {
-        d.weight[k] /= sum;
+      for (let k = 0; k < c; ++k)
         for (let j = 0; j < 8; ++j) {
           const t = bank.yMean[j] + bank.yScale[j] * o[k * 8 + j];
           d.mean[k * 8 + j] = Math.min(Math.max(t, -mostParameter), mostParameter);
           d.sd[k * 8 + j] = Math.min(bank.yScale[j] * (minSd + Math.exp(o[(c + k) * 8 + j])), mostParameter);
+        }
+      adjust(d, this.evolution, changes(r));
+      for (let k = 0; k < c; ++k) {
+        d.weight[k] /= sum;
+        for (let j = 0; j < 8; ++j) {
           for (let l = 0; l < L; ++l) {
             const at = k * total + (r * L + l) * 8 + j;
             weight[at] = d.weight[k];
@@ -246,7 +271,13 @@ export class Model {
         middle = levels.indexOf(0),
         possible = (d) => d.quantiles[middle].every((t) => t < mostT), // no galaxy has such a line
         finite = (r) => raw.subarray(r * columns, (r + 1) * columns).every(Number.isFinite);
-      this.head(bank, raw, rows.length, levels).forEach((d, r) => each(rows[r], finite(r) && possible(d) ? d : null));
+      const changes = (r) => {
+        const row = rows[r],
+          bands = flux.subarray(row * nBands, (row + 1) * nBands);
+        const grade = this.widen > 0 ? (this.grade(bands, z[row], luminosity, redshift) ?? 0) : 0;
+        return { z: z[row], widen: 1 + this.widen * Math.min(Math.max(2 * grade - 1, 0), 1) };
+      };
+      this.head(bank, raw, rows.length, levels, changes).forEach((d, r) => each(rows[r], finite(r) && possible(d) ? d : null));
     }
   }
 
@@ -345,50 +376,8 @@ export class Model {
 
   /** Whether a galaxy is unlike the training galaxies (domain.hpp); null where it cannot be said. */
   outside(flux, z) {
-    if (!this.domain) return null;
-    const x = [];
-    for (let b = 1; b < nBands; ++b) x.push(Math.log10(flux[b]) - Math.log10(flux[b - 1]));
-    const d = luminosityDistance(z);
-    x.push(Math.log10(flux[9] * (1 + z) * d * d));
-    return x.every(Number.isFinite) ? this.domain(x) : null;
+    const grade = this.grade(flux, z);
+    return grade === null || Number.isNaN(grade) ? null : grade > 0.5;
   }
 }
 
-// Mahalanobis distance to the nearest component; outside where its chi-square tail (12 degrees of freedom) is below the
-// threshold: Q(12, x) = e^(-x/2) sum_{k<6} (x/2)^k / k! (Abramowitz & Stegun 26.4.21).
-function makeDomain(file) {
-  const mean = file.get("domain.mean"),
-    covariance = file.get("domain.covariance"),
-    [threshold] = file.get("domain.threshold");
-  const [components, n] = file.shape("domain.mean");
-  const factors = Array.from({ length: components }, (_, c) => {
-    const L = new Float64Array(n * n),
-      a = covariance.subarray(c * n * n, (c + 1) * n * n);
-    for (let i = 0; i < n; ++i)
-      for (let j = 0; j <= i; ++j) {
-        let sum = a[i * n + j];
-        for (let k = 0; k < j; ++k) sum -= L[i * n + k] * L[j * n + k];
-        L[i * n + j] = i === j ? Math.sqrt(sum) : sum / L[j * n + j];
-      }
-    return L;
-  });
-  return (x) => {
-    let nearest = Infinity;
-    factors.forEach((L, c) => {
-      const u = new Float64Array(n);
-      let distance2 = 0;
-      for (let i = 0; i < n; ++i) {
-        let sum = x[i] - mean[c * n + i];
-        for (let j = 0; j < i; ++j) sum -= L[i * n + j] * u[j];
-        u[i] = sum / L[i * n + i];
-        distance2 += u[i] * u[i];
-      }
-      nearest = Math.min(nearest, distance2);
-    });
-    const half = nearest / 2;
-    let term = 1,
-      sum = 1;
-    for (let k = 1; k < n / 2; ++k) sum += term *= half / k;
-    return (Math.log(sum) - half) / Math.LN10 < threshold;
-  };
-}

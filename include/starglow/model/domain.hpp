@@ -30,6 +30,8 @@ class Domain {
   double score(std::span<const double> x) const;
   /// How far from the training galaxies: 0 as they are, 0.5 at the threshold, 1 outside all of them. NaN as score().
   double grade(std::span<const double> x) const;
+  /// Slopes of the grade by x (12); 0 for what is not known, and where the grade is 0 or 1.
+  void grade_slopes(std::span<const double> x, std::span<double> out) const;
   bool contains(std::span<const double> x) const { return !(score(x) < parts_.threshold); }
   /// Moves x along the line to the mean of the nearest component, to where the score is the threshold.
   void clip(std::span<double> x) const;
@@ -52,6 +54,9 @@ Domain fit_domain(const Galaxies& galaxies, std::span<const std::size_t> rows, d
 
 /// log10 of the probability that a chi-square variable of n degrees of freedom exceeds x; accurate in the far tail.
 double log10_chi_square_tail(double x, std::size_t n);
+
+/// The grade at the threshold.
+inline constexpr double k_limit_grade = 0.5;
 
 /// What `predict` does with a galaxy that is OUT_OF_DOMAIN; the flag is set in any case.
 enum class OutOfDomain {

@@ -43,6 +43,34 @@ inline constexpr double k_lineless_ew = 2.0;
 /// Phi(-1) and Phi(1).
 inline constexpr double k_p16 = 0.15865525393145707, k_p84 = 0.84134474606854293;
 
+/// What one galaxy changes about its distribution before the calibration, in every line j. Component c < evolving: EWs
+/// times e^s, t' = asinh(e^s sinh t) at its mean and in its width, to which the scatter w_j r g of ln EW is added in
+/// quadrature; s = p_j r g, r = ln((1 + z)/(1 + z0)), 0 below z0; g = H^2/(H^2 + k_active_ew^2), H its Halpha (A): the
+/// lines of passive galaxies do not grow. All: widths times `widen`.
+struct Adjustment {
+  std::size_t evolving = 0;
+  double r = 0;
+  LineDistribution::PerLine power{}, width{};
+  double widen = 1;
+
+  bool any() const noexcept { return r > 0 || widen != 1; }
+};
+
+/// Mean and width of a component of a line that has evolved (Adjustment), before it is widened, and their slopes.
+struct AdjustedNormal {
+  double mean = 0, sd = 1;
+  double mean_by_mean = 1, mean_by_r = 0, sd_by_mean = 0, sd_by_sd = 1, sd_by_r = 0;
+};
+/// r: of the component, share of growth included.
+AdjustedNormal evolved(double mean, double sd, double power, double width, double r);
+/// EW of Halpha (A) of a component that has half of the growth.
+inline constexpr double k_active_ew = 8.0;
+/// The share g of the growth that a component has whose mean t of Halpha is this, and its slope.
+struct GrowthShare {
+  double value, slope;
+};
+GrowthShare growth_share(double t_halpha);
+
 /// What turns the outputs of a network bank into a LineDistribution. Outputs, all of standardised t: components x (8
 /// means), components x (8 logarithms of sd - k_min_sd), then components - 1 logits (the first component has logit 0).
 struct JointHead {
@@ -56,11 +84,12 @@ struct JointHead {
   std::size_t n_outputs() const noexcept { return n_outputs(components); }
   /// outputs (n_outputs()): averaged over the members. y_mean, y_scale (8): of asinh EW.
   LineDistribution distribution(std::span<const double> outputs, std::span<const double> y_mean,
-                                std::span<const double> y_scale) const;
-  /// Derivative of the quantile t of each line at probability p, before calibration, with respect to the outputs:
-  /// (8, n_outputs()). The calibrated median has the same.
+                                std::span<const double> y_scale, const Adjustment& adjustment = {}) const;
+  /// Derivative of the quantile t of each line at probability p, before calibration, with respect to the outputs, and
+  /// in two more columns to Adjustment::r and widen: (8, n_outputs() + 2). The calibrated median has the same.
   Matrix<double> quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
-                                 std::span<const double> y_scale, double p = 0.5) const;
+                                 std::span<const double> y_scale, double p = 0.5,
+                                 const Adjustment& adjustment = {}) const;
   /// Error(model) unless shapes, rows of length 1 and positive slopes.
   void check() const;
 };

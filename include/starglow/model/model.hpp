@@ -15,6 +15,7 @@
 #include "starglow/kernels/network.hpp"
 #include "starglow/model/condition.hpp"
 #include "starglow/model/domain.hpp"
+#include "starglow/model/evolution.hpp"
 #include "starglow/model/features.hpp"
 #include "starglow/model/joint.hpp"
 #include "starglow/model/neighbours.hpp"
@@ -47,6 +48,7 @@ struct PredictOptions {
   std::size_t draws = 0;   ///< joint draws a galaxy (kind joint)
   std::uint64_t seed = 1;  ///< of the draws
   OutOfDomain out_of_domain = OutOfDomain::warn;
+  bool evolution = true;      ///< lines grow with redshift where the model says so (evolution.hpp)
   std::size_t first_row = 0;  ///< of this chunk in its table: the id of rows without TARGETID
   /// Lines that are known beside the continuum, (n, 10): the answer is that given them (condition.hpp), flag
   /// CONDITIONED. Null: none. Models of kind joint.
@@ -119,6 +121,8 @@ class Model {
   bool has_distribution() const noexcept { return parts().kind == "joint"; }
   /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
   const std::string& hash() const noexcept;
+  /// Redshift beyond which lines grow (evolution.hpp); nothing where they do not.
+  std::optional<double> evolution_begins() const noexcept;
   std::size_t n_params() const noexcept;  ///< of all networks, both siblings; numbers kept by a baseline
 
   /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import log_ndtr
 
 from .weights import Domain
+
+LIMIT_GRADE = 0.5  # at the limit of the domain
 
 
 def _distances(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
@@ -22,6 +27,26 @@ def _distances(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
         return jnp.square(jax.scipy.linalg.solve_triangular(lower, d[..., None], lower=True)[..., 0]).sum(-1)
 
     return jax.lax.cond(jnp.all(known), complete, marginal, None)
+
+
+def _log10_tails(distance2: jax.Array) -> jax.Array:
+    """log10 of the probabilities (..., 13) that chi-square of 0, 1, ... 12 degrees of freedom exceeds distance2."""
+    half = 0.5 * distance2
+    tails: list[jax.Array] = [jnp.zeros_like(half), jnp.log(2.0) + log_ndtr(-jnp.sqrt(distance2)), -half]
+    for n in range(3, 13):
+        term = (0.5 * n - 1) * jnp.log(half) - half - math.lgamma(0.5 * n)
+        tails.append(jnp.logaddexp(tails[n - 2], term))
+    return jnp.minimum(jnp.stack(tails, axis=-1), 0) / math.log(10)
+
+
+def grade(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
+    """How far from the training galaxies (...): 0 as they are, 1/2 at the limit, 1 outside all of them; NaN without any
+    feature. Differentiable."""
+    distance2 = _distances(domain, x, known).min(-1)
+    distance2 = jnp.where(distance2 > 0, distance2, 1e-30)
+    n = known.sum(-1)
+    tail = jnp.take_along_axis(_log10_tails(distance2), n[..., None], axis=-1)[..., 0]
+    return jnp.where(n > 0, jnp.clip(LIMIT_GRADE * tail / domain.threshold, 0, 1), jnp.nan)
 
 
 def outside(domain: Domain, x: jax.Array, known: jax.Array, clip: bool = False) -> tuple[jax.Array, jax.Array]:

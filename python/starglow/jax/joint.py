@@ -12,10 +12,12 @@ from jax.scipy.special import ndtr
 
 from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
-from .weights import MIN_SD, Bank, _pytree
+from .weights import MIN_SD, Bank, Evolution, _pytree
 
 MOST_EW, MOST_NOISY_EW = 1e4, 1e5  # A: answers are held to these (limits.hpp)
 MOST_T = 9.9034875550361281  # asinh of the first
+ACTIVE_EW = 8.0  # A of Halpha at which a component has half of the growth (k_active_ew)
+HALPHA = INDEPENDENT_LINES.index(LINES.index("HALPHA"))
 MOST_PARAMETER = 1e3  # of t: means and widths of the components
 
 
@@ -47,6 +49,31 @@ def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, ja
     sd = jnp.minimum(sd, MOST_PARAMETER)
     logits = jnp.concatenate([jnp.zeros((*shape, 1), outputs.dtype), outputs[..., 2 * n * c :]], axis=-1)
     return jax.nn.softmax(logits, axis=-1), mean, sd
+
+
+def adjusted(
+    evolution: Evolution | None, z: jax.Array, widen: jax.Array | None, mean: jax.Array, sd: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """(mean, sd) of galaxies at z (NaN: not known) whose widths are `widen` times the networks' (``joint.hpp``)."""
+    if evolution is not None:
+        there = (z > evolution.z0) & jnp.isfinite(z)
+        r = jnp.where(there, jnp.log((1 + jnp.where(there, z, evolution.z0)) / (1 + evolution.z0)), 0)[..., None, None]
+        near = jnp.abs(mean) < 40  # beyond it t is ln(2 EW), and squares of sinh overflow in float32
+        held = jnp.where(near, mean, 1)
+        # The share of the growth that a component has, by its Halpha.
+        t_ha = mean[..., HALPHA, None]
+        ew2 = jnp.square(jnp.sinh(jnp.clip(t_ha, 0, 40)))
+        r = r * ew2 / (ew2 + ACTIVE_EW**2)
+        moved = jnp.where(
+            near,
+            jnp.arcsinh(jnp.exp(evolution.power * r) * jnp.sinh(held)),
+            mean + jnp.sign(mean) * evolution.power * r,
+        )
+        slope = jnp.where(near, jnp.exp(evolution.power * r) * jnp.cosh(held) / jnp.cosh(jnp.where(near, moved, 1)), 1)
+        wide = jnp.sqrt(jnp.square(sd * slope) + jnp.square(evolution.width * r * jnp.tanh(moved)))
+        grows = (jnp.arange(mean.shape[-2]) < evolution.components)[:, None] & there[..., None, None]
+        mean, sd = jnp.where(grows, moved, mean), jnp.where(grows, wide, sd)
+    return mean, sd if widen is None else sd * widen[..., None, None]
 
 
 def calibrated(

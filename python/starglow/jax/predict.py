@@ -16,9 +16,9 @@ from ..errors import error
 from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_PAIR, SII_RATIO
 from . import features, random
 from .conventions import usable_conventions
-from .domain import outside
+from .domain import LIMIT_GRADE, grade, outside
 from .dust import dust_to_add, own_dust, usual_ebv
-from .joint import MOST_NOISY_EW, MOST_T, Distribution, all_lines, calibrated, ew_of, mixture_of, quantile_of
+from .joint import MOST_NOISY_EW, MOST_T, Distribution, adjusted, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
 from .weights import Weights
 
@@ -185,6 +185,20 @@ def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array
     return answers, flags, out
 
 
+def _widening(weights: Weights, rows: _Rows) -> jax.Array:
+    """What the widths of each galaxy are multiplied by: 1 inside the domain."""
+    assert weights.domain is not None
+    place, there = features.compute(rows.flux, rows.usable, rows.z, rows.z_known, rows.luminosity, False)
+    how_far = grade(weights.domain, place[..., :12], there[..., :12])
+    highest = weights.z_range[1]
+    if weights.z_domain < 1e9:
+        along = (rows.z - highest) / (weights.z_domain - highest)
+        by_z = jnp.where(rows.z_known & (along > 0), LIMIT_GRADE + (1 - LIMIT_GRADE) * jnp.minimum(along, 1), 0)
+        how_far = jnp.maximum(how_far, by_z)
+    beyond = jnp.clip((jnp.nan_to_num(how_far) - LIMIT_GRADE) / (1 - LIMIT_GRADE), 0, 1)
+    return 1 + weights.widen * beyond
+
+
 def _check_policy(policy: str) -> None:
     if policy not in ("warn", "nan", "clip", "prior"):
         raise error("usage", "unknown value of out_of_domain", f"'{policy}'", "warn, nan, clip or prior")
@@ -192,12 +206,18 @@ def _check_policy(policy: str) -> None:
 
 def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distribution, jax.Array]:
     answers, flags, out = _answers(weights, rows, policy)
+    widen = None
+    if weights.widen > 0 and weights.domain is not None:
+        widen = _widening(weights, rows)
+        if policy == "clip":  # an answer for the edge of the domain is no wider than there
+            widen = jnp.where(out, 1, widen)
     parts: list[tuple[jax.Array, ...]] = []
     for bank, outputs in zip((weights.full, weights.partial), answers):
         if bank is None or outputs is None:
             continue
         assert bank.factor is not None and bank.shift is not None and bank.slope is not None  # kind "joint"
         weight, mean, sd = mixture_of(bank, outputs)
+        mean, sd = adjusted(weights.evolution, rows.z, widen, mean, sd)
         shift, slope = jnp.broadcast_to(bank.shift, (*out.shape, 8)), jnp.broadcast_to(bank.slope, (*out.shape, 8))
         if policy == "prior":  # all training galaxies, not calibrated
             prior = out[..., None]

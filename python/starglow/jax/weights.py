@@ -70,7 +70,18 @@ class Domain:
     mean: jax.Array  #: (components, 12)
     covariance: jax.Array  #: (components, 12, 12)
     root: jax.Array  #: (components, 12, 12): inverses of the Cholesky factors
+    threshold: jax.Array  #: (): log10 of the probability below which a galaxy is outside
     limit: jax.Array  #: (13): squared distance beyond which a galaxy with k known features is outside
+
+
+@_pytree
+class Evolution:
+    """Growth of the lines of active galaxies with redshift (``evolution.hpp``)."""
+
+    z0: jax.Array  #: (): none below it
+    power: jax.Array  #: (8) of (1 + z)/(1 + z0)
+    width: jax.Array  #: (8) scatter of ln EW, over ln((1 + z)/(1 + z0))
+    components: int = _static()  #: the first of the mixture
 
 
 @_pytree
@@ -96,6 +107,8 @@ class Weights:
         _static()
     )  #: ((name, value), ...): what the numbers of the training table mean
     z_domain: float = _static(default=1e9)  #: beyond this redshift a galaxy is out of the domain
+    evolution: Evolution | None = None
+    widen: float = _static(default=0.0)  #: widths grow by up to this, relatively, outside the domain
     source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
@@ -260,9 +273,26 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
         kind,
         conventions,
         number("z_domain", 1e9),
+        _evolution(meta),
+        number("domain.widen", 0.0),
     )
     made: Weights = jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
     return made
+
+
+def _evolution(meta: dict[str, str]) -> Evolution | None:
+    if "evolution" not in meta:
+        return None
+    begin, _, lines = meta["evolution"].partition(":")
+    power, width = np.zeros(8), np.zeros(8)
+    z0: Any = np.float64(begin)
+    for item in lines.split(","):
+        name, *numbers = item.split()
+        power[INDEPENDENT_LINES.index(LINES.index(name))], width[INDEPENDENT_LINES.index(LINES.index(name))] = (
+            float(n) for n in numbers
+        )
+    made: Any = (power, width)
+    return Evolution(z0, *made, components=int(meta.get("evolution.components", "0")))
 
 
 def _shaped(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
@@ -376,4 +406,5 @@ def _domain(tensors: dict[str, np.ndarray]) -> Domain | None:
             middle = 0.5 * (low + high)
             low, high = (low, middle) if log10_chi_square_tail(middle, n) < threshold else (middle, high)
         limit[n] = low
-    return Domain(mean, covariance, root, limit)
+    limit_of: Any = np.float64(threshold)
+    return Domain(mean, covariance, root, limit_of, limit)
