@@ -51,7 +51,7 @@ def _photons(ssp_data):
     """Photons/s below 912 A of each population: the grid's own, or starglow's table at its metallicities and ages."""
     grid = sgj.photon_grid(ssp_data)
     lgmet, age = (np.asarray(v, float) for v in (ssp_data.ssp_lgmet, ssp_data.ssp_lg_age_gyr))
-    if grid.rate.shape == (lgmet.size, age.size):
+    if np.array_equal(grid.lgmet, lgmet) and np.array_equal(grid.lg_age_gyr, age):
         return grid.rate
     log_rate = np.log10(np.asarray(grid.rate))
     by_age = np.stack([np.interp(age, grid.lg_age_gyr, row) for row in log_rate])
