@@ -8,6 +8,7 @@ export function evolutionOf(metadata) {
     out = {
       z0: Number(begin),
       components: Number(metadata["evolution.components"] ?? 0),
+      halpha: independent.indexOf(lineNames.indexOf("HALPHA")),
       power: new Float64Array(8),
       width: new Float64Array(8),
     };
@@ -20,8 +21,7 @@ export function evolutionOf(metadata) {
   return out;
 }
 
-const halpha = independent.indexOf(lineNames.indexOf("HALPHA")),
-  activeEw = 8; // A: include/starglow/model/joint.hpp
+const activeEw = 8; // A of Halpha: include/starglow/model/joint.hpp
 
 /** The share of the growth that a component has, by its mean t of Halpha. */
 function growthShare(t) {
@@ -36,7 +36,7 @@ export function adjust(d, evolution, { z, widen }) {
   const r = evolution && z > evolution.z0 && Number.isFinite(z) ? Math.log((1 + z) / (1 + evolution.z0)) : 0;
   for (let k = 0; k < d.components; ++k) {
     const grows = r > 0 && k < evolution.components,
-      own = grows ? r * growthShare(d.mean[k * 8 + halpha]) : 0;
+      own = grows ? r * growthShare(d.mean[k * 8 + evolution.halpha]) : 0;
     for (let j = 0; j < 8; ++j) {
       const at = k * 8 + j;
       if (grows) {
