@@ -37,3 +37,12 @@ def test_workflows_use_nothing_that_can_change_under_its_name():
             for step in job["steps"]:
                 assert isinstance(step.get("run", ""), str), (path.name, name)
                 assert "run" in step or re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"]), (path.name, name)
+
+
+def test_what_goes_into_wheels_is_pinned_by_hash():
+    lines = (ROOT / "tools/wheel/requirements.txt").read_text().replace("\\\n", "").splitlines()
+    for line in (one for one in lines if not one.startswith("#")):
+        assert re.fullmatch(r"[\w-]+==[\w.]+(\s+--hash=sha256:[0-9a-f]{64})+", line), line
+    sources = yaml.safe_load((ROOT / "tools/wheel/sources.json").read_text())
+    hashes = [h for _, h in sources["source packages"].values()] + list(sources["packages of headers"].values())
+    assert len(hashes) >= 9 and all(re.fullmatch(r"[0-9a-f]{64}", h) for h in hashes)

@@ -1,0 +1,5 @@
+if(NOT TARGET Eigen3::Eigen)
+  add_library(Eigen3::Eigen INTERFACE IMPORTED)
+  target_include_directories(Eigen3::Eigen INTERFACE ${WHEEL_HEADERS})
+endif()
+set(Eigen3_FOUND TRUE)

@@ -1,0 +1,8 @@
+foreach(name fmt fmt-header-only)
+  if(NOT TARGET fmt::${name})
+    add_library(fmt::${name} INTERFACE IMPORTED)
+    target_include_directories(fmt::${name} INTERFACE ${WHEEL_HEADERS})
+    target_compile_definitions(fmt::${name} INTERFACE FMT_HEADER_ONLY=1)
+  endif()
+endforeach()
+set(fmt_FOUND TRUE)

@@ -1,0 +1,5 @@
+if(NOT TARGET tomlplusplus::tomlplusplus)
+  add_library(tomlplusplus::tomlplusplus INTERFACE IMPORTED)
+  target_include_directories(tomlplusplus::tomlplusplus INTERFACE ${WHEEL_HEADERS})
+endif()
+set(tomlplusplus_FOUND TRUE)
