@@ -159,7 +159,8 @@ def _propose(stars: Stars, network: Any, data: Data, key: jax.Array, draws: int)
     log_q = jnp.logaddexp(np.log(1 - _FROM_PRIOR) + _log_density(mixture, u), np.log(_FROM_PRIOR) + log_prior_u)
     theta = jnp.asarray(stars.prior.mean) + jnp.asarray(stars.prior.sd) * u
     value, chi2 = log_likelihood(stars, theta, data)
-    best = jnp.take_along_axis(theta, chi2.argmin(0)[None, :, None], axis=0)[0]
+    first = jnp.where(jnp.isfinite(chi2), chi2, jnp.inf).argmin(0)  # far proposals may give no light
+    best = jnp.take_along_axis(theta, first[None, :, None], axis=0)[0]
     return theta, value + log_prior_u - log_q, least_chi2(stars, best, data)
 
 
