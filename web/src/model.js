@@ -277,7 +277,9 @@ export class Model {
         const grade = this.widen > 0 ? (this.grade(bands, z[row], luminosity, redshift) ?? 0) : 0;
         return { z: z[row], widen: 1 + this.widen * Math.min(Math.max(2 * grade - 1, 0), 1) };
       };
-      this.head(bank, raw, rows.length, levels, changes).forEach((d, r) => each(rows[r], finite(r) && possible(d) ? d : null));
+      this.head(bank, raw, rows.length, levels, changes).forEach((d, r) =>
+        each(rows[r], finite(r) && possible(d) ? d : null),
+      );
     }
   }
 
