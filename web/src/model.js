@@ -382,4 +382,3 @@ export class Model {
     return grade === null || Number.isNaN(grade) ? null : grade > 0.5;
   }
 }
-
