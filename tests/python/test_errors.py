@@ -245,7 +245,7 @@ CLASHES = {"APERTURE": "fiber", "MWCORR": "yes", "FLUXSCAL": "mJy", "VACUUM": "p
 def test_words_of_the_conventions_are_checked_alike(name, good, starglow, tmp_path):
     """A misspelt word would count as another aperture, another treatment of dust."""
     says = f"{name} has an unknown value; found '{CLASHES[name]}'; expected .* or unknown"
-    card = f"unknown word .*found VACUUM = {CLASHES['VACUUM']}; expected T or F" if name == "VACUUM" else says
+    card = f"unknown value .*found VACUUM = {CLASHES['VACUUM']}; expected T or F" if name == "VACUUM" else says
     t = Table()
     for column, values in good.items():
         t[column] = values

@@ -112,7 +112,7 @@ def test_total_light_is_answered_without_luminosity(starglow, tmp_path):
         (["om0=1.5"], 2, "cosmology"),
         (["band_scatter=1 2"], 2, "twelve"),
         (["--ssp", "/nowhere.h5"], 3, "no such file"),
-        (["--first-id", "-5"], 2, "ids"),
+        (["--first-id", "-5"], 2, "first id"),
         (["--population-file", "x"], 2, "population bands"),
     ],
 )

@@ -152,6 +152,7 @@ def test_draws_are_those_of_predict_and_bytes_do_not_depend_on_threads_or_chunks
         table = Table({"TARGETID": t["TARGETID"][::3], "Z": t["Z"][::3], "BAND_FLUX": t["BAND_FLUX"][::3]})
         table.meta.update(
             {"EXTNAME": "GALAXIES", "APERTURE": "fibre", "MWCORR": False, "FLUXSCAL": "absolute", "VACUUM": True}
+            | {"CONTSRC": "synthetic"}
         )
         table.write(tmp_path / "b.fits")
         ok(starglow("predict", tmp_path / "b.fits", "-o", tmp_path / "p.fits", "--draws", "3", "--seed", "4"))

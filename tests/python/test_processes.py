@@ -333,7 +333,11 @@ except KeyboardInterrupt:
 def test_ctrl_c_ends_python_within_a_second(work, mock, tmp_path):
     script = LONG.format(call=work.replace("g0", f"sg.read_table({str(mock)!r})"))
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     assert process.stdout.readline().strip() == "ready", process.stderr.read()
     time.sleep(0.5)

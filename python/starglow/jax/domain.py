@@ -13,20 +13,25 @@ from .weights import Domain
 LIMIT_GRADE = 0.5  # at the limit of the domain
 
 
-def _distances(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
-    """Squared Mahalanobis distances (..., components) over the known features."""
-    d = jnp.where(known[..., None, :], x[..., None, :] - domain.mean, 0)
+def _squared(mean: jax.Array, covariance: jax.Array, root: jax.Array, x: jax.Array, known: jax.Array) -> jax.Array:
+    """Squared Mahalanobis distances (...) of x (..., 12) from components, over the known features."""
+    d = jnp.where(known, x - mean, 0)
 
     def complete(_: None) -> jax.Array:
-        return jnp.square(jnp.einsum("cij,...cj->...ci", domain.root, d, precision=jax.lax.Precision.HIGHEST)).sum(-1)
+        return jnp.square(jnp.einsum("...ij,...j->...i", root, d, precision=jax.lax.Precision.HIGHEST)).sum(-1)
 
     def marginal(_: None) -> jax.Array:
-        both = known[..., None, :, None] & known[..., None, None, :]
+        both = known[..., :, None] & known[..., None, :]
         identity = jnp.eye(12, dtype=x.dtype)
-        lower = jnp.linalg.cholesky(jnp.where(both, domain.covariance, identity))
+        lower = jnp.linalg.cholesky(jnp.where(both, covariance, identity))
         return jnp.square(jax.scipy.linalg.solve_triangular(lower, d[..., None], lower=True)[..., 0]).sum(-1)
 
     return jax.lax.cond(jnp.all(known), complete, marginal, None)
+
+
+def _distances(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
+    """Squared Mahalanobis distances (..., components) over the known features."""
+    return _squared(domain.mean, domain.covariance, domain.root, x[..., None, :], known[..., None, :])
 
 
 def _log10_tails(distance2: jax.Array) -> jax.Array:
@@ -42,7 +47,9 @@ def _log10_tails(distance2: jax.Array) -> jax.Array:
 def grade(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
     """How far from the training galaxies (...): 0 as they are, 1/2 at the limit, 1 outside all of them; NaN without any
     feature. Differentiable."""
-    distance2 = _distances(domain, x, known).min(-1)
+    # Slopes are of the nearest component alone: those of all would be kept for every galaxy.
+    nearest = jnp.argmin(jax.lax.stop_gradient(_distances(domain, x, known)), axis=-1)
+    distance2 = _squared(domain.mean[nearest], domain.covariance[nearest], domain.root[nearest], x, known)
     distance2 = jnp.where(distance2 > 0, distance2, 1e-30)
     n = known.sum(-1)
     tail = jnp.take_along_axis(_log10_tails(distance2), n[..., None], axis=-1)[..., 0]
