@@ -19,6 +19,7 @@ try:
 except ImportError as error:
     raise ImportError(f"starglow.jax needs jax and safetensors ({error}): pip install 'starglow[jax]'") from error
 
+from . import _scheduler  # noqa: F401
 from .bands import band_luminosities, bands, flux_of, line_continua, line_luminosities
 from .condition import condition, log_evidence, select
 from .conventions import usable_conventions
