@@ -22,7 +22,7 @@ def write(path, g, rows=300, **change):
         "BAND_FLUX": pa.FixedSizeListArray.from_arrays(pa.array(np.ravel(g.band_flux)), 12),
     } | change
     table = pa.table({k: v for k, v in columns.items() if v is not None}).replace_schema_metadata(
-        {"APERTURE": "fibre", "MWCORR": "F"}
+        {"APERTURE": "fibre", "MWCORR": "F", "CONTSRC": "synthetic"}
     )
     pq.write_table(table, path, row_group_size=rows)
     return path
