@@ -344,6 +344,7 @@ class Source:
         return unit_of(self.table[self.originals[column]])
 
     def _of_index(self, level: Any) -> Any:
+        assert self.index is not None  # it has levels
         return self.index.get_level_values(level).to_series()
 
     def raw(self, column: str) -> Plain:

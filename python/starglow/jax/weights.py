@@ -292,7 +292,7 @@ def _evolution(meta: dict[str, str]) -> Evolution | None:
             float(n) for n in numbers
         )
     made: Any = (power, width)
-    return Evolution(z0, *made, components=int(meta.get("evolution.components", "0")))
+    return Evolution(z0=z0, power=made[0], width=made[1], components=int(meta.get("evolution.components", "0")))
 
 
 def _shaped(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
