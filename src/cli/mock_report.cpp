@@ -9,6 +9,7 @@
 #include <map>
 
 #include "cli/output.hpp"
+#include "starglow/base/bpt.hpp"
 #include "starglow/report/report.hpp"
 
 namespace starglow::cli {
@@ -255,10 +256,10 @@ Figure MockReport::bpt() const {
              .x = {"log [NII]/Halpha", ""},
              .y = {"log [OIII]/Hbeta", ""},
              .panels = {}};
-  FigureSeries kauffmann{"Kauffmann+03", "line", {}, {}}, kewley{"Kewley+01", "dash", {}, {}};
+  FigureSeries kauffmann{"Kauffmann et al. 2003", "dash", {}, {}}, kewley{"Kewley et al. 2001", "line", {}, {}};
   for (double n = -2; n < 0.31; n += 0.05) {
-    if (n < -0.05) kauffmann.x.push_back(n), kauffmann.y.push_back(0.61 / (n - 0.05) + 1.3);
-    kewley.x.push_back(n), kewley.y.push_back(0.61 / (n - 0.47) + 1.19);
+    if (n < -0.05) kauffmann.x.push_back(n), kauffmann.y.push_back(kauffmann_border(n));
+    kewley.x.push_back(n), kewley.y.push_back(kewley_border(n));
   }
   for (const auto& [lo, hi] :
        {std::pair{8.0, 9.5}, std::pair{9.5, 10.5}, std::pair{10.5, 11.0}, std::pair{11.0, 11.5}}) {
@@ -266,9 +267,7 @@ Figure MockReport::bpt() const {
     double n = 0, parts[3] = {};
     for (const auto& r : rows_) {
       if (r.lgmass < lo || r.lgmass >= hi || !(r.ew > 3) || !std::isfinite(r.nii) || !std::isfinite(r.oiii)) continue;
-      const bool forming = r.nii < 0.05 && r.oiii < 0.61 / (r.nii - 0.05) + 1.3;
-      const bool agn = !(r.nii < 0.47 && r.oiii < 0.61 / (r.nii - 0.47) + 1.19);
-      parts[forming ? 0 : agn ? 2 : 1] += 1;
+      parts[below_kauffmann(r.nii, r.oiii) ? 0 : below_kewley(r.nii, r.oiii) ? 1 : 2] += 1;
       n += 1;
       if (points.x.size() < k_points) points.x.push_back(r.nii), points.y.push_back(r.oiii);
     }

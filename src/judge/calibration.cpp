@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "judge/noisy.hpp"
+#include "starglow/base/bpt.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/random.hpp"
@@ -153,10 +154,9 @@ Ratios ratios_of(const std::vector<Point>& points, const std::vector<Point>* obs
     x.push_back(p.x);
     y.push_back(p.y);
     if (std::isfinite(p.balmer)) balmer.push_back(p.balmer);
-    const bool below_kauffmann = p.x < 0.05 && p.y < 0.61 / (p.x - 0.05) + 1.3;
-    const bool below_kewley = p.x < 0.47 && p.y < 0.61 / (p.x - 0.47) + 1.19;
-    out.star_forming += below_kauffmann ? 1.0 : 0.0;
-    out.composite += !below_kauffmann && below_kewley ? 1.0 : 0.0;
+    const bool forming = below_kauffmann(p.x, p.y);
+    out.star_forming += forming ? 1.0 : 0.0;
+    out.composite += !forming && below_kewley(p.x, p.y) ? 1.0 : 0.0;
   }
   const auto n = static_cast<double>(points.size());
   out.star_forming /= n;

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "starglow/base/bpt.hpp"
+
 namespace starglow {
 namespace {
 
@@ -20,7 +22,7 @@ double smoothstep(double x) {
 // How far a row belongs to the star-forming side of Kauffmann et al. 2003.
 double star_forming(double nii_halpha, double oiii_hbeta) {
   if (!(nii_halpha < 0.05)) return 0;
-  return 1 / (1 + std::exp((oiii_hbeta - (0.61 / (nii_halpha - 0.05) + 1.3)) / k_border));
+  return 1 / (1 + std::exp((oiii_hbeta - kauffmann_border(nii_halpha)) / k_border));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "starglow/base/bpt.hpp"
 #include "starglow/base/lines.hpp"
 
 namespace starglow::files {
@@ -120,8 +121,7 @@ void TileStatistics::add(const std::vector<float>& row) {
     for (std::size_t k = 0; k < 4; ++k) ew[k] = static_cast<double>(row[r.fields[k]]);
     if (!std::all_of(ew.begin(), ew.end(), [](double e) { return e > 0 && std::isfinite(e); })) continue;
     const double x = std::log10(ew[0] / ew[1]), y = std::log10(ew[2] / ew[3]);
-    const bool forming = x < 0.05 && y < 0.61 / (x - 0.05) + 1.3, below = x < 0.47 && y < 0.61 / (x - 0.47) + 1.19;
-    ++r.classes[forming ? 0 : below ? 1 : 2];
+    ++r.classes[below_kauffmann(x, y) ? 0 : below_kewley(x, y) ? 1 : 2];
     if (!(x >= k_x0 && x < k_x1 && y >= k_y0 && y < k_y1)) {
       ++r.outside;
       continue;

@@ -8,6 +8,7 @@
 #include "judge/noisy.hpp"
 #include "report/contours.hpp"
 #include "report/figure_text.hpp"
+#include "starglow/base/bpt.hpp"
 #include "starglow/judge/metrics.hpp"
 #include "starglow/report/report.hpp"
 
@@ -268,11 +269,11 @@ Figure bpt_figure(const Galaxies& g, const Noisy& noisy) {
     const double x = -2 + 2.4 * static_cast<double>(k) / k_curve_points;
     if (x < 0.0) {
       kauffmann.x.push_back(x);
-      kauffmann.y.push_back(0.61 / (x - 0.05) + 1.3);
+      kauffmann.y.push_back(kauffmann_border(x));
     }
     if (x < 0.35) {
       kewley.x.push_back(x);
-      kewley.y.push_back(0.61 / (x - 0.47) + 1.19);
+      kewley.y.push_back(kewley_border(x));
     }
   }
   Figure f{"bpt",
