@@ -216,7 +216,7 @@ int run(const Settings& settings, Console& console) {
   if (evolved > 0)
     console.info(
         fmt::format("{} galaxies beyond z = {}: lines of active galaxies are taken to grow with redshift "
-                    "(docs/validity.md; --no-evolution leaves it out)",
+                    "(docs/evolution.md; --no-evolution leaves it out)",
                     evolved, *begins));
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
