@@ -74,7 +74,7 @@ def test_painted_lines_are_gaussians_of_the_predicted_ew(starglow, continua, tmp
             {
                 k: v
                 for k, v in out["GALAXIES"].header.items()
-                if k in ("APERTURE", "MWCORR", "MASKRULE", "FLUXSCAL", "VACUUM")
+                if k in ("APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "FLUXSCAL", "VACUUM")
             }
         )
         table.meta["EXTNAME"] = "GALAXIES"
