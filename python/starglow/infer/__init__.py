@@ -11,7 +11,7 @@
     population = sgi.population(posterior)          # the distribution that they come from, by NUTS
     one = sgi.nuts(stars, survey, 0)                # one galaxy without the network
 
-The answers are ArviZ's InferenceData. docs/infer.md says what is assumed and how well it is calibrated.
+The answers are ArviZ's InferenceData. docs/infer.md says what is assumed, and how to check the widths.
 """
 
 try:
