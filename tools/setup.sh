@@ -102,11 +102,12 @@ page_tools() {
   fi
 }
 
-# real_galaxy FOLDER: the DESI coadd and redrock file that the package fastspecfit carries as test data, through the
-# package installer. Fails, saying why, where they cannot be had.
-real_galaxy() {
-  local folder=$1 package=fastspecfit==3.6.1 name=4-80613-thru20210324
-  [ -f "$folder/coadd-$name.fits" ] && [ -f "$folder/redrock-$name.fits" ] && return 0
+# real_galaxies FOLDER: the DESI files that the package fastspecfit carries as test data, through the package installer:
+# coadd and redrock file of two galaxies, and the stacked spectrum of luminous red galaxies. Fails, saying why, where they
+# cannot be had.
+real_galaxies() {
+  local folder=$1 package=fastspecfit==3.6.1
+  [ -f "$folder/stack-LRG.fits" ] && return 0
   mkdir -p "$folder"
   [ -x "$folder/venv/bin/pip" ] || python3 -m venv "$folder/venv" || return 1
   if ! timeout 120 "$folder/venv/bin/pip" download -q --no-deps --disable-pip-version-check -d "$folder" "$package" \
@@ -117,9 +118,9 @@ real_galaxy() {
   python3 - "$folder" <<'PYTHON' || return 1
 import pathlib, sys, zipfile
 folder = pathlib.Path(sys.argv[1])
+names = [f"{kind}-{name}.fits" for name in ("4-80613-thru20210324", "special-dark-27247") for kind in ("coadd", "redrock")]
 with zipfile.ZipFile(next(folder.glob("fastspecfit-*.whl"))) as wheel:
-    for kind in ("coadd", "redrock"):
-        name = f"{kind}-4-80613-thru20210324.fits"
+    for name in [*names, "stack-LRG.fits"]:
         (folder / name).write_bytes(wheel.read(f"fastspecfit/test/data/{name}"))
 PYTHON
 }

@@ -225,7 +225,7 @@ int run(const Settings& settings, Console& console) {
   out.commit(provenance);
   if (spectra) spectra->commit(provenance);
   const std::size_t failed = reader.failures().size();
-  if (failed > 0) console.error(fmt::format("{} of {} files were left out", failed, inputs.size()));
+  if (failed > 0) console.error(fmt::format("{} files were left out; all others are in the output", failed));
   return outcome.finish(settings.text("output"), "", failed > 0);
 }
 

@@ -351,6 +351,22 @@ def test_summary_sets_one_galaxy_beside_its_measurement(starglow, mock, tmp_path
     assert np.allclose([float(w) for w in words[1:] if w != "to"], want, atol=0.006)
     assert f"TARGETID {p['TARGETID'][3]}" in run.stdout and "flags of the prediction" in run.stdout
     assert starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row", "1000").returncode == 2
+    assert starglow("summary", tmp_path / "l.fits", "--measured", mock, "--row=-2").returncode == 2
+
+
+def test_summary_says_what_the_flags_of_a_galaxy_mean(starglow, mock, tmp_path):
+    table = Table.read(mock, hdu=1)[:12]
+    table["BAND_FLUX"][1] = table["BAND_FLUX"][1][::-1] ** 3  # no galaxy has such a continuum
+    table.write(tmp_path / "t.fits")
+    ok(starglow("predict", tmp_path / "t.fits", "-o", tmp_path / "l.fits"))
+    run = ok(starglow("summary", tmp_path / "l.fits", "--measured", tmp_path / "t.fits"))
+    galaxies = run.stdout.split("TARGETID ")[1:]
+    assert len(galaxies) == 10 and "2 more galaxies" in run.stdout
+    lines = Table.read(tmp_path / "l.fits", hdu=1)
+    assert f"DOMAIN {lines['DOMAIN'][1]:.2f}" in galaxies[1]
+    assert f"P_LINELESS {lines['P_LINELESS'][1]:.2f}" in galaxies[1]
+    assert "OUT_OF_DOMAIN   unlike the training galaxies" in galaxies[1]
+    assert "OUT_OF_DOMAIN" not in galaxies[0]
 
 
 def test_a_real_coadd_to_ews_and_back(starglow, shared, tmp_path):
