@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "base/processor.hpp"
 #include "spectra/nnls.hpp"
@@ -10,166 +11,342 @@ namespace starglow::continuum {
 namespace {
 
 constexpr std::size_t k_unknowns = TemplateSet::k_max_templates + k_max_order;
-using Eight [[gnu::vector_size(64), gnu::may_alias]] = double;  // lanes are columns: their sums stay apart
-constexpr std::size_t k_lanes = 4;                              // the padding of a TemplateSet
-constexpr std::size_t k_held = 4;  // pixels at a time: each sum is loaded and stored a fourth as often
+constexpr std::size_t k_lanes = 8;
+using Eight [[gnu::vector_size(64), gnu::may_alias, gnu::aligned(8)]] = double;
+using EightFloats [[gnu::vector_size(32), gnu::may_alias, gnu::aligned(4)]] = float;
+constexpr std::size_t k_held = 4;  // blocks at a time: each sum is loaded and stored a fourth as often
 
-struct Sums {
-  alignas(64) std::array<double, k_unknowns * k_unknowns> a{};  // lower triangle, rows rounded up to eight
-  std::array<double, k_unknowns> b{};
+// References: a vector as a value of a function is passed in another way with every instruction set.
+[[gnu::always_inline]] inline const Eight& load(const double* from) { return *reinterpret_cast<const Eight*>(from); }
+[[gnu::always_inline]] inline const EightFloats& load(const float* from) {
+  return *reinterpret_cast<const EightFloats*>(from);
+}
+[[gnu::always_inline]] inline void store(double* to, const Eight& value) { *reinterpret_cast<Eight*>(to) = value; }
+[[gnu::always_inline]] inline double total(const Eight& v) {
+  return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+}
+
+// P_k(x) = rise[k] x P_(k - 1)(x) - fall[k] P_(k - 2)(x)
+struct Recurrence {
+  std::array<double, k_max_order + 1> rise{}, fall{};
+};
+consteval Recurrence recurrence() {
+  Recurrence out;
+  for (std::size_t k = 1; k <= k_max_order; ++k) {
+    out.rise[k] = 2 - 1 / static_cast<double>(k);
+    out.fall[k] = 1 - 1 / static_cast<double>(k);
+  }
+  return out;
+}
+constexpr Recurrence k_legendre = recurrence();
+
+struct Totals {
   double light = 0, chi2 = 0;
 };
 
-// One body for every instruction set; columns: the templates, padded, then the orders of the polynomial.
-[[gnu::always_inline]] inline void add_all(const float* table, std::size_t stride, double shift, const Pixels& p,
-                                           std::size_t m, Sums& sums) {
-  alignas(64) double row[k_held][k_unknowns] = {}, weighted[k_held][k_unknowns] = {};
-  double y[k_held] = {};
-  const std::size_t columns = stride + m;
-  std::size_t held = 0;
-  const auto flush = [&]() __attribute__((always_inline)) {
-    const Eight* r0 = reinterpret_cast<const Eight*>(row[0]);
-    const Eight* r1 = reinterpret_cast<const Eight*>(row[1]);
-    const Eight* r2 = reinterpret_cast<const Eight*>(row[2]);
-    const Eight* r3 = reinterpret_cast<const Eight*>(row[3]);
-    for (std::size_t j = 0; j < columns; ++j) {
-      const double w0 = weighted[0][j], w1 = weighted[1][j], w2 = weighted[2][j], w3 = weighted[3][j];
-      sums.b[j] += row[0][j] * y[0] + row[1][j] * y[1] + (row[2][j] * y[2] + row[3][j] * y[3]);
-      Eight* a = reinterpret_cast<Eight*>(&sums.a[j * k_unknowns]);
-      for (std::size_t k = 0; k < j / 8 + 1; ++k) a[k] += w0 * r0[k] + w1 * r1[k] + (w2 * r2[k] + w3 * r3[k]);
+// What each pixel has to say: `to_light` of the slope by the light there, `to_polynomial` by the polynomial; and the
+// slopes by the polynomial's orders.
+[[gnu::always_inline]] inline Totals residuals(const Pixels& p, std::size_t m, double* to_light, double* to_polynomial,
+                                               double* by_order) {
+  Eight light{}, chi2{}, sums[k_max_order] = {};
+  for (std::size_t i = 0; i < p.size(); i += k_lanes) {
+    const Eight c = load(&p.light[i]), q = load(&p.polynomial[i]), w = load(&p.weight[i]), x = load(&p.x[i]);
+    const Eight r = load(&p.flux[i]) - c * q, wr = w * r, z = wr * c;
+    store(to_light + i, wr * q);
+    store(to_polynomial + i, z);
+    light += w * c * c;
+    chi2 += wr * r;
+    Eight before{}, now = before + 1.0;
+    for (std::size_t k = 0; k < m; ++k) {
+      const Eight next = k_legendre.rise[k + 1] * x * now - k_legendre.fall[k + 1] * before;
+      sums[k] += z * next;
+      before = now;
+      now = next;
     }
-  };
-  const std::size_t n = p.flux.size();
-  const bool pairs = p.every == 1;
-  for (std::size_t i = 0; i < n; i += pairs ? 2 : p.every) {
-    const bool two = pairs && i + 1 < n && p.weight[i + 1] > 0;
-    const double weight = p.weight[i] + (two ? p.weight[i + 1] : 0.0);
-    if (!(weight > 0)) continue;
-    double y_sum = 0;
-    for (std::size_t which = p.weight[i] > 0 ? 0 : 1, begun = 0; which < (two ? 2U : 1U); ++which, begun = 1) {
-      const std::size_t j = i + which;
-      const double share = p.weight[j] / weight;
-      const double x = p.at[j] - shift;
-      const auto cell = static_cast<std::size_t>(x);
-      const double f = x - static_cast<double>(cell), whole = share * p.polynomial[j], p1 = whole * f, p0 = whole - p1;
-      const float* lo = table + cell * stride;
-      double* r = row[held];
-      const double c = p.light[j], part = share * c;
-      const double* legendre = &p.legendre[j * k_max_coefficients + 1];
-      if (begun == 0) {
-        for (std::size_t k = 0; k < stride; ++k)
-          r[k] = static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
-        for (std::size_t k = 0; k < m; ++k) r[stride + k] = part * legendre[k];
-      } else {
-        for (std::size_t k = 0; k < stride; ++k)
-          r[k] += static_cast<double>(lo[k]) * p0 + static_cast<double>(lo[k + stride]) * p1;
-        for (std::size_t k = 0; k < m; ++k) r[stride + k] += part * legendre[k];
-      }
-      const double left = p.flux[j] - c * p.polynomial[j];
-      sums.light += p.weight[j] * c * c;
-      sums.chi2 += p.weight[j] * left * left;
-      y_sum += p.flux[j] * p.weight[j];
-    }
-    for (std::size_t k = 0; k < columns; ++k) weighted[held][k] = row[held][k] * weight;
-    y[held] = y_sum;
-    if (++held < k_held) continue;
-    flush();
-    held = 0;
   }
-  for (std::size_t h = held; h < k_held; ++h) {
-    std::fill_n(weighted[h], columns, 0.0);
-    y[h] = 0;
-  }
-  if (held > 0) flush();
+  for (std::size_t k = 0; k < m; ++k) by_order[k] = total(sums[k]);
+  return {total(light), total(chi2)};
 }
 
-// Four sums beside each other, added up in one order: no compiler may choose another.
-[[gnu::always_inline]] inline void light_all(const float* table, std::size_t stride, double shift,
-                                             std::span<const double> at, const double* w, std::size_t every,
-                                             double* out) {
-  for (std::size_t i = 0; i < at.size(); i += every) {
-    const double x = at[i] - shift;
-    const auto cell = static_cast<std::size_t>(x);
-    const double f = x - static_cast<double>(cell), g = 1 - f;
-    const float* lo = table + cell * stride;
-    const float* hi = lo + stride;
-    double part[k_lanes] = {};
-    for (std::size_t k = 0; k < stride; k += k_lanes)
-      for (std::size_t l = 0; l < k_lanes; ++l)
-        part[l] += w[k + l] * (static_cast<double>(lo[k + l]) * g + static_cast<double>(hi[k + l]) * f);
-    out[i] = (part[0] + part[1]) + (part[2] + part[3]);
+// Products of each template with numbers on the grid, from pixel `from` on; `count` is a multiple of eight.
+[[gnu::always_inline]] inline void project(const TemplateSet& t, std::size_t sigma, std::size_t from, std::size_t count,
+                                           const double* grid, double* out) {
+  for (std::size_t k = 0; k < t.count(); ++k) {
+    const float* row = t.row_at_sigma(sigma, k) + from;
+    Eight even{}, odd{};
+    std::size_t i = 0;
+    for (; i + 2 * k_lanes <= count; i += 2 * k_lanes) {
+      even += __builtin_convertvector(load(row + i), Eight) * load(grid + i);
+      odd += __builtin_convertvector(load(row + i + k_lanes), Eight) * load(grid + i + k_lanes);
+    }
+    if (i < count) even += __builtin_convertvector(load(row + i), Eight) * load(grid + i);
+    out[k] = total(even + odd);
+  }
+}
+
+// Sum of some templates (their rows) from pixel `from` on.
+[[gnu::always_inline]] inline void combine(const float* const* rows, const double* w, std::size_t n, std::size_t from,
+                                           std::size_t count, double* grid) {
+  for (std::size_t i = from; i < from + count; i += k_lanes) {
+    Eight sum{};
+    for (std::size_t k = 0; k < n; ++k) sum += w[k] * __builtin_convertvector(load(rows[k] + i), Eight);
+    store(grid + i, sum);
+  }
+}
+
+[[gnu::always_inline]] inline void polynomial(const double* slopes, std::size_t m, Pixels& p) {
+  for (std::size_t i = 0; i < p.size(); i += k_lanes) {
+    const Eight x = load(&p.x[i]);
+    Eight before{}, now = before + 1.0, sum = now;
+    for (std::size_t k = 0; k < m; ++k) {
+      const Eight next = k_legendre.rise[k + 1] * x * now - k_legendre.fall[k + 1] * before;
+      sum += slopes[k] * next;
+      before = now;
+      now = next;
+    }
+    const Eight least = Eight{} + 0.05;
+    store(&p.polynomial[i], sum > least ? sum : least);
+  }
+}
+
+[[gnu::always_inline]] inline double chi2(const Pixels& p, const double* light) {
+  Eight sum{};
+  for (std::size_t i = 0; i < p.size(); i += k_lanes) {
+    const Eight r = load(&p.flux[i]) - load(light + i) * load(&p.polynomial[i]);
+    sum += load(&p.weight[i]) * r * r;
+  }
+  return total(sum);
+}
+
+// Slope of chi2 / 2 along a step to the light and polynomial of `p`: four coefficients of its cubic.
+[[gnu::always_inline]] inline void along(const Pixels& p, const double* light, const double* polynomial, double* out) {
+  Eight s0{}, s1{}, s2{}, s3{};
+  for (std::size_t i = 0; i < p.size(); i += k_lanes) {
+    const Eight c = load(light + i), q = load(polynomial + i), w = load(&p.weight[i]);
+    const Eight dc = load(&p.light[i]) - c, dq = load(&p.polynomial[i]) - q, r = load(&p.flux[i]) - c * q;
+    const Eight first = q * dc + c * dq, second = dc * dq;
+    s0 -= w * r * first;
+    s1 += w * (first * first - 2.0 * r * second);
+    s2 += w * 3.0 * first * second;
+    s3 += w * 2.0 * second * second;
+  }
+  out[0] = total(s0);
+  out[1] = total(s1);
+  out[2] = total(s2);
+  out[3] = total(s3);
+}
+
+/// Of one block of the grid: sums over its pixels.
+struct Block {
+  double templates = 0, cross = 0, x = 0, pixels = 0;  // weight x polynomial^2, x polynomial x light; x
+};
+struct Matrix {
+  alignas(64) std::array<double, k_unknowns * k_unknowns> a{};  // lower triangle, rows rounded up to eight
+};
+
+// Columns: the templates, padded, then the orders of the polynomial.
+[[gnu::always_inline]] inline void outer(const float* table, std::size_t stride, const Block* blocks, std::size_t n,
+                                         std::size_t m, Matrix& sums) {
+  alignas(64) double row[k_held][k_unknowns] = {}, weighted[k_held][k_unknowns] = {};
+  double x[k_held] = {}, scale[k_held] = {}, weight[k_held] = {};
+  const std::size_t columns = stride + m;
+  std::size_t held = 0;
+  for (std::size_t b = 0; b < n; ++b) {
+    if (blocks[b].templates > 0) {
+      const float* mean = table + b * stride;
+      for (std::size_t k = 0; k < stride; ++k) row[held][k] = static_cast<double>(mean[k]);
+      x[held] = blocks[b].x / blocks[b].pixels;
+      scale[held] = blocks[b].cross / blocks[b].templates;
+      weight[held] = blocks[b].templates;
+      ++held;
+    }
+    if (held == 0 || (held < k_held && b + 1 < n)) continue;
+    for (std::size_t h = held; h < k_held; ++h) weight[h] = 0;
+    double before[k_held] = {}, now[k_held] = {1, 1, 1, 1};
+    for (std::size_t k = 0; k < m; ++k)
+      for (std::size_t h = 0; h < k_held; ++h) {
+        const double next = k_legendre.rise[k + 1] * x[h] * now[h] - k_legendre.fall[k + 1] * before[h];
+        row[h][stride + k] = scale[h] * next;
+        before[h] = now[h];
+        now[h] = next;
+      }
+    for (std::size_t h = 0; h < k_held; ++h)
+      for (std::size_t k = 0; k < columns; ++k) weighted[h][k] = row[h][k] * weight[h];
+    for (std::size_t j = 0; j < columns; ++j) {
+      const double w0 = weighted[0][j], w1 = weighted[1][j], w2 = weighted[2][j], w3 = weighted[3][j];
+      double* a = &sums.a[j * k_unknowns];
+      for (std::size_t k = 0; k < j + 1; k += k_lanes)
+        store(a + k, load(a + k) + (w0 * load(row[0] + k) + w1 * load(row[1] + k) +
+                                    (w2 * load(row[2] + k) + w3 * load(row[3] + k))));
+    }
+    held = 0;
   }
 }
 
 struct Loops {
-  void (*sums)(const float*, std::size_t, double, const Pixels&, std::size_t, Sums&);
-  void (*light)(const float*, std::size_t, double, std::span<const double>, const double*, std::size_t, double*);
+  Totals (*residuals)(const Pixels&, std::size_t, double*, double*, double*);
+  void (*project)(const TemplateSet&, std::size_t, std::size_t, std::size_t, const double*, double*);
+  void (*combine)(const float* const*, const double*, std::size_t, std::size_t, std::size_t, double*);
+  void (*polynomial)(const double*, std::size_t, Pixels&);
+  double (*chi2)(const Pixels&, const double*);
+  void (*along)(const Pixels&, const double*, const double*, double*);
+  void (*outer)(const float*, std::size_t, const Block*, std::size_t, std::size_t, Matrix&);
 };
-#define STARGLOW_LOOPS(name, attribute)                                                                            \
-  attribute void sums_##name(const float* table, std::size_t stride, double shift, const Pixels& p, std::size_t m, \
-                             Sums& sums) {                                                                         \
-    add_all(table, stride, shift, p, m, sums);                                                                     \
-  }                                                                                                                \
-  attribute void light_##name(const float* table, std::size_t stride, double shift, std::span<const double> at,    \
-                              const double* w, std::size_t every, double* out) {                                   \
-    light_all(table, stride, shift, at, w, every, out);                                                            \
-  }
+#define STARGLOW_LOOPS(name, attribute)                                                                                \
+  attribute Totals residuals_##name(const Pixels& p, std::size_t m, double* a, double* b, double* c) {                 \
+    return residuals(p, m, a, b, c);                                                                                   \
+  }                                                                                                                    \
+  attribute void project_##name(const TemplateSet& t, std::size_t sigma, std::size_t from, std::size_t count,          \
+                                const double* grid, double* out) {                                                     \
+    project(t, sigma, from, count, grid, out);                                                                         \
+  }                                                                                                                    \
+  attribute void combine_##name(const float* const* rows, const double* w, std::size_t n, std::size_t from,            \
+                                std::size_t count, double* grid) {                                                     \
+    combine(rows, w, n, from, count, grid);                                                                            \
+  }                                                                                                                    \
+  attribute void polynomial_##name(const double* slopes, std::size_t m, Pixels& p) { polynomial(slopes, m, p); }       \
+  attribute double chi2_##name(const Pixels& p, const double* light) { return chi2(p, light); }                        \
+  attribute void along_##name(const Pixels& p, const double* a, const double* b, double* out) { along(p, a, b, out); } \
+  attribute void outer_##name(const float* table, std::size_t stride, const Block* blocks, std::size_t n,              \
+                              std::size_t m, Matrix& sums) {                                                           \
+    outer(table, stride, blocks, n, m, sums);                                                                          \
+  }                                                                                                                    \
+  constexpr Loops loops_##name{residuals_##name, project_##name, combine_##name, polynomial_##name,                    \
+                               chi2_##name,      along_##name,   outer_##name};
 STARGLOW_LOOPS(plain, )
 #if defined(__x86_64__)
 STARGLOW_LOOPS(wide, __attribute__((target("avx2"))))
 STARGLOW_LOOPS(widest, __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))))
 Loops loops_of_this_machine() {
-  if (x86_features().v4) return {sums_widest, light_widest};
-  if (x86_features().avx2) return {sums_wide, light_wide};
-  return {sums_plain, light_plain};
+  if (x86_features().v4) return loops_widest;
+  if (x86_features().avx2) return loops_wide;
+  return loops_plain;
 }
 #else
-Loops loops_of_this_machine() { return {sums_plain, light_plain}; }
+Loops loops_of_this_machine() { return loops_plain; }
 #endif
 #undef STARGLOW_LOOPS
 const Loops k_loops = loops_of_this_machine();
 
+// The pixels of the templates' grid that a fit can come upon, in eights: first and number.
+struct Range {
+  std::size_t from, count;
+};
+Range range_of(const TemplateSet& t, const Pixels& p) {
+  const auto margin = static_cast<std::size_t>(1.5e-3 / t.log_step()) + 2;
+  const auto low = static_cast<std::size_t>(p.at.front()), high = static_cast<std::size_t>(p.at.back());
+  const std::size_t from = low > margin ? low - margin : 0, to = std::min(high + 1 + margin, t.pixels());
+  const std::size_t count = (to - from + k_lanes - 1) / k_lanes * k_lanes;
+  return {from, count};
+}
+
 }  // namespace
 
-void sum_up(const TemplateSet& templates, std::size_t sigma, double shift, const Pixels& p, std::size_t m,
-            NormalEquations& out) {
-  Sums sums;
-  const std::size_t n = templates.count(), stride = templates.stride(), all = n + m;
-  k_loops.sums(templates.at_sigma(sigma), stride, shift, p, m, sums);
+void Pixels::pad() {
+  while (at.size() % k_lanes != 0) {
+    at.push_back(at.back());
+    x.push_back(x.back());
+    flux.push_back(0);
+    weight.push_back(0);
+  }
+  light.assign(size(), 0.0);
+  polynomial.assign(size(), 1.0);
+}
+
+void place(double shift, Pixels& p) {
+  p.cell.resize(p.size());
+  p.part.resize(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double at = p.at[i] - shift;
+    p.cell[i] = static_cast<std::int32_t>(at);
+    p.part[i] = at - static_cast<double>(p.cell[i]);
+  }
+}
+
+void sum_slopes(const TemplateSet& t, std::size_t sigma, const Pixels& p, std::size_t m, NormalEquations& out) {
+  out.to_light.resize(p.size());
+  out.to_polynomial.resize(p.size());
+  out.by_weight.resize(t.count());
+  out.by_order.resize(m);
+  const Totals totals = k_loops.residuals(p, m, out.to_light.data(), out.to_polynomial.data(), out.by_order.data());
+  out.light = totals.light;
+  out.chi2 = totals.chi2;
+  const Range range = range_of(t, p);
+  out.grid.assign(range.count, 0.0);
+  // Neighbours add to the same places of the grid: pixels far apart, in turns, need not wait for each other.
+  const std::size_t quarter = p.size() / 4;
+  for (std::size_t k = 0; k < quarter; ++k)
+    for (std::size_t i = k; i < p.size(); i += quarter) {
+      const double high = out.to_light[i] * p.part[i];
+      double* to = &out.grid[static_cast<std::size_t>(p.cell[i]) - range.from];
+      to[0] += out.to_light[i] - high;
+      to[1] += high;
+    }
+  k_loops.project(t, sigma, range.from, range.count, out.grid.data(), out.by_weight.data());
+}
+
+void sum_curvature(const TemplateSet& t, std::size_t sigma, const Pixels& p, std::size_t m, NormalEquations& out) {
+  const Range range = range_of(t, p);
+  const std::size_t first = range.from / TemplateSet::k_block,
+                    count = (range.from + range.count) / TemplateSet::k_block + 1 - first;
+  std::vector<Block> blocks(count);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    Block& block = blocks[static_cast<std::size_t>(p.cell[i]) / TemplateSet::k_block - first];
+    const double part = p.weight[i] * p.polynomial[i];
+    block.templates += part * p.polynomial[i];
+    block.cross += part * p.light[i];
+    block.x += p.x[i];
+    block.pixels += 1;
+  }
+  Matrix sums;
+  const std::size_t n = t.count(), stride = t.stride(), all = n + m;
+  k_loops.outer(t.blocks_at_sigma(sigma) + first * stride, stride, blocks.data(),
+                std::min(count, t.pixels() / TemplateSet::k_block - first), m, sums);
   const auto at = [&](std::size_t k) { return k < n ? k : k - n + stride; };
   out.matrix.resize(all * all);
-  out.vector.resize(all);
-  for (std::size_t j = 0; j < all; ++j) {
-    out.vector[j] = sums.b[at(j)];
+  for (std::size_t j = 0; j < all; ++j)
     for (std::size_t k = 0; k <= j; ++k)
       out.matrix[j * all + k] = out.matrix[k * all + j] = sums.a[at(j) * k_unknowns + at(k)];
-  }
-  out.light = sums.light;
-  out.chi2 = sums.chi2;
 }
 
-void add_up(const TemplateSet& templates, std::size_t sigma, double shift, std::span<const double> at,
-            std::span<const double> w, std::size_t every, std::span<double> out) {
-  std::array<double, TemplateSet::k_max_templates + k_lanes> padded{};
-  std::copy(w.begin(), w.end(), padded.begin());
-  k_loops.light(templates.at_sigma(sigma), templates.stride(), shift, at, padded.data(), every, out.data());
+void add_up(const TemplateSet& t, std::size_t sigma, const Pixels& p, std::span<const double> w,
+            std::vector<double>& grid) {
+  const Range range = range_of(t, p);
+  std::array<const float*, TemplateSet::k_max_templates> rows{};
+  std::array<double, TemplateSet::k_max_templates> of{};
+  std::size_t n = 0;
+  for (std::size_t k = 0; k < w.size(); ++k) {
+    if (w[k] == 0) continue;
+    rows[n] = t.row_at_sigma(sigma, k);
+    of[n++] = w[k];
+  }
+  grid.resize(t.pixels() + 2 * k_lanes);
+  k_loops.combine(rows.data(), of.data(), n, range.from, range.count, grid.data());
 }
 
-Cut best_part(const Pixels& p, std::span<const double> light, std::span<const double> polynomial) {
-  std::array<double, 4> slope{};  // of chi2 / 2
-  for (std::size_t i = 0; i < p.flux.size(); i += p.every) {
-    const double dc = light[i] - p.light[i], dp = polynomial[i] - p.polynomial[i];
-    const double r = p.flux[i] - p.light[i] * p.polynomial[i];
-    const double first = p.polynomial[i] * dc + p.light[i] * dp, second = dc * dp;
-    slope[0] -= p.weight[i] * r * first;
-    slope[1] += p.weight[i] * (first * first - 2 * r * second);
-    slope[2] += p.weight[i] * 3 * first * second;
-    slope[3] += p.weight[i] * 2 * second * second;
+void look_up(const Pixels& p, std::span<const double> grid, std::vector<double>& out) {
+  out.resize(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const double* at = &grid[static_cast<std::size_t>(p.cell[i])];
+    out[i] = at[0] * (1 - p.part[i]) + at[1] * p.part[i];
   }
+}
+
+void set_polynomial(std::span<const double> slopes, Pixels& p) { k_loops.polynomial(slopes.data(), slopes.size(), p); }
+
+double chi2_of(const Pixels& p, std::span<const double> light) { return k_loops.chi2(p, light.data()); }
+
+Cut best_part(const Pixels& p, std::span<const double> light, std::span<const double> polynomial, double rise,
+              double bend) {
+  std::array<double, 4> slope{};  // of half of the cost
+  k_loops.along(p, light.data(), polynomial.data(), slope.data());
+  slope[0] += rise;
+  slope[1] += bend;
   const auto at = [&](double t) { return slope[0] + t * (slope[1] + t * (slope[2] + t * slope[3])); };
   double lo = 0, hi = 1;
   if (at(1) > 0)
     for (int k = 0; k < 40; ++k) (at(0.5 * (lo + hi)) > 0 ? hi : lo) = 0.5 * (lo + hi);
+  if (hi > 0.95) hi = 1;  // as good, and nothing to do again
   return {hi, -2 * hi * (slope[0] + hi * (slope[1] / 2 + hi * (slope[2] / 3 + hi * slope[3] / 4)))};
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -7,45 +8,68 @@
 
 namespace starglow::continuum {
 
-inline constexpr std::size_t k_max_order = 8, k_max_coefficients = k_max_order + 1;
+inline constexpr std::size_t k_max_order = 8;
 
-/// The pixels of a fit, each array as long as `flux`; every `every`-th of them counts. Where all count, two neighbours
-/// go into the normal equations as one, data and model averaged alike: half of the sums, and no bias whatever the
-/// templates do between the two.
+/// The pixels of a fit and the model there, light x polynomial. Each array has pad() pixels, the last of them without
+/// weight.
 struct Pixels {
-  std::span<const double> at;  ///< ln(rest wavelength), in pixels of the templates
-  std::span<const double> flux, weight;
-  std::span<const double> legendre;    ///< k_max_coefficients a pixel
-  std::span<const double> light;       ///< the weighted sum of templates
-  std::span<const double> polynomial;  ///< the model is light x polynomial
-  std::size_t every = 1;
+  std::vector<double> at;  ///< ln(rest wavelength), in pixels of the templates, ascending
+  std::vector<double> x;   ///< where the polynomial is taken, -1 to 1
+  std::vector<double> flux, weight;
+  std::vector<std::int32_t> cell;  ///< pixel of the templates before this one, shifted; set by place()
+  std::vector<double> part;        ///< and how far it lies behind that
+  std::vector<double> light;       ///< the weighted sum of templates
+  std::vector<double> polynomial;  ///< 1 + sum of slopes[j] P_(j + 1)(x), Legendre's, 0.05 at least
+
+  std::size_t size() const noexcept { return at.size(); }
+  /// Repeats the last pixel, without weight, up to a multiple of eight.
+  void pad();
 };
 
+/// What a step is found from: half of the slopes of chi2, downwards, exact; and the curvature to go with them.
 struct NormalEquations {
-  std::vector<double> matrix, vector;  ///< (n + m) squared, full; n + m
-  double light = 0;                    ///< sum of weight x light squared
-  double chi2 = 0;                     ///< of the model that they start from
+  std::vector<double> by_weight, by_order;  ///< of the templates; of the polynomial's orders
+  std::vector<double> matrix;               ///< (n + m) squared, full
+  double light = 0;                         ///< sum of weight x light squared
+  double chi2 = 0;
+
+  std::vector<double> to_light, to_polynomial, grid;  // room to work in
 };
 
-/// Normal equations of the `n` weights of the templates and of changes of the polynomial's first `m` slopes. The same
-/// bits with every instruction set: no sum is shared out over the lanes of a vector.
-void sum_up(const TemplateSet& templates, std::size_t sigma, double shift, const Pixels& p, std::size_t m,
-            NormalEquations& out);
+/// All functions give the same bits with every instruction set: no sum is shared out over a vector's lanes by chance.
 
-/// Sum of the templates with weights `w` (of count() numbers) at every `every`-th pixel of `at`, shifted; the others
-/// keep what they have. The same bits with every instruction set.
-void add_up(const TemplateSet& templates, std::size_t sigma, double shift, std::span<const double> at,
-            std::span<const double> w, std::size_t every, std::span<double> out);
+/// Lays the pixels on the templates' grid, which is shifted by so many of its own pixels.
+void place(double shift, Pixels& p);
 
-/// A step from (light, polynomial) of `p` to another pair, cut where chi2 is least; chi2 is of fourth order in it.
+/// Slopes of chi2 by the templates' weights and by the polynomial's first `m` slopes.
+void sum_slopes(const TemplateSet& templates, std::size_t sigma, const Pixels& p, std::size_t m, NormalEquations& out);
+
+/// The matrix of a Gauss-Newton step. Templates are averaged over blocks of the grid (TemplateSet::k_block), so it is
+/// a few per cent off where they have narrow features; steps by exact slopes lead to the same place in spite of it.
+void sum_curvature(const TemplateSet& templates, std::size_t sigma, const Pixels& p, std::size_t m,
+                   NormalEquations& out);
+
+/// Sum of the templates with weights `w`, on their own grid: as many numbers as it has pixels, of which those that
+/// pixels of `p` can come upon with shifts of 400 km/s are set.
+void add_up(const TemplateSet& templates, std::size_t sigma, const Pixels& p, std::span<const double> w,
+            std::vector<double>& grid);
+/// The numbers of a grid at the pixels where they are laid; linear between.
+void look_up(const Pixels& p, std::span<const double> grid, std::vector<double>& out);
+
+void set_polynomial(std::span<const double> slopes, Pixels& p);
+double chi2_of(const Pixels& p, std::span<const double> light);
+
+/// A step from (light, polynomial) to those of `p`, cut where the cost is least: chi2, which is of fourth order in it,
+/// and a parabola, `rise` t + `bend` t^2 / 2 of half of the cost at a part t.
 struct Cut {
   double part;  ///< of the step, 0 to 1
-  double gain;  ///< by how much chi2 falls
+  double gain;  ///< by how much the cost falls
 };
-Cut best_part(const Pixels& p, std::span<const double> light, std::span<const double> polynomial);
+Cut best_part(const Pixels& p, std::span<const double> light, std::span<const double> polynomial, double rise,
+              double bend);
 
-/// Minimises v' A v - 2 b' v, v = (w, q), over w >= 0 and any q: A of size n + m, full. q is eliminated. False when
-/// A does not determine q.
+/// Minimises v' A v - 2 b' v, v = (w, q), over w >= 0 and any q: A of size n + m, full. q is eliminated; `w` enters
+/// with a guess. False when A does not determine q.
 bool solve_partly_free(std::span<const double> a, std::span<const double> b, std::span<double> w, std::span<double> q);
 
 }  // namespace starglow::continuum

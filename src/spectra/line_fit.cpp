@@ -45,7 +45,7 @@ Answer descend(System& system, std::span<const Solution> starts, bool broad) {
   }
   if (!std::isfinite(out.best.cost)) return out;
   out.best = system.refine(out.best, out.how);
-  if (!system.covariance(out.best.x, out.how, out.covariance)) return out;
+  if (!system.covariance(out.how, out.covariance)) return out;
   out.good = true;
   if (!(significance(out.best.x, out.covariance, true) > k_apart_snr &&
         significance(out.best.x, out.covariance, false) > k_apart_snr))
@@ -57,7 +57,7 @@ Answer descend(System& system, std::span<const Solution> starts, bool broad) {
   const Freedom apart{true, broad};
   free = system.refine(free, apart);
   std::vector<double> wider;
-  if (system.covariance(free.x, apart, wider)) {
+  if (system.covariance(apart, wider)) {
     out.best = free;
     out.covariance = std::move(wider);
     out.how = apart;

@@ -9,6 +9,7 @@ namespace starglow::line_fit {
 namespace {
 
 constexpr double k_profile_reach = 6;  // standard deviations
+constexpr double k_fit_reach = 5;      // 6e-7 of the flux lie beyond
 
 // Left edge of a pixel: half way between the centres.
 double edge(const SpectrumView& s, std::size_t i) {
@@ -42,7 +43,7 @@ void add_line(const SpectrumView& s, const Shape& shape, double flux, std::span<
 
 Reach fill_profile(const SpectrumView& s, const Shape& shape, std::size_t first, std::size_t last,
                    std::span<double> value, std::span<double> by_mu, std::span<double> by_sigma) {
-  const double reach = k_profile_reach * shape.sigma;
+  const double reach = k_fit_reach * shape.sigma;
   const std::size_t from = std::clamp(pixel_at(s, shape.mu - reach), first, last);
   const std::size_t to = std::clamp(pixel_at(s, shape.mu + reach), first, last);
   if (from >= to) return {first, first};

@@ -28,6 +28,8 @@ void limit(std::array<double, k_n>& x, bool wide) {
   }
 }
 
+constexpr double k_last_gain = 1e-3;  // of chi2: a step of less is taken unseen, and is the last
+
 // Sum of a x b over [from, to), in four parts: their chains of additions run beside each other.
 double product(const std::vector<double>& a, const std::vector<double>& b, std::size_t from, std::size_t to) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -179,19 +181,29 @@ double System::evaluate(Group& group, const std::array<double, k_n>& x, bool sha
   for (std::size_t q = 0; q < group.members; ++q) {
     const Component& c = k_components[group.member[q]];
     if (!in_use(c, how)) continue;
-    const Shape shape = shape_of(c, x, how);
-    const bool moves = shapes && !c.stellar;
-    Reach reach =
-        fill_profile(s_, shape, group.first, group.last, value_, moves ? std::span(by_mu_) : std::span<double>(),
-                     moves ? std::span(by_sigma_) : std::span<double>());
-    reach = {reach.from - group.first, reach.to - group.first};
     const double flux = x[c.flux] * c.share;
+    if (c.stellar) {
+      Fixed& fixed = fixed_[c.flux - k_first_stellar];
+      if (fixed.value.empty()) {
+        fixed.value.assign(n, 0.0);
+        const Reach reach = fill_profile(s_, shape_of(c, x, how), group.first, group.last, fixed.value);
+        fixed.reach = {reach.from - group.first, reach.to - group.first};
+      }
+      column(c.flux, n, fixed.reach).value = fixed.value;
+      for (std::size_t i = fixed.reach.from; i < fixed.reach.to; ++i) model_[i] += flux * fixed.value[i];
+      continue;
+    }
+    const Shape shape = shape_of(c, x, how);
+    Reach reach =
+        fill_profile(s_, shape, group.first, group.last, value_, shapes ? std::span(by_mu_) : std::span<double>(),
+                     shapes ? std::span(by_sigma_) : std::span<double>());
+    reach = {reach.from - group.first, reach.to - group.first};
     Column& own = column(c.flux, n, reach);
     for (std::size_t i = reach.from; i < reach.to; ++i) {
       own.value[i] += c.share * value_[i];
       model_[i] += flux * value_[i];
     }
-    if (!moves || flux == 0) continue;
+    if (!shapes || flux == 0) continue;
     const std::size_t k = shape_index(c, how);
     const auto add = [&](std::size_t unknown, double scale, const std::vector<double>& slope) {
       Column& to = column(unknown, n, reach);
@@ -253,14 +265,21 @@ Solution System::solve_linear(Solution from, Freedom how) {
   from.cost = evaluate(from.x, false, how);
   auto step = b_;
   if (!solve(false, how, 0, step)) return from;
-  // Of a linear problem: cost - 2 b s + s' A s.
+  Solution to = from;
+  for (const std::size_t i : index_) to.x[i] += step[i];
+  to.cost -= expected(from.x, to.x);
+  return to;
+}
+
+// By how much the cost falls from a point, of which a_ and b_ are, to another, were the problem linear.
+double System::expected(const std::array<double, k_n>& from, const std::array<double, k_n>& to) const {
+  double gain = 0;
   for (const std::size_t i : index_) {
     double row = 0;
-    for (const std::size_t j : index_) row += a_[std::max(i, j) * k_n + std::min(i, j)] * step[j];
-    from.cost += step[i] * (row - 2 * b_[i]);
-    from.x[i] += step[i];
+    for (const std::size_t j : index_) row += a_[std::max(i, j) * k_n + std::min(i, j)] * (to[j] - from[j]);
+    gain += (to[i] - from[i]) * (2 * b_[i] - row);
   }
-  return from;
+  return gain;
 }
 
 Solution System::refine(Solution at, Freedom how) {
@@ -276,6 +295,11 @@ Solution System::refine(Solution at, Freedom how) {
     Solution next = at;
     for (std::size_t k = 0; k < k_n; ++k) next.x[k] += step[k];
     limit(next.x, wide_);
+    if (const double gain = expected(at.x, next.x); refused == 0 && gain >= 0 && gain < k_last_gain) {
+      at = next;
+      at.cost -= gain;
+      break;
+    }
     kept_a_ = a_;
     kept_b_ = b_;
     next.cost = evaluate(next.x, true, how);
@@ -295,8 +319,7 @@ Solution System::refine(Solution at, Freedom how) {
   return at;
 }
 
-bool System::covariance(const std::array<double, k_n>& x, Freedom how, std::vector<double>& out) {
-  evaluate(x, true, how);
+bool System::covariance(Freedom how, std::vector<double>& out) {
   auto step = b_;
   if (!solve(true, how, 0, step)) return false;
   out.assign(k_n * k_n, 0);

@@ -39,8 +39,9 @@ class System {
   Solution solve_linear(Solution from, Freedom how);
   /// Levenberg-Marquardt over everything.
   Solution refine(Solution at, Freedom how);
-  /// Covariance of all unknowns at x, (k_n x k_n); false when it cannot be had.
-  bool covariance(const std::array<double, k_n>& x, Freedom how, std::vector<double>& out);
+  /// Covariance of all unknowns, (k_n x k_n), where refine() with the same freedom has just ended; false when it cannot
+  /// be had.
+  bool covariance(Freedom how, std::vector<double>& out);
   void add_model(const std::array<double, k_n>& x, Freedom how, bool broad, std::vector<double>& out) const;
 
  private:
@@ -58,8 +59,15 @@ class System {
     std::vector<double> value, weighted;
   };
 
+  /// The profile of a remainder of stellar absorption, which no step moves.
+  struct Fixed {
+    Reach reach{};
+    std::vector<double> value;
+  };
+
   void lay_out(bool wide);
   double evaluate(const std::array<double, k_n>& x, bool shapes, Freedom how);
+  double expected(const std::array<double, k_n>& from, const std::array<double, k_n>& to) const;
   double evaluate(Group& group, const std::array<double, k_n>& x, bool shapes, Freedom how);
   Column& column(std::size_t unknown, std::size_t pixels, Reach reach);
   bool solve(bool shapes, Freedom how, double damping, std::array<double, k_n>& step);
@@ -74,6 +82,7 @@ class System {
   std::array<bool, k_components.size()> covered_{};
   std::array<bool, k_n_flux> active_{};
   std::array<double, k_n_own_balmer> stellar_prior_{};
+  std::array<Fixed, k_n_own_balmer> fixed_;
   std::vector<Group> groups_;
   std::array<double, k_n_groups> level_prior_{};
   std::size_t n_pixels_ = 0;

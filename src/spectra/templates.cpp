@@ -58,12 +58,22 @@ TemplateSet::TemplateSet(MatrixView<const double> rows, double log_first, double
     if (!(sum > 0)) throw Error(ErrorKind::input, "template " + std::to_string(t) + " has no light");
   }
   for (const double sigma : k_sigma) {
-    AlignedVector<float> wide(stride_ * pixels_, 0.0F);
+    AlignedVector<float> wide(stride_ * pixels_, 0.0F), one_by_one(count_ * row_stride(), 0.0F),
+        blocks(stride_ * (pixels_ / k_block), 0.0F);
     for (std::size_t t = 0; t < count_; ++t) {
       const auto row = smooth(rows.row(t), sigma / k_light_kms / log_step);
-      for (std::size_t i = 0; i < pixels_; ++i) wide[i * stride_ + t] = static_cast<float>(row[i]);
+      for (std::size_t i = 0; i < pixels_; ++i)
+        wide[i * stride_ + t] = one_by_one[t * row_stride() + i] = static_cast<float>(row[i]);
+      for (std::size_t b = 0; b < pixels_ / k_block; ++b) {  // the trapezoid rule
+        const std::size_t from = b * k_block, to = std::min(from + k_block, pixels_ - 1);
+        double sum = 0.5 * (row[to] - row[from]);
+        for (std::size_t i = from; i < from + k_block; ++i) sum += row[i];
+        blocks[b * stride_ + t] = static_cast<float>(sum / k_block);
+      }
     }
     broadened_.push_back(std::move(wide));
+    rows_.push_back(std::move(one_by_one));
+    blocks_.push_back(std::move(blocks));
   }
 }
 

@@ -29,12 +29,18 @@ class TemplateSet {
   double log_step() const noexcept { return log_step_; }
   /// Broadened templates, pixel-major: stride() numbers a pixel, those beyond count() are 0.
   const float* at_sigma(std::size_t k) const noexcept { return broadened_[k].data(); }
+  /// The same numbers of template t one after the other: pixels(), and zeros to at least seven more.
+  const float* row_at_sigma(std::size_t k, std::size_t t) const noexcept { return rows_[k].data() + t * row_stride(); }
+  /// Means over blocks of k_block steps of the grid, pixels() / k_block of them, as at_sigma.
+  static constexpr std::size_t k_block = 4;
+  const float* blocks_at_sigma(std::size_t k) const noexcept { return blocks_[k].data(); }
   const std::map<std::string, std::string>& about() const noexcept { return about_; }
 
  private:
   std::size_t count_ = 0, stride_ = 0, pixels_ = 0;
   double log_first_ = 0, log_step_ = 0;
-  std::vector<AlignedVector<float>> broadened_;
+  std::size_t row_stride() const noexcept { return (pixels_ + 15) / 8 * 8; }
+  std::vector<AlignedVector<float>> broadened_, rows_, blocks_;
   std::map<std::string, std::string> about_;
 };
 
