@@ -102,7 +102,8 @@ def validate(out: str | os.PathLike[str]) -> bool:
 
 
 def work_part(out: str, parts: int, part: int, options: Sequence[str], threads: int = 1) -> tuple[int, int, str]:
-    """One task: part `part` of `parts`. (part, exit code, what it said); a part that is whole already is left alone."""
+    """One task: part `part` of `parts`. (part, exit code, why it failed; "" where it is done but for files that cannot be
+    read); a part that is whole already is left alone."""
     words = ("run", "--out", out, "--jobs", parts, "--job", part, "--threads", threads, *options)
     done = _call(*words, good=(0, 4))
     lines = [line for line in done.stderr.splitlines() if "failed: " in line]
@@ -143,7 +144,7 @@ def run(
     Returns
     -------
     dict
-        "done", "failed" (part -> reason).
+        "done", "failed" (part -> reason), "files_left_out" (parts that are done, but for files that cannot be read).
 
     Raises
     ------
@@ -166,16 +167,21 @@ def run(
         pure=False,
     )
     failed: dict[str, str] = {}
+    left_out: list[str] = []
     done = 0
     for future in as_completed(futures):
         part, code, reason = future.result()
-        if code == 0:
+        if code == 0 or not reason:
             done += 1
+            if code != 0:
+                left_out.append(parts[part])
+                if say:
+                    say(f"part {parts[part]} is done without files that cannot be read")
             continue
         failed[parts[part]] = reason
         if say:
             say(f"part {parts[part]} failed: {reason}")
-    return {"done": done, "failed": failed}
+    return {"done": done, "failed": failed, "files_left_out": sorted(left_out)}
 
 
 def _parts(out: str | os.PathLike[str]) -> list[str]:
@@ -386,7 +392,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             made = run(a.out, client, say=say, **settings)
         say(f"{a.out}: {made['done']} parts are whole, {len(made['failed'])} failed")
-        return 4 if made["failed"] else 0
+        return 4 if made["failed"] or made["files_left_out"] else 0
     except Error as e:
         say(f"error: {e}")
         return e.exit_code

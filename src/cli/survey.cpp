@@ -123,7 +123,11 @@ std::size_t jobs_of(const Settings& settings) {
 void say_plan(const survey::Plan& plan, const Settings& settings, Console& console) {
   const auto jobs = jobs_of(settings);
   for (const auto& part : plan.parts)
-    if (!part.problem.empty()) console.warn("cannot be read: " + part.problem);
+    if (!part.problem.empty())
+      console.warn("cannot be read: " + part.problem);
+    else
+      for (const auto& file : part.broken) console.warn("cannot be read: " + file);
+  for (const auto& file : plan.passed_over) console.warn(file);
   const double seconds = k_seconds_a_spectrum * static_cast<double>(plan.rows());
   const double cores = std::max(1U, settings.threads()) * static_cast<double>(jobs);
   console.info(fmt::format("{}: {} parts, {} spectra, {:.2f} GB; about {} on {:.0f} cores in {} {}", plan.tree.string(),
@@ -131,6 +135,9 @@ void say_plan(const survey::Plan& plan, const Settings& settings, Console& conso
                            in_hours(seconds / cores), cores, jobs, jobs == 1 ? "job" : "jobs"));
   if (plan.unreadable() > 0)
     console.warn(fmt::format("{} parts cannot be read and will be left out", plan.unreadable()));
+  std::size_t broken = 0;
+  for (const auto& part : plan.parts) broken += part.problem.empty() ? part.broken.size() : 0;
+  if (broken > 0) console.warn(fmt::format("{} files of other parts cannot be read and will be left out", broken));
 }
 
 int plan_action(const Settings& settings, Console& console, const std::string& tree, const fs::path& dir) {
@@ -200,7 +207,7 @@ int run_action(const Settings& settings, Console& console, const fs::path& dir) 
   }
   WorkerPool pool(settings.threads());
   const survey::Tools tools{model, templates, templates_hash, pool};
-  std::size_t failed = 0, done = 0;
+  std::size_t failed = 0, done = 0, broken = 0;
   std::uint64_t rows = 0, out = 0, rejects = 0;
   try {
     Progress bar(console, "measuring", "spectra", static_cast<double>(plan.rows()));
@@ -214,7 +221,10 @@ int run_action(const Settings& settings, Console& console, const fs::path& dir) 
         ++done;
         rows += status.rows_in;
         out += status.rows_out;
-        rejects += status.rejects;
+        rejects += status.rejects - status.broken.size();
+        broken += status.broken.size();
+        for (const auto& why : status.broken)
+          console.error(fmt::format("part {}: file left out: {}", plan.parts[k].name, why));
       } else {
         ++failed;
         console.error(fmt::format("part {} failed: {}", plan.parts[k].name, status.reason));
@@ -225,15 +235,16 @@ int run_action(const Settings& settings, Console& console, const fs::path& dir) 
     console.warn(fmt::format("interrupted; {} parts are complete. Run the same command again to continue.", done));
     return k_exit_resumable;
   }
-  console.info(
-      fmt::format("{}: {} parts, {} spectra: {} measured, {} not selected", dir.string(), done, rows, out, rejects));
-  if (failed == 0 || settings.flag("allow_partial")) return 0;
-  console.error(fmt::format("{} parts failed; all others are done", failed));
+  console.info(fmt::format("{}: {} parts, {} spectra: {} measured, {} not selected, {} in files that cannot be read",
+                           dir.string(), done, rows, out, rejects, broken));
+  if ((failed == 0 && broken == 0) || settings.flag("allow_partial")) return 0;
+  if (broken > 0) console.error(fmt::format("{} files were left out; the rest of their parts is done", broken));
+  if (failed > 0) console.error(fmt::format("{} parts failed; all others are done", failed));
   return exit_code(ErrorKind::numeric);
 }
 
 int status_action(const Settings& settings, Console& console, const survey::Plan& plan, const fs::path& dir) {
-  std::size_t done = 0, failed = 0, missing = 0;
+  std::size_t done = 0, failed = 0, missing = 0, broken = 0;
   std::uint64_t rows = 0;
   nlohmann::json failures = nlohmann::json::object();
   for (std::size_t k = 0; k < plan.parts.size(); ++k) {
@@ -241,6 +252,9 @@ int status_action(const Settings& settings, Console& console, const survey::Plan
     done += status.state == survey::State::done ? 1 : 0;
     missing += status.state == survey::State::missing ? 1 : 0;
     rows += status.rows_in;
+    broken += status.broken.size();
+    for (const auto& why : status.broken)
+      if (!settings.flag("json")) console.warn(plan.parts[k].name + ": file left out: " + why);
     if (status.state != survey::State::failed) continue;
     ++failed;
     failures[plan.parts[k].name] = status.reason;
@@ -252,11 +266,12 @@ int status_action(const Settings& settings, Console& console, const survey::Plan
                                 {"failed", failed},
                                 {"missing", missing},
                                 {"rows", rows},
+                                {"files_left_out", broken},
                                 {"failures", failures}}
                      .dump() +
                  "\n");
-  console.info(fmt::format("{} parts: {} done ({} spectra), {} failed, {} to do", plan.parts.size(), done, rows, failed,
-                           missing));
+  console.info(fmt::format("{} parts: {} done ({} spectra), {} failed, {} to do{}", plan.parts.size(), done, rows,
+                           failed, missing, broken > 0 ? fmt::format("; {} files left out", broken) : ""));
   return 0;
 }
 

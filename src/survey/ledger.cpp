@@ -116,7 +116,8 @@ void save_note(const Note& note, const fs::path& path) {
               {"rows_out", note.rows_out},
               {"bytes", note.bytes},
               {"sha256", note.sha256},
-              {"rejects", rejects}},
+              {"rejects", rejects},
+              {"broken", note.broken}},
              path, true);
 }
 
@@ -135,6 +136,7 @@ std::optional<Note> load_note(const fs::path& path) {
     note.sha256 = read.at("sha256");
     for (const auto& r : read.at("rejects"))
       note.rejects.push_back({r.at(0), r.at(1), std::stoll(r.at(2).get<std::string>()), r.at(3)});
+    note.broken = read.value("broken", std::vector<std::string>());
     return note;
   } catch (const json::exception& e) {
     broken(path, e.what());
@@ -150,7 +152,7 @@ bool same_inputs(const Plan& plan, const Part& part, const Note& note) {
   for (std::size_t i = 0; i < part.inputs.size(); ++i) {
     std::error_code error;
     const auto bytes = fs::file_size(plan.tree / part.inputs[i], error);
-    if (error || bytes != note.inputs[i].bytes) return false;
+    if ((error ? 0 : bytes) != note.inputs[i].bytes) return false;
   }
   return true;
 }
@@ -170,6 +172,7 @@ PartStatus status_of(const Plan& plan, std::size_t index, const fs::path& dir) {
     status.rows_in = note->rows_in;
     status.rows_out = note->rows_out;
     status.rejects = note->rejects.size();
+    status.broken = note->broken;
     return status;
   }
   if (fs::exists(failure_path(dir, part))) {

@@ -25,6 +25,7 @@ struct Note {
   std::uint64_t rows_in = 0, rows_out = 0, bytes = 0;
   std::string sha256;  ///< of the table
   std::vector<Reject> rejects;
+  std::vector<std::string> broken;  ///< reasons of the files that could not be read; each is a reject too
 };
 
 std::filesystem::path table_path(const std::filesystem::path& dir, const Part& part);

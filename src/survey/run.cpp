@@ -63,9 +63,8 @@ std::string why_not(const Selection& want, const Spectra& s, std::size_t i, doub
 // says of its targets, so that parts can be joined.
 class PartTable {
  public:
-  PartTable(const fs::path& path, const SpectraReader& reader, const Conventions& conventions, bool distribution)
-      : measured_({true, true, reader.has_catalogue_ew(), false,
-                   [](std::string_view name) { return name != "ORIGINAL_ID"; }}),
+  PartTable(const fs::path& path, bool catalogue, const Conventions& conventions, bool distribution)
+      : measured_({true, true, catalogue, false, [](std::string_view name) { return name != "ORIGINAL_ID"; }}),
         distribution_(distribution),
         columns_(measured_.columns()) {
     columns_.push_back(column("DELTACHI2"));
@@ -134,28 +133,56 @@ Galaxies galaxies_of(const Spectra& s, std::span<const std::size_t> rows, std::s
   return g;
 }
 
-std::string settings_hash(const RunSettings& settings, const Tools& tools) {
-  return sha256(settings.text() + "model " + tools.model.hash() + "\ntemplates " + tools.templates_hash + "\nversion " +
-                std::string(version()) + "\n");
+std::string settings_hash(const Plan& plan, const RunSettings& settings, const Tools& tools) {
+  const std::string columns = plan.has_sdss() ? "catalogue EWs\n" : "";
+  return sha256(settings.text() + columns + "model " + tools.model.hash() + "\ntemplates " + tools.templates_hash +
+                "\nversion " + std::string(version()) + "\n");
 }
 
 Note work(const Plan& plan, const Part& part, const fs::path& dir, const RunSettings& settings, const Tools& tools,
           const std::function<void(std::size_t)>& between) {
   std::vector<fs::path> inputs;
   for (const auto& input : part.inputs) inputs.push_back(plan.tree / input);
+  const bool sdss = part.layout == "sdss";
   Note note;
-  for (const auto& input : inputs) note.inputs.push_back(sum_of(input));
-  SpectraReader reader(inputs);
-  const auto known = part.layout == "desi" ? deltachi2_of(inputs.back()) : std::unordered_map<std::int64_t, double>();
+  for (const auto& input : inputs) try {
+      note.inputs.push_back(sum_of(input));
+    } catch (const Error&) {
+      if (!sdss) throw;
+      note.inputs.push_back({input.string(), 0, "", {}, {}});
+    }
+  SpectraReaderOptions how;
+  how.skip_bad = sdss;
+  SpectraReader reader(inputs, how);
+  std::vector<std::size_t> file_of;  // of SDSS, a row is a file
+  const auto leave_out = [&](std::size_t file, const std::string& why) {
+    note.rejects.push_back({part.inputs[file].generic_string(), static_cast<std::int64_t>(file), k_null_id, why});
+    note.broken.push_back(why);
+  };
+  for (std::size_t k = 0; sdss && k < inputs.size(); ++k) {
+    const auto bad = std::ranges::find(reader.failures(), inputs[k], &SpectraReader::Failure::path);
+    if (bad == reader.failures().end())
+      file_of.push_back(k);
+    else
+      leave_out(k, bad->what);
+  }
+  const auto known = !sdss ? deltachi2_of(inputs.back()) : std::unordered_map<std::int64_t, double>();
   Conventions conventions = reader.conventions();
   if (settings.measure.deredden) conventions.mwcorr = "T";
   conventions.maskrule = settings.measure.recipe == MaskRecipe::robust ? "robust" : "k24";
   conventions.labelver = "starglow fit";
-  PartTable table(table_path(dir, part), reader, conventions, tools.model.has_distribution());
-  note.rows_in = reader.rows();
+  PartTable table(table_path(dir, part), plan.has_sdss(), conventions, tools.model.has_distribution());
+  note.rows_in = reader.rows() + note.broken.size();
   for (std::size_t first = 0; first < reader.rows();) {
     if (between) between(first);
-    Spectra s = reader.read(first, settings.chunk);
+    Spectra s;
+    try {
+      s = reader.read(first, settings.chunk);
+    } catch (const Error& e) {
+      if (!sdss || e.kind() != ErrorKind::input) throw;
+      leave_out(file_of[first++], e.what());
+      continue;
+    }
     if (s.survey.empty()) s.survey.assign(s.size(), part.survey);
     if (s.program.empty()) s.program.assign(s.size(), part.program);
     std::vector<std::size_t> rows;
@@ -166,9 +193,9 @@ Note work(const Plan& plan, const Part& part, const fs::path& dir, const RunSett
       const double chi2 = found == known.end() ? k_nan : found->second;
       const std::string reason = why_not(settings.selection, s, i, chi2);
       if (!reason.empty()) {
-        const std::size_t file = part.layout == "desi" ? 0 : first + i;
-        note.rejects.push_back(
-            {part.inputs[file].generic_string(), static_cast<std::int64_t>(first + i), s.targetid[i], reason});
+        const std::size_t file = sdss ? file_of[first + i] : 0;
+        note.rejects.push_back({part.inputs[file].generic_string(), static_cast<std::int64_t>(sdss ? file : first + i),
+                                s.targetid[i], reason});
         continue;
       }
       rows.push_back(i);
@@ -215,7 +242,7 @@ PartStatus run_part(const Plan& plan, std::size_t index, const fs::path& dir, co
   const Part& part = plan.parts.at(index);
   PartStatus status = status_of(plan, index, dir);
   if (!part.problem.empty()) return status;
-  const std::string wanted = settings_hash(settings, tools);
+  const std::string wanted = settings_hash(plan, settings, tools);
   if (status.state == State::done && load_note(note_path(dir, part))->settings == wanted) return status;
   status = {};
   try {
@@ -228,6 +255,7 @@ PartStatus run_part(const Plan& plan, std::size_t index, const fs::path& dir, co
     status.rows_in = note.rows_in;
     status.rows_out = note.rows_out;
     status.rejects = note.rejects.size();
+    status.broken = note.broken;
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::output || e.kind() == ErrorKind::usage) throw;
     save_failure(e.what(), failure_path(dir, part));

@@ -16,16 +16,16 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Names {
-  std::string kind;  // "coadd", "redrock", "spec"
+  std::string kind;  // "coadd", "redrock" (of the early data "zbest"), "spec"
   std::string rest;  // what stands between kind and extension: "main-bright-10016"
 };
 
 // "coadd-main-bright-10016.fits.gz" -> {coadd, main-bright-10016}
 Names names_of(const std::string& file) {
-  static const std::regex pattern(R"((coadd|redrock|spec)-([A-Za-z0-9_+.-]+?)\.fits?(\.gz|\.fz)?)");
+  static const std::regex pattern(R"((coadd|redrock|zbest|spec)-([A-Za-z0-9_+.-]+?)\.fits?(\.gz|\.fz)?)");
   std::smatch found;
   if (!std::regex_match(file, found, pattern)) return {};
-  return {found[1], found[2]};
+  return {found[1] == "zbest" ? "redrock" : found[1].str(), found[2]};
 }
 
 // The survey and program of a healpix file, by its name; tiles have none in theirs.
@@ -44,13 +44,28 @@ std::uint64_t rows_of(const fs::path& path) {
   file.fail("no spectra", "no B_FLUX, R_FLUX or Z_FLUX", "a DESI coadd");
 }
 
+// A folder of SDSS files is worked without those that are broken, as long as one is whole.
+void look_at_each(const fs::path& tree, Part& part) {
+  part.rows = part.inputs.size();
+  for (const auto& input : part.inputs) try {
+      part.bytes += fs::file_size(tree / input);
+      const files::FitsInput file(tree / input);
+      if (!file.has("COADD")) file.fail("no spectrum", "no HDU COADD", "an SDSS spec file");
+    } catch (const Error& e) {
+      part.broken.emplace_back(e.what());
+    } catch (const fs::filesystem_error& e) {
+      part.broken.emplace_back(e.what());
+    }
+  if (part.broken.size() == part.inputs.size()) part.problem = part.broken.front();
+}
+
 void look_at(const fs::path& tree, Part& part) {
   try {
-    for (const auto& input : part.inputs) part.bytes += fs::file_size(tree / input);
     if (part.layout == "sdss") {
-      part.rows = part.inputs.size();
+      look_at_each(tree, part);
       return;
     }
+    for (const auto& input : part.inputs) part.bytes += fs::file_size(tree / input);
     part.rows = rows_of(tree / part.inputs[0]);
     if (part.inputs.size() < 2) return;
     files::FitsInput redshifts(tree / part.inputs[1]);
@@ -83,6 +98,9 @@ std::uint64_t Plan::bytes() const noexcept {
   for (const auto& part : parts) n += part.problem.empty() ? part.bytes : 0;
   return n;
 }
+bool Plan::has_sdss() const noexcept {
+  return std::any_of(parts.begin(), parts.end(), [](const Part& p) { return p.layout == "sdss"; });
+}
 std::size_t Plan::unreadable() const noexcept {
   return static_cast<std::size_t>(
       std::count_if(parts.begin(), parts.end(), [](const Part& p) { return !p.problem.empty(); }));
@@ -93,6 +111,7 @@ Plan make_plan(const fs::path& tree, const Selection& selection, const std::func
   if (!fs::is_directory(tree, error))
     throw Error(ErrorKind::input, "'" + tree.string() + "' is no folder",
                 {"", "the folder of a production, with coadd-*.fits and redrock-*.fits or spec-*.fits below it", ""});
+  Plan plan;
   std::map<fs::path, std::map<std::string, std::map<std::string, fs::path>>> folders;  // folder, kind, rest -> file
   auto options = fs::directory_options::skip_permission_denied;
   for (fs::recursive_directory_iterator it(tree, options, error), end; it != end; it.increment(error)) {
@@ -101,16 +120,22 @@ Plan make_plan(const fs::path& tree, const Selection& selection, const std::func
     const Names names = names_of(it->path().filename().string());
     if (names.kind.empty()) continue;
     const fs::path relative = it->path().lexically_relative(tree);
-    folders[relative.parent_path()][names.kind].emplace(names.rest, relative);
+    // Of "x.fits" and "x.fits.gz", or redrock-x and zbest-x, the first by name is taken, whatever order they come in.
+    const auto [there, taken] = folders[relative.parent_path()][names.kind].emplace(names.rest, relative);
+    if (taken) continue;
+    const fs::path other = std::max(there->second, relative);
+    there->second = std::min(there->second, relative);
+    plan.passed_over.push_back("'" + other.string() + "' is passed over: '" + there->second.string() +
+                               "' is beside it");
   }
-  Plan plan;
+  std::ranges::sort(plan.passed_over);
   plan.tree = tree;
   for (auto& [folder, kinds] : folders) {
     std::set<std::string> pairs;
     for (const auto& [rest, file] : kinds["coadd"]) pairs.insert(rest);
     for (const auto& [rest, file] : kinds["redrock"]) pairs.insert(rest);
     for (const auto& rest : pairs) {
-      Part part{rest, "desi", {}, "", "", 0, 0, ""};
+      Part part{rest, "desi", {}, "", "", 0, 0, "", {}};
       survey_of(rest, part);
       const auto coadd = kinds["coadd"].find(rest), redrock = kinds["redrock"].find(rest);
       if (coadd != kinds["coadd"].end()) part.inputs.push_back(coadd->second);
@@ -123,7 +148,7 @@ Plan make_plan(const fs::path& tree, const Selection& selection, const std::func
     }
     if (kinds["spec"].empty()) continue;
     Part part{
-        "spec-" + (folder.empty() ? std::string("all") : folder.filename().string()), "sdss", {}, "", "", 0, 0, ""};
+        "spec-" + (folder.empty() ? std::string("all") : folder.filename().string()), "sdss", {}, "", "", 0, 0, "", {}};
     for (const auto& [rest, file] : kinds["spec"]) part.inputs.push_back(file);
     plan.parts.push_back(std::move(part));
   }

@@ -52,7 +52,7 @@ def cluster():
 def test_two_processes_give_the_bytes_of_one(tree, alone, tmp_path):
     assert survey.plan(tree, tmp_path / "run")["rows"] == 20
     with cluster() as two, distributed.Client(two) as client:
-        assert survey.run(tmp_path / "run", client) == {"done": 4, "failed": {}}
+        assert survey.run(tmp_path / "run", client) == {"done": 4, "failed": {}, "files_left_out": []}
         again = survey.run(tmp_path / "run", client)  # all of it is there
     assert again["done"] == 4
     assert survey.status(tmp_path / "run")["done"] == 4 and survey.validate(tmp_path / "run")

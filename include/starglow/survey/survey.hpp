@@ -34,6 +34,8 @@ struct Part {
   std::string survey, program;                ///< "" = the tree does not say
   std::uint64_t rows = 0, bytes = 0;
   std::string problem;  ///< "" = readable; else why not
+  /// Of SDSS files: those among them that cannot be read, each with the reason. Their rows are rejects of the part.
+  std::vector<std::string> broken;
 };
 
 /// Which spectra are wanted. A row that is not is listed with its reason, never dropped in silence.
@@ -48,9 +50,12 @@ struct Selection {
 struct Plan {
   std::filesystem::path tree;
   std::vector<Part> parts;
+  /// Files that are of no part, because another one has their spectra ("coadd-1.fits.gz" beside "coadd-1.fits").
+  std::vector<std::string> passed_over;
   std::uint64_t rows() const noexcept;
   std::uint64_t bytes() const noexcept;
   std::size_t unreadable() const noexcept;
+  bool has_sdss() const noexcept;
 };
 
 /// Finds the parts below `tree` and looks at their headers, in an order that depends on names alone. Files that cannot
@@ -84,7 +89,8 @@ enum class State { missing, done, failed };
 struct PartStatus {
   State state = State::missing;
   std::uint64_t rows_in = 0, rows_out = 0, rejects = 0;
-  std::string reason;  ///< of a failure
+  std::string reason;               ///< of a failure
+  std::vector<std::string> broken;  ///< files of a part that is done that could not be read: why not
 };
 
 /// What the notes of a part say; looks at sizes, not at sums.
