@@ -1,5 +1,6 @@
 """survey from the command line: a synthetic production through plan, run, kill, merge, validate; bad trees."""
 
+import gzip
 import json
 import os
 import signal
@@ -254,23 +255,98 @@ def test_each_selection_of_a_uniqpix_tree(starglow, tmp_path, options, kept, rea
         assert np.all(table["DELTACHI2"] >= 25)
 
 
+def sdss_tree(tree, **plates):
+    """spec-PLATE-51602-FIBRE.fits in a folder a plate."""
+    for plate, fibres in plates.items():
+        (tree / plate[1:]).mkdir(parents=True)
+        for fibre in fibres:
+            sdss(tree / plate[1:] / f"spec-{plate[1:]}-51602-{fibre:04d}.fits")
+
+
+def merged(starglow, folder, *options):
+    run = starglow("survey", "merge", "--out", folder / "run", "-o", folder / "m.fits", "--overwrite", *options)
+    assert run.returncode == 0, run.stderr
+    return read(folder / "m.fits")
+
+
 def test_a_tree_of_sdss_files(starglow, tmp_path):
-    """Folders of spec files are parts; one file that is broken fails its folder alone."""
-    for plate, fibers in (("0266", (1, 2, 3)), ("0267", (4,))):
-        (tmp_path / "tree" / plate).mkdir(parents=True)
-        for fiber in fibers:
-            sdss(tmp_path / "tree" / plate / f"spec-{plate}-51602-{fiber:04d}.fits")
+    """Folders of spec files are parts; broken files are named and counted, and the rest of their folder is done."""
+    sdss_tree(tmp_path / "tree", p0266=(1, 2, 3, 5, 6), p0267=(4,))
     run = starglow("survey", "run", tmp_path / "tree", "--out", tmp_path / "run")
     assert run.returncode == 0, run.stderr
-    assert starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "m.fits").returncode == 0
-    table = read(tmp_path / "m.fits")
-    assert len(table) == 4 and "HALPHA_EW_CAT" in table.colnames
-    broken = tmp_path / "tree/0267/spec-0267-51602-0004.fits"
-    broken.write_bytes(broken.read_bytes()[:5000])
-    again = starglow("survey", "run", "--out", tmp_path / "run")
-    assert again.returncode == 4 and "spec-0267" in again.stderr
-    merge = starglow("survey", "merge", "--out", tmp_path / "run", "-o", tmp_path / "p.fits", "--allow-partial")
-    assert merge.returncode == 0 and len(read(tmp_path / "p.fits")) == 3
+    table = merged(starglow, tmp_path)
+    assert len(table) == 6 and "HALPHA_EW_CAT" in table.colnames
+    cut = tmp_path / "tree/0266/spec-0266-51602-0002.fits"
+    cut.write_bytes(cut.read_bytes()[:5000])
+    with fits.open(tmp_path / "tree/0266/spec-0266-51602-0005.fits") as hdus:
+        hdus["COADD"].data["loglam"][7] = np.nan  # seen only when the spectrum is read
+        hdus.writeto(tmp_path / "tree/0266/spec-0266-51602-0005.fits", overwrite=True)
+    (tmp_path / "tree/0266/spec-0266-51602-0006.fits").unlink()
+    for _ in range(2):  # the second time from the notes of the first
+        again = starglow("survey", "run", "--out", tmp_path / "run")
+        assert again.returncode == 4 and "3 files were left out" in again.stderr, again.stderr
+        for fibre in (2, 5, 6):
+            assert f"spec-0266-51602-{fibre:04d}" in again.stderr
+        state = json.loads(starglow("survey", "status", "--out", tmp_path / "run", "--json").stdout)
+        assert (state["done"], state["failed"], state["files_left_out"], state["rows"]) == (2, 0, 3, 6)
+    assert starglow("survey", "run", "--out", tmp_path / "run", "--allow-partial").returncode == 0
+    assert starglow("survey", "validate", "--out", tmp_path / "run").returncode == 0
+    assert len(merged(starglow, tmp_path)) == 3
+    rejects = (tmp_path / "run/rejects.csv").read_text().splitlines()[1:]
+    assert len(rejects) == 3 and all("spec-0266" in line for line in rejects)
+    plan = starglow("survey", "plan", tmp_path / "tree", "--out", tmp_path / "run", "--overwrite")
+    assert plan.returncode == 0 and "spec-0266-51602-0002" in plan.stderr and "1 files of other parts" in plan.stderr
+    only = tmp_path / "tree/0267/spec-0267-51602-0004.fits"
+    only.write_bytes(only.read_bytes()[:5000])  # a folder without any whole file is a part that failed
+    last = starglow("survey", "run", "--out", tmp_path / "run")
+    assert last.returncode == 4 and "part spec-0267 failed" in last.stderr and "1 parts failed" in last.stderr
+
+
+def test_desi_and_sdss_in_one_tree_are_one_catalogue(starglow, tmp_path):
+    add_part(tmp_path / "tree", "tiles/1", "0-1-thru20210101", [1, 2, 3, 4, 5])
+    sdss_tree(tmp_path / "tree", p0266=(1,))
+    assert starglow("survey", "run", tmp_path / "tree", "--out", tmp_path / "run").returncode == 0
+    table = merged(starglow, tmp_path)
+    assert len(table) == 6 and np.sum(table["HALPHA_EW_CAT_IVAR"] > 0) == 1
+
+
+def test_files_of_older_and_newer_productions_stand_beside_each_other(starglow, tmp_path):
+    """zbest files of the early data; a file beside its compressed copy is taken once, and said."""
+    _, redrock = add_part(tmp_path / "tree", "tiles/1", "0-1-deep", [1, 2, 3, 4, 5])
+    with fits.open(redrock) as hdus:
+        hdus["REDSHIFTS"].name = "ZBEST"
+        hdus.writeto(redrock.with_name("zbest-0-1-deep.fits"))
+    redrock.unlink()
+    coadd, _ = add_part(tmp_path / "tree", "tiles/2", "0-2-thru20210101", [6, 7, 8, 9, 10])
+    coadd.with_name(coadd.name + ".gz").write_bytes(gzip.compress(coadd.read_bytes()))
+    plan = starglow("survey", "plan", tmp_path / "tree", "--out", tmp_path / "run")
+    assert plan.returncode == 0 and "coadd-0-2-thru20210101.fits.gz' is passed over" in plan.stderr
+    assert starglow("survey", "run", "--out", tmp_path / "run").returncode == 0
+    assert sorted(merged(starglow, tmp_path)["TARGETID"]) == list(range(1, 11))
+
+
+def test_empty_petals_and_petals_without_light(starglow, tmp_path):
+    """A coadd of no rows is a part of no rows; spectra without a good pixel are rows with flags."""
+    tree = tmp_path / "tree"
+    coadd, redrock = add_part(tree, "tiles/1", "0-1-thru20210101", [1, 2, 3, 4, 5])
+    for path in (coadd, redrock):
+        with fits.open(path) as hdus:
+            for hdu in hdus[1:]:
+                if isinstance(hdu, fits.BinTableHDU) or hdu.data.ndim == 2:
+                    hdu.data = hdu.data[:0]
+            hdus.writeto(path, overwrite=True, checksum=True)
+    dark, _ = add_part(tree, "tiles/2", "1-1-thru20210101", [6, 7, 8, 9, 10])
+    with fits.open(dark) as hdus:
+        for camera in "BRZ":
+            hdus[camera + "_IVAR"].data[:] = 0
+        hdus.writeto(dark, overwrite=True, checksum=True)
+    add_part(tree, "tiles/3", "2-1-thru20210101", [11, 12, 13, 14, 15])
+    run = starglow("survey", "run", tree, "--out", tmp_path / "run")
+    assert run.returncode == 0 and "3 parts, 10 spectra" in run.stderr, run.stderr
+    table = merged(starglow, tmp_path)
+    bright = np.asarray(table["TARGETID"]) > 10
+    assert np.all(np.isfinite(table["HALPHA_EW"][bright])) and np.all(np.isnan(table["HALPHA_EW"][~bright]))
+    assert len(table) == 10 and np.all(np.asarray(table["FLAGS"])[~bright] != 0)
 
 
 def test_the_catalogue_describes_its_columns_and_each_line_given_the_others(done):

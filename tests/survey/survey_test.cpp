@@ -42,11 +42,26 @@ TEST(SurveyPlan, PairsFilesNamesPartsAndListsWhatCannotBeRead) {
   EXPECT_THAT(plan.parts[0].problem, testing::Not(testing::IsEmpty()));  // no FITS file at all
   EXPECT_EQ(plan.parts[1].name, "spec-0280");
   EXPECT_EQ(plan.parts[1].rows, 2U);
+  EXPECT_EQ(plan.parts[1].broken.size(), 2U);  // both: so the part cannot be read
+  EXPECT_THAT(plan.parts[1].problem, testing::Not(testing::IsEmpty()));
   EXPECT_THAT(plan.parts[2].problem, testing::HasSubstr("no redrock-"));
   EXPECT_THAT(plan.parts[3].problem, testing::HasSubstr("no coadd-"));
   EXPECT_NE(plan.parts[2].name, plan.parts[3].name);
-  EXPECT_EQ(plan.unreadable(), 3U);
-  EXPECT_EQ(plan.rows(), 2U);
+  EXPECT_EQ(plan.unreadable(), 4U);
+  EXPECT_EQ(plan.rows(), 0U);
+}
+
+TEST(SurveyPlan, TakesOneOfTwoFilesOfTheSameSpectra) {
+  const Folder tree;
+  for (const char* name : {"coadd-1.fits", "coadd-1.fits.gz", "zbest-1.fits", "redrock-1.fits", "coadd-2.fits"})
+    tree.touch(name);
+  tree.touch("zbest-2.fits");
+  const Plan plan = make_plan(tree.path, {});
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_THAT(plan.parts[0].inputs, testing::ElementsAre("coadd-1.fits", "redrock-1.fits"));
+  EXPECT_THAT(plan.parts[1].inputs, testing::ElementsAre("coadd-2.fits", "zbest-2.fits"));
+  EXPECT_THAT(plan.passed_over,
+              testing::ElementsAre(testing::HasSubstr("coadd-1.fits.gz"), testing::HasSubstr("zbest-1.fits")));
 }
 
 TEST(SurveyPlan, IsReadAsItWasWritten) {
@@ -58,7 +73,7 @@ TEST(SurveyPlan, IsReadAsItWasWritten) {
   ASSERT_EQ(again.parts.size(), 1U);
   EXPECT_EQ(again.parts[0].name, plan.parts[0].name);
   EXPECT_EQ(again.parts[0].inputs, plan.parts[0].inputs);
-  EXPECT_EQ(status_of(again, 0, run.path / "out").state, State::missing);
+  EXPECT_EQ(again.parts[0].problem, plan.parts[0].problem);
   EXPECT_THROW(save_plan(plan, run.path / "out", false), Error);
   std::ofstream(run.path / "out" / "survey.json") << "{";
   EXPECT_THROW(load_plan(run.path / "out"), Error);

@@ -30,9 +30,10 @@ inline constexpr double k_fit_from = 3390.0, k_fit_to = 7050.0;
 
 /// Fits the pixels with use != 0 (same length as the spectrum). Shift and width are fitted where the median pixel has
 /// S/N > 3, within +-300 km/s. Pixels beyond 5 standard deviations are left out once. The polynomial has one order for
-/// 450 A (rest) of spectrum, 8 at most. Weights and polynomial are fitted together, by Gauss-Newton steps.
-/// `earlier`: a good fit of the same spectrum to other pixels; shift, width and the polynomial's domain are kept from
-/// it.
+/// 450 A (rest) of spectrum, 8 at most. Weights and polynomial are fitted together, by steps with exact slopes and
+/// Gauss-Newton's curvature of templates averaged over blocks.
+/// `earlier`: a good fit of the same spectrum to other pixels; shift, width, S/N and the polynomial's domain are kept
+/// from it.
 ContinuumFit fit_continuum(const SpectrumView& s, const TemplateSet& templates, std::span<const std::uint8_t> use,
                            const ContinuumFit* earlier = nullptr);
 

@@ -197,7 +197,7 @@ class Desi final : public SpectraSource {
       if (!factor) file.fail("Z has another unit", file.column_unit(hdu, "Z"), "a redshift, a pure number");
     }
     z_ = numbers_if(file, hdu, {"Z"}, from_, k_nan);
-    if (z_.empty()) file.fail(std::string("HDU ") + hdu + " has no column Z", "", "a column Z");
+    if (z_.empty() && rows > 0) file.fail(std::string("HDU ") + hdu + " has no column Z", "", "a column Z");
     z_err_ = numbers_if(file, hdu, {"ZERR", "Z_ERR"}, from_, k_nan);
     zwarn_ = integers_if(file, hdu, {"ZWARN"}, from_, 0);
     spectype_ = texts_if(file, hdu, {"SPECTYPE"}, from_);
