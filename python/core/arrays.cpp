@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 
 #include "starglow/base/error.hpp"
@@ -90,6 +91,20 @@ Columns Columns::from(const nb::dict& arguments) {
   reals("ebv", "EBV", 1, 1, c.ebv);
   reals("ew", "EW", 2, k_n_lines, c.ew);
   reals("ew_ivar", "EW_IVAR", 2, k_n_lines, c.ew_ivar);
+  if (const nb::object given = get("inputs"); !given.is_none())
+    for (const auto& [key, value] : nb::cast<nb::dict>(given)) {
+      const auto name = nb::cast<std::string>(key);
+      const auto found = std::ranges::find_if(
+          k_column_inputs, [&](std::size_t input) { return k_inputs[input].column == std::string_view(name); });
+      if (found == k_column_inputs.end()) {
+        std::string known;
+        for (const std::size_t input : k_column_inputs)
+          known += (known.empty() ? "" : ", ") + std::string(k_inputs[input].column);
+        throw Error(ErrorKind::usage, "no model has an input of this name", {"'" + name + "'", known, ""});
+      }
+      c.inputs[static_cast<std::size_t>(found - k_column_inputs.begin())] =
+          Reals(name.c_str(), nb::cast<AnyArray>(value), 1);
+    }
   if (const nb::object ids = get("targetid"); !ids.is_none()) {
     c.targetid = nb::cast<AnyArray>(ids);
     if (c.targetid.ndim() != 1 || !is(c.targetid, nb::dlpack::dtype_code::Int, 64))
@@ -129,6 +144,8 @@ Columns Columns::from(const nb::dict& arguments) {
   column("BAND_FLUX_IVAR", c.band_flux_ivar);
   column("Z", c.z);
   column("EBV", c.ebv);
+  for (std::size_t k = 0; k < k_n_column_inputs; ++k)
+    column(std::string(k_inputs[k_column_inputs[k]].column).c_str(), c.inputs[k]);
   column("EW", c.ew);
   column("EW_IVAR", c.ew_ivar);
   length("TARGETID", c.targetid.is_valid(), c.targetid.is_valid() ? c.targetid.shape(0) : 0);
@@ -158,6 +175,13 @@ Galaxies Columns::block(std::size_t first, std::size_t count) const {
   if (ebv.given()) {
     g.ebv.resize(count);
     ebv.read(first, count, g.ebv.data());
+  }
+  for (std::size_t k = 0; k < k_n_column_inputs; ++k) {
+    if (!inputs[k].given()) continue;
+    std::vector<double> values(count);
+    inputs[k].read(first, count, values.data());
+    if (g.inputs.empty()) g.inputs = Matrix<double>(count, k_n_column_inputs, std::nan(""));
+    for (std::size_t i = 0; i < count; ++i) g.inputs(i, k) = values[i];
   }
   if (targetid.is_valid()) {
     g.targetid.resize(count);

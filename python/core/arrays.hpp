@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "starglow/base/galaxies.hpp"
 #include "starglow/base/view.hpp"
+#include "starglow/model/inputs.hpp"
 
 namespace starglow::python {
 
@@ -44,7 +46,8 @@ class Reals {
 struct Columns {
   std::size_t n = 0;
   Reals band_flux, band_flux_ivar, z, ebv, ew, ew_ivar;
-  AnyArray targetid;  ///< int64
+  std::array<Reals, k_n_column_inputs> inputs;  ///< columns that networks may use, in the order of k_column_inputs
+  AnyArray targetid;                            ///< int64
   std::vector<std::string> survey, program;
   Conventions conventions;
 

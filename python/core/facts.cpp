@@ -11,6 +11,7 @@
 #include "starglow/base/lines.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/version.hpp"
+#include "starglow/model/inputs.hpp"
 
 namespace starglow::python {
 namespace {
@@ -60,6 +61,16 @@ void bind_facts(nb::module_& m) {
   m.attr("line_waves") = nb::tuple(waves);
   m.attr("n_lines") = k_n_lines;
   m.attr("line_table") = nb::tuple(table);
+  nb::list inputs;
+  for (const auto& input : k_inputs) {
+    nb::dict row;
+    row["name"] = std::string(input.name);
+    row["column"] = std::string(input.column);
+    row["lo"] = input.lo;
+    row["hi"] = input.hi;
+    inputs.append(row);
+  }
+  m.attr("inputs") = nb::tuple(inputs);
   m.attr("band_edges") = nb::tuple(edges);
   m.attr("flags") = nb::tuple(flags);
   m.attr("fatal_flags") = static_cast<int>(k_fatal_flags);

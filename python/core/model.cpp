@@ -205,6 +205,13 @@ void bind_model(nb::module_& m) {
       .def_prop_ro("kind", [](const Model& model) { return model.parts().kind; })
       .def_prop_ro("n_params", &Model::n_params)
       .def_prop_ro("has_distribution", &Model::has_distribution)
+      .def_prop_ro("input_columns",
+                   [](const Model& model) {
+                     nb::list out;
+                     for (const std::size_t input : k_column_inputs)
+                       if (model.input_columns().has(input)) out.append(std::string(k_inputs[input].column));
+                     return out;
+                   })
       .def_prop_ro("metadata", [](const Model& model) { return model.parts().metadata; })
       .def(
           "notes",

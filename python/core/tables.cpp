@@ -30,6 +30,13 @@ nb::dict columns_of(Galaxies&& g) {
   vector("targetid", g.targetid);
   vector("z", g.z);
   vector("ebv", g.ebv);
+  nb::dict inputs;
+  for (std::size_t k = 0; k < k_n_column_inputs && !g.inputs.empty(); ++k) {
+    std::vector<double> values(n);
+    for (std::size_t i = 0; i < n; ++i) values[i] = g.inputs(i, k);
+    inputs[std::string(k_inputs[k_column_inputs[k]].column).c_str()] = to_numpy(std::move(values), {n});
+  }
+  if (inputs.size() > 0) out["inputs"] = inputs;
   vector("flags", g.flags);
   matrix("band_flux", g.band_flux);
   matrix("band_flux_ivar", g.band_flux_ivar);

@@ -20,6 +20,7 @@ import numpy as np
 from . import _core
 from ._units import unit_of
 from .errors import error
+from .names import INPUT_COLUMNS
 
 N_BANDS = 12
 
@@ -190,7 +191,7 @@ def _of_objects(name: str, values: np.ndarray, width: int) -> Plain:
 
 # The tables themselves.
 
-_WHOLE = ("TARGETID", "SURVEY", "PROGRAM", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "EBV", "FLAGS")
+_WHOLE = ("TARGETID", "SURVEY", "PROGRAM", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "EBV", "FLAGS", *INPUT_COLUMNS)
 
 
 _LIKE_Z = ("REDSHIFT", "Z_SPEC", "ZSPEC", "SPECZ", "Z_PHOT", "ZPHOT", "PHOTOZ", "Z_BEST", "ZBEST", "Z_OBS", "Z_TRUE")

@@ -13,7 +13,7 @@ from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
 _NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "ebv", "flags")
-_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags", "ebv")
+_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags", "ebv", "inputs")
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +38,8 @@ class Galaxies:
     survey, program : (n,) str
         Optional; random numbers depend on them too. Null is the empty text.
     flags : (n,) int32
+    inputs : dict of (n,) float
+        Columns that some models use beside the bands, by name: ``{"D4000": ...}``; NaN = unknown.
     ebv : (n,) float
         E(B-V) of the Milky Way, mag, on the scale of the SFD98 map; NaN = unknown. Used to
         convert band fluxes if MWCORR differs from the model's.
@@ -69,6 +71,7 @@ class Galaxies:
     program: Any = None
     flags: Any = None
     ebv: Any = None
+    inputs: Any = None
     conventions: dict[str, str] = field(default_factory=dict)
     index: Any = field(default=None, compare=False)
 
@@ -89,6 +92,8 @@ class Galaxies:
             z = np.broadcast_to(z, self.band_flux.shape[:1])
         put(self, "z", z)
         put(self, "ebv", optional(real, "EBV", self.ebv, "mag"))
+        if self.inputs is not None:
+            put(self, "inputs", {name: real(name, column) for name, column in self.inputs.items()} or None)
         put(self, "targetid", optional(_arrays.ids, "TARGETID", self.targetid))
         put(self, "ew", optional(real, "EW", self.ew, _units.EW))
         put(self, "survey", optional(_arrays.words, "SURVEY", self.survey))
@@ -101,6 +106,8 @@ class Galaxies:
     def __len__(self) -> int:
         for name in _ROWS:
             column = getattr(self, name)
+            if isinstance(column, dict):
+                column = next(iter(column.values()), None)
             if column is not None:
                 return len(column)
         return 0
@@ -129,6 +136,8 @@ class Galaxies:
         def of(column: Any) -> Any:
             if column is None:
                 return None
+            if isinstance(column, dict):
+                return {name: of(one) for name, one in column.items()}
             if isinstance(column, list):
                 return [column[i] for i in take]
             return column[rows] if isinstance(rows, slice) else column[take]
@@ -146,13 +155,15 @@ class Galaxies:
         ):
             if wanted.endswith(suffix) and line in LINES and values is not None:
                 return values[:, LINES.index(line)]
-        found = getattr(self, wanted.lower(), None) if wanted.lower() in _ROWS else None
+        if wanted in (self.inputs or {}):
+            return self.inputs[wanted]
+        found = getattr(self, wanted.lower(), None) if wanted.lower() in _ROWS[:-1] else None
         if found is None:
             raise KeyError(f"no column {name}; there are {', '.join(self._names())}")
         return found
 
     def _names(self) -> list[str]:
-        out = [n.upper() for n in _NAMED if getattr(self, n) is not None]
+        out = [n.upper() for n in _NAMED if getattr(self, n) is not None] + list(self.inputs or {})
         return out + [f"{{LINE}}_{n.upper()}" for n in ("ew", "ew_ivar") if getattr(self, n) is not None]
 
     def __repr__(self) -> str:

@@ -109,6 +109,11 @@ class Model:
         return self._core.has_distribution
 
     @property
+    def input_columns(self) -> tuple[str, ...]:
+        """Columns of a table that the model uses beside bands and redshift, as D4000; mostly none."""
+        return tuple(self._core.input_columns)
+
+    @property
     def metadata(self) -> dict[str, str]:
         """All other metadata of the model file: conventions, training, learning curve."""
         return self._core.metadata
@@ -167,7 +172,8 @@ class Model:
         ----------
         band_flux : (n, 12) array, or a table: Galaxies, or what `starglow.galaxies` takes
             Mean F_lambda in 1e-17 erg s^-1 cm^-2 A^-1 as observed, in the twelve rest-frame bands; NaN = missing.
-            A table (astropy, pandas, polars, pyarrow, dictionary, path) provides the other columns too.
+            A table (astropy, pandas, polars, pyarrow, dictionary, path) provides the other columns too; only a table
+            has the columns that some models use beside the bands (D4000).
         z : (n,) array or number
             Redshift. If absent or NaN, the networks without luminosity are used, flag NO_LUMINOSITY.
         band_flux_ivar : (n, 12) array

@@ -40,6 +40,14 @@ SII_RATIO = (0.44, 1.45)
 BAND_EDGES: tuple[float, ...] = _core.band_edges
 """Edges of the twelve top hats, A, rest frame, vacuum."""
 
+INPUTS: tuple[str, ...] = tuple(row["name"] for row in _core.inputs)
+"""Inputs that networks may have beside the band ratios, in their order (``starglow/model/inputs.hpp``)."""
+
+INPUT_COLUMNS: dict[str, tuple[str, float, float]] = {
+    row["column"]: (row["name"], row["lo"], row["hi"]) for row in _core.inputs if row["column"]
+}
+"""Columns of a table that are such inputs: {column: (name, lowest, highest)}; numbers outside count as missing."""
+
 NONFINITE = _FLAGS["NONFINITE"]
 BAND_MISSING = _FLAGS["BAND_MISSING"]
 NEGATIVE_BAND = _FLAGS["NEGATIVE_BAND"]
@@ -48,6 +56,7 @@ OUT_OF_DOMAIN = _FLAGS["OUT_OF_DOMAIN"]
 Z_RANGE = _FLAGS["Z_RANGE"]
 NO_ANSWER = _FLAGS["NO_ANSWER"]
 ID_IS_ROW = _FLAGS["ID_IS_ROW"]
+INPUT_MISSING = _FLAGS["INPUT_MISSING"]
 BOUNDED = _FLAGS["BOUNDED"]
 FATAL: int = _core.fatal_flags
 """Flags that mean: no finite answer."""

@@ -15,6 +15,7 @@ from ._arrays import MOST_THREADS, whole
 from ._columns import N_BANDS, Names, Plain, Source
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
+from .names import INPUT_COLUMNS
 from .prediction import PREDICTED
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def galaxies(
         program=_masked(plain("PROGRAM")),
         flags=_flags(plain("FLAGS")),
         ebv=None if ebv is None else _numbers("EBV", ebv, "mag"),
+        inputs={name: _numbers(name, column, "") for name in INPUT_COLUMNS if (column := plain(name)) is not None},
         ew=lines("_EW", _units.EW, np.nan),
         ew_ivar=lines("_EW_IVAR", _units.EW_IVAR, 0.0),
         conventions=source.conventions | dict(conventions or {}),
@@ -296,6 +298,7 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                 values = values.astype(np.int32, copy=False)
             out.append((name, values, _FLUX_UNIT if name == "BAND_FLUX" else ""))
         if prediction is None:
+            out += [(name, np.asarray(values, np.float32), "") for name, values in (table.inputs or {}).items()]
             for suffix, values, unit in (("_EW", table.ew, "Angstrom"), ("_EW_IVAR", table.ew_ivar, "Angstrom**-2")):
                 if values is not None:
                     out += [

@@ -2,7 +2,7 @@
 
 namespace starglow {
 
-const std::array<FlagInfo, 20> k_flags{{
+const std::array<FlagInfo, 21> k_flags{{
     {k_nonfinite, "NONFINITE", "a needed input is infinite, or so far off that there is no finite answer"},
     {k_band_missing, "BAND_MISSING", "at least one band absent"},
     {k_negative_band, "NEGATIVE_BAND", "a band flux is not positive"},
@@ -23,6 +23,7 @@ const std::array<FlagInfo, 20> k_flags{{
     {k_conditioned, "CONDITIONED", "given lines or a cut were taken into account"},
     {k_broad_line, "BROAD_LINE", "a broad component beside the narrow lines"},
     {k_repeated, "REPEATED", "the TARGETID stands there more than once"},
+    {k_input_missing, "INPUT_MISSING", "a column that the model uses has no number; networks without it answered"},
 }};
 
 void FlagCounts::add(std::span<const std::int32_t> flags) noexcept {

@@ -44,6 +44,7 @@ Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
   out.band_flux_ivar = take(from.band_flux_ivar, rows);
   out.ew = take(from.ew, rows);
   out.ew_ivar = take(from.ew_ivar, rows);
+  out.inputs = take(from.inputs, rows);
   out.flags = take(from.flags, rows);
   out.sum_ew = take(from.sum_ew, rows);
   out.sum_ew_ivar = take(from.sum_ew_ivar, rows);

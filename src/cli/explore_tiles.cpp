@@ -60,6 +60,9 @@ int explore_tiles(const Settings& settings, const Model& model, Console& console
   if (model.parts().neighbours)
     throw Error(ErrorKind::usage, "a tiled page needs a model that runs in the browser",
                 {"kind " + model.parts().kind, "a network", ""});
+  if (!model.input_columns().empty())
+    throw Error(ErrorKind::usage, "a tiled page needs a model of bands and redshift",
+                {"input " + model.input_columns().names(), "the inputs log_lum and z alone", ""});
   const std::string input = settings.positionals().at(0);
   const TableReader reader(input);
   if (!reader.has_column("BAND_FLUX"))

@@ -191,7 +191,7 @@ Matrix<double> features_of(const Galaxies& g) {
     if (band_flags(g.band_flux.row(i), {}) == 0 && g.z[i] > 0) rows.push_back(i);
   Matrix<double> out(rows.size(), FeatureRecipe::k_n_ratios + 2);
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    compute_features({true, false}, g.band_flux.row(rows[r]), g.z[rows[r]],
+    compute_features(FeatureRecipe{}, g.band_flux.row(rows[r]), g.z[rows[r]],
                      out.row(r).first(FeatureRecipe::k_n_ratios + 1));
     out(r, FeatureRecipe::k_n_ratios + 1) = g.z[rows[r]];
   }

@@ -39,7 +39,7 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   TrainingSet& set = stage.sets[0];
   if (recipe.masks && config.draw_masks) {
     for (std::size_t r = 0; r < set.rows.size(); ++r)
-      apply_mask(recipe, both(calibration_mask(g, set.rows[r], config), lacks_of(g, set.rows[r])),
+      apply_mask(recipe, both(calibration_mask(g, set.rows[r], config), lacks_of(g, set.rows[r], recipe.inputs)),
                  set.data.log_lum.row(r), set.data.x.row(r));
   }
   set.data.recipe.masks = false;  // each galaxy lacks the same in every pass, as its means say
@@ -124,6 +124,8 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
         for (std::size_t b = 0; b < k_n_bands; ++b)
           if ((mask.bands >> b & 1U) != 0) held_out.band_flux(i, b) = std::numeric_limits<double>::quiet_NaN();
         if (mask.z) held_out.z[i] = std::numeric_limits<double>::quiet_NaN();
+        for (std::size_t k = 0; k < k_n_column_inputs && !held_out.inputs.empty(); ++k)
+          if (mask.columns.has(k_column_inputs[k])) held_out.inputs(i, k) = std::numeric_limits<double>::quiet_NaN();
       }
     auto own = Model(std::move(parts)).distributions(held_out, pool);
     judged.insert(judged.end(), outside.begin(), outside.end());

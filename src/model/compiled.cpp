@@ -132,18 +132,21 @@ std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {
 void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std::span<const std::size_t> rows,
                              bool luminosity, bool z, bool clip, Outputs& out) const {
   const std::size_t n = rows.size();
+  const bool has_columns = !recipe.inputs.columns().empty();
   out.x = Matrix<double>(n, recipe.size());
   out.outside.assign(n, 0);
   out.grade.assign(n, std::numeric_limits<double>::quiet_NaN());
   for (std::size_t r = 0; r < n; ++r) {
     const auto flux = usable_bands(g, rows[r]);
     const double redshift = z && !g.z.empty() ? g.z[rows[r]] : std::numeric_limits<double>::quiet_NaN();
-    compute_features(recipe, flux, redshift, out.x.row(r), luminosity);
+    std::array<double, k_n_column_inputs> columns{};
+    if (has_columns) columns = column_inputs(g, rows[r]);
+    compute_features(recipe, {flux, redshift, luminosity, columns}, out.x.row(r));
     if (!parts.domain) continue;
     // The domain knows the ratios and the luminosity, whatever these networks use.
-    std::array<double, Domain::k_n_features + FeatureRecipe{true, false, true}.size()> known{};
+    std::array<double, k_of_domain.size()> known{};
     const std::span<double> place = std::span(known).first(Domain::k_n_features);
-    compute_features({true, false, true}, flux, redshift, known, luminosity);
+    compute_features(k_of_domain, flux, redshift, known, luminosity);
     out.grade[r] = parts.domain->grade(place);
     out.grade[r] = std::max(out.grade[r], grade_of_redshift(redshift));
     const bool inside = parts.domain->contains(place);
@@ -153,7 +156,7 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     if (!clip) continue;
     parts.domain->clip(place);
     std::copy_n(place.begin(), FeatureRecipe::k_n_ratios, out.x.row(r).begin());
-    if (recipe.log_lum) out.x(r, recipe.at_log_lum()) = place[FeatureRecipe::k_n_ratios];
+    if (recipe.inputs.has(k_input_log_lum)) out.x(r, recipe.at(k_input_log_lum)) = place[FeatureRecipe::k_n_ratios];
   }
 }
 
@@ -179,14 +182,14 @@ std::array<double, k_n_slopes> Model::Compiled::widen_slopes(const Galaxies& g, 
     out[k_n_bands] = by_grade * (1 - k_limit_grade) / (z_domain - z_max);
     return out;
   }
-  constexpr FeatureRecipe recipe{true, false, true};
+  constexpr FeatureRecipe recipe = k_of_domain;
   const auto flux = usable_bands(g, row);
   std::array<double, recipe.size()> x{}, d_x{};
   compute_features(recipe, flux, redshift, x, luminosity);
   parts.domain->grade_slopes(std::span(x).first(Domain::k_n_features), std::span(d_x).first(Domain::k_n_features));
   for (double& d : d_x) d *= by_grade;
   features_vjp(recipe, flux, d_x, std::span(out).first(k_n_bands));
-  if (d_x[recipe.at_log_lum()] != 0) out[k_n_bands] = d_x[recipe.at_log_lum()] * log_lum_slope(redshift);
+  out[k_n_bands] = features_vjp_z(recipe, redshift, d_x);
   return out;
 }
 

@@ -37,6 +37,13 @@ struct Model::Compiled {
   bool has_full() const { return parts.full || parts.neighbours; }
   const NetworkBank& bank(bool use_full) const { return use_full ? *parts.full : *parts.partial; }
   bool full_masks() const { return parts.full && parts.full->features.masks; }
+  /// The columns of the table that the networks for galaxies with everything use.
+  InputSet columns_used() const {
+    return parts.full         ? parts.full->features.inputs.columns()
+           : parts.neighbours ? parts.neighbours->features.inputs.columns()
+           : parts.partial    ? parts.partial->features.inputs.columns()
+                              : InputSet();
+  }
   bool masked() const { return parts.partial && parts.partial->features.masks; }
 
   struct Bank {

@@ -175,7 +175,7 @@ RowMatrix completed_features(const Galaxies& g, std::span<const std::size_t> row
   RowMatrix x(n, d);
   std::vector<std::size_t> complete;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    compute_features({true, false, false}, g.band_flux.row(rows[r]), g.z[rows[r]], std::span(x.data() + r * k_n, k_n));
+    compute_features(FeatureRecipe{}, g.band_flux.row(rows[r]), g.z[rows[r]], std::span(x.data() + r * k_n, k_n));
     if (x.row(static_cast<Eigen::Index>(r)).allFinite()) complete.push_back(r);
   }
   if (complete.size() < k_min_rows)

@@ -19,7 +19,8 @@ std::vector<double> dust_slopes(const FeatureRecipe& recipe, double z) {
     brighter[b] = 0.4 * milky_way_extinction(0.5 * (band_lo(b) + band_hi(b)) * (1 + z));
   std::vector<double> out(recipe.n_values(), 0.0);
   for (std::size_t i = 0; i < FeatureRecipe::k_n_ratios; ++i) out[i] = brighter[i + 1] - brighter[i];
-  if (recipe.log_lum) out[recipe.at_log_lum()] = brighter[k_luminosity_band];
+  for (std::size_t i = 0; i < k_n_inputs; ++i)
+    if (k_inputs[i].of_band && recipe.inputs.has(i)) out[recipe.at(i)] = brighter[k_luminosity_band];
   return out;
 }
 
@@ -44,8 +45,9 @@ void Jitter::apply(const FeatureRecipe& recipe, const MaskPattern& lacks, std::s
     x[i] += static_cast<float>((change[i + 1] - change[i]) / scale[i]);
     if (ebv > 0) x[i] += static_cast<float>(ebv) * dust_slope(row, i);
   }
-  if (recipe.log_lum && !lacks.log_lum && !lacks.z) {
-    const std::size_t at = recipe.at_log_lum();
+  for (std::size_t i = 0; i < k_n_inputs; ++i) {
+    if (!k_inputs[i].of_band || !recipe.inputs.has(i) || lacks.takes(i)) continue;
+    const std::size_t at = recipe.at(i);
     x[at] += static_cast<float>(change[k_luminosity_band] / scale[at]);
     if (ebv > 0) x[at] += static_cast<float>(ebv) * dust_slope(row, at);
   }

@@ -29,11 +29,13 @@ class Seen {
   bool full(std::size_t row) const {
     const auto& bank = model_.parts().full;
     if (!bank || !luminosity(row)) return false;
-    const std::uint32_t lacks = lacks_of(g_, row).bands;
-    return lacks == 0 || (bank->features.masks && lacks == 1U);
+    const MaskPattern lacks = lacks_of(g_, row, bank->features.inputs);
+    return lacks.columns.empty() && (lacks.bands == 0 || (bank->features.masks && lacks.bands == 1U));
   }
   void features(const FeatureRecipe& recipe, std::size_t row, std::span<double> out) const {
-    compute_features(recipe, usable_bands(g_, row), z(row), out, luminosity(row));
+    const auto flux = usable_bands(g_, row);
+    const auto columns = column_inputs(g_, row);
+    compute_features(recipe, {flux, z(row), luminosity(row), columns}, out);
   }
 
  private:

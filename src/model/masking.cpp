@@ -5,7 +5,8 @@
 namespace starglow {
 namespace {
 
-constexpr std::uint32_t k_lane = 1U << 20;  // lanes of the masks, apart from those of the noise on the features
+constexpr std::uint32_t k_lane = 1U << 20;   // lanes of the masks, apart from those of the noise on the features
+constexpr std::uint32_t k_column_lane = 64;  // of these, from here on: those of columns
 
 std::uint32_t blue(std::uint32_t n) { return (1U << n) - 1U; }
 std::uint32_t red(std::uint32_t n) { return blue(n) << (k_n_bands - n); }
@@ -34,6 +35,9 @@ MaskPattern draw_mask(const RandomObject& random, std::uint32_t draw, double rat
     out.log_lum = true;
     out.z = uniform(5) < 0.5;
   }
+  for (const std::size_t input : k_column_inputs)
+    if (uniform(k_column_lane + static_cast<std::uint32_t>(input)) < lum_rate)
+      out.columns = out.columns | InputSet::of(input);
   return out;
 }
 
@@ -46,21 +50,18 @@ void apply_mask(const FeatureRecipe& recipe, const MaskPattern& pattern, std::sp
     if (b > 0) x[b - 1] = 0.0F;
     if (b + 1 < k_n_bands) x[b] = 0.0F;
   }
-  if (recipe.log_lum) {
-    if (pattern.log_lum || pattern.z) {
-      x[recipe.at_log_lum()] = 0.0F;
-      x[recipe.at_log_lum_mask()] = -1.0F;
-    } else {
+  for (std::size_t i = 0; i < k_n_inputs; ++i) {
+    if (!recipe.inputs.has(i)) continue;
+    if (pattern.takes(i)) {
+      x[recipe.at(i)] = 0.0F;
+      x[recipe.at_mask(i)] = -1.0F;
+    } else if (k_inputs[i].of_band) {
       for (const auto b : k_luminosity_bands)
         if (!missing(b)) {
-          x[recipe.at_log_lum()] = log_lum[b];
+          x[recipe.at(i)] = log_lum[b];
           break;
         }
     }
-  }
-  if (recipe.z && pattern.z) {
-    x[recipe.at_z()] = 0.0F;
-    x[recipe.at_z_mask()] = -1.0F;
   }
 }
 

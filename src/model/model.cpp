@@ -97,13 +97,15 @@ Model::Model(Parts parts, std::string known_hash) {
     (*bank)->kind_per_line = parts.kind == "k24";
     check_bank(**bank, bank == &parts.full ? "full" : "partial", parts.kind == "joint");
   }
-  if (parts.partial && !parts.partial->features.masks && (parts.partial->features.log_lum || parts.partial->features.z))
-    throw Error(ErrorKind::model, "the networks without luminosity use luminosity or redshift");
+  if (parts.partial && !parts.partial->features.masks && !parts.partial->features.inputs.empty())
+    throw Error(ErrorKind::model, "the networks without luminosity use more than the bands");
   compiled_ = std::make_shared<const Compiled>(std::move(parts), std::move(known_hash));
 }
 
 const Model::Parts& Model::parts() const noexcept { return compiled_->parts; }
 const std::string& Model::hash() const noexcept { return compiled_->hash; }
+
+InputSet Model::input_columns() const noexcept { return compiled_->columns_used(); }
 
 std::size_t Model::n_params() const noexcept {
   std::size_t n = 0;
@@ -164,6 +166,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
   Prediction& out = into.out;
   // Rows that are treated alike: nothing lacks; bands lack; luminosity lacks; redshift too.
   std::array<std::vector<std::size_t>, 4> groups;
+  const InputSet columns_used = c.columns_used();
   for (std::size_t i = shard.first; i < shard.last; ++i) {
     std::int32_t flags = has_id(g, i) ? 0 : k_id_is_row;
     flags |=
@@ -179,10 +182,13 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       bands = others + (flux[0] > 0 ? 1U : 0U);
     }
     if (!luminosity) flags |= k_no_luminosity;
+    const bool columns = columns_used.empty() || lacking_columns(g, i, columns_used).empty();
+    if (!columns) flags |= k_input_missing;
     const bool whole = bands == k_n_bands || (c.full_masks() && others == k_n_bands - 1);
-    if ((c.masked() ? bands < k_min_bands : !whole) || (!luminosity && !c.parts.partial)) flags |= k_no_answer;
+    if ((c.masked() ? bands < k_min_bands : !whole) || ((!luminosity || !columns) && !c.parts.partial))
+      flags |= k_no_answer;
     if ((flags & k_fatal_flags) == 0)
-      groups[!z_known ? 3 : !luminosity ? 2 : c.has_full() && whole ? 0 : 1].push_back(i);
+      groups[!z_known ? 3 : !luminosity ? 2 : c.has_full() && whole && columns ? 0 : 1].push_back(i);
     out.flags[i] = flags;
   }
   for (std::size_t group = 0; group < groups.size(); ++group) {

@@ -196,7 +196,7 @@ NeighbourBank fit_neighbours(const Galaxies& g, std::span<const std::size_t> row
                              WorkerPool& pool, std::string& note) {
   NeighbourBank base;
   base.local_linear = config.method == "llr";
-  base.features = {config.log_lum, config.z, false};
+  base.features = {config.inputs, false};
   const std::size_t n_in = base.features.size(), n = rows.size();
   if (config.neighbours > 0 && static_cast<std::size_t>(config.neighbours) > n)
     throw Error(ErrorKind::input, "more neighbours than galaxies",
@@ -205,7 +205,8 @@ NeighbourBank fit_neighbours(const Galaxies& g, std::span<const std::size_t> row
       Eigen::MatrixXd(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n_in)), Matrix<float>(n, k_n), {}};
   std::vector<double> x(n_in);
   for (std::size_t r = 0; r < n; ++r) {
-    compute_features(base.features, g.band_flux.row(rows[r]), g.z[rows[r]], x);
+    const auto columns = column_inputs(g, rows[r]);
+    compute_features(base.features, {g.band_flux.row(rows[r]), g.z[rows[r]], true, columns}, x);
     for (std::size_t i = 0; i < n_in; ++i) all.x(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(i)) = x[i];
     for (std::size_t j = 0; j < k_n; ++j) {
       const float ew = g.ew(rows[r], k_independent_lines[j]), ivar = g.ew_ivar(rows[r], k_independent_lines[j]);

@@ -118,7 +118,7 @@ Matrix<double> population_features(const Galaxies& g, double z_low, double z_hig
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const std::size_t i = rows[r];
     auto x = out.row(r);
-    compute_features({true, false}, g.band_flux.row(i), g.z[i], x.first(k_at_z));
+    compute_features(FeatureRecipe{}, g.band_flux.row(i), g.z[i], x.first(k_at_z));
     x[k_at_z] = std::log((g.z[i] - z_low) / (z_high - g.z[i]));
     const double sigma = g.band_flux_ivar.empty() ? line_band_sigma(g, i, static_cast<std::size_t>(Line::HALPHA))
                                                   : 1.0 / std::sqrt(g.band_flux_ivar(i, k_noise_band));

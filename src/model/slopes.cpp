@@ -5,13 +5,10 @@
 #include <cmath>
 
 #include "model/condition_slopes.hpp"
-#include "starglow/base/cosmology.hpp"
 #include "starglow/base/limits.hpp"
 
 namespace starglow {
 namespace {
-
-constexpr std::size_t k_most_features = 2 * (FeatureRecipe::k_n_ratios + 2) + 1;
 
 // One line: d_x, the slopes of its t along the features, becomes those of its EW along the fluxes and the redshift.
 // d_r, d_widen: its slopes along the numbers of the adjustment.
@@ -21,12 +18,7 @@ void through_features(const NetworkBank& bank, const RowOutputs& from, double t,
   const double outer = (bank.joint && t < 0) || std::fabs(t) >= k_most_t ? 0.0 : std::cosh(t);
   for (double& d : d_x) d *= outer;
   features_vjp(bank.features, from.flux, d_x, out.first(k_n_bands));
-  double d_z = 0;
-  if (bank.features.log_lum && d_x[bank.features.at_log_lum()] != 0)
-    d_z += d_x[bank.features.at_log_lum()] * log_lum_slope(from.z);
-  if (bank.features.z && from.z > bank.features.z_low && from.z < bank.features.z_high)
-    d_z += d_x[bank.features.at_z()];
-  out[k_n_bands] = d_z + outer * d_r * from.r_by_z;
+  out[k_n_bands] = features_vjp_z(bank.features, from.z, d_x) + outer * d_r * from.r_by_z;
   if (d_widen != 0)
     for (std::size_t k = 0; k < k_n_slopes; ++k) out[k] += outer * d_widen * from.widen_by[k];
 }

@@ -56,6 +56,7 @@ std::map<std::string, std::string> identity_of(const Galaxies& g, std::span<cons
     add(used.sum_ew_ivar.flat());
   }
   if (!used.table.empty()) add(used.table);
+  if (!config.inputs.columns().empty()) add(used.inputs.flat());
   identity["table"] = std::to_string(rows.size()) + " usable rows, SHA-256 " + sum.hex();
   for (const auto& field : train_config_fields()) identity[std::string(field.key)] = field.get(config);
   identity["version"] = std::string(version()) + " (" + std::string(revision()) + ")";
@@ -86,13 +87,13 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
   auto& m = parts.metadata;
   // The networks for galaxies that have everything, and the sibling for those that lack something.
   std::vector<std::pair<std::string, TrainConfig>> banks{{"full", config}};
-  if (config.sibling && (config.log_lum || config.z || config.masks)) {
+  if (config.sibling && (!config.inputs.empty() || config.masks)) {
     TrainConfig partial = config;
     partial.members = config.sibling_members;
     partial.point_members = config.sibling_point_members;
     partial.epochs = config.sibling_epochs;
     partial.joint_epochs = config.sibling_joint_epochs;
-    if (!config.masks) partial.log_lum = partial.z = false;
+    if (!config.masks) partial.inputs = {};
     banks.emplace_back("partial", partial);
   }
   std::int64_t networks = 0, epochs = 0;
@@ -115,7 +116,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
     const bool full = name == "full";
     TrainConfig c = settings;
     c.draw_masks = !full && c.masks;
-    const FeatureRecipe recipe{c.log_lum, c.z, c.gaps || (!full && c.masks), config.z_low, config.z_high};
+    const FeatureRecipe recipe{c.inputs, c.gaps || (!full && c.masks), config.z_low, config.z_high};
     const std::int64_t first_network = full ? 0 : 1000;  // a bank has networks of its own
     auto& into = full ? parts.full : parts.partial;
     if (c.joint) {
@@ -140,7 +141,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
         for (const auto& set : stages[0].sets) labels += set.n_labels;
     }
   }
-  if (!config.log_lum && !config.z && !config.masks) std::swap(parts.full, parts.partial);  // they lack it always
+  if (config.inputs.empty() && !config.masks) std::swap(parts.full, parts.partial);  // they lack it always
   return labels;
 }
 
@@ -162,7 +163,7 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   const bool prepare = needs_preparation(gated, rules);
   const Galaxies prepared = prepare ? prepare_labels(gated, rules) : Galaxies{};
   const Galaxies& g = prepare ? prepared : gated;
-  const auto rows = usable_rows(g, config.gaps);
+  const auto rows = usable_rows(g, config.gaps, config.inputs);
   Model::Parts parts;
   parts.kind = baseline ? config.method : config.joint ? "joint" : config.per_line ? "k24" : "mlp";
   auto& m = parts.metadata;

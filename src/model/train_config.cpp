@@ -75,6 +75,14 @@ void set_method(TrainConfig& c, const std::string& text) {
   c.method = text;
 }
 
+void set_inputs(TrainConfig& c, const std::string& text) {
+  try {
+    c.inputs = InputSet::parse(text);
+  } catch (const Error& e) {
+    refuse("inputs", text, e.what());
+  }
+}
+
 // A number with its allowed range; the range lives in the setter, which must be a plain function.
 #define STARGLOW_NUMBER(name, help, low, high)                                                 \
   ConfigField {                                                                                \
@@ -107,10 +115,10 @@ const ConfigField k_fields[]{
     {"hidden", "widths of the hidden layers", get_hidden, set_hidden},
     {"activation", "selu, polyswish or silu", get_activation, set_activation},
     STARGLOW_NUMBER(members, "networks in the averaged ensemble (shared trunk)", 1, 64),
-    STARGLOW_SWITCH(log_lum, "feature: luminosity"),
-    STARGLOW_SWITCH(z, "feature: redshift"),
+    {"inputs", "inputs beside the band ratios, comma-separated: log_lum, z, or columns of the table (d4000)",
+     [](const TrainConfig& c) { return c.inputs.names(); }, set_inputs},
     STARGLOW_SWITCH(sibling, "also train networks for galaxies that lack luminosity, redshift or bands"),
-    STARGLOW_SWITCH(masks, "the sibling can do without any input; false: it never uses luminosity and redshift"),
+    STARGLOW_SWITCH(masks, "the sibling can do without any input; false: it uses the band ratios alone"),
     STARGLOW_NUMBER(sibling_members, "networks of the sibling that are averaged", 1, 64),
     STARGLOW_NUMBER(sibling_epochs, "passes over the galaxies for the sibling", 1, 100000),
     STARGLOW_NUMBER(distil, "sibling: weight of the full networks' predictions relative to the measured lines", 0.0,
@@ -240,7 +248,7 @@ TrainConfig train_preset(std::string_view name) {
     c.masks = false;
     c.sibling_epochs = 100;
     c.members = 1;
-    c.z = false;
+    c.inputs = InputSet::of(k_input_log_lum);
     c.epochs = 100;
     c.weight_decay = 0.0;
     c.init_sd = 0.1;

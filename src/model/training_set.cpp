@@ -49,19 +49,31 @@ bool in_validation(const Galaxies& g, std::size_t row, double fraction) {
 
 }  // namespace
 
-MaskPattern lacks_of(const Galaxies& g, std::size_t row) {
+MaskPattern lacks_of(const Galaxies& g, std::size_t row, InputSet inputs) {
   const auto flux = usable_bands(g, row);
   MaskPattern out;
   for (std::size_t b = 0; b < k_n_bands; ++b)
     if (!(flux[b] > 0)) out.bands |= 1U << b;
+  out.columns = lacking_columns(g, row, inputs);
   return out;
 }
 
-std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps) {
+std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps, InputSet inputs) {
   for (const auto& [present, name] :
        {std::pair{!g.band_flux.empty(), "BAND_FLUX"}, std::pair{!g.z.empty(), "Z"},
         std::pair{!g.ew.empty(), "{LINE}_EW"}, std::pair{!g.ew_ivar.empty(), "{LINE}_EW_IVAR"}})
     if (!present) throw Error(ErrorKind::input, std::string("training needs the column ") + name);
+  for (const std::size_t input : k_column_inputs) {
+    std::size_t known = 0;
+    for (std::size_t i = 0; i < g.n && inputs.has(input); ++i) known += std::isnan(column_input(g, i, input)) ? 0U : 1U;
+    if (inputs.has(input) && known == 0)
+      throw Error(
+          ErrorKind::input,
+          "training with input " + std::string(k_inputs[input].name) + " needs the column " +
+              std::string(k_inputs[input].column),
+          {"no number between " + std::to_string(k_inputs[input].lo) + " and " + std::to_string(k_inputs[input].hi), "",
+           ""});
+  }
   std::vector<std::size_t> rows;
   for (std::size_t i = 0; i < g.n; ++i) {
     const auto ivar = g.band_flux_ivar.empty() ? std::span<const double>{} : g.band_flux_ivar.row(i);
@@ -71,6 +83,7 @@ std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps) {
                    static_cast<std::size_t>(std::popcount(lacks_of(g, i).bands)) + k_min_bands <= k_n_bands
              : flags == 0;
     if (!enough || !(g.z[i] > 0) || !std::isfinite(g.z[i])) continue;
+    if (!gaps && !lacking_columns(g, i, inputs).empty()) continue;
     for (std::size_t line = 0; line < k_n_lines; ++line)
       if (labelled(g, i, line)) {
         rows.push_back(i);
@@ -78,10 +91,9 @@ std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps) {
       }
   }
   if (rows.size() < 20)
-    throw Error(
-        ErrorKind::input, "too few galaxies to train on",
-        {std::to_string(rows.size()) + " of " + std::to_string(g.n) + " rows have all bands, a redshift and a label",
-         "at least 20", ""});
+    throw Error(ErrorKind::input, "too few galaxies to train on",
+                {std::to_string(rows.size()) + " of " + std::to_string(g.n) + " rows have all inputs and a label",
+                 "at least 20", ""});
   return rows;
 }
 
@@ -108,7 +120,9 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
   set.x_scale.assign(n_in, 0.0);
   std::vector<double> there(n_in, 0.0);
   for (std::size_t r = 0; r < n; ++r) {
-    compute_features(recipe, usable_bands(g, kept[r]), g.z[kept[r]], x.row(r));
+    const auto flux = usable_bands(g, kept[r]);
+    const auto columns = column_inputs(g, kept[r]);
+    compute_features(recipe, {flux, g.z[kept[r]], true, columns}, x.row(r));
     for (std::size_t i = 0; i < n_in; ++i) there[i] += std::isnan(x(r, i)) ? 0.0 : 1.0;
   }
   for (std::size_t r = 0; r < n; ++r)
@@ -120,8 +134,8 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
   if (recipe.masks)  // a mask is what it says, 0 or -1, however many galaxies lack something
     for (std::size_t i = recipe.n_values(); i < n_in; ++i) set.x_mean[i] = set.x_scale[i] = 0.0;
   for (auto& scale : set.x_scale) scale = scale > 0 ? std::sqrt(scale) : 1.0;
-  if (recipe.masks && recipe.log_lum) {
-    const std::size_t at = recipe.at_log_lum();
+  if (recipe.masks && recipe.inputs.has(k_input_log_lum)) {
+    const std::size_t at = recipe.at(k_input_log_lum);
     set.data.log_lum = Matrix<float>(n, k_n_bands);
     for (std::size_t r = 0; r < n; ++r)
       for (std::size_t b = 0; b < k_n_bands; ++b)
@@ -130,8 +144,8 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
   }
 
   for (std::size_t r = 0; r < n && recipe.masks; ++r) {
-    const MaskPattern lacks = lacks_of(g, kept[r]);
-    if (lacks.bands == 0) continue;
+    const MaskPattern lacks = lacks_of(g, kept[r], recipe.inputs);
+    if (!lacks.any()) continue;
     if (set.data.lacks.empty()) set.data.lacks.resize(n);
     set.data.lacks[r] = lacks;
   }

@@ -21,10 +21,10 @@ struct TrainingSet {
 
 /// Rows of `galaxies` usable at all, for any feature recipe: with twelve good bands, or, where a training knows what a
 /// galaxy lacks (`gaps`), with k_min_bands. Error(input) when columns are missing or none is usable.
-std::vector<std::size_t> usable_rows(const Galaxies& galaxies, bool gaps = false);
+std::vector<std::size_t> usable_rows(const Galaxies& galaxies, bool gaps = false, InputSet inputs = {});
 
 /// Which bands a row lacks.
-MaskPattern lacks_of(const Galaxies& galaxies, std::size_t row);
+MaskPattern lacks_of(const Galaxies& galaxies, std::size_t row, InputSet inputs = {});
 
 /// `standardise_target`: y = (asinh EW - mean)/sd; otherwise asinh EW itself (K24).
 TrainingSet make_training_set(const Galaxies& galaxies, std::span<const std::size_t> rows, const FeatureRecipe& recipe,

@@ -247,6 +247,7 @@ Galaxies join_tables(std::vector<NamedTable> tables) {
   if (has(&Galaxies::band_flux_ivar)) out.band_flux_ivar = Matrix<double>(out.n, k_n_bands, all);
   out.ew = Matrix<float>(out.n, k_n_lines, nan);
   out.ew_ivar = Matrix<float>(out.n, k_n_lines, 0.0F);
+  if (has(&Galaxies::inputs)) out.inputs = Matrix<double>(out.n, k_n_column_inputs, std::nan(""));
   if (has(&Galaxies::sum_ew)) {
     out.sum_ew = Matrix<float>(out.n, k_n_line_sums, nan);
     out.sum_ew_ivar = Matrix<float>(out.n, k_n_line_sums, 0.0F);
@@ -267,6 +268,7 @@ Galaxies join_tables(std::vector<NamedTable> tables) {
       put(g.band_flux_ivar, out.band_flux_ivar);
       put(g.ew, out.ew);
       put(g.ew_ivar, out.ew_ivar);
+      put(g.inputs, out.inputs);
       put(g.sum_ew, out.sum_ew);
       put(g.sum_ew_ivar, out.sum_ew_ivar);
       for (auto [ours, theirs] : {std::pair{&out.conventions.aperture, &g.conventions.aperture},

@@ -215,7 +215,7 @@ PageData page_data(const PageContent& content, const Model& model) {
 }  // namespace files
 
 std::string page_model(const Model& model, bool half) {
-  if (model.parts().neighbours) return "";
+  if (model.parts().neighbours || !model.input_columns().empty()) return "";
   files::SafeTensors content = files::model_to_tensors(model.parts());
   std::map<std::string, files::Tensor> low;
   for (auto& [name, tensor] : content.tensors)

@@ -44,14 +44,14 @@ TEST(Domain, FlagsTheFractionAndKnowsFarFromNear) {
   std::array<double, Domain::k_n_features> x{};
   std::size_t outside = 0, outside_partial = 0;
   for (const auto row : rows) {
-    compute_features({true, false, false}, g.band_flux.row(row), g.z[row], x);
+    compute_features(FeatureRecipe{}, g.band_flux.row(row), g.z[row], x);
     outside += domain.contains(x) ? 0U : 1U;
     x[0] = x[1] = x[11] = k_nan;
     outside_partial += domain.contains(x) ? 0U : 1U;
   }
   EXPECT_EQ(outside, 20U);
   EXPECT_NEAR(static_cast<double>(outside_partial), 20, 15);
-  compute_features({true, false, false}, g.band_flux.row(0), g.z[0], x);
+  compute_features(FeatureRecipe{}, g.band_flux.row(0), g.z[0], x);
   auto far = x;
   far[4] += 1;
   EXPECT_TRUE(domain.contains(x));
@@ -74,7 +74,7 @@ TEST(Domain, SlopesOfTheGradeByTheHarness) {
   for (const std::vector<std::size_t>& missing :
        {std::vector<std::size_t>{}, {0}, {0, 11}, {3, 4, 5, 6, 7, 8, 9, 10, 11}}) {
     std::array<double, Domain::k_n_features> x{};
-    compute_features({true, false, false}, g.band_flux.row(1), g.z[1], x);
+    compute_features(FeatureRecipe{}, g.band_flux.row(1), g.z[1], x);
     x[1] += 0.05;
     x[2] -= 0.05;
     std::vector<std::size_t> known;

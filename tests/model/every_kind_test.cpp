@@ -284,7 +284,7 @@ TEST(TrainingTables, GalaxiesThatLackBandsAreTrainedOn) {
   EXPECT_EQ(usable_rows(g).size(), 20U);
   const auto rows = usable_rows(g, true);
   EXPECT_EQ(rows.size(), 30U);
-  const auto set = make_training_set(g, rows, {true, true, true, 0.1, 0.2},
+  const auto set = make_training_set(g, rows, {InputSet::of(k_input_log_lum, k_input_z), true, 0.1, 0.2},
                                      {k_independent_lines.begin(), k_independent_lines.end()}, TrainConfig{}, true);
   const FeatureRecipe& recipe = set.recipe;
   EXPECT_EQ(set.data.x(3, 0), 0.0F);
@@ -294,15 +294,15 @@ TEST(TrainingTables, GalaxiesThatLackBandsAreTrainedOn) {
   EXPECT_EQ(set.data.lacks[3].bands, 1U);
   EXPECT_EQ(set.data.lacks[13].bands, 0U);
   for (std::size_t r = 0; r < 30; ++r) {  // the redshift is clipped
-    const double z =
-        set.x_mean[recipe.at_z()] + set.x_scale[recipe.at_z()] * static_cast<double>(set.data.x(r, recipe.at_z()));
+    const double z = set.x_mean[recipe.at(k_input_z)] +
+                     set.x_scale[recipe.at(k_input_z)] * static_cast<double>(set.data.x(r, recipe.at(k_input_z)));
     EXPECT_NEAR(z, std::clamp(g.z[r], 0.1, 0.2), 1e-6);
   }
 }
 
 TEST(Jitter, RemovesDustAsTheLawSays) {
   const Galaxies g = test::example_galaxies(1);
-  const FeatureRecipe recipe{true, true, true};
+  const FeatureRecipe recipe{InputSet::of(k_input_log_lum, k_input_z), true};
   std::vector<double> before(recipe.size()), after(recipe.size());
   compute_features(recipe, g.band_flux.row(0), g.z[0], before);
   constexpr double ebv = 0.06;
@@ -315,7 +315,7 @@ TEST(Jitter, RemovesDustAsTheLawSays) {
 }
 
 TEST(Jitter, LeavesWhatAGalaxyLacks) {
-  const FeatureRecipe recipe{true, true, true};
+  const FeatureRecipe recipe{InputSet::of(k_input_log_lum, k_input_z), true};
   Jitter jitter;
   EXPECT_FALSE(jitter.active());
   jitter.object_sd = 0.01;

@@ -378,29 +378,35 @@ TEST(MeanLines, FindOffsetAndSlopeOfThePoints) {
 
 TEST(Masking, EqualsFeaturesOfAGalaxyThatLacksThem) {
   const Galaxies g = test::example_galaxies(1);
-  const FeatureRecipe recipe{true, true, true};
+  const std::size_t d4000 = input_index("d4000");
+  const FeatureRecipe recipe{InputSet::of(k_input_log_lum, k_input_z, d4000), true};
   std::vector<double> full(recipe.size()), hidden(recipe.size());
-  compute_features(recipe, g.band_flux.row(0), g.z[0], full);
+  std::array<double, k_n_column_inputs> columns{};
+  columns.fill(1.5);
+  compute_features(recipe, {g.band_flux.row(0), g.z[0], true, columns}, full);
   std::array<float, k_n_bands> lum{};
   for (std::size_t b = 0; b < k_n_bands; ++b) lum[b] = static_cast<float>(log_lum(g.band_flux(0, b), g.z[0]));
-  std::size_t seen_bands = 0, seen_lum = 0, seen_z = 0;
+  std::size_t seen_bands = 0, seen_lum = 0, seen_z = 0, seen_column = 0;
   for (std::uint32_t draw = 0; draw < 500; ++draw) {
     const MaskPattern m = draw_mask(RandomObject(1, Stream::training, 9), draw, 0.8, 0.4);
     seen_bands += m.bands != 0 ? 1U : 0U;
     seen_lum += m.log_lum ? 1U : 0U;
     seen_z += m.z ? 1U : 0U;
+    seen_column += m.columns.has(d4000) ? 1U : 0U;
+    columns.fill(m.columns.has(d4000) ? k_nan : 1.5);
     std::vector<float> x(full.begin(), full.end());  // mean 0, scale 1: as if standardised
     apply_mask(recipe, m, lum, x);
     std::vector<double> flux(g.band_flux.row(0).begin(), g.band_flux.row(0).end());
     for (std::size_t b = 0; b < k_n_bands; ++b)
       if ((m.bands >> b & 1U) != 0) flux[b] = k_nan;
-    compute_features(recipe, flux, m.z ? k_nan : g.z[0], hidden, !m.log_lum);
+    compute_features(recipe, {flux, m.z ? k_nan : g.z[0], !m.log_lum, columns}, hidden);
     for (std::size_t i = 0; i < x.size(); ++i)
       ASSERT_EQ(x[i], static_cast<float>(standardise(hidden[i], 0, 1))) << "draw " << draw << " feature " << i;
   }
   EXPECT_NEAR(static_cast<double>(seen_bands) / 500, 0.8, 0.06);
   EXPECT_NEAR(static_cast<double>(seen_lum) / 500, 0.4, 0.07);
   EXPECT_NEAR(static_cast<double>(seen_z) / 500, 0.2, 0.06);
+  EXPECT_NEAR(static_cast<double>(seen_column) / 500, 0.4, 0.07);
 }
 
 TEST(JointModel, MissingBandsAreAnsweredByTheFormula) {

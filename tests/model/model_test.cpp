@@ -476,7 +476,7 @@ TEST(ModelFile, BadPartsAreRefused) {
   refused([](auto& p) { p.full->x_scale(0, 0) = 0; });
   refused([](auto& p) { p.full->x_mean(0, 0) = k_nan; });
   refused([](auto& p) { p.full->outputs[0] = p.full->outputs[1]; });
-  refused([](auto& p) { p.full->features.z = false; });
+  refused([](auto& p) { p.full->features.inputs = InputSet::of(k_input_log_lum); });
   refused([](auto& p) { p.kind = "map"; });
   refused([](auto& p) { p.metadata["z_min"] = "small"; });
   refused([](auto& p) { p.metadata["ew_ratio_OIII_4959"] = "-3"; });

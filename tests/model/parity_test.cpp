@@ -84,7 +84,7 @@ TEST(K24Parity, TheGoldenRow) {
   Galaxies g = TableReader(k_table()).read(0, 1);
   ASSERT_EQ(g.targetid[0], 39628368152363023);
   std::array<double, 12> x{};
-  compute_features({true, false}, g.band_flux.row(0), g.z[0], x);
+  compute_features(FeatureRecipe{}, g.band_flux.row(0), g.z[0], x);
   EXPECT_NEAR(x[0], 0.1245391936131522, 1e-13);
   EXPECT_NEAR(x[1], 0.05282762320354972, 1e-13);
   EXPECT_NEAR(x[2], -0.02237672135276612, 1e-13);

@@ -92,7 +92,7 @@ TEST(Population, FluxesHaveTheDrawnLuminosityAndRatios) {
   const Galaxies g = p.sample(1, 1, 200, pool);
   std::array<double, 12> x{};
   for (std::size_t i = 0; i < g.n; ++i) {
-    compute_features({true, false}, g.band_flux.row(i), g.z[i], x);
+    compute_features(FeatureRecipe{}, g.band_flux.row(i), g.z[i], x);
     for (std::size_t j = 0; j < 12; ++j) {
       EXPECT_GE(x[j], p.low[j] - 1e-9);
       EXPECT_LE(x[j], p.high[j] + 1e-9);

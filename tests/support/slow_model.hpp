@@ -3,6 +3,7 @@
 // point, sinh, doublets. The oracle of Model.
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,10 @@ std::vector<T> features(const FeatureRecipe& recipe, const std::vector<T>& flux,
   for (std::size_t i = 0; i + 1 < k_n_bands; ++i)
     add(there(i) && there(i + 1), there(i) && there(i + 1) ? log10(flux[i + 1] / flux[i]) : T(0.0));
   const bool have_z = z > 0;
-  if (recipe.log_lum) {
+  const auto uses = [&](const char* input) {
+    return (recipe.name() + "+").find(std::string("+") + input + "+") != std::string::npos;
+  };
+  if (uses("log_lum")) {
     std::size_t band = 9;
     for (const auto b : {9U, 8U, 10U, 7U, 11U, 6U, 5U, 4U, 3U, 2U, 1U, 0U})
       if (there(b)) {
@@ -79,11 +83,11 @@ std::vector<T> features(const FeatureRecipe& recipe, const std::vector<T>& flux,
     const bool have = have_z && luminosity;
     add(have, have ? log10(flux[band] * ((1 + z) * d * d)) : T(0.0));
   }
-  if (recipe.z) add(have_z, T(z < recipe.z_low ? recipe.z_low : z > recipe.z_high ? recipe.z_high : z));
+  if (uses("z")) add(have_z, T(z < recipe.z_low ? recipe.z_low : z > recipe.z_high ? recipe.z_high : z));
   if (recipe.masks) {
     for (std::size_t b = 0; b < k_n_bands; ++b) add(true, T(there(b) ? 0.0 : -1.0));
-    if (recipe.log_lum) add(true, T(have_z && luminosity ? 0.0 : -1.0));
-    if (recipe.z) add(true, T(have_z ? 0.0 : -1.0));
+    if (uses("log_lum")) add(true, T(have_z && luminosity ? 0.0 : -1.0));
+    if (uses("z")) add(true, T(have_z ? 0.0 : -1.0));
   }
   return x;
 }

@@ -30,6 +30,8 @@ enum Flag : std::int32_t {
   k_conditioned = 1 << 17,     ///< the answer takes given lines or a cut into account
   k_broad_line = 1 << 18,      ///< a broad component beside the narrow lines (measurement)
   k_repeated = 1 << 19,        ///< the TARGETID stands in the table more than once
+  k_input_missing =
+      1 << 20,  ///< a column that the model's networks use is absent or has no number; networks without it
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 
@@ -39,7 +41,7 @@ struct FlagInfo {
   std::string_view meaning;
 };
 /// Every bit in use, in order.
-extern const std::array<FlagInfo, 20> k_flags;
+extern const std::array<FlagInfo, 21> k_flags;
 
 /// "BAND_MISSING|Z_RANGE"; "0" for no flag.
 std::string flag_names(std::int32_t flags);

@@ -52,6 +52,7 @@ struct Galaxies {
   Matrix<double> band_flux_ivar;       ///< BAND_FLUX_IVAR (n, 12), optional; 0 = band missing
   Matrix<float> ew;                    ///< {LINE}_EW (n, 10), optional
   Matrix<float> ew_ivar;               ///< {LINE}_EW_IVAR (n, 10), A^-2, optional; 0 = no number
+  Matrix<double> inputs;               ///< columns that networks may use (model/inputs.hpp), optional; NaN = not known
   std::vector<std::int32_t> flags;     ///< FLAGS, optional
   Matrix<float> sum_ew, sum_ew_ivar;   ///< (n, k_n_line_sums): labels that are sums of lines, optional
   std::vector<std::uint16_t> table;    ///< of several tables in one: which of `tables` a row is of; empty: all of one

@@ -123,6 +123,8 @@ class Model {
   const std::string& hash() const noexcept;
   /// Redshift beyond which lines grow (evolution.hpp); nothing where they do not.
   std::optional<double> evolution_begins() const noexcept;
+  /// The columns of a table that its networks use beside bands and redshift (inputs.hpp).
+  InputSet input_columns() const noexcept;
   std::size_t n_params() const noexcept;  ///< of all networks, both siblings; numbers kept by a baseline
 
   /// Lines of every galaxy; bit-equal for any number of threads. Rows whose luminosity cannot be used (z or flux scale

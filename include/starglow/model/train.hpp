@@ -24,11 +24,10 @@ struct TrainConfig {
   bool per_line = false;           ///< one network a line (K24) instead of one trunk for the eight independent lines
   std::vector<std::int32_t> hidden{48, 96, 48};
   Activation activation = Activation::polyswish;
-  std::int64_t members = 4;  ///< networks that are averaged (shared trunk only)
-  bool log_lum = true;       ///< feature: luminosity
-  bool z = true;             ///< feature: redshift
-  bool sibling = true;       ///< also train networks for galaxies that lack luminosity, redshift or bands
-  bool masks = true;  ///< the sibling learns to do without any of them; false: it has luminosity and redshift never
+  std::int64_t members = 4;                                    ///< networks that are averaged (shared trunk only)
+  InputSet inputs = InputSet::of(k_input_log_lum, k_input_z);  ///< beside the ratios of the bands (inputs.hpp)
+  bool sibling = true;  ///< also train networks for galaxies that lack luminosity, redshift or bands
+  bool masks = true;    ///< the sibling learns to do without any of them; false: it never has the inputs
   std::int64_t sibling_members = 4;
   std::int64_t sibling_epochs = 700;
   double distil = 0.8;         ///< sibling: weight of the full networks' points beside the labels (0 to 1)

@@ -11,6 +11,7 @@ from dsps.dust.att_curves import sbl18_k_lambda
 from dsps.sed.ssp_weights import calc_ssp_weights_sfh_table_lognormal_mdf
 
 from .. import jax as sgj
+from .. import names
 from ..errors import error
 from ..jax import features
 from ..jax.bands import C_ANGSTROM, window_matrix
@@ -95,6 +96,14 @@ class Stars:
         self.weights = sgj.load(dtype="float32") if weights is None else weights
         if not self.weights.has_distribution:
             raise error("model", "inference needs a joint distribution of the lines", self.weights.kind, "kind joint")
+        for bank in (self.weights.full, self.weights.partial):
+            if bank is not None and any(names.INPUTS[k] not in ("log_lum", "z") for k in bank.inputs):
+                raise error(
+                    "model",
+                    "inference needs a model of bands and redshift",
+                    ", ".join(names.INPUTS[k] for k in bank.inputs),
+                    "the inputs log_lum and z alone",
+                )
         edges = np.linspace(3400.0, 7000.0, 12 * _PARTS + 1)
         wave = np.asarray(ssp.ssp_wave, float)
         matrix = window_matrix(wave, edges[:-1], edges[1:]) * (C_ANGSTROM / wave**2)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from .. import names
+from ..errors import error
 from .weights import Bank
 
 N_BANDS = 12
+N_RATIOS = N_BANDS - 1
+_Z = names.INPUTS.index("z")
 MIN_BANDS = 6
 LUMINOSITY_BANDS = (9, 8, 10, 7, 11, 6, 5, 4, 3, 2, 1, 0)  # in the order in which they are asked for the luminosity
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(10)
@@ -52,14 +56,63 @@ def bit(where: jax.Array, value: int) -> jax.Array:
     return jnp.where(where, jnp.int32(value), jnp.int32(0))
 
 
+class Seen(NamedTuple):
+    """What the computed inputs are made of."""
+
+    log_flux: jax.Array  #: (...) log10 of the flux of the band of the luminosity
+    z: jax.Array  #: (...) redshift, finite everywhere
+    band_known: jax.Array
+    z_known: jax.Array
+    luminosity: jax.Array  #: whether the flux scale is absolute
+
+
+def _log_lum(s: Seen) -> tuple[jax.Array, jax.Array]:
+    value = s.log_flux + jnp.log(1 + s.z) / math.log(10) + 2 * jnp.log(luminosity_distance(s.z)) / math.log(10)
+    return value, s.z_known & s.luminosity & s.band_known
+
+
+#: Inputs beside the band ratios that are computed from bands and redshift: (value, whether it is known). The others of
+#: ``names.INPUTS`` are columns.
+_COMPUTED: dict[str, Callable[[Seen], tuple[jax.Array, jax.Array]]] = {
+    "log_lum": _log_lum,
+    "z": lambda s: (s.z, s.z_known),
+}
+
+
+def columns(inputs: Mapping[str, Any] | None, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """The columns that are inputs, (..., columns) in the order of ``names.INPUT_COLUMNS``; NaN: not known."""
+    for name in inputs or {}:
+        if name not in names.INPUT_COLUMNS:
+            raise error("usage", "no model has an input of this name", f"'{name}'", ", ".join(names.INPUT_COLUMNS))
+    out = []
+    for name, (_, low, high) in names.INPUT_COLUMNS.items():
+        column = jnp.asarray((inputs or {}).get(name, jnp.nan), dtype)
+        if column.shape not in (shape, ()):
+            raise error("input", f"{name} does not fit band_flux", f"shape {column.shape}", f"{shape}")
+        out.append(jnp.broadcast_to(jnp.where((column >= low) & (column <= high), column, jnp.nan), shape))
+    return jnp.stack(out, axis=-1)
+
+
+def lacking(inputs: tuple[int, ...], column_values: jax.Array) -> jax.Array:
+    """Rows that lack one of the inputs that are columns."""
+    own = [k for k, (name, _, _) in enumerate(names.INPUT_COLUMNS.values()) if names.INPUTS.index(name) in inputs]
+    return jnp.any(jnp.isnan(column_values[..., own]), axis=-1)
+
+
 def compute(
-    band_flux: jax.Array, usable: jax.Array, z: jax.Array, z_known: jax.Array, luminosity: jax.Array, every_band: bool
+    band_flux: jax.Array,
+    usable: jax.Array,
+    z: jax.Array,
+    z_known: jax.Array,
+    luminosity: jax.Array,
+    every_band: bool,
+    column_values: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """Values and presence of the 13 features: eleven log10 ratios, log_lum, z.
+    """Values and presence of all features: eleven log10 ratios, then the inputs in the order of ``names.INPUTS``.
 
     band_flux, usable (..., 12); z, z_known, luminosity (...): whether z and the luminosity may be used. `every_band`:
-    the luminosity is that of the band of 6100-6400 A, else of the first usable one of LUMINOSITY_BANDS. Values are
-    finite everywhere, and so are their derivatives."""
+    the luminosity is that of the band of 6100-6400 A, else of the first usable one of LUMINOSITY_BANDS.
+    `column_values`: of :func:`columns`. Values are finite everywhere, and so are their derivatives."""
     log_flux = jnp.log(jnp.where(usable, band_flux, 1)) / math.log(10)
     ratios = log_flux[..., 1:] - log_flux[..., :-1]
     if every_band:
@@ -69,26 +122,32 @@ def compute(
         first = jnp.argmax(usable[..., order], axis=-1)[..., None]
         reference = jnp.take_along_axis(log_flux[..., order], first, axis=-1)[..., 0]
         band_known = jnp.any(usable, axis=-1)
-    safe_z = jnp.where(z_known, z, 1)
-    log_lum = reference + jnp.log(1 + safe_z) / math.log(10) + 2 * jnp.log(luminosity_distance(safe_z)) / math.log(10)
-    values = jnp.concatenate([ratios, log_lum[..., None], safe_z[..., None]], axis=-1)
-    known = jnp.concatenate(
-        [usable[..., 1:] & usable[..., :-1], (z_known & luminosity & band_known)[..., None], z_known[..., None]],
-        axis=-1,
-    )
-    return values, known
+    seen = Seen(reference, jnp.where(z_known, z, 1), band_known, z_known, luminosity)
+    if column_values is None:
+        column_values = columns(None, z.shape, ratios.dtype)
+    values, known = [ratios], [usable[..., 1:] & usable[..., :-1]]
+    of_columns = [name for name, _, _ in names.INPUT_COLUMNS.values()]
+    for name in names.INPUTS:
+        if name in _COMPUTED:
+            value, there = _COMPUTED[name](seen)
+        else:
+            value = column_values[..., of_columns.index(name)]
+            there = ~jnp.isnan(value)
+            value = jnp.where(there, value, 1)
+        values.append(value[..., None])
+        known.append(there[..., None])
+    return jnp.concatenate(values, axis=-1), jnp.concatenate(known, axis=-1)
 
 
 def network_input(bank: Bank, values: jax.Array, known: jax.Array, usable: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Features of one bank: values and presence, (..., n_in). Masks are 0 (there) or -1."""
-    which = [*range(11), *([11] if bank.log_lum else []), *([12] if bank.z else [])]
+    which = [*range(N_RATIOS), *(N_RATIOS + i for i in bank.inputs)]
     x, there = values[..., which], known[..., which]
-    if bank.z and bank.z_clip != (0.0, 1e9):
-        x = jnp.concatenate([x[..., :-1], jnp.clip(x[..., -1:], *bank.z_clip)], axis=-1)
+    if _Z in bank.inputs and bank.z_clip != (0.0, 1e9):
+        at = N_RATIOS + bank.inputs.index(_Z)
+        x = x.at[..., at].set(jnp.clip(x[..., at], *bank.z_clip))
     if not bank.masks:
         return x, there
-    masks = jnp.concatenate(
-        [usable, *([known[..., 11:12]] if bank.log_lum else []), *([known[..., 12:13]] if bank.z else [])], axis=-1
-    )
+    masks = jnp.concatenate([usable, there[..., N_RATIOS:]], axis=-1)
     x = jnp.concatenate([x, jnp.where(masks, 0, -1).astype(x.dtype)], axis=-1)
     return x, jnp.concatenate([there, jnp.ones_like(masks)], axis=-1)

@@ -304,6 +304,20 @@ def _arguments(weights: Any, band_flux: Any, z: Any, band_flux_ivar: Any) -> tup
     return flux, jax.lax.stop_gradient(ivar), redshift
 
 
+def _bands_alone(model: Model) -> Model:
+    """The model. InputError: it uses columns of a table, which the kernel's call does not have."""
+    wanted = model.input_columns
+    if wanted:
+        raise error(
+            "model",
+            "the kernel takes bands and redshift alone",
+            f"a model that uses {', '.join(wanted)}",
+            "a model of bands and redshift",
+            "starglow.jax.predict has the argument inputs.",
+        )
+    return model
+
+
 def _own_dust(
     model: Model, flux: jax.Array, ivar: jax.Array, z: jax.Array, ebv: Any, conventions: dict[str, str] | None
 ) -> tuple[jax.Array, jax.Array]:
@@ -359,7 +373,7 @@ def predict(
     InputError
         Shapes, types, units, incompatible conventions; derivatives for another `out_of_domain` than "warn".
     """
-    model = register(weights)
+    model = _bands_alone(register(weights))
     if out_of_domain not in _POLICIES:
         raise error("usage", "unknown out_of_domain", f"'{out_of_domain}'", "warn, nan, clip or prior")
     said = _conventions(conventions)
@@ -411,7 +425,7 @@ def sample(
     InputError
         As :func:`predict`; or the model kind has no distribution.
     """
-    model = register(weights)
+    model = _bands_alone(register(weights))
     if not model.has_distribution:
         raise error("model", "this model kind has no distribution", f"kind {model.kind}", "kind joint")
     said = _conventions(conventions)

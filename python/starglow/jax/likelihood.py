@@ -19,6 +19,7 @@ from ..galaxies import Galaxies
 from ..model import Model
 from ..training import _text
 from .conventions import usable_conventions
+from .features import columns
 from .joint import MOST_T
 from .predict import _answers, _checked, _need_distribution, _rows
 from .weights import MIN_SD, Bank, Weights, _pytree
@@ -43,6 +44,7 @@ class Labels:
     cut_sigma: jax.Array  #: (n, 8) A: error of that measurement; 0: no cut on this line
     turn: jax.Array  #: (n): which nodes stand for the lines in the probability of the cut
     row: jax.Array  #: (n): of the table
+    columns: jax.Array | None = None  #: (n, columns): inputs of the networks that are columns of the table
 
     def __len__(self) -> int:
         return int(self.z.shape[0])
@@ -128,6 +130,7 @@ def labels(
         sigma,
         jnp.arange(len(rows), dtype=jnp.int32),
         jnp.asarray(rows, jnp.int32),
+        columns(part.inputs, z.shape, weights.dtype),
     )
 
 
@@ -227,7 +230,7 @@ def _of_bank(bank: Bank, outputs: jax.Array, table: Labels) -> jax.Array:
 
 @jax.jit
 def _log_likelihood(weights: Weights, table: Labels) -> jax.Array:
-    rows = _rows(weights, table.band_flux, table.z, table.band_flux_ivar, True, (True, True))
+    rows = _rows(weights, table.band_flux, table.z, table.band_flux_ivar, True, (True, True), table.columns)
     rows = rows._replace(luminosity=rows.luminosity & table.luminosity, full=rows.full & table.luminosity)
     answers, _, _ = _answers(weights, rows, "warn")
     values = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -68,6 +69,7 @@ class _Rows(NamedTuple):
     luminosity: jax.Array
     full: jax.Array  # answered by the networks that need everything
     flags: jax.Array
+    columns: jax.Array  # (..., columns): features.columns
 
     @property
     def answered(self) -> jax.Array:
@@ -117,6 +119,7 @@ def _rows(
     ivar: jax.Array | None,
     no_ids: bool,
     conventions: tuple[bool, bool],
+    columns: jax.Array | None = None,
 ) -> _Rows:
     luminosity_usable, redshift_usable = conventions
     usable = features.usable_bands(flux, ivar)
@@ -132,17 +135,23 @@ def _rows(
     if weights.full is not None and weights.full.masks:
         enough = enough | usable[..., 1:].all(-1)
     no_answer = n_bands < features.MIN_BANDS if weights.masked else ~enough
+    bank = weights.full if weights.full is not None else weights.partial
+    assert bank is not None
+    if columns is None:
+        columns = features.columns(None, redshift.shape, flux.dtype)
+    lacking = features.lacking(bank.inputs, columns)
+    flags = flags | features.bit(lacking, names.INPUT_MISSING)
     if weights.partial is None:
-        no_answer = no_answer | ~luminosity
+        no_answer = no_answer | ~luminosity | lacking
     for value, where in ((names.Z_RANGE, z_range), (names.NO_LUMINOSITY, ~luminosity), (names.NO_ANSWER, no_answer)):
         flags = flags | features.bit(where, value)
-    full = luminosity & enough & (weights.full is not None)
-    return _Rows(flux, usable, redshift, z_known, luminosity, full, flags)
+    full = luminosity & enough & ~lacking & (weights.full is not None)
+    return _Rows(flux, usable, redshift, z_known, luminosity, full, flags, columns)
 
 
 def _answers(weights: Weights, rows: _Rows, policy: str) -> tuple[list[jax.Array | None], jax.Array, jax.Array]:
     """What the banks say: for each bank (outputs (..., n_out)) or None, flags with OUT_OF_DOMAIN, who is outside."""
-    values, known = features.compute(rows.flux, rows.usable, rows.z, rows.z_known, rows.luminosity, False)
+    values, known = features.compute(rows.flux, rows.usable, rows.z, rows.z_known, rows.luminosity, False, rows.columns)
     out = jnp.zeros(rows.full.shape, bool)
     if weights.domain is not None:
         place, there = values[..., :12], known[..., :12]
@@ -264,6 +273,7 @@ def predict(
     band_flux_ivar: Any = None,
     targetid: Any = None,
     ebv: Any = None,
+    inputs: Mapping[str, Any] | None = None,
     conventions: dict[str, str] | None = None,
     out_of_domain: str = "warn",
 ) -> Prediction:
@@ -284,6 +294,8 @@ def predict(
         Only says that there is one: without it ID_IS_ROW is flagged, as in every other interface.
     ebv : array (...), optional
         E(B-V) of the Milky Way, mag: converts fluxes whose MWCORR is not that of the weights.
+    inputs : dict, optional
+        Columns that some models use beside the bands: ``{"D4000": array (...)}``; NaN is missing.
     conventions : dict, optional
         What the fluxes mean, as in the header of a table: ``{"APERTURE": "total"}`` for the light of whole galaxies,
         which the shipped model, trained on light in a fibre, answers from the colours alone.
@@ -313,6 +325,7 @@ def predict(
         targetid is None,
         usable_conventions(weights, conventions),
         out_of_domain,
+        features.columns(inputs, np.shape(band_flux)[:-1], weights.dtype) if inputs else None,
     )
     return without_ids(answer, targetid)
 
@@ -334,8 +347,9 @@ def _predict(
     no_ids: bool,
     conventions: tuple[bool, bool],
     policy: str,
+    columns: jax.Array | None = None,
 ) -> Prediction:
-    rows = _rows(weights, flux, z, ivar, no_ids, conventions)
+    rows = _rows(weights, flux, z, ivar, no_ids, conventions, columns)
     if weights.has_distribution:
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
@@ -371,6 +385,7 @@ def distribution(
     band_flux_ivar: Any = None,
     targetid: Any = None,
     ebv: Any = None,
+    inputs: Mapping[str, Any] | None = None,
     conventions: dict[str, str] | None = None,
     out_of_domain: str = "warn",
 ) -> Distribution:
@@ -385,7 +400,12 @@ def distribution(
     _need_distribution(weights)
     checked = _checked(weights, band_flux, z, band_flux_ivar, ebv, conventions)
     answer: Distribution = _distribution(
-        weights, *checked, targetid is None, usable_conventions(weights, conventions), out_of_domain
+        weights,
+        *checked,
+        targetid is None,
+        usable_conventions(weights, conventions),
+        out_of_domain,
+        features.columns(inputs, np.shape(band_flux)[:-1], weights.dtype) if inputs else None,
     )
     return answer
 
@@ -399,8 +419,9 @@ def _distribution(
     no_ids: bool,
     conventions: tuple[bool, bool],
     policy: str,
+    columns: jax.Array | None = None,
 ) -> Distribution:
-    return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions), policy)[0]
+    return _distribution_of(weights, _rows(weights, flux, z, ivar, no_ids, conventions, columns), policy)[0]
 
 
 def _check_weights(weights: Any) -> None:

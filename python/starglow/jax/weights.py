@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import FileError, MissingFileError
 from ..errors import error as failure
-from ..names import BAND_EDGES, DOUBLETS, INDEPENDENT_LINES, LINES
+from ..names import BAND_EDGES, DOUBLETS, INDEPENDENT_LINES, INPUTS, LINES
 
 MIN_SD = 0.03  # of standardised t, added to the exponential of the outputs
 
@@ -55,8 +55,7 @@ class Bank:
     shift: jax.Array | None  #: (8) calibration of t
     slope: jax.Array | None
     activation: str = _static()
-    log_lum: bool = _static()
-    z: bool = _static()
+    inputs: tuple[int, ...] = _static()  #: beside the band ratios, indices into names.INPUTS
     masks: bool = _static()
     outputs: tuple[int, ...] = _static()  #: indices into LINES
     per_line: bool = _static()
@@ -307,14 +306,14 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
         return None
     sizes = [int(s) for s in meta[f"{name}.sizes"].split(",")]
     recipe = meta[f"{name}.features"].split("+")
-    if recipe[0] != "adjacent_log_ratios" or recipe[1:] != [r for r in ("log_lum", "z", "masks") if r in recipe[1:]]:
+    if recipe[0] != "adjacent_log_ratios" or recipe[1:] != [r for r in (*INPUTS, "masks") if r in recipe[1:]]:
         raise ValueError(f"unknown feature recipe '{meta[f'{name}.features']}'")
     activation = meta[f"{name}.activation"]
     if activation not in ("selu", "polyswish", "silu"):
         raise ValueError(f"unknown activation '{activation}', expected selu, polyswish or silu")
-    log_lum, z, masks = ("log_lum" in recipe, "z" in recipe, "masks" in recipe)
-    n_values = 11 + log_lum + z
-    n_in = 2 * n_values + 1 if masks else n_values
+    inputs = tuple(k for k, name_of in enumerate(INPUTS) if name_of in recipe)
+    masks = "masks" in recipe
+    n_in = 11 + len(inputs) + (12 + len(inputs) if masks else 0)
     if sizes[0] != n_in:
         raise ValueError(f"networks '{name}' have {sizes[0]} inputs, their features are {n_in}")
     z_clip = tuple(float(end) for end in meta.get(f"{name}.z_clip", "0,1e9").split(","))
@@ -358,8 +357,7 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
         joint.get("shift"),
         joint.get("slope"),
         activation,
-        log_lum,
-        z,
+        inputs,
         masks,
         outputs,
         kind == "k24",

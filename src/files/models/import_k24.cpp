@@ -36,7 +36,7 @@ class Importer {
       line(k, get<PickleDict>(lines.items[k].second, "the dictionary of a line"));
     }
     bank_.shape.activation = Activation::selu;
-    bank_.features = {luminosity_, false};
+    bank_.features.inputs = luminosity_ ? InputSet::of(k_input_log_lum) : InputSet();
     bank_.n_nets = k_n_lines;
     return std::move(bank_);
   }
@@ -148,7 +148,7 @@ NetworkBank read_k24(const std::filesystem::path& path, bool luminosity) {
   in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   if (!in) throw Error(ErrorKind::input, "'" + path.string() + "' cannot be read");
   NetworkBank bank = parse_k24(bytes, path.string());
-  if (bank.features.log_lum != luminosity)
+  if (bank.features.inputs.has(k_input_log_lum) != luminosity)
     throw Error(
         ErrorKind::usage,
         "'" + path.string() + "' holds the networks " + (luminosity ? "without" : "with") + " luminosity",
