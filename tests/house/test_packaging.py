@@ -1,6 +1,8 @@
 """Recipes and workflows say what the project says: its version, its packages; what they use of others is pinned."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import yaml
@@ -46,3 +48,24 @@ def test_what_goes_into_wheels_is_pinned_by_hash():
     sources = yaml.safe_load((ROOT / "tools/wheel/sources.json").read_text())
     hashes = [h for _, h in sources["source packages"].values()] + list(sources["packages of headers"].values())
     assert len(hashes) >= 9 and all(re.fullmatch(r"[0-9a-f]{64}", h) for h in hashes)
+
+
+def test_what_the_tests_install_is_pinned_by_hash():
+    subprocess.run([ROOT / "tools/lock", "--check"], check=True)
+    for name in ("requirements.lock", "requirements-lsdb.lock"):
+        lines = (ROOT / "tests" / name).read_text().replace("\\\n", "").splitlines()
+        for line in (one for one in lines if not one.startswith("#")):
+            assert re.fullmatch(r"[\w.-]+==[\w.+]+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+", line), line[:200]
+    assert "--require-hashes" in (ROOT / "tools/setup.sh").read_text()
+
+
+def test_a_package_that_is_not_locked_is_noticed(tmp_path):
+    for part in ("tools", "tests"):
+        (tmp_path / part).mkdir()
+    shutil.copy(ROOT / "tools/lock", tmp_path / "tools")
+    for file in ROOT.glob("tests/requirements*"):
+        shutil.copy(file, tmp_path / "tests")
+    with open(tmp_path / "tests/requirements.txt", "a") as f:
+        f.write("numpy==0.0.1\n")
+    run = subprocess.run([tmp_path / "tools/lock", "--check"], capture_output=True, text=True)
+    assert run.returncode == 1 and "numpy==0.0.1" in run.stderr
