@@ -82,6 +82,10 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::usage, "seconds out of range", {settings.text("seconds"), "0 to 3600", ""});
   const auto n = static_cast<std::size_t>(n_given), draws = static_cast<std::size_t>(k_given);
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would measure the speed with {} galaxies", n));
+    return 0;
+  }
   const Population population = shipped_population();
   WorkerPool pool(settings.threads());
   const Galaxies galaxies = population.sample(settings.seed(), 1, n, pool);

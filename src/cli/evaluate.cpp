@@ -235,6 +235,8 @@ int run(const Settings& settings, Console& console) {
 
   const JudgedTable judged = judged_table(settings, console);
   const TableReader reader(judged.path);
+  if (const auto names = other_lines(reader); !names.empty() && !settings.flag("cv"))
+    console.warn("not evaluated, because no model has such a line: " + names);
   for (const char* key : {"json", "write_predictions"})
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
   if (settings.is_set("report") && std::filesystem::is_directory(settings.text("report")))
@@ -263,6 +265,10 @@ int run(const Settings& settings, Console& console) {
                 {"", "two tables or more, --cv, no --leave-out", ""});
   Matrix<double> pulls;
   Matrix<double>* const wanted = settings.flag("leave_one_out") ? &pulls : nullptr;
+  for (const char* key : {"hide_blue", "hide_red"})
+    if (settings.integer(key) != 0 && (settings.is_set("predictions") || settings.is_set("columns")))
+      throw Error(ErrorKind::usage, "predictions that are made already cannot be made with bands hidden",
+                  {std::string(key) + " = " + settings.text(key), "--model or --cv", ""});
   if ((wanted != nullptr || conditions_of(settings).any()) &&
       (settings.is_set("predictions") || settings.is_set("columns")))
     throw Error(ErrorKind::usage, "--given, --selected and --leave-one-out need a model or a recipe",

@@ -23,6 +23,11 @@ int run(const Settings& settings, Console& console) {
   if (!settings.positionals().empty()) with = settings.positionals()[0];
   if (settings.is_set("without_luminosity")) without = settings.text("without_luminosity");
   const Model model = import_k24(with, without);
+  if (settings.flag("dry_run")) {
+    console.info(
+        fmt::format("would write {} networks into {}", (with ? 10 : 0) + (without ? 10 : 0), settings.text("output")));
+    return 0;
+  }
   save(model, settings.text("output"), settings.flag("overwrite"));
   console.info(fmt::format("{}: {} networks, {} parameters; the pickle was not executed", settings.text("output"),
                            (with ? 10 : 0) + (without ? 10 : 0), model.n_params()));

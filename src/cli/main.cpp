@@ -89,6 +89,7 @@ int run(const std::vector<std::string>& arguments, Console& console) {
     return 0;
   }
   if (verb.complete != nullptr) verb.complete(parsed.settings);
+  parsed.settings.forget_what_was_asked();
   const Settings& settings = parsed.settings;
   if (settings.flag("print_config")) {
     console.data(settings.print());
@@ -98,7 +99,11 @@ int run(const std::vector<std::string>& arguments, Console& console) {
   if (settings.is_set("isa")) kernels::select_isa(settings.text("isa"));
   check_outputs(verb.name, settings);
   watch_inputs(settings);
-  return verb.run(settings, console);
+  const int code = verb.run(settings, console);
+  if (!settings.flag("dry_run"))
+    for (const auto& key : settings.without_effect())
+      console.warn(fmt::format("{} = {} had no effect: what was asked for does not use it", key, settings.text(key)));
+  return code;
 }
 
 }  // namespace

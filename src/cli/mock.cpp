@@ -40,6 +40,12 @@ void declare(OptionSet& set) {
 }  // namespace
 
 std::string compare_features(const Matrix<double>& a, const Matrix<double>& b, std::span<const std::string> names) {
+  for (const auto* m : {&a, &b})
+    if (m->rows() < 2)
+      throw Error(ErrorKind::input, "too few galaxies to compare",
+                  {std::to_string(m->rows()) + (m == &a ? " of the mock" : " of the table") +
+                       " with all bands positive, a redshift in range and errors",
+                   "2 at least", ""});
   std::string out = fmt::format("{:<14}{:>10}{:>12}{:>12}{:>12}{:>12}\n", "feature", "KS", "median mock", "median real",
                                 "sd mock", "sd real");
   const auto column = [](const Matrix<double>& m, std::size_t j) {
@@ -117,8 +123,22 @@ void complete(Settings& settings) {
   set("aperture", "total"), set("lines", "photons");
 }
 
+// Options of stars say something that twelve drawn bands do not have.
+void refuse_star_options(const Settings& settings) {
+  OptionSet stars;
+  declare_stars(stars);
+  for (const auto& option : stars.options)
+    if (settings.values().at(option.key).given && option.key != "allow_partial") {
+      std::string name = option.key;
+      std::replace(name.begin(), name.end(), '_', '-');
+      throw Error(ErrorKind::usage, "--" + name + " needs --population stars",
+                  {"--population bands, which draws band fluxes without lines", "--population stars", ""});
+    }
+}
+
 int run(const Settings& settings, Console& console) {
   if (settings.text("population") == "stars") return run_stars(settings, console);
+  refuse_star_options(settings);
   const Population population =
       settings.is_set("population_file") ? load_population(settings.text("population_file")) : shipped_population();
   const auto n = settings.integer("n");
@@ -126,6 +146,11 @@ int run(const Settings& settings, Console& console) {
   if (n < 1 || n > 100'000'000'000)
     throw Error(ErrorKind::usage, "number of galaxies out of range", {std::to_string(n), "1 to 1e11", ""});
   WorkerPool pool(settings.threads());
+  if (settings.is_set("compare") && settings.flag("dry_run")) {
+    console.info(fmt::format("would compare {} drawn galaxies with the {} rows of {}", n,
+                             TableReader(settings.text("compare")).rows(), settings.text("compare")));
+    return 0;
+  }
   if (settings.is_set("compare")) {
     const Galaxies real = read_table(settings.text("compare"));
     Galaxies mock = population.sample(settings.seed(), first_id, static_cast<std::size_t>(n), pool);

@@ -108,7 +108,7 @@ StarMockOptions options_of(const Settings& settings) {
   out.lines = parse_lines_from(settings.text("lines"));
   out.gas = {settings.number("f_esc"), settings.number("f_dust"), settings.number("gas_dust"),
              parse_gas_curve(settings.text("gas_curve"))};
-  out.photon_scatter = settings.number("photon_scatter");
+  if (out.lines != LinesFrom::continuum) out.photon_scatter = settings.number("photon_scatter");
   return out;
 }
 
@@ -337,6 +337,11 @@ int run_stars(const Settings& settings, Console& console) {
     if (real.band_flux.empty() || real.z.empty())
       throw Error(ErrorKind::input, "a comparison needs the columns BAND_FLUX and Z",
                   {settings.text("compare"), "", ""});
+    if (settings.flag("dry_run")) {
+      console.info(
+          fmt::format("would compare {} drawn galaxies with the {} rows of {}", n, real.n, settings.text("compare")));
+      return 0;
+    }
     if (settings.is_set("save_ssp")) save(grid.compact, settings.text("save_ssp"), settings.flag("overwrite"));
     const StarMock c = maker.stars(first_id, n);
     console.data(compare_features(features_of(c.galaxies), features_of(real), feature_names()));

@@ -176,7 +176,7 @@ PaintSettings paint_settings(const Settings& settings) {
   out.options.noise = noise == "ivar"   ? SpectrumNoise::ivar
                       : noise == "desi" ? SpectrumNoise::desi
                                         : SpectrumNoise::none;
-  out.options.noise_level = checked("noise-level", settings.text("noise_level"), 0, 1e6);
+  if (noise == "desi") out.options.noise_level = checked("noise-level", settings.text("noise_level"), 0, 1e6);
   out.options.seed = settings.seed();
   parse_filters(settings, out);
   if (settings.is_set("figures"))

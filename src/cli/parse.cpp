@@ -97,7 +97,7 @@ class SettingsBuilder {
       throw Error(kind, "unknown setting '" + std::string(key) + "' (" + origin + ")",
                   {"", "", did_you_mean(key, keys()) + " --print-config lists the settings."});
     check(*option, text, origin, kind);
-    settings.values_[option->key] = {text, origin, option->type};
+    settings.values_[option->key] = {text, origin, option->type, !origin.starts_with("environment ")};
   }
 
  private:
@@ -209,8 +209,10 @@ std::vector<std::string> expand_lists(const std::vector<std::string>& values) {
     check_input_file(value.substr(1), "file list '" + value.substr(1) + "'");
     std::ifstream list(value.substr(1));
     if (!list) throw Error(ErrorKind::input, "file list '" + value.substr(1) + "' cannot be read");
-    for (std::string line; std::getline(list, line);)
+    for (std::string line; std::getline(list, line);) {
+      line.erase(line.find_last_not_of(" \t\r") + 1);  // of editors, and of Windows
       if (!line.empty() && line[0] != '#') out.push_back(line);
+    }
   }
   return out;
 }

@@ -1,6 +1,8 @@
 #include "cli/settings.hpp"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <charconv>
 #include <cmath>
 
@@ -14,9 +16,15 @@ const Settings::Value& Settings::get(std::string_view key) const {
   return found->second;
 }
 
-bool Settings::is_set(std::string_view key) const { return !get(key).text.empty(); }
-bool Settings::is_given(std::string_view key) const { return get(key).origin != "default"; }
-bool Settings::flag(std::string_view key) const { return get(key).text == "true"; }
+const Settings::Value& Settings::asked(std::string_view key) const {
+  const Value& value = get(key);
+  std::atomic_ref(value.asked).store(true, std::memory_order_relaxed);  // workers ask too
+  return value;
+}
+
+bool Settings::is_set(std::string_view key) const { return !asked(key).text.empty(); }
+bool Settings::is_given(std::string_view key) const { return asked(key).origin != "default"; }
+bool Settings::flag(std::string_view key) const { return asked(key).text == "true"; }
 std::vector<std::string> Settings::list(std::string_view key) const {
   std::vector<std::string> out;
   if (!is_set(key)) return out;
@@ -28,18 +36,18 @@ std::vector<std::string> Settings::list(std::string_view key) const {
   }
   return out;
 }
-const std::string& Settings::text(std::string_view key) const { return get(key).text; }
+const std::string& Settings::text(std::string_view key) const { return asked(key).text; }
 const std::string& Settings::origin(std::string_view key) const { return get(key).origin; }
 
 std::int64_t Settings::integer(std::string_view key) const {
-  const std::string& text = get(key).text;
+  const std::string& text = asked(key).text;
   std::int64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);  // checked when the settings were built
   return value;
 }
 
 double Settings::number(std::string_view key) const {
-  const std::string& text = get(key).text;
+  const std::string& text = asked(key).text;
   double value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
@@ -47,7 +55,7 @@ double Settings::number(std::string_view key) const {
 
 unsigned Settings::threads() const { return static_cast<unsigned>(integer("threads")); }
 std::uint64_t Settings::seed() const {
-  const std::string& text = get("seed").text;
+  const std::string& text = asked("seed").text;
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
@@ -57,6 +65,22 @@ void Settings::set_default(std::string_view key, const std::string& text, const 
   const auto found = values_.find(key);
   if (found == values_.end()) throw std::logic_error("undeclared setting " + std::string(key));
   if (found->second.origin == "default") found->second = {text, origin, found->second.type};
+}
+
+void Settings::forget_what_was_asked() noexcept {
+  for (auto& [key, value] : values_) value.asked = false;
+}
+
+std::vector<std::string> Settings::without_effect() const {
+  // what is looked at only where something is wrong, and what every verb takes
+  constexpr std::array k_silent{"allow_partial", "config", "dry_run", "isa",    "json_log",
+                                "overwrite",     "seed",   "strict",  "threads"};
+  std::vector<std::string> out;
+  for (const auto& [key, value] : values_)
+    if (!value.asked && !value.text.empty() && value.given &&
+        std::find(k_silent.begin(), k_silent.end(), key) == k_silent.end())
+      out.push_back(key);
+  return out;
 }
 
 std::string Settings::print() const {

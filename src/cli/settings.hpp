@@ -42,6 +42,8 @@ class Settings {
     std::string text;
     std::string origin;  ///< "default", "train.toml:3", "environment STARGLOW_SEED", "flag", "override"
     OptionType type = OptionType::flag;
+    bool given = false;          ///< on the command line or in the file of --config
+    mutable bool asked = false;  ///< the verb looked at it
   };
 
   const std::vector<std::string>& positionals() const noexcept { return positionals_; }
@@ -62,12 +64,18 @@ class Settings {
   /// Gives a setting that nobody gave another default.
   void set_default(std::string_view key, const std::string& text, const std::string& origin);
 
+  /// What `complete` looked at does not count.
+  void forget_what_was_asked() noexcept;
+  /// Options of the command line and of --config at which the verb did not look: they had no effect.
+  std::vector<std::string> without_effect() const;
+
   /// TOML with the origin of each value as a comment.
   std::string print() const;
 
  private:
   friend class SettingsBuilder;
   const Value& get(std::string_view key) const;
+  const Value& asked(std::string_view key) const;
   std::vector<std::string> positionals_;
   std::map<std::string, Value, std::less<>> values_;
 };

@@ -102,6 +102,10 @@ std::string all_beside(const TableReader& predicted, const TableReader& measured
 
 int run(const Settings& settings, Console& console) {
   const TableReader reader(settings.positionals().at(0));
+  if (settings.flag("dry_run")) {
+    console.info(fmt::format("would summarise the {} rows of {}", reader.rows(), settings.positionals()[0]));
+    return 0;
+  }
   if (settings.is_set("measured")) {
     console.data(all_beside(reader, TableReader(settings.text("measured")), settings.integer("row")));
     return 0;

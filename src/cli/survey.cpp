@@ -181,7 +181,10 @@ survey::Plan plan_of(const std::vector<std::string>& words, const fs::path& dir)
 
 int run_action(const Settings& settings, Console& console, const fs::path& dir) {
   const auto& words = settings.positionals();
-  if (!fs::exists(dir / "survey.json") && words.size() > 1) plan_action(settings, console, words[1], dir);
+  if (!fs::exists(dir / "survey.json") && words.size() > 1) {
+    const int planned = plan_action(settings, console, words[1], dir);
+    if (settings.flag("dry_run")) return planned;
+  }
   const survey::Plan plan = plan_of(words, dir);
   const auto run = run_settings(settings);
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
@@ -297,6 +300,11 @@ int merge_action(const Settings& settings, Console& console, const survey::Plan&
   if (!settings.is_set("output"))
     throw Error(ErrorKind::usage, "no catalogue given", {"", "", "-o catalogue.fits names it."});
   check_output(settings.text("output"), settings.flag("overwrite"));
+  if (settings.flag("dry_run")) {
+    say_plan(plan, settings, console);
+    console.info("would merge them into " + settings.text("output"));
+    return 0;
+  }
   const fs::path rejects = settings.is_set("rejects") ? fs::path(settings.text("rejects")) : dir / "rejects.csv";
   Progress bar(console, "merging", "rows", static_cast<double>(plan.rows()));
   const auto merged = survey::merge(plan, dir, settings.text("output"), rejects, settings.flag("allow_partial"),

@@ -30,15 +30,26 @@ bool known_line(std::string_view name) {
          std::any_of(k_line_sums.begin(), k_line_sums.end(), [&](const LineSum& sum) { return sum.name == name; });
 }
 
-// Measured lines of a table that no model of ours has: a user may take them for labels.
-std::string other_lines(const TableReader& reader) {
+// Galaxies that two tables share count twice in a training; a table that is there twice is most likely a slip.
+std::string repeated(const std::vector<NamedTable>& tables, const std::vector<std::string>& paths) {
   std::string out;
-  for (const auto& column : reader.columns()) {
-    if (!column.name.ends_with("_EW") || column.type == 'A' ||
-        known_line(column.name.substr(0, column.name.size() - 3)))
-      continue;
-    out += (out.empty() ? "" : ", ") + column.name;
-  }
+  for (std::size_t b = 1; b < tables.size(); ++b)
+    for (std::size_t a = 0; a < b; ++a) {
+      const Galaxies &first = tables[a].galaxies, &second = tables[b].galaxies;
+      if (second.n == 0 || first.n == 0 || first.targetid.empty() || second.targetid.empty()) continue;
+      std::set<std::int64_t> ids;
+      for (std::size_t i = 0; i < first.n; ++i)
+        if (has_id(first, i)) ids.insert(random_id(first, i, 0));
+      std::size_t both = 0;
+      for (std::size_t i = 0; i < second.n; ++i) both += has_id(second, i) && ids.count(random_id(second, i, 0)) > 0;
+      if (both == 0) continue;
+      const bool same =
+          first.n == second.n && std::equal(first.band_flux.flat().begin(), first.band_flux.flat().end(),
+                                            second.band_flux.flat().begin(), second.band_flux.flat().end());
+      out += (out.empty() ? "" : "; ") + (same ? "'" + paths[a] + "' and '" + paths[b] + "' have the same content"
+                                               : std::to_string(both) + " of the " + std::to_string(second.n) +
+                                                     " galaxies of '" + paths[b] + "' are also in '" + paths[a] + "'");
+    }
   return out;
 }
 
@@ -60,6 +71,8 @@ std::vector<NamedTable> named_tables(const Settings& settings, Console& console)
       }
     tables.push_back(std::move(table));
   }
+  if (const auto twice = repeated(tables, settings.positionals()); !twice.empty())
+    console.warn("galaxies in two tables count twice, by TARGETID, SURVEY and PROGRAM: " + twice);
   for (const auto& [file, name] : names)
     if (used.count(file) == 0)
       throw Error(ErrorKind::usage, "--name: this file is not an input", {"'" + file + "'", "one of the tables", ""});
@@ -67,6 +80,17 @@ std::vector<NamedTable> named_tables(const Settings& settings, Console& console)
 }
 
 }  // namespace
+
+std::string other_lines(const TableReader& reader) {
+  std::string out;
+  for (const auto& column : reader.columns()) {
+    if (!column.name.ends_with("_EW") || column.type == 'A' ||
+        known_line(column.name.substr(0, column.name.size() - 3)))
+      continue;
+    out += (out.empty() ? "" : ", ") + column.name;
+  }
+  return out;
+}
 
 void declare_tables(OptionSet& set) {
   set.add({"name", OptionType::text, "names by which settings refer to the tables; default: their LABELVER cards", "",

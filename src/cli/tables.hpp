@@ -5,9 +5,13 @@
 #include "cli/console.hpp"
 #include "cli/settings.hpp"
 #include "starglow/base/galaxies.hpp"
+#include "starglow/files/table.hpp"
 #include "starglow/model/train.hpp"
 
 namespace starglow::cli {
+
+/// Measured lines of a table that no model of ours has, "A_EW, B_EW" or "": a user may take them for labels.
+std::string other_lines(const TableReader& table);
 
 /// The options of verbs that judge one of several tables.
 void declare_tables(OptionSet& set);
