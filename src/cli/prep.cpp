@@ -19,6 +19,7 @@
 #include "starglow/files/spectra_reader.hpp"
 #include "starglow/files/starlight.hpp"
 #include "starglow/files/table.hpp"
+#include "starglow/spectra/extinction.hpp"
 #include "starglow/spectra/measure.hpp"
 
 namespace starglow::cli {
@@ -160,6 +161,12 @@ class SpectraOutput {
   std::optional<SpectraFileWriter> out_;
 };
 
+[[noreturn]] void refuse_without_ebv() {
+  throw Error(ErrorKind::input, "--deredden: E(B-V) is unknown for every spectrum",
+              {"no column EBV, or no value of 0 to 10 mag in it", "E(B-V) of each galaxy",
+               "Leave --deredden out: the table then says MWCORR = F."});
+}
+
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o table.fits names it."});
   const auto chunk = settings.integer("chunk");
@@ -202,11 +209,16 @@ int run(const Settings& settings, Console& console) {
     spectra.emplace(settings, reader, sample, as_read, options.lines && !options.side_bands && !options.deredden);
   }
   Outcome outcome(settings, console, "spectra");
+  std::size_t no_ebv = 0;
   in_chunks(console, "measuring", "spectra", reader.rows(), [&](std::size_t first) {
     Spectra s = reader.read(first, static_cast<std::size_t>(chunk));
     if (reader.models_only()) s.flux = s.continuum;  // bands of the light without lines
     for (std::size_t i = 0; i < s.size(); ++i)
       if (s.targetid[i] == k_null_id) s.flags[i] |= k_id_is_row;
+    if (options.deredden)
+      no_ebv += static_cast<std::size_t>(
+          std::count_if(s.ebv.begin(), s.ebv.end(), [](double ebv) { return !known_ebv(ebv); }));
+    if (no_ebv > 0 && no_ebv == reader.rows()) refuse_without_ebv();
     const auto measured = measure(s, templates, pool, options);
     std::vector<std::int32_t> flags;
     for (const auto& m : measured) flags.push_back(m.flags);
@@ -218,6 +230,11 @@ int run(const Settings& settings, Console& console) {
     if (spectra) spectra->write(first, s, measured);
     return s.size();
   });
+  if (no_ebv > 0)
+    console.warn(
+        fmt::format("E(B-V) is unknown for {} of {} spectra: they cannot be dereddened and have no numbers (NaN, "
+                    "flag NONFINITE)",
+                    no_ebv, reader.rows()));
   outcome.check();
   Provenance provenance = provenance_of(settings);
   for (const auto& input : reader.inputs()) provenance.add_input(input);

@@ -1,5 +1,7 @@
 // Filter curves: ECSV, HDF5 as DSPS has it, plain text.
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -12,6 +14,7 @@
 #include "files/units.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/files/starlight.hpp"
+#include "starglow/spectra/air.hpp"
 #include "starglow/spectra/filter.hpp"
 
 namespace starglow {
@@ -64,6 +67,17 @@ std::string yaml_value(std::string_view line, std::string_view key) {
   return "";
 }
 
+/// Whether a comment or a column's name says that wavelengths are in air ("airmass" does not).
+bool says_air(std::string line) {
+  std::transform(line.begin(), line.end(), line.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* word : {"in air", "air wavelength", "wavelength_air", "air_wavelength", "(air)", "airorvac: air",
+                           "airorvac = 'air", "airorvac = air", "airorvac=air"})
+    if (const auto at = line.find(word); at != std::string::npos)
+      return !line.substr(at).starts_with("in airm") && !line.substr(at).starts_with("in air mass");
+  return false;
+}
+
 /// A unit in brackets or behind "unit:" in a comment.
 std::optional<std::string> unit_in_comment(std::string_view line) {
   for (const auto& [open, close] : {std::pair{'[', ']'}, std::pair{'(', ')'}}) {
@@ -86,13 +100,14 @@ Filter from_text(const std::filesystem::path& path, std::string_view given) {
   std::optional<std::string> unit;
   std::vector<double> wave, transmission;
   std::vector<std::string> declared;  // columns of an ECSV header
-  bool ecsv = false, titled = false;
+  bool ecsv = false, titled = false, air = false;
   std::size_t wave_at = 0, value_at = 1, number_of_line = 0;
   for (std::string line; std::getline(in, line);) {
     ++number_of_line;
     if (line.size() > 100000) text.refuse("line " + std::to_string(number_of_line) + " is too long", "", "a table");
     if (line.starts_with("# %ECSV")) ecsv = true;
     if (line.starts_with("#")) {
+      air = air || says_air(line);
       if (ecsv) {
         if (const auto name = yaml_value(line, "name"); line.starts_with("# - {") && !name.empty()) {
           declared.push_back(name);
@@ -141,6 +156,7 @@ Filter from_text(const std::filesystem::path& path, std::string_view given) {
   if (by_hand != 0 && by_hand != scale)
     text.refuse("names another unit than the one given", *unit, std::string(given), "Leave the unit to the file.");
   for (double& w : wave) w *= scale;
+  if (air) to_vacuum(wave);
   return {path.stem().string(), std::move(wave), std::move(transmission)};
 }
 

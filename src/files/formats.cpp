@@ -19,7 +19,7 @@ struct Magic {
 
 constexpr std::string_view k_parquet = "starglow.parquet in Python reads it (docs/catalogues.md).";
 constexpr std::string_view k_pickle = "It is not read, for it could run code; write its table as FITS.";
-constexpr std::array<Magic, 29> k_magics{{
+constexpr std::array<Magic, 33> k_magics{{
     {"\x1f\x8b"sv, "a gzip file inside a gzip file", "Unpack it once: gunzip."},
     {"BZh"sv, "a bzip2 file", "Unpack it: bunzip2."},
     {"\xfd"
@@ -51,6 +51,11 @@ constexpr std::array<Magic, 29> k_magics{{
     {"\x80\x03"sv, "a Python pickle", k_pickle},
     {"\x80\x04"sv, "a Python pickle", k_pickle},
     {"\x80\x05"sv, "a Python pickle", k_pickle},
+    {"ARROW1"sv, "an Arrow (Feather) file",
+     "In Python: pyarrow.feather.read_table reads it, starglow.galaxies takes it."},
+    {"MATLAB 5.0"sv, "a MATLAB file", "Convert it to FITS."},
+    {"SR\0\4"sv, "an IDL save file", "Convert it to FITS."},
+    {"root\0"sv, "a ROOT file", "Convert it to FITS."},
     {"SQLite format 3"sv, "an SQLite database", "Convert its table to FITS."},
 }};
 
@@ -68,6 +73,8 @@ ForeignFormat format_of(const std::filesystem::path& path) {
     if (seen.starts_with(magic.bytes)) return {magic.name, magic.remedy};
   if (seen.size() == head.size() && seen.substr(257, 5) == "ustar") return {"a tar archive", "Unpack it: tar -xf."};
   if (seen.starts_with("SIMPLE  =") || seen.empty()) return {};
+  if (seen.find_first_not_of('\0') == std::string_view::npos)
+    return {"a file of zeros (a broken copy?)", "Fetch the file again."};
   const bool text = std::none_of(seen.begin(), seen.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return (byte < ' ' && c != '\n' && c != '\r' && c != '\t') || byte == 0x7f;

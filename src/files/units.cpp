@@ -158,6 +158,10 @@ std::optional<Quantity> quantity_of(std::string_view column) {
                                                                   {"EBV", Quantity::magnitude},
                                                                   {"VDISP", Quantity::velocity}};
   if (const auto found = whole.find(name); found != whole.end()) return found->second;
+  // one band of twelve: BAND_FLUX_3, BAND_FLUX_IVAR_3
+  if (const auto stem = name.find_last_not_of("0123456789") + 1;
+      name.starts_with("BAND_FLUX_") && stem + 2 >= name.size() && stem < name.size())
+    if (const auto found = whole.find(name.substr(0, stem - 1)); found != whole.end()) return found->second;
   static constexpr std::array<std::pair<std::string_view, Quantity>, 14> suffixes{
       {{"_EW", Quantity::length},
        {"_EW_IVAR", Quantity::length_ivar},

@@ -17,13 +17,20 @@ TableReader& TableReader::operator=(TableReader&&) noexcept = default;
 std::size_t TableReader::rows() const noexcept { return state_->rows; }
 const std::vector<ColumnInfo>& TableReader::columns() const noexcept { return state_->columns; }
 const Conventions& TableReader::conventions() const noexcept { return state_->conventions; }
-bool TableReader::has_column(std::string_view name) const noexcept { return state_->find(name) != 0; }
+bool TableReader::has_column(std::string_view name) const noexcept {
+  return state_->find(name) != 0 || (files::is_band_vector(name) && !state_->bands(name).empty());
+}
 const std::vector<std::string>& TableReader::notes() const noexcept { return state_->notes; }
 
 Matrix<double> TableReader::read_column(std::string_view name, std::size_t first, std::size_t count) const {
   const State& s = *state_;
-  const int column = s.require(name);
   s.check_range(first, count);
+  if (files::is_band_vector(name) && s.bands(name).size() > 1) {
+    Matrix<double> out(count, k_n_bands);
+    s.vectors(s.bands(name), first, out.flat());
+    return out;
+  }
+  const int column = s.require(name);
   Matrix<double> out(count, static_cast<std::size_t>(s.info(column).repeat));
   s.numbers(column, first, out.flat());
   return out;
@@ -58,14 +65,14 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   Galaxies g;
   g.n = count;
   g.conventions = s.conventions;
-  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), ebv = s.find("EBV"),
-            flux = s.find("BAND_FLUX"), ivar = s.find("BAND_FLUX_IVAR");
+  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), ebv = s.find("EBV");
+  const auto flux = s.bands("BAND_FLUX"), ivar = s.bands("BAND_FLUX_IVAR");
   g.targetid.resize(targetid != 0 ? count : 0);
   g.flags.resize(flags != 0 ? count : 0);
   g.z.resize(z != 0 ? count : 0);
   g.ebv.resize(ebv != 0 ? count : 0);
-  g.band_flux = Matrix<double>(flux != 0 ? count : 0, k_n_bands);
-  g.band_flux_ivar = Matrix<double>(ivar != 0 ? count : 0, k_n_bands);
+  g.band_flux = Matrix<double>(flux.empty() ? 0 : count, k_n_bands);
+  g.band_flux_ivar = Matrix<double>(ivar.empty() ? 0 : count, k_n_bands);
   struct Measured {
     int column;
     std::size_t line;
@@ -103,7 +110,7 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   std::vector<float> values(std::min(step, count));
   for (std::size_t at = 0; at < count; at += step) {
     const std::size_t n = std::min(step, count - at), row = first + at;
-    const auto rows_of = [&](auto& column, std::size_t width) {
+    const auto rows_of = [&](auto&& column, std::size_t width) {
       return std::span(column).subspan(at * width, n * width);
     };
     if (targetid != 0) s.ids(targetid, row, rows_of(g.targetid, 1));
@@ -114,8 +121,8 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
     }
     if (z != 0) s.numbers(z, row, rows_of(g.z, 1));
     if (ebv != 0) s.numbers(ebv, row, rows_of(g.ebv, 1));
-    if (flux != 0) s.numbers(flux, row, g.band_flux.flat().subspan(at * k_n_bands, n * k_n_bands));
-    if (ivar != 0) s.numbers(ivar, row, g.band_flux_ivar.flat().subspan(at * k_n_bands, n * k_n_bands));
+    if (!flux.empty()) s.vectors(flux, row, rows_of(g.band_flux.flat(), k_n_bands));
+    if (!ivar.empty()) s.vectors(ivar, row, rows_of(g.band_flux_ivar.flat(), k_n_bands));
     for (std::size_t k = 0; k < k_n_column_inputs; ++k) {
       if (inputs[k] == 0) continue;
       s.numbers(inputs[k], row, std::span(values).first(n));

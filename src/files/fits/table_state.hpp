@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "files/fits/column_units.hpp"
 #include "files/fits/fits_file.hpp"
 #include "files/fits/fits_guard.hpp"
 #include "files/fits/fits_values.hpp"
@@ -38,8 +39,9 @@ inline std::size_t table_in(const FitsSummary& summary) {
   for (std::size_t i = 0; i < summary.hdus.size(); ++i) {
     const auto& hdu = summary.hdus[i];
     if (hdu.kind != "BINTABLE") continue;
-    const bool bands = std::any_of(hdu.columns.begin(), hdu.columns.end(),
-                                   [](const auto& name) { return same_name(name, "BAND_FLUX"); });
+    const bool bands = std::any_of(hdu.columns.begin(), hdu.columns.end(), [](const auto& name) {
+      return same_name(name, "BAND_FLUX") || same_name(name, "BAND_FLUX_0");
+    });
     const int now = same_name(hdu.extname, "GALAXIES") ? 3 : bands ? 2 : 1;
     if (now > rank) best = i, rank = now;
   }
@@ -108,7 +110,6 @@ struct TableReader::State {
       columns.push_back(std::move(column));
     }
     rows = static_cast<std::size_t>(n_rows);
-    scale.assign(columns.size(), 1.0);
   }
 
   void read_conventions() {
@@ -135,16 +136,25 @@ struct TableReader::State {
     number("NBAND", 12);
   }
 
-  // The column of this name; else the only one that differs from it in case alone; 0: none, or more than one.
-  int find(std::string_view wanted) const {
-    int alike = 0, at = 0;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i].name == wanted) return static_cast<int>(i) + 1;
-      if (!files::same_name(columns[i].name, wanted)) continue;
-      ++alike;
-      at = static_cast<int>(i) + 1;
+  int find(std::string_view wanted) const { return files::find_column(columns, wanted); }
+  // A column of vectors, or twelve columns NAME_0 to NAME_11 of numbers; empty where there is neither.
+  std::vector<int> bands(std::string_view wanted) const {
+    if (const int whole = find(wanted); whole != 0) return {whole};
+    std::vector<int> parts;
+    std::string absent;
+    for (std::size_t b = 0; b < k_n_bands; ++b) {
+      const std::string part = std::string(wanted) + "_" + std::to_string(b);
+      if (const int i = find(part); i != 0)
+        parts.push_back(i);
+      else if (absent.empty())
+        absent = part;
     }
-    return alike == 1 ? at : 0;
+    if (!parts.empty() && !absent.empty())
+      throw Error(ErrorKind::input, "'" + name + "' has no column " + absent,
+                  {std::to_string(parts.size()) + " of 12 columns " + std::string(wanted) + "_0 to " +
+                       std::string(wanted) + "_11",
+                   "all twelve, or one column " + std::string(wanted) + " of vectors", ""});
+    return parts;
   }
   // A column of numbers that may be there.
   int number(std::string_view wanted) const {
@@ -152,47 +162,6 @@ struct TableReader::State {
     return i != 0 && std::string_view("A?L").find(info(i).type) == std::string_view::npos ? i : 0;
   }
   const ColumnInfo& info(int column) const { return columns[static_cast<std::size_t>(column) - 1]; }
-
-  // Units of one dimension are converted as numbers are read; others are refused where the column means something here.
-  void check_units() {
-    std::vector<bool> absent(columns.size(), false);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const auto quantity = files::quantity_of(columns[i].name);
-      if (!quantity || find(columns[i].name) != static_cast<int>(i) + 1) continue;
-      std::string& unit = columns[i].unit;
-      const auto factor = files::factor_of(unit, *quantity);
-      const std::string wanted(files::unit_of(*quantity));
-      if (unit.empty() && !factor) {
-        absent[i] = true;
-        const std::string_view column = columns[i].name;
-        if (files::same_name(column, "BAND_FLUX") || files::same_name(column.substr(column.size() - 3), "_EW"))
-          notes.push_back("column " + columns[i].name + " has no unit; " + wanted + " is assumed");
-      } else if (!factor) {
-        throw Error(ErrorKind::input, "'" + name + "': column " + columns[i].name + " has another unit",
-                    {"'" + unit + "'", wanted, "Convert the column, and set its TUNIT."});
-      } else if (*factor != 1) {
-        scale[i] = *factor;
-        notes.push_back("column " + columns[i].name + " is converted from " + unit + " to " + wanted);
-        unit = wanted;
-      }
-    }
-    // An inverse variance without a unit has that of its column; another scale is a mistake in one of the two.
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const std::string& ivar = columns[i].name;
-      if (!files::quantity_of(ivar) || ivar.size() < 6 ||
-          !files::same_name(std::string_view(ivar).substr(ivar.size() - 5), "_IVAR"))
-        continue;
-      const int of = find(std::string_view(ivar).substr(0, ivar.size() - 5));
-      if (of == 0 || find(ivar) != static_cast<int>(i) + 1) continue;
-      const double by = scale[static_cast<std::size_t>(of) - 1], wanted = 1 / (by * by);
-      if (!absent[i] && std::fabs(scale[i] / wanted - 1) > 1e-6)
-        throw Error(ErrorKind::input, "'" + name + "': " + ivar + " is not in the unit of " + info(of).name,
-                    {"'" + file.card("TUNIT" + std::to_string(i + 1)) + "' beside '" +
-                         file.card("TUNIT" + std::to_string(of)) + "'",
-                     "the inverse square of the other", "Correct the TUNIT that is wrong."});
-      scale[i] = wanted;
-    }
-  }
 
   void check_contract() {
     std::vector<std::string> scalars{"TARGETID", "Z", "EBV", "FLAGS"};
@@ -213,6 +182,8 @@ struct TableReader::State {
       if (const int i = find(column); i != 0 && info(i).repeat != static_cast<std::int64_t>(k_n_bands))
         throw Error(ErrorKind::input, "'" + name + "': column " + column + " has a wrong number of bands",
                     {std::to_string(info(i).repeat), "12", ""});
+      if (const auto parts = bands(column); parts.size() > 1)
+        for (const int part : parts) scalars.push_back(info(part).name);
     }
     for (const auto& column : scalars) {
       unique(column);
@@ -225,8 +196,8 @@ struct TableReader::State {
       throw Error(ErrorKind::input, "'" + name + "': TARGETID is not an integer column",
                   {std::string("type ") + info(i).type, "a 64-bit integer (K)",
                    "TARGETIDs above 2^53 are not exact in floating point."});
-    check_units();
-    if (find("Z") == 0 && find("BAND_FLUX") != 0) notes.push_back(without_z());
+    scale = files::column_scales(columns, file, "'" + name + "'", notes);
+    if (find("Z") == 0 && !bands("BAND_FLUX").empty()) notes.push_back(without_z());
     if (find("TARGETID") == 0) notes.push_back("no column TARGETID; row numbers are used instead");
   }
 
@@ -264,6 +235,15 @@ struct TableReader::State {
     if constexpr (std::is_floating_point_v<T>)
       if (const double by = scale[static_cast<std::size_t>(column) - 1]; by != 1)
         for (T& x : out) x = static_cast<T>(static_cast<double>(x) * by);
+  }
+  // Twelve numbers a row: of one column, or of twelve.
+  void vectors(const std::vector<int>& from, std::size_t first, std::span<double> out) const {
+    if (from.size() == 1) return numbers(from[0], first, out);
+    std::vector<double> one(out.size() / k_n_bands);
+    for (std::size_t b = 0; b < k_n_bands; ++b) {
+      numbers(from[b], first, std::span(one));
+      for (std::size_t i = 0; i < one.size(); ++i) out[i * k_n_bands + b] = one[i];
+    }
   }
   void ids(int column, std::size_t first, std::span<std::int64_t> out) const {
     const auto read = files::read_ids(file.get(), column, first, out.size(), "'" + name + "'", info(column).name);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <numeric>
 
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -23,16 +24,51 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+bool descends(std::span<const double> wave) { return wave.size() > 1 && wave.front() > wave.back(); }
+
 }  // namespace
+
+std::vector<double> wavelengths(const Meaning& m, std::vector<double> wave) {
+  if (descends(wave)) std::reverse(wave.begin(), wave.end());
+  for (double& w : wave) w = m.log_wave ? std::pow(10.0, w) : w * m.wave_factor;
+  if (m.air) to_vacuum(wave);
+  return wave;
+}
+
+std::vector<double> wavelengths_of_axis(FitsInput& file, const std::string& hdu, Meaning& m) {
+  const auto number = [&](const char* key, double absent) {
+    const std::string value = file.card(hdu, key);
+    return value.empty() ? absent : std::strtod(value.c_str(), nullptr);
+  };
+  const double start = number("CRVAL1", 0), step = number("CDELT1", number("CD1_1", 0)), at = number("CRPIX1", 1);
+  if (!(start > 0) || step == 0) return {};
+  const std::string type = file.card(hdu, "CTYPE1");
+  const bool known = type.empty() || same_name(type.substr(0, 4), "WAVE") || same_name(type.substr(0, 4), "AWAV") ||
+                     same_name(type, "LINEAR") || same_name(type, "LAMBDA") || same_name(type, "WAVELENGTH");
+  if (!known) file.fail("its axis is no wavelength", "CTYPE1 = " + type, "WAVE or AWAV");
+  m.log_wave = number("DC-FLAG", 0) == 1 || (start < 10 && step < 0.1 && file.card(hdu, "CUNIT1").empty());
+  const bool wcs_log = type.size() > 4 && same_name(type.substr(4), "-LOG");
+  std::vector<double> out;
+  for (std::uint64_t i = 0; i < file.shape(hdu).back(); ++i) {
+    const double along = (static_cast<double>(i) + 1 - at) * step;
+    out.push_back(wcs_log ? start * std::exp(along / start) : start + along);
+  }
+  return out;
+}
 
 void fill(const Meaning& m, std::vector<double> wave, std::vector<double> flux, std::vector<double> noise,
           std::vector<double> mask, Spectra& s, std::size_t i, bool own_grid, const std::string& what) {
   const std::size_t n = wave.size();
-  for (double& w : wave) w = m.log_wave ? std::pow(10.0, w) : w * m.wave_factor;
-  if (n > 1 && wave.front() > wave.back())
-    for (auto* v : {&wave, &flux, &noise, &mask}) std::reverse(v->begin(), v->end());
-  if (m.air) to_vacuum(wave);
-  check_wavelengths(wave, what);
+  if (n > 1 && descends(wave))
+    for (auto* v : {&flux, &noise, &mask}) std::reverse(v->begin(), v->end());
+  wave = wavelengths(m, std::move(wave));
+  try {
+    check_wavelengths(wave, what);
+  } catch (const Error&) {
+    if (!own_grid || !m.many) throw;
+    std::iota(wave.begin(), wave.end(), 1.0);  // a row among others: no data
+    std::fill(flux.begin(), flux.end(), k_nan);
+  }
   if (own_grid || i == 0) std::copy(wave.begin(), wave.end(), s.wave_obs.row(own_grid ? i : 0).begin());
   for (std::size_t p = 0; p < n; ++p) {
     double ivar = 0;

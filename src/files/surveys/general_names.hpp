@@ -44,6 +44,7 @@ inline constexpr std::array<std::string_view, 7> k_mask_names{"MASK",     "BADPI
                                                               "AND_MASK", "BAD",    "FLUX_MASK"};
 inline constexpr std::array<std::string_view, 9> k_z_names{"Z",     "REDSHIFT", "Z_SPEC", "ZSPEC", "Z_BEST",
                                                            "ZBEST", "Z_OBS",    "ZHELIO", "SPECZ"};
+inline constexpr std::array<std::string_view, 5> k_cz_names{"CZ", "CZ_HELIO", "CZHELIO", "VHELIO", "V_HELIO"};
 inline constexpr std::array<std::string_view, 14> k_id_names{
     "TARGETID", "SPECOBJID", "OBJID",   "OBJECT_ID", "OBJECTID", "SOURCE_ID", "SOURCEID",
     "STACKID",  "SPECID",    "SDSS_ID", "CATALOGID", "ID",       "NAME",      "OBJECT"};

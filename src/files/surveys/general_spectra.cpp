@@ -16,6 +16,7 @@ namespace starglow::files {
 namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double k_light_speed = 299792.458;  // km/s
 
 // Where the parts of the spectra lie in a FITS file.
 struct Place {
@@ -45,6 +46,8 @@ class General final : public SpectraSource {
                    relative_ ? "relative" : "absolute",
                    "T"};
     find_targets();
+    meaning_.many = !one_grid && rows > 1;
+    if (check) check_grids();
   }
 
   Spectra read(std::size_t first, std::size_t count) override {
@@ -53,27 +56,29 @@ class General final : public SpectraSource {
     if (!one_grid) s.wave_obs = Matrix<double>(count, pixels_);
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = first + i;
-      const auto numbers = [&](const Place& part, bool shared) {
-        std::vector<double> out(part.there() ? pixels_ : 0);
-        if (!part.there()) return out;
-        const std::size_t at = shared ? 0 : row;
-        if (part.column.empty())
-          file_.read_image(part.hdu, at * pixels_, std::span(out));
-        else if (by_pixel_)
-          out = file_.doubles(part.hdu, part.column, 0, pixels_);
-        else
-          file_.vectors(part.hdu, part.column, at, std::span(out));
-        return out;
-      };
-      auto wave = wave_.there() ? numbers(wave_, one_grid) : wcs_;
-      fill(meaning_, std::move(wave), numbers(flux_, false), numbers(noise_, false), numbers(mask_, false), s, i,
-           !one_grid, "'" + name_ + "', spectrum " + std::to_string(row));
+      fill(meaning_, grid_of(row), numbers(flux_, row), numbers(noise_, row), numbers(mask_, row), s, i, !one_grid,
+           "'" + name_ + "', spectrum " + std::to_string(row));
     }
     targets(first, count, s);
     return s;
   }
 
  private:
+  std::vector<double> numbers(const Place& part, std::size_t row) const {
+    std::vector<double> out(part.there() ? pixels_ : 0);
+    if (!part.there()) return out;
+    if (part.column.empty())
+      file_.read_image(part.hdu, row * pixels_, std::span(out));
+    else if (by_pixel_)
+      out = file_.doubles(part.hdu, part.column, 0, pixels_);
+    else
+      file_.vectors(part.hdu, part.column, row, std::span(out));
+    return out;
+  }
+  std::vector<double> grid_of(std::size_t row) const {
+    return wave_.there() ? numbers(wave_, one_grid ? 0 : row) : wcs_;
+  }
+
   [[noreturn]] void refuse(const std::string& what, const std::string& seen, const std::string& wanted,
                            const std::string& remedy = "") const {
     file_.fail(what, seen, wanted, remedy);
@@ -110,7 +115,7 @@ class General final : public SpectraSource {
     const auto& first = file_.summary().hdus.front();
     if (!flux_.there() && !first.naxis.empty() && first.naxis.size() <= 2) flux_ = {"PRIMARY", ""};
     wave_ = image_of(k_wave_names);
-    if (flux_.there() && !wave_.there()) read_wcs();
+    if (flux_.there() && !wave_.there()) wcs_ = wavelengths_of_axis(file_, flux_.hdu, meaning_);
     if (!flux_.there() || (!wave_.there() && wcs_.empty())) {
       if (file_.has("FASTPHOT"))
         refuse("no spectra, but FastSpecFit's fits of photometry", "FASTPHOT", "FASTSPEC: a fastspec file");
@@ -126,28 +131,6 @@ class General final : public SpectraSource {
     mask_ = image_of(k_mask_names);
     for (const auto& [names, kind] : k_noise_names)
       if (!noise_.there() && (noise_ = image_of(names)).there()) meaning_.noise = kind;
-  }
-
-  // Wavelengths of the axis of an image: linear or logarithmic.
-  void read_wcs() {
-    const auto number = [&](const char* key, double absent) {
-      const std::string value = file_.card(flux_.hdu, key);
-      return value.empty() ? absent : std::strtod(value.c_str(), nullptr);
-    };
-    const double start = number("CRVAL1", 0), step = number("CDELT1", number("CD1_1", 0)), at = number("CRPIX1", 1);
-    if (!(start > 0) || step == 0) return;
-    const std::string type = file_.card(flux_.hdu, "CTYPE1");
-    const bool known = type.empty() || same_name(type.substr(0, 4), "WAVE") || same_name(type.substr(0, 4), "AWAV") ||
-                       same_name(type, "LINEAR") || same_name(type, "LAMBDA") || same_name(type, "WAVELENGTH");
-    if (!known) refuse("its axis is no wavelength", "CTYPE1 = " + type, "WAVE or AWAV");
-    meaning_.log_wave =
-        number("DC-FLAG", 0) == 1 || (start < 10 && step < 0.1 && file_.card(flux_.hdu, "CUNIT1").empty());
-    const auto n = file_.shape(flux_.hdu).back();
-    const bool wcs_log = type.size() > 4 && same_name(type.substr(4), "-LOG");
-    for (std::uint64_t i = 0; i < n; ++i) {
-      const double along = (static_cast<double>(i) + 1 - at) * step;
-      wcs_.push_back(wcs_log ? start * std::exp(along / start) : start + along);
-    }
   }
 
   void shapes() {
@@ -209,6 +192,21 @@ class General final : public SpectraSource {
               unit_of_part(noise_));
   }
 
+  // A grid that is none is refused; of a table of many grids, its spectrum has no data.
+  void check_grids() {
+    const std::size_t grids = rows == 0 ? 0 : one_grid ? 1 : rows;
+    std::size_t bad = 0;
+    std::string first;
+    for (std::size_t row = 0; row < grids; ++row) try {
+        check_wavelengths(wavelengths(meaning_, grid_of(row)), "'" + name_ + "', spectrum " + std::to_string(row));
+      } catch (const Error& e) {
+        if (grids == 1) throw;
+        if (bad++ == 0) first = e.what();
+      }
+    if (bad > 0 && bad == grids) throw Error(ErrorKind::input, first);
+    if (bad > 0) notes.push_back(std::to_string(bad) + " spectra have no data (BAD_PIXELS): " + first);
+  }
+
   void interpret(const std::string& wave_unit, const std::string& flux_unit, const std::string& noise_unit) {
     files::interpret(meaning_, options_, wave_unit, flux_unit, noise_unit, relative_, name_);
     if (relative_) notes.push_back("'" + name_ + "': fluxes of an arbitrary scale (FLUXSCAL = relative)");
@@ -243,23 +241,93 @@ class General final : public SpectraSource {
             {"DEC", "TARGET_DEC"}});
       if (!id_.empty()) kept.emplace_back("ORIGINAL_ID");
     }
-    if (z_.empty())
-      for (const std::string& hdu : {flux_.hdu, std::string("PRIMARY")})
-        for (const auto name : k_z_names)
-          if (const auto value = file_.card(hdu, std::string(name).substr(0, 8)); !value.empty() && !header_z_)
+    for (const std::string& hdu : {flux_.hdu, std::string("PRIMARY")})
+      for (const auto name : k_z_names)
+        if (const auto value = file_.card(hdu, std::string(name).substr(0, 8)); !value.empty() && !header_z_) try {
             header_z_ = redshift_of_text(value, name_);
-    if (!z_.empty()) {
+          } catch (const Error&) {
+            if (z_.empty()) throw;  // else a column has it
+          }
+    if (flux_.column.empty() && rows > 1 && target_.empty()) check_rows_of_image();
+    if (by_pixel_ && z_.empty()) find_z_of_pixels();
+    if (z_.empty() && table != nullptr) find_cz(*table);
+    if (!z_.empty() && !cz_) {
       const auto unit = file_.column_unit(target_, z_);
       if (!factor_of(unit, Quantity::pure)) refuse("the redshift has another unit", unit, "a pure number");
-    } else if (!header_z_ && !options_.z) {
+    } else if (z_.empty() && !header_z_ && !options_.z) {
       refuse("no redshift", "no column or card Z, REDSHIFT ...", "a redshift for each spectrum", "--z VALUE gives it.");
     }
+    took_z = z_.empty() && !header_z_;
+    if (!z_.empty() && header_z_ && rows == 1) {
+      const double own = redshifts(0, 1).front();
+      if (std::fabs(own - *header_z_) > 1e-3 * (1 + *header_z_))
+        refuse("two redshifts",
+               std::to_string(*header_z_) + " in the header and " + std::to_string(own) + " in column " + z_, "one",
+               "Remove the wrong one.");
+    }
+  }
+
+  // GAMA, LAMOST and others keep flux, error and wavelength of one galaxy in the rows of an image.
+  void check_rows_of_image() {
+    std::string said;
+    for (const char* key : {"ROW1", "ROW2", "ARRAY1", "ARRAY2", "BANDID1", "BANDID2", "APNUM1"})
+      if (const auto value = file_.card(flux_.hdu, key); !value.empty())
+        said += (said.empty() ? "" : ", ") + (std::string(key) + " = " + value);
+    const bool named = !wave_.there() && !noise_.there();
+    if (said.empty() && !named) return;
+    refuse("its image has " + std::to_string(rows) + " rows, and nothing says that each is a galaxy of its own",
+           said.empty() ? "no table of as many rows, no noise and no wavelengths beside it" : said,
+           "one spectrum, or a table with the redshift of each row",
+           "Write flux, error and wavelength of the galaxy as columns of a table.");
+  }
+
+  // A table of pixels may repeat the redshift of its spectrum in each row.
+  void find_z_of_pixels() {
+    const auto& hdus = file_.summary().hdus;
+    const auto table = std::find_if(hdus.begin(), hdus.end(), [&](const auto& h) { return h.extname == flux_.hdu; });
+    const std::string column = column_of(*table, k_z_names).column;
+    if (column.empty()) return;
+    const auto all = file_.doubles(flux_.hdu, column, 0, pixels_);
+    for (const double z : all)
+      if (z != all.front())
+        refuse("column " + column + " has more than one redshift",
+               std::to_string(all.front()) + " and " + std::to_string(z), "one spectrum a table");
+    if (header_z_ && std::fabs(all.front() - *header_z_) > 1e-3 * (1 + *header_z_))
+      refuse("two redshifts",
+             std::to_string(*header_z_) + " in the header and " + std::to_string(all.front()) + " in column " + column,
+             "one", "Remove the wrong one.");
+    header_z_ = all.front();
+  }
+
+  // Redshifts as velocities cz.
+  void find_cz(const HduSummary& table) {
+    const std::string column = column_of(table, k_cz_names).column;
+    if (column.empty()) return;
+    const auto unit = file_.column_unit(target_, column);
+    const auto factor = factor_of(unit, Quantity::velocity);
+    if (!factor || unit.empty()) {
+      if (header_z_ || options_.z) return notes.push_back("'" + name_ + "': column " + column + " is not read");
+      refuse("column " + column + " is no velocity", unit.empty() ? "no unit" : unit, "km/s");
+    }
+    z_ = column;
+    cz_ = *factor / k_light_speed;
+    notes.push_back("'" + name_ + "': redshifts are column " + column + " over the speed of light" +
+                    (header_z_ && rows > 1 ? "; the redshift in the header is not used" : ""));
+  }
+
+  std::vector<double> redshifts(std::size_t first, std::size_t count) {
+    std::vector<std::size_t> own(count);
+    std::iota(own.begin(), own.end(), first);
+    auto z = numbers_if(file_, target_, {z_.c_str()}, own, k_nan);
+    if (cz_)
+      for (double& x : z) x *= *cz_;
+    return z;
   }
 
   void targets(std::size_t first, std::size_t count, Spectra& s) {
     std::vector<std::size_t> own(count);
     std::iota(own.begin(), own.end(), first);
-    if (!z_.empty()) s.z = numbers_if(file_, target_, {z_.c_str()}, own, k_nan);
+    if (!z_.empty()) s.z = redshifts(first, count);
     if (s.z.empty()) s.z.assign(count, header_z_.value_or(options_.z.value_or(k_nan)));
     s.ebv =
         target_.empty() ? std::vector<double>{} : numbers_if(file_, target_, {"EBV", "SFD_EBV", "E_BV"}, own, k_nan);
@@ -309,7 +377,7 @@ class General final : public SpectraSource {
   std::uint64_t pixels_ = 0;
   bool by_pixel_ = false, relative_ = false;
   std::string target_, z_, id_;
-  std::optional<double> header_z_;
+  std::optional<double> header_z_, cz_;  // cz_: from the column's unit to a redshift
 };
 
 }  // namespace

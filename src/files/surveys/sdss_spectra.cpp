@@ -170,7 +170,9 @@ class Sdss final : public SpectraSource {
 }  // namespace
 
 std::unique_ptr<SpectraSource> open_sdss(const std::filesystem::path& path, bool check) {
-  return std::make_unique<Sdss>(path, check);
+  auto source = std::make_unique<Sdss>(path, check);
+  if (check) (void)source->read(0, 1);  // what is wrong in it is said before the work begins
+  return source;
 }
 
 }  // namespace starglow::files

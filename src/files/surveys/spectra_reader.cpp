@@ -8,6 +8,7 @@
 #include "files/surveys/spectra_source.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/base/marks.hpp"
 
 namespace starglow {
 namespace fs = std::filesystem;
@@ -117,10 +118,9 @@ class RedshiftFiles {
 
 // Fluxes beyond any galaxy's are marks of absence (1e20, which NumPy puts under a mask; 1e30): no data.
 void drop_impossible(Spectra& s) {
-  constexpr double most = 1e15;  // 1e-17 erg/s/cm2/A, or of an arbitrary scale
   for (std::size_t i = 0; i < s.flux.rows(); ++i)
     for (std::size_t p = 0; p < s.flux.cols(); ++p) {
-      if (!(std::fabs(s.flux(i, p)) > most)) continue;
+      if (!(std::fabs(s.flux(i, p)) > k_most_flux)) continue;
       s.flux(i, p) = s.ivar.empty() ? std::numeric_limits<double>::quiet_NaN() : 0;
       if (!s.ivar.empty()) s.ivar(i, p) = 0;
       s.flags[i] |= k_bad_pixels;
@@ -195,6 +195,7 @@ SpectraReader::SpectraReader(const std::vector<fs::path>& given, const SpectraRe
                  "one redrock file for each coadd, which may have its redshifts inside (REDSHIFTS)",
                  "starglow prep coadd-1.fits redrock-1.fits coadd-2.fits redrock-2.fits ..."});
   std::size_t n = 0;
+  bool took_z = false;
   for (auto& part : parts) {
     std::unique_ptr<files::SpectraSource> source;
     try {
@@ -212,6 +213,7 @@ SpectraReader::SpectraReader(const std::vector<fs::path>& given, const SpectraRe
     s.catalogue_ew = s.catalogue_ew || source->has_catalogue_ew;
     s.flux = s.flux || source->has_flux;
     s.models = s.models && source->has_models;
+    took_z = took_z || source->took_z;
     // Two files share a grid only where it is the survey's own.
     s.one_grid = s.one_grid && source->one_grid && (source->survey_grid || parts.size() == 1);
     for (const auto& note : source->notes) s.add_note(note);
@@ -219,6 +221,8 @@ SpectraReader::SpectraReader(const std::vector<fs::path>& given, const SpectraRe
       if (std::find(s.kept.begin(), s.kept.end(), name) == s.kept.end()) s.kept.push_back(name);
     s.parts.push_back(part);
   }
+  if (options.z && !took_z && !s.parts.empty())
+    s.add_note("the redshift that was given (--z) is not used: the files have their own");
   if (s.parts.empty()) {
     if (s.failures.empty())
       throw Error(ErrorKind::input, "files of redshifts alone hold no spectra",

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <numbers>
 
 #include "files/fits/medium.hpp"
+#include "files/units.hpp"
 #include "starglow/base/flags.hpp"
 
 namespace starglow::files {
@@ -37,6 +39,22 @@ std::vector<T> column_if(FitsInput& file, const std::string& hdu, std::initializ
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i] != static_cast<std::size_t>(-1)) out[i] = all[rows[i] - low];
   return out;
+}
+
+// What brings a column of targets to its unit here: E(B-V) in mag, angles in degrees.
+double to_our_unit(FitsInput& file, const std::string& hdu, std::string_view name) {
+  const std::string unit = file.column_unit(hdu, std::string(name)), large = upper(unit);
+  if (unit.empty()) return 1;
+  if (name == "EBV" || name == "SFD_EBV" || name == "E_BV") {
+    const auto factor = factor_of(unit, Quantity::magnitude);
+    if (!factor)
+      file.fail("column " + std::string(name) + " of " + hdu + " has another unit", unit, "mag",
+                "Correct its TUNIT, or leave the column out.");
+    return *factor;
+  }
+  if (!name.ends_with("RA") && !name.ends_with("DEC")) return 1;
+  if (large == "RAD" || large == "RADIAN") return 180 / std::numbers::pi;
+  return large == "H" || large == "HR" || large == "HOUR" || large == "HOURANGLE" ? 15 : 1;
 }
 
 }  // namespace
@@ -92,7 +110,10 @@ bool is_air(FitsInput& file, std::vector<std::string> hdus) {
 std::vector<double> numbers_if(FitsInput& file, const std::string& hdu, std::initializer_list<const char*> names,
                                std::span<const std::size_t> rows, double absent) {
   return column_if(file, hdu, names, rows, absent, [&](const char* name, std::size_t first, std::size_t count) {
-    return file.doubles(hdu, name, first, count);
+    auto values = file.doubles(hdu, name, first, count);
+    if (const double by = to_our_unit(file, hdu, name); by != 1)
+      for (double& x : values) x *= by;
+    return values;
   });
 }
 

@@ -22,6 +22,7 @@ class SpectraSource {
   bool has_catalogue_ew = false, has_flux = true, has_models = false;
   bool one_grid = true;      ///< all rows are on one grid
   bool survey_grid = false;  ///< and that is DESI's own, of 7781 pixels
+  bool took_z = false;       ///< the redshift is SpectraReaderOptions::z
   std::vector<std::string> notes;
   std::vector<std::string> kept;  ///< columns of the targets that a batch brings: SPECTYPE, OBJTYPE, RA, SURVEY ...
   /// Notes columns of a table of targets as kept: pairs of our name and theirs.

@@ -66,6 +66,12 @@ class Text final : public SpectraSource {
     if (z.empty() && z_column == nullptr && !options.z)
       throw Error(ErrorKind::input, "'" + name_ + "': no redshift",
                   {"no Z or REDSHIFT in its header", "a redshift", "--z VALUE gives it."});
+    if (!z.empty() && z_column != nullptr)
+      if (const double a = redshift_of_text(z, name_), b = one_redshift(*z_column); std::fabs(a - b) > 1e-3 * (1 + a))
+        throw Error(ErrorKind::input, "'" + name_ + "': two redshifts",
+                    {z + " in the header and " + std::to_string(b) + " in column " + z_column->name, "one",
+                     "Remove the wrong one."});
+    took_z = z.empty() && z_column == nullptr;
     one_.z = {!z.empty() ? redshift_of_text(z, name_) : z_column != nullptr ? one_redshift(*z_column) : *options.z};
     constexpr std::array<std::string_view, 1> ebv{"EBV"};
     one_.ebv = {meta(ebv).empty() ? k_nan : std::strtod(meta(ebv).c_str(), nullptr)};
