@@ -136,6 +136,9 @@ class Job {
     if (strengths().rows() != in.rows())
       throw Error(ErrorKind::input, "'" + name + "' has another number of rows than the spectra",
                   {std::to_string(strengths().rows()), std::to_string(in.rows()), ""});
+    if (table && in.table().has_column("TARGETID") != table->has_column("TARGETID"))
+      console.warn(fmt::format("{} no column TARGETID: rows of the table and of the spectra are paired by number",
+                               table->has_column("TARGETID") ? "the spectra have" : "the table has"));
     std::size_t found = 0;
     for (std::size_t l = 0; l < k_n_all_lines; ++l) {
       if (!strengths().has_column(std::string(k_all_lines[l].name) + wanted.suffix)) continue;

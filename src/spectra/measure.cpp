@@ -149,7 +149,7 @@ void measure_lines(const SpectrumView& s, const TemplateSet& templates, const st
     const LineInfo& info = k_all_lines[line];
     const bool told = info.every_table;  // FLAGS speak of the ten lines
     const Line which = static_cast<Line>(line);
-    double level = side_band_continuum(s.wave_obs, starlight.model, s.z, which);
+    double level = side_band_continuum(s.wave_obs, starlight.model, s.z, which, true);
     double variance = std::pow(info.trust * level, 2);
     const MeasuredContinuum seen = measure_side_bands(s.wave_obs, rest, s.ivar, s.z, which);
     if (std::isfinite(seen.mean) && seen.variance > 0) {

@@ -8,6 +8,8 @@
 #include "spectra/coverage.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
+#include "starglow/base/limits.hpp"
+#include "starglow/base/marks.hpp"
 #include "starglow/base/random.hpp"
 #include "starglow/spectra/side_bands.hpp"
 
@@ -63,6 +65,8 @@ std::int32_t choose(std::span<const double> wave_obs, LineLight& light, std::spa
                     !(width_of_holes(wave_obs, wave - k_at, wave + k_at) > 0);
     if (!on && (k_all_lines[l].every_table || strength[l] != 0)) flags |= k_line_outside;
     if (!std::isfinite(strength[l])) return flags | k_nonfinite;
+    if (options.strength == Strength::ew && (strength[l] > k_most_ew || !can_be_measured(strength[l])))
+      return flags | k_nonfinite | k_bounded;
     light.strength[l] = strength[l];
     if (options.strength != Strength::ew || light.continuum[l] > 0) continue;
     // Only what falls on the spectrum is missed.
@@ -144,12 +148,12 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
                       ? 0
                       : choose(s.wave_obs.row(own ? i : 0), light, strength.row(i), options.lines);
     const auto lines = s.lines.row(i), flux = s.flux.row(i), continuum = std::span(s.continuum.row(i));
-    if ((s.flags[i] & k_fatal_flags) != 0) {
+    const auto none = [&] {
       std::fill(lines.begin(), lines.end(), k_nan);
       std::fill(flux.begin(), flux.end(), k_nan);
       std::fill(fluxes.row(i).begin(), fluxes.row(i).end(), k_nan);
-      return;
-    }
+    };
+    if ((s.flags[i] & k_fatal_flags) != 0) return none();
     Instrument instrument{.resolving_power = options.resolving_power};
     if (options.matrix) instrument.matrix = {s.resolution.row(i).data(), k_n_diagonals, m};
     const auto& place = own ? own_place : common_place;
@@ -160,7 +164,20 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
       paint(grid, light, whole, options.lines, instrument);
       for (std::size_t j = 0; j < m; ++j) lines[j] = whole[place[j]];
     }
+    if (std::any_of(lines.begin(), lines.end(), [](double x) { return !(std::fabs(x) <= k_most_flux); })) {
+      s.flags[i] |= k_nonfinite | k_bounded;
+      return none();
+    }
     const auto f = line_fluxes(light, options.lines);
+    // -9999 and the like as a flux: no line takes away that much light
+    if (options.lines.strength != Strength::ew && std::any_of(f.begin(), f.end(), [](double x) { return x < 0; })) {
+      const auto level = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z, strength.cols());
+      for (std::size_t l = 0; l < strength.cols(); ++l)
+        if (level[l] > 0 && f[l] < 0 && !can_be_measured(f[l] / (level[l] * (1 + light.z)))) {
+          s.flags[i] |= k_nonfinite | k_bounded;
+          return none();
+        }
+    }
     std::copy_n(f.begin(), fluxes.cols(), fluxes.row(i).begin());
     for (std::size_t j = 0; j < m; ++j) flux[j] = lines[j] == 0 ? continuum[j] : continuum[j] + lines[j];
   });

@@ -36,7 +36,7 @@ WindowSum good_pixels(std::span<const double> wave, std::span<const double> flux
 
 }  // namespace
 
-double window_mean(std::span<const double> wave, std::span<const double> values, double lo, double hi) {
+double window_mean(std::span<const double> wave, std::span<const double> values, double lo, double hi, bool model) {
   if (wave.size() < 2 || !(wave.front() <= lo) || !(wave.back() >= hi) || !(hi > lo)) return k_nan;
   const auto at = [&](std::size_t i, double w) {
     const double t = (w - wave[i]) / (wave[i + 1] - wave[i]);
@@ -44,7 +44,7 @@ double window_mean(std::span<const double> wave, std::span<const double> values,
   };
   auto i = static_cast<std::size_t>(std::upper_bound(wave.begin(), wave.end(), lo) - wave.begin()) - 1;
   i = std::min(i, wave.size() - 2);
-  if (width_of_holes(wave, lo, hi) > 0.5 * (hi - lo)) return k_nan;
+  if (!model && width_of_holes(wave, lo, hi) > 0.5 * (hi - lo)) return k_nan;
   double sum = 0, from = lo, value = at(i, lo);
   for (; i + 1 < wave.size() && from < hi; ++i) {
     const double to = std::min(hi, wave[i + 1]);
@@ -53,18 +53,19 @@ double window_mean(std::span<const double> wave, std::span<const double> values,
     from = to;
     value = next;
   }
-  return sum / (hi - lo);
+  return std::isfinite(sum) ? sum / (hi - lo) : k_nan;
 }
 
 double side_band_continuum(std::span<const double> wave_rest, std::span<const double> continuum, Line line) {
   return side_band_continuum(wave_rest, continuum, 0.0, line);
 }
 
-double side_band_continuum(std::span<const double> wave_obs, std::span<const double> continuum, double z, Line line) {
+double side_band_continuum(std::span<const double> wave_obs, std::span<const double> continuum, double z, Line line,
+                           bool model) {
   const SideBands& b = k_all_lines[static_cast<std::size_t>(line)].side_bands;
   const double s = 1 + z;
-  return 0.5 * (window_mean(wave_obs, continuum, s * b.blue_lo, s * b.blue_hi) +
-                window_mean(wave_obs, continuum, s * b.red_lo, s * b.red_hi));
+  return 0.5 * (window_mean(wave_obs, continuum, s * b.blue_lo, s * b.blue_hi, model) +
+                window_mean(wave_obs, continuum, s * b.red_lo, s * b.red_hi, model));
 }
 
 MeasuredContinuum measure_side_bands(std::span<const double> wave_obs, std::span<const double> flux,

@@ -7,8 +7,11 @@
 namespace starglow {
 
 /// Mean of a function, linear between its points, over [lo, hi]: its integral over the window, divided by hi - lo.
-/// `wave` increasing; same unit as lo and hi. NaN when the points do not reach over the window or one inside is NaN.
-double window_mean(std::span<const double> wave, std::span<const double> values, double lo, double hi);
+/// `wave` increasing; same unit as lo and hi. NaN when the points do not reach over the window or one inside is not
+/// finite. NaN, too, where holes in the grid take more than half of the window, unless the values are of a `model`,
+/// which goes on straight over a hole.
+double window_mean(std::span<const double> wave, std::span<const double> values, double lo, double hi,
+                   bool model = false);
 
 /// Continuum at a line: the average of the means in its blue and its red side band of a continuum that has no lines.
 /// The same for measuring, painting and line luminosities; any grid, coarse ones too, and continuous in z. Not the
@@ -16,7 +19,8 @@ double window_mean(std::span<const double> wave, std::span<const double> values,
 /// lies outside the grid.
 double side_band_continuum(std::span<const double> wave_rest, std::span<const double> continuum, Line line);
 /// The same on an observed grid: windows at (1 + z) times their rest wavelength.
-double side_band_continuum(std::span<const double> wave_obs, std::span<const double> continuum, double z, Line line);
+double side_band_continuum(std::span<const double> wave_obs, std::span<const double> continuum, double z, Line line,
+                           bool model = false);
 
 /// A continuum at a line measured from noisy pixels.
 struct MeasuredContinuum {
