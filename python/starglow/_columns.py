@@ -320,6 +320,7 @@ class Source:
             there = there + self.levels
         elif isinstance(given, Mapping):
             there = list(given)
+            self.index = common_index((str(name), given[name]) for name in there)
         else:
             raise error(
                 "input",
@@ -361,6 +362,34 @@ class Source:
         )
         made = plain(column, values)
         return made._replace(unit=self.units[column]) if made.unit is None and column in self.units else made
+
+
+def same_index(first: str, index: Any, second: str, other: Any) -> None:
+    """Raises InputError: two things of pandas name their rows differently; by number, galaxies would be mixed."""
+    if index is None or other is None or len(other) != len(index):
+        return
+    if not (other.equals(index) if hasattr(other, "equals") else np.array_equal(other, index)):
+        raise error(
+            "input",
+            f"{first} and {second} have different indices",
+            f"{_short(list(index[:3]))} ... and {_short(list(other[:3]))} ...",
+            "the same rows in the same order",
+            "frame.loc or reindex puts them in one order; .to_numpy() pairs them by number.",
+        )
+
+
+def common_index(columns: Iterable[tuple[str, Any]], index: Any = None) -> Any:
+    """The index of pandas Series that belong together, as that of the galaxies does (`index`, where they have one);
+    None where none is a Series. Raises InputError as `same_index`."""
+    first = "the galaxies"
+    for name, values in columns:
+        own = getattr(values, "index", None)
+        if own is None or not hasattr(values, "iloc"):
+            continue
+        if index is None:
+            first, index = name, own
+        same_index(first, index, name, own)
+    return index
 
 
 def is_table(given: Any) -> bool:

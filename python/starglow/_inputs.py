@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _arrays, _units
 from ._arrays import real
-from ._columns import is_table
+from ._columns import common_index, is_table
 from .errors import error
 from .galaxies import LINES, Galaxies
 
@@ -48,6 +48,7 @@ def given_lines(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray]
             if not isinstance(given[name], (tuple, list)) or len(given[name]) != 2:
                 raise error("usage", f"given[{name!r}] is not a pair", type(given[name]).__name__, "(ew, ivar)")
             values, weights = given[name]
+            common_index([(f"given {name}_EW", values), (f"given {name}_EW_IVAR", weights)], galaxies.index)
             weights = _arrays.ivar(
                 f"given {name}_EW_IVAR", weights, _units.EW_IVAR, f"given {name}_EW", values, _units.EW
             )

@@ -24,6 +24,8 @@ def _parts(one: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     wave = _arrays.real("the spectral axis", one.spectral_axis, _units.WAVE)
     if getattr(one.spectral_axis, "unit", None) is None:
         raise error("input", "the spectral axis has no unit", "", "Angstrom, or another unit of length")
+    if _in_air(one):
+        wave = _vacuum(wave)
     flux = np.atleast_2d(_arrays.real("flux", one.flux, _units.FLUX))
     if flux.ndim != 2:
         raise error(
@@ -37,6 +39,27 @@ def _parts(one: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     if wave.shape[-1] > 1 and np.all(np.diff(np.atleast_2d(wave)[0]) < 0):  # as a spectral axis of frequencies comes
         wave, flux, ivar = wave[..., ::-1], flux[:, ::-1], None if ivar is None else ivar[:, ::-1]
     return wave, flux, ivar
+
+
+def _in_air(one: Any) -> bool:
+    """Whether the header that came with a spectrum says so, by AIRORVAC, VACUUM or CTYPE1."""
+    meta = getattr(one, "meta", None) or {}
+    for cards in (meta, meta.get("header") or {}):
+        said = {str(k).upper(): str(v).strip().lower() for k, v in dict(cards).items()}
+        if said.get("AIRORVAC", "").startswith("air") or said.get("CTYPE1", "").startswith("awav"):
+            return True
+        if said.get("VACUUM") in ("false", "f", "0"):
+            return True
+    return False
+
+
+def _vacuum(air: np.ndarray) -> np.ndarray:
+    """Morton (2000, ApJS 130, 403), as `src/spectra/air.cpp`."""
+    s2 = (1e4 / air) ** 2
+    factor = (
+        1 + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) + 1.599740894897e-4 / (38.92568793293 - s2)
+    )
+    return np.where(air >= 2000, air * factor, air)
 
 
 def _ivar(one: Any, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -47,7 +47,8 @@ def factor(name: str, unit: Any, wanted: str) -> float:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", units.UnitsWarning)  # of two slashes
-            given = units.Unit(_astropy(text)) if isinstance(unit, str) else units.Unit(unit)
+            words = isinstance(unit, (str, units.UnrecognizedUnit))  # of a file, which astropy may not have understood
+            given = units.Unit(_astropy(text)) if words else units.Unit(unit)
         made = float(given.to(units.Unit(wanted)))
     except (units.UnitConversionError, ValueError, TypeError, AttributeError):
         raise error(

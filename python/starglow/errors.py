@@ -63,6 +63,14 @@ def error(kind: str, what: str, seen: str = "", wanted: str = "", remedy: str = 
     return from_core(kind, message, seen, wanted, remedy, _EXIT_CODES[kind])
 
 
+def regular_file(path: str | os.PathLike[str]) -> None:
+    """Raises FileError for a pipe, a socket or a device, which would be waited for."""
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise FileError(
+            f"'{os.fspath(path)}' cannot be opened; found a device, pipe or socket; expected a regular file"
+        )
+
+
 @contextmanager
 def reading(*paths: str | os.PathLike[str] | None) -> Iterator[None]:
     """Inside, an error about a file that cannot be opened is an OSError; one about its content stays a ValueError."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _arrays, _core, _units
 from ._arrays import optional, real
+from ._columns import common_index
 from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
@@ -77,6 +78,7 @@ class Galaxies:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
+        put(self, "index", common_index(((n.upper(), getattr(self, n)) for n in _ROWS), self.index))
         for name, of, unit, of_unit in (
             ("band_flux_ivar", "band_flux", _units.FLUX_IVAR, _units.FLUX),
             ("ew_ivar", "ew", _units.EW_IVAR, _units.EW),

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from . import _units
 from ._arrays import ids
-from .errors import error
+from .errors import error, regular_file
 
 NEEDED = ("z", "lgmet", "sfr", "sfh_time")
+_UNITS = {"sfh_time": "Gyr", "t_obs": "Gyr", "sfr": "Msun / yr", "av": "mag", "z": ""}
+_OLDEST = 20.0  # Gyr: no cosmology is older
 OPTIONAL = ("targetid", "av", "lgmet_scatter", "slope", "bump", "fibre_fraction", "t_obs")
 
 
 def _open(path: Path) -> dict[str, Any]:
+    regular_file(path)
     with open(path, "rb") as file:
         first = file.read(8)
     if first == b"\x89HDF\r\n\x1a\n":
@@ -51,15 +55,30 @@ def _table(table: Any) -> dict[str, Any]:
 
 
 def _numbers(name: str, given: Any) -> np.ndarray:
+    times = _factor(name, _units.unit_of(given))
     if hasattr(given, "filled"):
         given = given.filled(np.nan) if np.asarray(given).dtype.kind == "f" else given
     try:
         array = np.asarray(given)
         if array.dtype == object:
             array = np.stack([np.asarray(row, float) for row in array])
-        return np.ascontiguousarray(array, dtype=np.float64)
+        return np.ascontiguousarray(array, dtype=np.float64) * times
     except (TypeError, ValueError) as bad:
         raise error("input", f"{name} of the histories is no array of numbers", str(bad), "float64") from bad
+
+
+def _factor(name: str, unit: Any) -> float:
+    """What brings a column to the unit here."""
+    if unit is None:
+        return 1.0
+    if name in ("lgmet", "lgmet_scatter"):
+        text = str(unit).lower()
+        if text != "dex" and not text.startswith("log"):
+            raise error(
+                "input", f"{name} of the histories has another unit", f"'{unit}'", "dex: log10 of a mass fraction"
+            )
+        return 1.0
+    return _units.factor(f"{name} of the histories", unit, _UNITS[name]) if name in _UNITS else 1.0
 
 
 def read_histories(given: Any) -> dict[str, np.ndarray]:
@@ -78,6 +97,20 @@ def read_histories(given: Any) -> dict[str, np.ndarray]:
         if not len(times) or not (times == times[0]).all():
             raise error("input", "times of the histories differ from row to row", "", "the same in every row")
         out["sfh_time"] = np.ascontiguousarray(times[0])
+    if out["sfh_time"].size and not out["sfh_time"][-1] <= _OLDEST:
+        raise error(
+            "input",
+            "times of the histories are beyond the age of the universe",
+            f"{out['sfh_time'][-1]:g} Gyr",
+            "Gyr since the Big Bang",
+        )
+    if (out["lgmet"] > 0).any():
+        raise error(
+            "input",
+            "the histories have more metals than mass",
+            f"lgmet {out['lgmet'].max():g}",
+            "log10 of the mass fraction, below 0",
+        )
     n = out["z"].size
     for name, array in out.items():
         wanted = out["sfh_time"].shape if name == "sfh_time" else (n,)

@@ -319,6 +319,7 @@ class Model:
         ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> np.ndarray:
         """Derivatives dEW/dF at fixed z: (n, 10, 12) float64, A per 1e-17 erg s^-1 cm^-2 A^-1, in double precision.
 
@@ -337,7 +338,9 @@ class Model:
         (4, 10, 12)
         """
         return self._core.jacobian(
-            galaxies_of(band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions))._columns(),
+            galaxies_of(
+                band_flux, z, dict(band_flux_ivar=band_flux_ivar, ebv=ebv, conventions=conventions), names
+            )._columns(),
             whole("threads", threads, MOST_THREADS),
         )
 
@@ -351,6 +354,7 @@ class Model:
         ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> np.ndarray:
         """Change of the ten EWs (n, 10) for a small change `d_flux` (n, 12) of the band fluxes; as `jacobian`.
 
@@ -359,7 +363,7 @@ class Model:
         >>> sg.Model.shipped().jvp(g.band_flux, g.z, d_flux=0.01 * g.band_flux).shape
         (4, 10)
         """
-        return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, ebv, conventions, threads)
+        return self._along(band_flux, z, "d_flux", d_flux, True, band_flux_ivar, ebv, conventions, threads, names)
 
     def vjp(
         self,
@@ -371,6 +375,7 @@ class Model:
         ebv: Any = None,
         conventions: dict[str, str] | None = None,
         threads: int = 0,
+        names: Mapping[str, str] | None = None,
     ) -> np.ndarray:
         """Gradient (n, 12) of sum(d_ew * ew), `d_ew` (n, 10), with respect to the band fluxes; as `jacobian`.
 
@@ -379,7 +384,7 @@ class Model:
         >>> sg.Model.shipped().vjp(g.band_flux, g.z, d_ew=np.ones((4, 10))).shape
         (4, 12)
         """
-        return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, ebv, conventions, threads)
+        return self._along(band_flux, z, "d_ew", d_ew, False, band_flux_ivar, ebv, conventions, threads, names)
 
     def _along(
         self,
@@ -392,8 +397,9 @@ class Model:
         ebv: Any,
         conventions: Any,
         threads: int,
+        names: Mapping[str, str] | None,
     ) -> np.ndarray:
-        g = galaxies_of(band_flux, z, dict(band_flux_ivar=ivar, ebv=ebv, conventions=conventions))
+        g = galaxies_of(band_flux, z, dict(band_flux_ivar=ivar, ebv=ebv, conventions=conventions), names)
         return self._core.along(g._columns(), real(name, d), forward, whole("threads", threads, MOST_THREADS))
 
 

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from . import _arrays, _core
 from ._columns import Names, conventions_of
-from .errors import Error, FileError, MissingFileError, error
+from .errors import Error, FileError, MissingFileError, error, regular_file
 from .galaxies import LINES, Galaxies
 from .model import Model
 from .names import INPUT_COLUMNS
@@ -280,6 +280,7 @@ def writer_of(path: str | os.PathLike[str], to: pa.Schema) -> pq.ParquetWriter:
 
 
 def _open(path: str | os.PathLike[str]) -> pq.ParquetFile:
+    regular_file(path)
     try:
         reader = pq.ParquetFile(path, pre_buffer=False)  # else all that was read stays in memory
         _ = reader.schema_arrow

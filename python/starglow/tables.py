@@ -206,6 +206,8 @@ def _names_of_file(path: str | os.PathLike[str]) -> list[str]:
 def is_parquet(path: str | os.PathLike[str]) -> bool:
     """By what the file holds, not by its name."""
     try:
+        if not os.path.isfile(path):  # a pipe would be waited for
+            return False
         with open(path, "rb") as f:
             return f.read(4) == b"PAR1"
     except OSError:
@@ -279,6 +281,7 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
     `starglow predict` writes it, without band fluxes and measured EWs. Ids of which some are null are a masked
     array."""
     out: list[tuple[str, Any, str]] = []
+    table = None if table is None else galaxies(table)
     if table is not None and prediction is not None and len(table) != len(prediction):
         raise error(
             "input", "galaxies and prediction differ in length", f"{len(table)} and {len(prediction)}", "the same rows"
@@ -383,6 +386,8 @@ def to_pandas(table: Galaxies | None = None, prediction: Prediction | None = Non
     """
     import pandas
 
+    table = None if table is None else galaxies(table)
+
     def column(values: Any) -> Any:
         if isinstance(values, np.ma.MaskedArray):
             return pandas.array(values.tolist(), dtype="Int64")
@@ -409,6 +414,7 @@ def to_arrow(table: Galaxies | None = None, prediction: Prediction | None = None
     """
     import pyarrow
 
+    table = None if table is None else galaxies(table)
     fields, arrays = [], []
     for name, values, unit in columns(table, prediction):
         if values.ndim == 1:

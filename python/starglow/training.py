@@ -13,6 +13,7 @@ import numpy as np
 
 from . import _core
 from ._arrays import MOST_THREADS, whole
+from ._columns import same_index
 from .galaxies import LINES, Galaxies
 from .model import Model
 from .prediction import Prediction
@@ -149,6 +150,7 @@ def evaluate(
     draws: int = 256,
     seed: int = 1,
     threads: int = 0,
+    names: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Compares predictions with the measured EWs of a table.
 
@@ -161,11 +163,13 @@ def evaluate(
         has distributions. Scores on galaxies of its own training are too good.
     bootstrap : int
         Number of bootstrap samples, for the errors.
+    names : dict
+        Other names of the columns, as of `starglow.galaxies`.
 
     Raises
     ------
     InputError
-        The shapes do not fit.
+        The shapes do not fit, or predictions of a DataFrame have another index than the table.
 
     Examples
     --------
@@ -178,7 +182,7 @@ def evaluate(
     """
     from .tables import galaxies
 
-    g = galaxies(table)
+    g = galaxies(table, names=names)
     if not isinstance(predictions, Mapping):
         predictions = {"prediction": predictions}
     given = []
@@ -186,6 +190,7 @@ def evaluate(
         if isinstance(p, Model):
             p = p.predict(_without_lines(g), draws=draws if p.has_distribution else 0, seed=seed, threads=threads)
         if isinstance(p, Prediction):
+            same_index("the table", g.index, name, p.index)
             given.append((name, p.ew, None if p.draws is None else p.draws.reshape(len(p), -1)))
         else:
             given.append((name, np.asarray(p, dtype=np.float64), None))
@@ -201,5 +206,13 @@ def evaluate(
 
 def _without_lines(g: Galaxies) -> Galaxies:
     return Galaxies(
-        g.band_flux, g.z, g.band_flux_ivar, g.targetid, survey=g.survey, program=g.program, conventions=g.conventions
+        g.band_flux,
+        g.z,
+        g.band_flux_ivar,
+        g.targetid,
+        survey=g.survey,
+        program=g.program,
+        conventions=g.conventions,
+        ebv=g.ebv,
+        index=g.index,
     )

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import _arrays, _units
+from .._coverage import covers
 from ..errors import error
 from ..names import BAND_EDGES, SIDE_BANDS
 from .features import luminosity_distance
@@ -45,6 +47,11 @@ def window_matrix(wave: Any, low: Any, high: Any) -> Any:
     return xp.where(covered, matrix, xp.nan)
 
 
+def plain(name: str, given: Any, unit: str) -> Any:
+    """Numbers in `unit`: quantities are converted, masked ones are NaN. JAX arrays have no units."""
+    return given if isinstance(given, jax.Array) else _arrays.real(name, given, unit)
+
+
 def _grid(wave: Any, lum_nu: Any = None) -> Any:
     """The grid checked, as NumPy where it is known now."""
     known = not isinstance(wave, jax.core.Tracer)
@@ -60,13 +67,15 @@ def _grid(wave: Any, lum_nu: Any = None) -> Any:
 
 def _means(wave: Any, lum_nu: Any, low: Any, high: Any) -> jax.Array:
     """Mean L_lambda (..., windows), L_sun/A, of an SED in L_sun/Hz."""
-    grid = _grid(wave, lum_nu)
-    lum_nu = jnp.asarray(lum_nu)
+    lum_nu = jnp.asarray(plain("lum_nu", lum_nu, _units.LUM_NU))
+    grid = _grid(plain("wave", wave, _units.WAVE), lum_nu)
     lum_nu = lum_nu.astype(jnp.float64 if lum_nu.dtype == jnp.float64 else jnp.float32)
     # The matrix takes L_nu itself: c/lambda^2 at each point of the grid, and no number leaves the range of float32.
     matrix = window_matrix(grid, low, high) * (C_ANGSTROM / (grid * grid))
     xp = jnp if isinstance(matrix, jax.Array) else np
     covered = ~xp.isnan(matrix[:, 0])
+    if isinstance(grid, np.ndarray):  # a traced grid is taken to have no holes
+        covered = covered & covers(grid, np.asarray(low, float), np.asarray(high, float))
     safe = jnp.asarray(xp.where(covered[:, None], matrix, 0), lum_nu.dtype)
     # A point without a number costs the windows that it is in, and no other: 0 times NaN would be NaN in all.
     there = jnp.isfinite(lum_nu)
@@ -100,7 +109,7 @@ def flux_of(luminosity: Any, z: Any) -> jax.Array:
 
     F = L / (4 pi D_L^2 (1 + z)); D_L for H0 = 70, Om0 = 0.3, as in the models. NaN if z is not positive."""
     luminosity = jnp.asarray(luminosity)
-    z = jnp.asarray(z, luminosity.dtype)
+    z = jnp.asarray(plain("z", z, _units.REDSHIFT), luminosity.dtype)
     there = z > 0
     safe = jnp.where(there, z, 1)
     distance = luminosity_distance(safe)
@@ -123,7 +132,8 @@ def bands(wave: Any, lum_nu: Any, z: Any) -> jax.Array:
     Returns
     -------
     array (..., 12)
-        Mean F_lambda, 1e-17 erg/s/cm2/A; NaN if the grid does not cover a band.
+        Mean F_lambda, 1e-17 erg/s/cm2/A; NaN if the grid does not cover a band, or a hole in it takes more than half of
+        the band (a traced grid is taken to have no holes).
 
     Raises
     ------

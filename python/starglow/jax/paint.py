@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
+from .. import _units
 from ..names import COMPONENTS, DOUBLETS, FLUX_RATIOS, LINES
+from .bands import plain
 
 LIGHT_SPEED_KM_S = 299792.458
 OII_RATIO = 1.3115  # flux 3729/3726 at an electron density of 100 cm^-3 (Sanders et al. 2016)
@@ -66,6 +68,8 @@ def paint_flux(
         sum(pixels x width) is the line flux on the grid, for any line width and position. Linear in `line_flux`.
     """
     line_flux = jnp.asarray(line_flux)
+    wave, z = plain("wave", wave, _units.WAVE), plain("z", z, _units.REDSHIFT)
+    sigma_v = plain("sigma_v", sigma_v, _units.SPEED)
     dtype = jnp.float64 if line_flux.dtype == jnp.float64 else jnp.float32
     flux = component_fluxes(line_flux.astype(dtype), oii_ratio, atomic_doublets)
     z, sigma_v = jnp.asarray(z, dtype), jnp.asarray(sigma_v, dtype)
@@ -119,5 +123,5 @@ def paint(wave: Any, ew: Any, continuum: Any, z: Any, sigma_v: Any = 100.0, **op
     array (..., n_pixels)
         To be added to the continuum.
     """
-    z = jnp.asarray(z)
+    z, ew = jnp.asarray(plain("z", z, _units.REDSHIFT)), plain("EW", ew, _units.EW)
     return paint_flux(wave, jnp.asarray(ew) * (1 + z)[..., None] * jnp.asarray(continuum), z, sigma_v, **options)

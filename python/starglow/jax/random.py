@@ -100,7 +100,7 @@ def seed_words(seed: Any) -> Pair:
     a key of `jax.random` - ``jax.random.key(0)``, or the raw words of it -, whose last two words are taken; or the pair
     (low, high) itself.
     """
-    if isinstance(seed, (int, float, np.integer, np.floating)) and not isinstance(seed, bool):
+    if isinstance(seed, (int, float, np.integer, np.floating)):
         number = whole("seed", seed)
         return jnp.uint32(number & 0xFFFFFFFF), jnp.uint32(number >> 32)
     if isinstance(seed, tuple) and len(seed) == 2:
