@@ -88,6 +88,7 @@ Columns Columns::from(const nb::dict& arguments) {
   reals("band_flux", "BAND_FLUX", 2, k_n_bands, c.band_flux);
   reals("band_flux_ivar", "BAND_FLUX_IVAR", 2, k_n_bands, c.band_flux_ivar);
   reals("z", "Z", 1, 1, c.z);
+  reals("z_err", "Z_ERR", 1, 1, c.z_err);
   reals("ebv", "EBV", 1, 1, c.ebv);
   reals("ew", "EW", 2, k_n_lines, c.ew);
   reals("ew_ivar", "EW_IVAR", 2, k_n_lines, c.ew_ivar);
@@ -143,6 +144,7 @@ Columns Columns::from(const nb::dict& arguments) {
   column("BAND_FLUX", c.band_flux);
   column("BAND_FLUX_IVAR", c.band_flux_ivar);
   column("Z", c.z);
+  column("Z_ERR", c.z_err);
   column("EBV", c.ebv);
   for (std::size_t k = 0; k < k_n_column_inputs; ++k)
     column(std::string(k_inputs[k_column_inputs[k]].column).c_str(), c.inputs[k]);
@@ -171,6 +173,10 @@ Galaxies Columns::block(std::size_t first, std::size_t count) const {
   if (z.given()) {
     g.z.resize(count);
     z.read(first, count, g.z.data());
+  }
+  if (z_err.given()) {
+    g.z_err.resize(count);
+    z_err.read(first, count, g.z_err.data());
   }
   if (ebv.given()) {
     g.ebv.resize(count);

@@ -45,7 +45,7 @@ class Reals {
 /// The columns of a table of galaxies as Python has them; nothing is copied before a block is asked for.
 struct Columns {
   std::size_t n = 0;
-  Reals band_flux, band_flux_ivar, z, ebv, ew, ew_ivar;
+  Reals band_flux, band_flux_ivar, z, z_err, ebv, ew, ew_ivar;
   std::array<Reals, k_n_column_inputs> inputs;  ///< columns that networks may use, in the order of k_column_inputs
   AnyArray targetid;                            ///< int64
   std::vector<std::string> survey, program;

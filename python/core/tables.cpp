@@ -29,6 +29,7 @@ nb::dict columns_of(Galaxies&& g) {
   };
   vector("targetid", g.targetid);
   vector("z", g.z);
+  vector("z_err", g.z_err);
   vector("ebv", g.ebv);
   nb::dict inputs;
   for (std::size_t k = 0; k < k_n_column_inputs && !g.inputs.empty(); ++k) {

@@ -191,7 +191,7 @@ def _of_objects(name: str, values: np.ndarray, width: int) -> Plain:
 
 # The tables themselves.
 
-_WHOLE = ("TARGETID", "SURVEY", "PROGRAM", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "EBV", "FLAGS", *INPUT_COLUMNS)
+_WHOLE = ("TARGETID", "SURVEY", "PROGRAM", "Z", "BAND_FLUX", "BAND_FLUX_IVAR", "Z_ERR", "EBV", "FLAGS", *INPUT_COLUMNS)
 
 
 _LIKE_Z = ("REDSHIFT", "Z_SPEC", "ZSPEC", "SPECZ", "Z_PHOT", "ZPHOT", "PHOTOZ", "Z_BEST", "ZBEST", "Z_OBS", "Z_TRUE")

@@ -13,8 +13,9 @@ from ._columns import common_index
 from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
-_NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "ebv", "flags")
-_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags", "ebv", "inputs")
+_NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "z_err", "ebv", "flags")
+_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags")
+_ROWS += ("z_err", "ebv", "inputs")
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +40,9 @@ class Galaxies:
     survey, program : (n,) str
         Optional; random numbers depend on them too. Null is the empty text.
     flags : (n,) int32
+    z_err : (n,) float
+        One standard deviation of the redshift; NaN = unknown. It widens the predicted lines where it is above
+        0.0003 (1 + z).
     inputs : dict of (n,) float
         Columns that some models use beside the bands, by name: ``{"D4000": ...}``; NaN = unknown.
     ebv : (n,) float
@@ -71,6 +75,7 @@ class Galaxies:
     survey: Any = None
     program: Any = None
     flags: Any = None
+    z_err: Any = None
     ebv: Any = None
     inputs: Any = None
     conventions: dict[str, str] = field(default_factory=dict)
@@ -93,6 +98,7 @@ class Galaxies:
         if z is not None and z.ndim == 0 and self.band_flux is not None:  # one redshift for all
             z = np.broadcast_to(z, self.band_flux.shape[:1])
         put(self, "z", z)
+        put(self, "z_err", optional(real, "Z_ERR", self.z_err, _units.REDSHIFT))
         put(self, "ebv", optional(real, "EBV", self.ebv, "mag"))
         if self.inputs is not None:
             put(self, "inputs", {name: real(name, column) for name, column in self.inputs.items()} or None)

@@ -151,6 +151,7 @@ class Model:
         survey: Any = None,
         program: Any = None,
         ew_ivar: Any = None,
+        z_err: Any = None,
         ebv: Any = None,
         given: Any = None,
         selected: str | None = None,
@@ -182,6 +183,9 @@ class Model:
             Ids; the random numbers of `draws` and `noise` depend on them.
         ew_ivar : (n, 10) array
             Measurement errors for `noise`; without them, the model's noise law is used.
+        z_err : (n,) array
+            One standard deviation of z: where it is above 0.0003 (1 + z) the lines are averaged over z - z_err and
+            z + z_err, and their intervals widen.
         ebv : (n,) array
             E(B-V) of the Milky Way, mag; used to convert the bands if MWCORR differs from the model's.
         given : dict, or names
@@ -238,6 +242,7 @@ class Model:
             survey=survey,
             program=program,
             ew_ivar=ew_ivar,
+            z_err=z_err,
             ebv=ebv,
             conventions=conventions,
         )
@@ -277,6 +282,7 @@ class Model:
         band_flux_ivar: Any = None,
         survey: Any = None,
         program: Any = None,
+        z_err: Any = None,
         ebv: Any = None,
         conventions: dict[str, str] | None = None,
         first_row: int = 0,
@@ -299,6 +305,7 @@ class Model:
             targetid=targetid,
             survey=survey,
             program=program,
+            z_err=z_err,
             ebv=ebv,
             conventions=conventions,
         )

@@ -164,7 +164,7 @@ def predict_file(
     known = Names(reader.schema_arrow.names, names)
     found = [name for name in ("TARGETID", "SURVEY", "PROGRAM", "Z") if known.find(name) is not None]
     said = _arrays.conventions(conventions_of(reader.schema_arrow.metadata)) | _arrays.conventions(conventions)
-    wanted = [known.find(name) for name in (*found, "EBV", *INPUT_COLUMNS)]
+    wanted = [known.find(name) for name in (*found, "Z_ERR", "EBV", *INPUT_COLUMNS)]
     wanted += [c for name in ("BAND_FLUX", "BAND_FLUX_IVAR") for c in known.vector(name) or ()]
     if noise:
         wanted += [c for line in LINES if (c := known.find(f"{line}_EW_IVAR")) is not None]

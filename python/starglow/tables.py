@@ -35,6 +35,7 @@ _PLAIN = {
     "survey": "SURVEY",
     "program": "PROGRAM",
     "flags": "FLAGS",
+    "z_err": "Z_ERR",
     "ebv": "EBV",
 }
 
@@ -162,7 +163,7 @@ def galaxies(
                 out[:, k] = _read(source, name, unit, of, _units.EW, len(flux))
         return out
 
-    z, ebv = plain("Z"), plain("EBV")
+    z, z_err, ebv = plain("Z"), plain("Z_ERR"), plain("EBV")
     if z is None and (like := source.names.like_z()) is not None:
         warnings.warn(
             f"the table has no column Z, and is answered without redshifts; names={{'Z': '{like}'}} takes {like}",
@@ -176,6 +177,7 @@ def galaxies(
         survey=_masked(plain("SURVEY")),
         program=_masked(plain("PROGRAM")),
         flags=_flags(plain("FLAGS")),
+        z_err=None if z_err is None else _numbers("Z_ERR", z_err, _units.REDSHIFT),
         ebv=None if ebv is None else _numbers("EBV", ebv, "mag"),
         inputs={name: _numbers(name, column, "") for name in INPUT_COLUMNS if (column := plain(name)) is not None},
         ew=lines("_EW", _units.EW, np.nan),

@@ -39,6 +39,7 @@ Galaxies select_rows(const Galaxies& from, std::span<const std::size_t> rows) {
   out.survey = take(from.survey, rows);
   out.program = take(from.program, rows);
   out.z = take(from.z, rows);
+  out.z_err = take(from.z_err, rows);
   out.ebv = take(from.ebv, rows);
   out.band_flux = take(from.band_flux, rows);
   out.band_flux_ivar = take(from.band_flux_ivar, rows);

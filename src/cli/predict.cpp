@@ -172,7 +172,7 @@ int run(const Settings& settings, Console& console) {
   Outcome outcome(settings, console, "galaxies");
   const bool evolve = !settings.flag("no_evolution");
   const auto begins = model.evolution_begins();
-  std::size_t evolved = 0;
+  std::size_t evolved = 0, widened = 0;
   {
     Progress bar(console, "predicting", "galaxies", static_cast<double>(reader.rows()));
     // Noise goes on one intrinsic draw, the first.
@@ -208,6 +208,8 @@ int run(const Settings& settings, Console& console) {
           if (evolve && begins)
             evolved +=
                 static_cast<std::size_t>(std::count_if(g.z.begin(), g.z.end(), [&](double z) { return z > *begins; }));
+          for (std::size_t i = 0; i < g.z_err.size() && i < g.z.size(); ++i)
+            widened += redshift_error_matters(g.z[i], g.z_err[i]) ? 1U : 0U;
           bar.update(static_cast<double>(c.first + g.n));
         },
         Writer{out, draws, model.parts().domain.has_value()});
@@ -218,6 +220,11 @@ int run(const Settings& settings, Console& console) {
         fmt::format("{} galaxies beyond z = {}: lines of active galaxies are taken to grow with redshift "
                     "(docs/evolution.md; --no-evolution leaves it out)",
                     evolved, *begins));
+  if (widened > 0 && model.has_distribution())
+    console.info(
+        fmt::format("{} galaxies have a Z_ERR above {:g} (1 + z): their lines are averaged over z - Z_ERR and "
+                    "z + Z_ERR",
+                    widened, k_redshift_error));
   Provenance provenance = provenance_of(settings);
   provenance.add_input(input);
   provenance.model_hash = model.hash();

@@ -10,6 +10,7 @@
 #include "model/dust.hpp"
 #include "model/joint_draws.hpp"
 #include "model/masking.hpp"
+#include "model/redshift_error.hpp"
 #include "model/row_evidence.hpp"
 #include "model/slopes.hpp"
 #include "starglow/base/error.hpp"
@@ -118,8 +119,9 @@ std::size_t Model::n_params() const noexcept {
 /// Where the answers of a shard go.
 struct Model::Answer {
   Prediction& out;
-  Derivatives* slopes;                            ///< or null
-  std::vector<JointDistribution>* distributions;  ///< or null
+  Derivatives* slopes;                                         ///< or null
+  std::vector<JointDistribution>* distributions;               ///< or null
+  const std::vector<std::optional<LineDistribution>>& over_z;  ///< of rows with a redshift error; or empty
 };
 
 namespace {
@@ -240,6 +242,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         adjustment = c.adjustment(z, moved ? 0 : out.domain[row], options.evolution);
         d = prior ? prior_distribution(bank)
                   : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale, adjustment);
+        if (!prior && !into.over_z.empty() && into.over_z[row]) d = *into.over_z[row];
         if (options.given != nullptr || options.selected != nullptr) {
           evidence = evidence_at(*this, g, row, options, d);
           if (knows(evidence)) {
@@ -339,7 +342,9 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
   if (options.draws > 0)
     out.draws = Matrix<float>(g.n, k_n_lines * options.draws, std::numeric_limits<float>::quiet_NaN());
   if (distributions != nullptr) distributions->assign(g.n, JointDistribution{.lines = {.components = 0}});
-  const Answer into{out, slopes, distributions};
+  std::vector<std::optional<LineDistribution>> over_z;
+  if (joint && slopes == nullptr) over_z = over_redshift_errors(*this, g, pool, options);
+  const Answer into{out, slopes, distributions, over_z};
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t k) {
     const Shard rows = shard(k, g.n, k_shard_rows);
     if (options.float64 || slopes != nullptr)

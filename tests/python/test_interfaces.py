@@ -223,8 +223,7 @@ VARIANTS = {
 BEYOND = {("program", "other names"), ("program", "twelve columns")}
 
 
-@pytest.fixture(scope="module")
-def reference():
+def by_arrays(**more):
     """By NumPy arrays: NaN for a null, no id for the row of none, empty text for a survey of none."""
     c = odd_table()
     ivar = np.zeros((ROWS, 10), "f4")
@@ -238,9 +237,27 @@ def reference():
     )
     ids = np.array([row if v is None else v for row, v in enumerate(c["TARGETID"])])
     words = lambda name: [v or "" if c["TARGETID"][k] is not None else "" for k, v in enumerate(c[name])]
-    p = sg.Model.shipped().predict(**g, targetid=ids, survey=words("SURVEY"), program=words("PROGRAM"), **OPTIONS)
+    p = sg.Model.shipped().predict(
+        **g, targetid=ids, survey=words("SURVEY"), program=words("PROGRAM"), **OPTIONS, **more
+    )
     p.flags[2] |= 1 << 10  # ID_IS_ROW
     return of_prediction(p)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return by_arrays()
+
+
+@pytest.mark.parametrize("interface", INTERFACES, ids=lambda f: f.__name__)
+def test_redshift_errors_widen(interface, reference, starglow, tmp_path):
+    errors = [0.03, None, float("nan"), 0.0, 1e-5, *([0.02] * (ROWS - 5))]
+    got = interface(odd_table() | {"Z_ERR": errors}, None, None, tmp_path, starglow)
+    want = by_arrays(z_err=np.array([np.nan if e is None else e for e in errors]))
+    assert not np.allclose(want.ew[0], reference.ew[0])
+    np.testing.assert_array_equal(want.ew[1:5], reference.ew[1:5])
+    np.testing.assert_allclose(got.ew, want.ew, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(got.draws.reshape(want.draws.shape), want.draws, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

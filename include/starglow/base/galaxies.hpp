@@ -47,6 +47,7 @@ struct Galaxies {
   std::vector<std::string> survey;     ///< SURVEY, optional
   std::vector<std::string> program;    ///< PROGRAM, optional
   std::vector<double> z;               ///< Z
+  std::vector<double> z_err;           ///< Z_ERR, one standard deviation of Z, optional; NaN = unknown
   std::vector<double> ebv;             ///< EBV, E(B-V) of the Milky Way, mag, SFD98 scale, optional; NaN = unknown
   Matrix<double> band_flux;            ///< BAND_FLUX (n, 12)
   Matrix<double> band_flux_ivar;       ///< BAND_FLUX_IVAR (n, 12), optional; 0 = band missing

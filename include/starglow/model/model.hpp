@@ -58,6 +58,10 @@ struct PredictOptions {
   const Selection* selected = nullptr;
 };
 
+/// Errors of redshift above this times (1 + z) widen the answer (Galaxies::z_err); spectroscopic ones are below it.
+inline constexpr double k_redshift_error = 3e-4;
+bool redshift_error_matters(double z, double z_err) noexcept;
+
 /// How a table's conventions fit those that a model was trained with.
 struct ConventionReport {
   bool luminosity_usable = true;   ///< same aperture and an absolute flux scale

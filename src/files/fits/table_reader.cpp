@@ -65,11 +65,13 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   Galaxies g;
   g.n = count;
   g.conventions = s.conventions;
-  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), ebv = s.find("EBV");
+  const int targetid = s.find("TARGETID"), flags = s.find("FLAGS"), z = s.find("Z"), z_err = s.find("Z_ERR"),
+            ebv = s.find("EBV");
   const auto flux = s.bands("BAND_FLUX"), ivar = s.bands("BAND_FLUX_IVAR");
   g.targetid.resize(targetid != 0 ? count : 0);
   g.flags.resize(flags != 0 ? count : 0);
   g.z.resize(z != 0 ? count : 0);
+  g.z_err.resize(z_err != 0 ? count : 0);
   g.ebv.resize(ebv != 0 ? count : 0);
   g.band_flux = Matrix<double>(flux.empty() ? 0 : count, k_n_bands);
   g.band_flux_ivar = Matrix<double>(ivar.empty() ? 0 : count, k_n_bands);
@@ -120,6 +122,7 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
         g.flags[at + i] = integers[i] == k_null_id ? 0 : static_cast<std::int32_t>(integers[i]);
     }
     if (z != 0) s.numbers(z, row, rows_of(g.z, 1));
+    if (z_err != 0) s.numbers(z_err, row, rows_of(g.z_err, 1));
     if (ebv != 0) s.numbers(ebv, row, rows_of(g.ebv, 1));
     if (!flux.empty()) s.vectors(flux, row, rows_of(g.band_flux.flat(), k_n_bands));
     if (!ivar.empty()) s.vectors(ivar, row, rows_of(g.band_flux_ivar.flat(), k_n_bands));

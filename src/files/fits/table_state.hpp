@@ -164,7 +164,7 @@ struct TableReader::State {
   const ColumnInfo& info(int column) const { return columns[static_cast<std::size_t>(column) - 1]; }
 
   void check_contract() {
-    std::vector<std::string> scalars{"TARGETID", "Z", "EBV", "FLAGS"};
+    std::vector<std::string> scalars{"TARGETID", "Z", "Z_ERR", "EBV", "FLAGS"};
     for (const std::size_t input : k_column_inputs) scalars.emplace_back(k_inputs[input].column);
     for (const char* suffix : {"_EW", "_EW_IVAR"}) {
       for (const auto& line : k_lines) scalars.push_back(std::string(line.name) + suffix);
