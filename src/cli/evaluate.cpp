@@ -194,7 +194,8 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   const auto known = conditions.apply(table, options);
   Prediction p = model.predict(table, pool, options);
   if (pulls != nullptr) *pulls = given_pulls(model, table, pool, options.selected);
-  return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws};
+  return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws,
+          std::move(p.domain)};
 }
 
 // index.html, figures/*.json and scores.json of a judgement.

@@ -29,6 +29,7 @@ Galaxies training_part(const Galaxies& g, std::span<const std::size_t> inside, c
 void keep(const Prediction& prediction, std::span<const std::size_t> rows, NamedPrediction& into) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::copy(prediction.ew.row(i).begin(), prediction.ew.row(i).end(), into.ew.row(rows[i]).begin());
+    if (!prediction.domain.empty()) into.domain[rows[i]] = prediction.domain[i];
     if (!prediction.draws.empty())
       std::copy(prediction.draws.row(i).begin(), prediction.draws.row(i).end(), into.draws.row(rows[i]).begin());
   }
@@ -47,7 +48,7 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
     return NamedPrediction{"cross-validated " + config.preset + (what.empty() ? "" : ", ") + what,
                            Matrix<double>(n, k_n_lines, std::numeric_limits<double>::quiet_NaN()),
                            Matrix<float>(draws > 0 ? n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
-                           draws};
+                           draws, std::vector<double>(n, std::numeric_limits<double>::quiet_NaN())};
   };
   std::vector<NamedPrediction> out;
   for (const auto& variant : how.variants) out.push_back(empty(g.n, variant.name));

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t k_shard_rows = 64;
 constexpr std::size_t k_halpha = static_cast<std::size_t>(Line::HALPHA);
-constexpr double k_first_bin = -0.45, k_bin = 0.05;
+constexpr double k_first_bin = -0.45, k_bin = 0.05, k_red = -0.3;
 constexpr std::size_t k_bins = 5;
 constexpr double k_central = 0.6826894921370859;
 
@@ -34,6 +34,15 @@ double crps_of(std::vector<double>& x, double y) {
     pairs += x[i] * (2.0 * static_cast<double>(i) - n + 1.0);
   }
   return near / n - pairs / (n * (n - 1.0));
+}
+
+double colour(const Galaxies& g, std::size_t row) { return std::log10(g.band_flux(row, 1) / g.band_flux(row, 6)); }
+
+double median_of(std::vector<double>& x) {
+  const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+  std::nth_element(x.begin(), middle, x.end());
+  if (x.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(x.begin(), middle));
 }
 
 struct Row {
@@ -72,7 +81,7 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
   double used = 0;
   for (std::size_t line = 0; line < k_n_lines; ++line) {
     auto& o = out.lines[line];
-    std::vector<double> median, label;
+    std::vector<double> median, label, red_median, red_label;
     for (std::size_t i = 0; i < g.n; ++i) {
       const Row& row = rows[i * k_n_lines + line];
       if (std::isnan(row.crps)) continue;
@@ -81,11 +90,18 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
       o.coverage68 += std::fabs(row.pit - 0.5) < 0.5 * k_central ? 1 : 0;
       median.push_back(p.ew(i, line));
       label.push_back(static_cast<double>(g.ew(i, line)));
+      if (!(colour(g, i) < k_red)) continue;
+      red_median.push_back(median.back());
+      red_label.push_back(label.back());
     }
     if (o.n == 0) continue;
     o.crps /= static_cast<double>(o.n);
     o.coverage68 /= static_cast<double>(o.n);
     o.spearman = spearman(median, label);
+    if (o.n_red = red_label.size(); o.n_red > 0) {
+      o.red_observed = median_of(red_label);
+      o.red_predicted = median_of(red_median);
+    }
     if (std::find(k_independent_lines.begin(), k_independent_lines.end(), line) == k_independent_lines.end()) continue;
     out.mean_crps += o.crps;
     used += 1;
@@ -102,7 +118,7 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
     ++out.n_lineless;
     out.observed += seen;
     out.predicted += row.lineless;
-    const double c = std::log10(g.band_flux(i, 1) / g.band_flux(i, 6));
+    const double c = colour(g, i);
     for (auto& bin : out.lineless)
       if (c >= bin.low && c < bin.high) {
         ++bin.n;
@@ -117,18 +133,28 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
   };
   for (auto& bin : out.lineless) divide(bin.n, bin.observed, bin.predicted);
   divide(out.n_lineless, out.observed, out.predicted);
+  for (const double grade : p.domain) {
+    if (std::isnan(grade)) continue;
+    ++out.n_graded;
+    out.outside += grade > k_limit_grade ? 1 : 0;
+  }
+  if (out.n_graded > 0) out.outside /= static_cast<double>(out.n_graded);
   return out;
 }
 
 std::string whole_table_text(const WholeTableScores& s) {
   std::string out = fmt::format(
-      "all measurements, also negative ones, compared with draws with noise\n{:<14}{:>8}{:>10}{:>10}{:>10}\n", "line",
-      "N", "CRPS", "68 %", "rho");
+      "all measurements, also negative ones, compared with draws with noise; medians of red galaxies (colour < "
+      "{:.1f})\n"
+      "{:<14}{:>8}{:>10}{:>10}{:>10}{:>8}{:>10}{:>10}\n",
+      k_red, "line", "N", "CRPS", "68 %", "rho", "N red", "measured", "predicted");
   for (std::size_t line = 0; line < k_n_lines; ++line)
     if (const auto& o = s.lines[line]; o.n > 0)
-      out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}\n", k_lines[line].name, o.n, o.crps, o.coverage68,
-                         o.spearman);
+      out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}{:>8}{}\n", k_lines[line].name, o.n, o.crps,
+                         o.coverage68, o.spearman, o.n_red,
+                         o.n_red > 0 ? fmt::format("{:>10.2f}{:>10.2f}", o.red_observed, o.red_predicted) : "");
   out += fmt::format("{:<14}{:>8}{:>10.4f}   (independent lines)\n", "mean", "", s.mean_crps);
+  if (s.n_graded > 0) out += fmt::format("{:<14}{:>8}{:>10.4f}   of them\n", "DOMAIN > 0.5", s.n_graded, s.outside);
   if (s.n_lineless == 0) return out + "\n";
   out += fmt::format("fraction with EW(Ha) < {:.0f} A by colour log10(F(3700-4000)/F(5200-5500))\n", k_lineless_ew);
   double sum = 0, worst = 0, bins = 0;
@@ -150,8 +176,11 @@ std::string whole_table_json(const WholeTableScores& s) {
   bool first = true;
   for (std::size_t line = 0; line < k_n_lines; ++line)
     if (const auto& o = s.lines[line]; o.n > 0) {
-      out += fmt::format("{}\"{}\": {{\"n\": {}, \"crps\": {:.6f}, \"coverage68\": {:.6f}, \"spearman\": {:.6f}}}",
-                         first ? "" : ", ", k_lines[line].name, o.n, o.crps, o.coverage68, o.spearman);
+      out += fmt::format(
+          "{}\"{}\": {{\"n\": {}, \"crps\": {:.6f}, \"coverage68\": {:.6f}, \"spearman\": {:.6f}, "
+          "\"n_red\": {}, \"red_observed\": {:.6f}, \"red_predicted\": {:.6f}}}",
+          first ? "" : ", ", k_lines[line].name, o.n, o.crps, o.coverage68, o.spearman, o.n_red, o.red_observed,
+          o.red_predicted);
       first = false;
     }
   out += fmt::format("}}, \"lineless\": {{\"n\": {}, \"observed\": {:.6f}, \"predicted\": {:.6f}, \"bins\": [",
@@ -161,7 +190,7 @@ std::string whole_table_json(const WholeTableScores& s) {
         fmt::format("{}{{\"low\": {:.2f}, \"high\": {:.2f}, \"n\": {}, \"observed\": {:.6f}, \"predicted\": {:.6f}}}",
                     b == 0 ? "" : ", ", s.lineless[b].low, s.lineless[b].high, s.lineless[b].n, s.lineless[b].observed,
                     s.lineless[b].predicted);
-  return out + "]}}";
+  return out + fmt::format("]}}, \"domain\": {{\"n\": {}, \"outside\": {:.6f}}}}}", s.n_graded, s.outside);
 }
 
 }  // namespace starglow

@@ -55,6 +55,19 @@ TEST(WholeTable, FindsWhatIsCalibratedAndWhatIsNot) {
   const auto json = nlohmann::json::parse(whole_table_json(good));
   EXPECT_EQ(json["lineless"]["n"], 1500);
   EXPECT_NEAR(json["lines"]["HALPHA"]["crps"], good.lines[6].crps, 1e-6);
+  // Medians of red galaxies; no domain was given.
+  const auto& halpha = good.lines[6];
+  EXPECT_NEAR(static_cast<double>(halpha.n_red), 1500 * 0.7, 100);
+  EXPECT_NEAR(halpha.red_predicted, halpha.red_observed, 0.25);
+  EXPECT_GT(bad.lines[6].red_predicted, halpha.red_observed + 0.4);
+  EXPECT_EQ(json["domain"]["n"], 0);
+  NamedPrediction graded = right;
+  graded.domain.assign(g.n, 0.2);
+  for (std::size_t i = 0; i < 300; ++i) graded.domain[i] = 0.7;
+  for (std::size_t i = 300; i < 500; ++i) graded.domain[i] = std::nan("");
+  const auto far = score_whole_table(g, graded, 1, pool);
+  EXPECT_EQ(far.n_graded, 1300U);
+  EXPECT_DOUBLE_EQ(far.outside, 300.0 / 1300.0);
   EXPECT_NE(whole_table_text(good).find("fraction with EW(Ha) < 2 A"), std::string::npos);
 }
 

@@ -29,6 +29,7 @@ struct NamedPrediction {
   Matrix<double> ew;
   Matrix<float> draws = {};
   std::size_t n_draws = 0;
+  std::vector<double> domain = {};  ///< (n), as Prediction::domain; empty: not known
 };
 
 /// A value and its bootstrap standard error (0 without bootstrap).

@@ -16,6 +16,9 @@ struct WholeTableScores {
     double crps = 0;        ///< mean, of asinh EW
     double coverage68 = 0;  ///< fraction of labels within the central 68.3 %
     double spearman = 0;    ///< of the intrinsic median
+    /// Of red galaxies, log10(F(3700-4000 A) / F(5200-5500 A)) < -0.3: medians of the measured and predicted EWs.
+    std::size_t n_red = 0;
+    double red_observed = 0, red_predicted = 0;
   };
   std::array<OfLine, k_n_lines> lines{};
   double mean_crps = 0;  ///< over the independent lines that have labels
@@ -30,6 +33,8 @@ struct WholeTableScores {
   std::vector<Bin> lineless;
   std::size_t n_lineless = 0;
   double observed = 0, predicted = 0;  ///< of all
+  std::size_t n_graded = 0;            ///< rows whose prediction says how far they are from the training galaxies
+  double outside = 0;                  ///< the fraction of them with DOMAIN > 0.5
 };
 
 /// `prediction` must hold draws. Error(input): no labels.
