@@ -1,15 +1,18 @@
 """How much a known line tells of the others: CRPS and coverage of each line without and given others, cross-validated.
 
-    python bench/given_lines.py table.fits [--folds 5] [--preset joint] [--model FILE] [--draws 128] [--rows N] [--json]
+    python bench/given_lines.py table.fits [--folds 5] [--preset joint] [--models FOLDER] [--fold K] [--threads N]
+        [--model FILE] [--draws 128] [--rows N] [--json]
 
-Each fold (splitmix64 of TARGETID) is predicted by a model trained on the others; --model judges one model instead (on
-galaxies that it was trained on, that is no test). CRPS of asinh(EW / A), draws with the row's own noise, given EW > 0,
+Each fold (splitmix64 of TARGETID) is predicted by a model trained on the others; --models keeps these models and uses
+those that are there, --fold K trains that one alone and ends. --model judges one model instead (on galaxies that it was
+trained on, that is no test). CRPS of asinh(EW / A), draws with the row's own noise, given EW > 0,
 as `starglow evaluate`. Beside it a control fitted for the task: ridge regression of the residuals about the medians on
 those of the given lines, out of fold, draws moved by it and narrowed to what it leaves.
 """
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 
@@ -86,11 +89,25 @@ def control(judge, noisy, given, folds):
     return out
 
 
+def trained(table, fold, options):
+    path = Path(options.models or "") / f"fold-{fold}-of-{options.folds}.safetensors"
+    if options.models and path.exists():
+        return sg.Model.load(path)
+    model = sg.train(table, preset=options.preset, threads=options.threads)
+    if options.models:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save(path)
+    return model
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parse.add_argument("table")
     parse.add_argument("--folds", type=int, default=5)
     parse.add_argument("--preset", default="joint")
+    parse.add_argument("--models")
+    parse.add_argument("--fold", type=int)
+    parse.add_argument("--threads", type=int, default=0)
     parse.add_argument("--model")
     parse.add_argument("--draws", type=int, default=128)
     parse.add_argument("--rows", type=int)
@@ -101,13 +118,16 @@ def main():
         table = table[: options.rows]
     judge = Judge(table, options.draws)
     folds = folds_of(np.asarray(table.targetid), options.folds)
+    if options.fold is not None:
+        trained(table[folds != options.fold], options.fold, options)
+        return
     draws = {task: np.full((len(table), 10, options.draws), np.nan) for task in ((), *TASKS)}
     for fold in range(options.folds) if not options.model else [None]:
         out = np.ones(len(table), bool) if fold is None else folds == fold
         if options.model:
             model = sg.Model.shipped() if options.model == "shipped" else sg.Model.load(options.model)
         else:
-            model = sg.train(table[~out], preset=options.preset)
+            model = trained(table[~out], fold, options)
         for task, into in draws.items():
             p = model.predict(table[out], draws=options.draws, given=list(task) if task else None)
             into[out] = p.draws
