@@ -19,6 +19,7 @@
 #include "starglow/base/error.hpp"
 #include "starglow/files/import_k24.hpp"
 #include "starglow/model/noise.hpp"
+#include "starglow/spectra/line_continua.hpp"
 
 namespace starglow::python {
 namespace {
@@ -88,7 +89,7 @@ struct Conditions {
 
 nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws, bool noise, std::uint64_t seed,
                  const std::string& out_of_domain, bool float64, std::size_t first_row, unsigned threads,
-                 const nb::object& given, const std::optional<std::string>& selected) {
+                 const nb::object& given, const std::optional<std::string>& selected, bool fluxes) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
   Conditions conditions(given, selected, columns.n);
@@ -99,9 +100,13 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
   if (drawn > 0 && !joint) (void)model.sample({}, drawn, seed, *std::make_unique<WorkerPool>(1));  // says why not
   (void)model.compare(columns.conventions);
+  if (fluxes && columns.conventions.fluxscal == "relative")
+    throw Error(ErrorKind::input, "the band fluxes have a relative scale, so line fluxes are unknown",
+                {"FLUXSCAL relative", "absolute", "Without fluxes EWs are predicted."});
   std::vector<double> ew(n * k_n_lines), p16(joint ? n * k_n_lines : 0), p84(p16.size()),
       noisy(noise ? n * k_n_lines : 0);
   std::vector<float> all_draws(n * k_n_lines * draws);
+  std::vector<double> flux(fluxes ? ew.size() : 0), flux_p16(fluxes ? p16.size() : 0), flux_p84(flux_p16.size());
   std::vector<std::int32_t> flags(n);
   std::vector<double> lineless(joint ? n : 0), domain(model.parts().domain ? n : 0);
   for_blocks(columns, threads, [&](const Galaxies& block, std::size_t first, WorkerPool& pool) {
@@ -112,6 +117,12 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
     Prediction p = model.predict(g, pool, options);
     put(p.ew, first, ew);
     if (joint) put(p.p16, first, p16), put(p.p84, first, p84);
+    if (fluxes) {
+      const Matrix<double> bands = bands_that_are_there(block);
+      put(line_fluxes(p.ew, bands, g.z), first, flux);
+      if (joint)
+        put(line_fluxes(p.p16, bands, g.z), first, flux_p16), put(line_fluxes(p.p84, bands, g.z), first, flux_p84);
+    }
     if (draws > 0) put(p.draws, first, all_draws);
     if (noise) {
       const Matrix<double> ews =
@@ -129,6 +140,11 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   if (joint) {
     out["p16"] = to_numpy(std::move(p16), {n, k_n_lines});
     out["p84"] = to_numpy(std::move(p84), {n, k_n_lines});
+  }
+  if (fluxes) out["flux"] = to_numpy(std::move(flux), {n, k_n_lines});
+  if (fluxes && joint) {
+    out["flux_p16"] = to_numpy(std::move(flux_p16), {n, k_n_lines});
+    out["flux_p84"] = to_numpy(std::move(flux_p84), {n, k_n_lines});
   }
   if (draws > 0) out["draws"] = to_numpy(std::move(all_draws), {n, k_n_lines, draws});
   if (noise) out["noisy"] = to_numpy(std::move(noisy), {n, k_n_lines});
@@ -225,7 +241,7 @@ void bind_model(nb::module_& m) {
           nb::arg("conventions"), nb::arg("has_ebv") = false)
       .def("predict", &predict, nb::arg("galaxies"), nb::arg("draws"), nb::arg("noise"), nb::arg("seed"),
            nb::arg("out_of_domain"), nb::arg("float64"), nb::arg("first_row"), nb::arg("threads"),
-           nb::arg("given").none(), nb::arg("selected").none())
+           nb::arg("given").none(), nb::arg("selected").none(), nb::arg("fluxes") = false)
       .def("sample", &sample, nb::arg("galaxies"), nb::arg("draws"), nb::arg("seed"), nb::arg("first_row"),
            nb::arg("threads"))
       .def("jacobian", &jacobian, nb::arg("galaxies"), nb::arg("threads"))

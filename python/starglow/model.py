@@ -158,6 +158,7 @@ class Model:
         conventions: dict[str, str] | None = None,
         draws: int = 0,
         noise: bool = False,
+        fluxes: bool = False,
         seed: int = 1,
         out_of_domain: str = "warn",
         float64: bool = False,
@@ -202,6 +203,9 @@ class Model:
             Number of joint draws per galaxy (kind "joint").
         noise : bool
             Also return one draw with measurement noise.
+        fluxes : bool
+            Also return observed line fluxes with quantiles: EW (1 + z) times the continuum of the bands, in
+            1e-17 erg s^-1 cm^-2. NaN without a redshift, or where one of three bands near the line is missing.
         seed : int
             Seed of draws and noise.
         out_of_domain : {"warn", "nan", "clip", "prior"}
@@ -258,6 +262,7 @@ class Model:
             whole("threads", threads, MOST_THREADS),
             given_lines(given, g),
             selected,
+            bool(fluxes),
         )
         return Prediction(
             out["ew"],
@@ -269,6 +274,9 @@ class Model:
             index=g.index,
             p_lineless=out.get("p_lineless"),
             domain=out.get("domain"),
+            flux=out.get("flux"),
+            flux_p16=out.get("flux_p16"),
+            flux_p84=out.get("flux_p84"),
         )
 
     def sample(

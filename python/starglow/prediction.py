@@ -12,7 +12,16 @@ from . import _core
 from .galaxies import LINES
 
 #: suffix of a column of predicted lines -> attribute of a Prediction
-PREDICTED = {"_EW": "ew", "_EW_P16": "p16", "_EW_P84": "p84", "_EW_DRAW": "draws", "_EW_NOISY": "noisy"}
+PREDICTED = {
+    "_EW": "ew",
+    "_EW_P16": "p16",
+    "_EW_P84": "p84",
+    "_EW_DRAW": "draws",
+    "_EW_NOISY": "noisy",
+    "_FLUX": "flux",
+    "_FLUX_P16": "flux_p16",
+    "_FLUX_P84": "flux_p84",
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,6 +48,8 @@ class Prediction:
         Probability of EW(Halpha) < 2 A; None for a model without distributions.
     domain : (n,) float64 or None
         How unlike the training galaxies: 0 for a typical one, 0.5 at the limit of OUT_OF_DOMAIN, 1 far outside.
+    flux, flux_p16, flux_p84 : (n, 10) float64 or None
+        With ``fluxes=True``: median and quantiles of the observed line fluxes, 1e-17 erg s^-1 cm^-2.
 
     Examples
     --------
@@ -58,6 +69,9 @@ class Prediction:
     index: Any = None
     p_lineless: np.ndarray | None = None
     domain: np.ndarray | None = None
+    flux: np.ndarray | None = None
+    flux_p16: np.ndarray | None = None
+    flux_p84: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ew)
@@ -88,6 +102,9 @@ class Prediction:
             index=of("index"),
             p_lineless=of("p_lineless"),
             domain=of("domain"),
+            flux=of("flux"),
+            flux_p16=of("flux_p16"),
+            flux_p84=of("flux_p84"),
         )
 
     def _column(self, name: str) -> np.ndarray:
@@ -113,6 +130,7 @@ class Prediction:
         n, more = len(self), "" if self.p16 is None else ", P16, P84"
         more += "" if self.draws is None else f", {self.draws.shape[-1]} draws"
         more += "" if self.noisy is None else ", noisy"
+        more += "" if self.flux is None else ", fluxes"
         lost = int(np.count_nonzero(self.flags & _core.fatal_flags))
         return (
             f"<starglow.Prediction: {len(self.lines)} lines of {n} {'galaxy' if n == 1 else 'galaxies'}: EW{more}"

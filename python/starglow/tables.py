@@ -317,8 +317,9 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                 if (one := getattr(prediction, name)) is not None:
                     out.append((name.upper(), one.astype(np.float32), ""))
             if values is not None:
+                unit = "1e-17 erg / (s cm2)" if suffix.startswith("_FLUX") else "Angstrom"
                 out += [
-                    (line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), "Angstrom")
+                    (line + suffix, np.ascontiguousarray(values[:, k], dtype=np.float32), unit)
                     for k, line in enumerate(LINES)
                 ]
         out.append(("FLAGS", prediction.flags, ""))

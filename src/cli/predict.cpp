@@ -15,6 +15,7 @@
 #include "starglow/files/models.hpp"
 #include "starglow/files/table.hpp"
 #include "starglow/model/noise.hpp"
+#include "starglow/spectra/line_continua.hpp"
 
 namespace starglow::cli {
 namespace {
@@ -30,6 +31,10 @@ void declare(OptionSet& set) {
   set.add({"noise", OptionType::flag,
            "also write {LINE}_EW_NOISY: a draw with measurement noise, from the row's EW_IVAR, or else from the noise "
            "model",
+           "false"});
+  set.add({"fluxes", OptionType::flag,
+           "also write {LINE}_FLUX, _FLUX_P16, _FLUX_P84: observed line fluxes, 1e-17 erg/s/cm2, EW (1 + z) times the "
+           "continuum of the bands",
            "false"});
   set.add({"draws", OptionType::integer, "number of joint draws per galaxy (models of kind joint)", "0", "K"});
   set.add({"out_of_domain",
@@ -54,7 +59,8 @@ void declare(OptionSet& set) {
   set.add({"chunk", OptionType::integer, "rows processed at a time", std::to_string(k_default_chunk), "ROWS"});
 }
 
-std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise) {
+std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& model, std::size_t draws, bool noise,
+                                       bool fluxes) {
   std::vector<ColumnInfo> columns{column("TARGETID")};
   if (reader.has_column("Z")) columns.push_back(column("Z"));
   for (auto& its : survey_columns(reader)) columns.push_back(std::move(its));
@@ -70,6 +76,10 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   if (model.parts().domain) columns.push_back(column("DOMAIN"));
   if (draws > 0) add("_EW_DRAW", draws);
   if (noise) add("_EW_NOISY", 1);
+  if (fluxes) {
+    add("_FLUX", 1);
+    if (model.has_distribution()) add("_FLUX_P16", 1), add("_FLUX_P84", 1);
+  }
   columns.push_back(column("FLAGS"));
   return columns;
 }
@@ -80,6 +90,8 @@ struct Chunk {
   Galaxies galaxies;
   Prediction prediction;
   Matrix<double> noisy;  // (rows, 10) or empty
+  /// Bands as the table has them, where line fluxes are wanted; then these fluxes.
+  Matrix<double> bands, flux, flux_p16, flux_p84;
 };
 
 struct Writer {
@@ -103,6 +115,9 @@ struct Writer {
     if (!p.p_lineless.empty()) single("P_LINELESS", p.p_lineless, first);
     if (n_draws > 0) draws(p.draws, first);
     lines(chunk.noisy, first, "_EW_NOISY");
+    lines(chunk.flux, first, "_FLUX");
+    lines(chunk.flux_p16, first, "_FLUX_P16");
+    lines(chunk.flux_p84, first, "_FLUX_P84");
     if (has_domain) single("DOMAIN", p.domain, first);
     out.write("FLAGS", first, std::span<const std::int32_t>(p.flags));
   }
@@ -132,7 +147,7 @@ struct Writer {
 
 int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output")) throw Error(ErrorKind::usage, "no output given", {"", "", "-o out.fits names it."});
-  const bool noise = settings.flag("noise");
+  const bool noise = settings.flag("noise"), fluxes = settings.flag("fluxes");
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
   const bool joint = model.has_distribution();
   if (settings.integer("draws") < 0 || settings.integer("draws") > k_max_draws)
@@ -160,13 +175,16 @@ int run(const Settings& settings, Console& console) {
   if (!reader.has_column("BAND_FLUX"))
     throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
                 {"", "12 band fluxes a row", "prep makes them from spectra."});
+  if (fluxes && reader.conventions().fluxscal == "relative")
+    throw Error(ErrorKind::input, "'" + input + "' has band fluxes on a relative scale, so line fluxes are unknown",
+                {"FLUXSCAL relative", "absolute", "Without --fluxes EWs are predicted."});
   conditions.check(reader, model);
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would predict {} rows of {} into {}", reader.rows(), input, settings.text("output")));
     return 0;
   }
   WorkerPool pool(settings.threads());
-  TableWriter out(settings.text("output"), output_columns(reader, model, draws, noise), reader.conventions(),
+  TableWriter out(settings.text("output"), output_columns(reader, model, draws, noise, fluxes), reader.conventions(),
                   settings.flag("overwrite"));
   for (const auto& note : notes) out.note(note);
   Outcome outcome(settings, console, "galaxies");
@@ -185,7 +203,9 @@ int run(const Settings& settings, Console& console) {
         shard_count(reader.rows(), rows), pool.threads() > 1,
         [&](std::size_t k) {
           const Shard range = shard(k, reader.rows(), rows);
-          return Chunk{range.first, model.with_own_dust(reader.read(range.first, range.count())), {}, {}};
+          Galaxies read = reader.read(range.first, range.count());
+          Matrix<double> bands = fluxes ? bands_that_are_there(read) : Matrix<double>{};
+          return Chunk{range.first, model.with_own_dust(std::move(read)), {}, {}, std::move(bands), {}, {}, {}};
         },
         [&](Chunk& c) {
           check_interrupt();
@@ -203,6 +223,10 @@ int run(const Settings& settings, Console& console) {
             c.noisy = add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, c.first, model.parts().noise,
                                 settings.seed(), pool);
             flag_bounded(c.noisy, c.prediction.flags);
+          }
+          if (fluxes) {
+            c.flux = line_fluxes(p.ew, c.bands, g.z);
+            if (joint) c.flux_p16 = line_fluxes(p.p16, c.bands, g.z), c.flux_p84 = line_fluxes(p.p84, c.bands, g.z);
           }
           outcome.count(p.flags);
           if (evolve && begins)

@@ -76,6 +76,8 @@ constexpr std::array k_line_columns{
     ColumnFacts{"_EW_PRED_P16", 'E', 1, "Angstrom", "16 % quantile by the continuum alone"},
     ColumnFacts{"_EW_PRED_P84", 'E', 1, "Angstrom", "84 % quantile by the continuum alone"},
     ColumnFacts{"_FLUX", 'E', 1, "10**-17 erg s-1 cm-2", "flux, narrow line"},
+    ColumnFacts{"_FLUX_P16", 'E', 1, "10**-17 erg s-1 cm-2", "16 % quantile of the predicted flux"},
+    ColumnFacts{"_FLUX_P84", 'E', 1, "10**-17 erg s-1 cm-2", "84 % quantile of the predicted flux"},
     ColumnFacts{"_FLUX_IVAR", 'E', 1, "10**34 erg-2 s2 cm4", "inverse variance of the flux, 0 = no number"},
     ColumnFacts{"_FLUX_LIMIT", 'E', 1, "10**-17 erg s-1 cm-2", "upper limit of the flux, 95 % one-sided"},
     ColumnFacts{"_SIGMA", 'E', 1, "km s-1", "width, without the instrument's"},

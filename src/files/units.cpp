@@ -162,7 +162,7 @@ std::optional<Quantity> quantity_of(std::string_view column) {
   if (const auto stem = name.find_last_not_of("0123456789") + 1;
       name.starts_with("BAND_FLUX_") && stem + 2 >= name.size() && stem < name.size())
     if (const auto found = whole.find(name.substr(0, stem - 1)); found != whole.end()) return found->second;
-  static constexpr std::array<std::pair<std::string_view, Quantity>, 14> suffixes{
+  static constexpr std::array<std::pair<std::string_view, Quantity>, 16> suffixes{
       {{"_EW", Quantity::length},
        {"_EW_IVAR", Quantity::length_ivar},
        {"_EW_P16", Quantity::length},
@@ -172,6 +172,8 @@ std::optional<Quantity> quantity_of(std::string_view column) {
        {"_FLUX", Quantity::line_flux},
        {"_FLUX_IVAR", Quantity::line_flux_ivar},
        {"_FLUX_LIMIT", Quantity::line_flux},
+       {"_FLUX_P16", Quantity::line_flux},
+       {"_FLUX_P84", Quantity::line_flux},
        {"_VSHIFT", Quantity::velocity},
        {"_LUM", Quantity::luminosity},
        {"_CONT", Quantity::flux_density},
