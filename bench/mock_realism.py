@@ -1,10 +1,12 @@
 """Lines of `starglow mock --preset universe` beside what surveys measured: the table of docs/mocks.md.
 
-    python bench/mock_realism.py --starglow build/release/starglow [-n 40000] [--lf FOLDER] [--json]
+    python bench/mock_realism.py --starglow build/release/starglow [-n 40000] [--lf FOLDER] [--near TABLE]
+        [--distant TABLE] [--json]
 
-Draws the preset at z = 0.05 to 0.15 and at 0.4, 0.84, 1.47, and histories of single galaxies; prints each number beside
-the published one. FOLDER: published Halpha luminosity functions as text (Gunawardhana et al. 2013 SDSS, Sobral et al.
-2013); without it the comparison is left out, and says so."""
+Draws the preset at z = 0.05 to 0.15 and at 0.4 to 1.47, and histories of single galaxies; prints each number beside the
+published one. FOLDER: published Halpha luminosity functions as text (Gunawardhana et al. 2013 SDSS, Sobral et al. 2013,
+Colbert et al. 2013). --near: nearby galaxies with bands and HALPHA_EW, compared at equal colour. --distant: galaxies at
+z = 0.7 to 1.5 with LMASS, UVJ (3: quiescent) and HALPHA_NII_EW. What is not given is left out, and said."""
 
 import argparse
 import json
@@ -64,8 +66,43 @@ def density(log_l, weight, at, width=0.2):
     return np.log10(weight[inside].sum() / width)
 
 
-def local(program, folder, n, lf):
+def colour(t):
+    """log10 of the flux at 3850 A over that at 5350 A."""
+    flux = np.asarray(t["BAND_FLUX"], float)
+    with np.errstate(all="ignore"):
+        return np.log10(flux[:, 1] / flux[:, 6])
+
+
+def continuum_and_photons(t, light, near):
+    """EW(Ha) of the continuum beside that of photons: by specific rate, and both beside galaxies of equal colours."""
+    forming = np.char.strip(np.asarray(t["CLASS"], str)) == "star-forming"
+    specific = np.log10(np.asarray(t["SFR100"], float)) - np.asarray(t["LGMASS"])
+    photons, continuum = np.asarray(t["HALPHA_EW"], float), np.asarray(light["HALPHA_EW"], float)
+    flagged = (np.asarray(light["FLAGS"]) & 16384) > 0
+    for low in (-11.0, -10.75, -10.5, -10.25, -10.0, -9.75, -9.5):
+        some = forming & (specific > low) & (specific < low + 0.25)
+        mass = np.median(np.asarray(t["LGMASS"])[some])
+        name = f"star-forming, log SFR/M {low} to {low + 0.25} (log M {mass:.1f}): "
+        row(name + "EW(Ha), continuum over photons", np.median((continuum / photons)[some]), 1, 0.15)
+        row(name + "share with PHOTON_BUDGET", flagged[some].mean(), "where off by 2")
+    if near is None:
+        return
+    own, theirs = colour(t), colour(near)
+    measured = np.asarray(near["HALPHA_EW"], float)
+    for low in (-0.3, -0.2, -0.1, 0.0, 0.1):
+        here = forming & (own > low) & (own < low + 0.1)
+        there = (theirs > low) & (theirs < low + 0.1) & np.isfinite(measured)
+        if there.sum() < 20:
+            continue
+        wanted = np.log10(np.median(measured[there]))
+        name = f"log F(3850)/F(5350) {low} to {low + 0.1:.1f}: log median EW(Ha), "
+        row(name + "continuum", np.log10(np.median(continuum[here])), wanted, 0.1)
+        row(name + "photons", np.log10(np.median(photons[here])), wanted, 0.1)
+
+
+def local(program, folder, n, lf, near):
     t = draw(program, folder, n)
+    continuum_and_photons(t, draw(program, folder, n, "lines=continuum"), near)
     mass, weight = np.asarray(t["LGMASS"]), np.asarray(t["WEIGHT"])
     ew, own = np.asarray(t["HALPHA_EW_DRAW"]), np.asarray(t["HALPHA_EW_CASEB"])
     lum, case_b, sfr = (np.asarray(t[k], float) for k in ("HALPHA_LUM", "HALPHA_LUM_CASEB", "SFR10"))
@@ -81,8 +118,9 @@ def local(program, folder, n, lf):
     )
     row("offset of log L(Ha)/SFR10 from the grid's", np.median((np.log10(case_b / sfr) - grid)[forming]), 0, 0.02)
     row("mean log L(Ha)/SFR10", np.log10(case_b / sfr)[forming].mean(), 41.31, 0.12)
-    n2 = np.log10(np.asarray(t["NII_6584_EW_DRAW"]) / np.maximum(ew, 1e-9))
-    o3 = np.log10(np.asarray(t["OIII_5007_EW_DRAW"]) / np.maximum(t["HBETA_EW_DRAW"], 1e-9))
+    with np.errstate(divide="ignore"):
+        n2 = np.log10(np.asarray(t["NII_6584_EW_DRAW"]) / np.maximum(ew, 1e-9))
+        o3 = np.log10(np.asarray(t["OIII_5007_EW_DRAW"]) / np.maximum(t["HBETA_EW_DRAW"], 1e-9))
     with np.errstate(divide="ignore"):
         kauffmann = np.where(n2 < 0.05, 0.61 / (n2 - 0.05) + 1.3, -9)
         kewley = np.where(n2 < 0.47, 0.61 / (n2 - 0.47) + 1.19, -9)
@@ -118,23 +156,65 @@ def local(program, folder, n, lf):
             )
 
 
-def far(program, folder, n, lf):
+def total_ew(t):
+    """EW of Halpha and both lines of [NII]."""
+    return sum(np.asarray(t[f"{line}_EW_DRAW"], float) for line in ("HALPHA", "NII_6548", "NII_6584"))
+
+
+def wide_fields(program, folder, n, lf):
+    """Slitless spectra of many small fields, so with little variance between fields; no correction for dust."""
+    lines = [line.split() for line in (Path(lf) / "Colbert13_Halpha.dat").read_text().splitlines()]
+    points = np.array([line[:6] for line in lines if len(line) >= 6 and line[0] != "#"], float)
+    for z in (0.6, 1.2):
+        t = draw(program, folder, n, f"redshift=fixed {z}")
+        lum, weight = np.log10(np.maximum(np.asarray(t["HALPHA_LUM"]), 1)), np.asarray(t["WEIGHT"])
+        mine = points[(points[:, 0] == z) & (points[:, 2] >= 10)]
+        apart = [density(lum, weight, x, 0.3) - np.log10(phi) for x, phi in mine[:, [1, 4]]]
+        row(f"log phi - Colbert et al. 2013, z = {z}: mean of {len(mine)} points", np.mean(apart), 0, 0.25)
+        row("the same: largest, either sign", apart[int(np.argmax(np.abs(apart)))], 0, 0.25)
+
+
+def distant_ews(t, z, low, high, distant):
+    mass, forming = np.asarray(t["LGMASS"]), np.char.strip(np.asarray(t["CLASS"], str)) == "star-forming"
+    ew, theirs = total_ew(t), np.asarray(distant["LMASS"], float)
+    measured = np.asarray(distant["HALPHA_NII_EW"], float)
+    there = (distant["Z"] > low) & (distant["Z"] < high) & (distant["UVJ"] != 3) & (distant["HALPHA_NII_EW_IVAR"] > 0)
+    for a, b in ((9.3, 9.7), (9.7, 10.0), (10.0, 10.5), (10.5, 11.0)):
+        mine, other = forming & (mass > a) & (mass < b), there & (theirs > a) & (theirs < b)
+        row(
+            f"z = {z}, log M {a} to {b}: log median EW(Ha + [NII]), {other.sum()} galaxies at {low} to {high}",
+            np.log10(np.median(ew[mine])),
+            np.log10(np.median(measured[other])),
+            0.1,
+        )
+
+
+def far(program, folder, n, lf, distant):
     middle = []
     for z in (0.1, 0.4, 0.84, 1.47):
         t = draw(program, folder, n, f"redshift=fixed {z}")
         mass, ew = np.asarray(t["LGMASS"]), np.asarray(t["HALPHA_EW_DRAW"])
         forming = np.char.strip(np.asarray(t["CLASS"], str)) == "star-forming"
         middle.append(np.log10(np.median(ew[(mass > 10) & (mass < 10.5) & forming])))
+        if distant is not None and z > 0.7:
+            distant_ews(t, z, *((0.7, 1.0) if z < 1 else (1.3, 1.5)), distant)
         if z == 0.1 or lf is None:
             continue
         lines = [line.split() for line in (Path(lf) / "Sobral13_Halpha.dat").read_text().splitlines()]
         points = np.array([line[:9] for line in lines if len(line) >= 9 and line[0] != "#"], float)
         points = points[(np.abs(points[:, 0] - z) < 0.02) & (points[:, 3] >= 10)]
         # their luminosities have one magnitude of dust taken off
-        lum = np.log10(np.maximum(np.asarray(t["HALPHA_LUM"]), 1)) + 0.4
-        apart = [density(lum, np.asarray(t["WEIGHT"]), x) - phi for x, phi in points[:, [1, 6]]]
+        lum, weight = np.log10(np.maximum(np.asarray(t["HALPHA_LUM"]), 1)) + 0.4, np.asarray(t["WEIGHT"])
+        apart = [density(lum, weight, x) - phi for x, phi in points[:, [1, 6]]]
         row(f"log phi - Sobral et al. 2013, z = {z}: mean of {len(points)} points", np.mean(apart), 0, 0.25)
         row("the same: largest, either sign", apart[int(np.argmax(np.abs(apart)))], 0, 0.25)
+        cut = total_ew(t) > 25  # their selection, for which their densities are corrected
+        row(
+            "the same with EW(Ha + [NII]) > 25 A",
+            np.mean([density(lum[cut], weight[cut], x) for x in points[:, 1]] - points[:, 6]),
+            0,
+            0.25,
+        )
     slope = np.polyfit(np.log10(1 + np.array([0.1, 0.4, 0.84, 1.47])), middle, 1)[0]
     row("EW(Ha) at log M 10 to 10.5 as (1 + z)^p: p", slope, 1.8, 0.3)
 
@@ -181,14 +261,21 @@ def main():
     parser.add_argument("--starglow", default="build/release/starglow")
     parser.add_argument("-n", type=int, default=40000)
     parser.add_argument("--lf", help="folder of published luminosity functions")
+    parser.add_argument("--near", help="table of nearby galaxies")
+    parser.add_argument("--distant", help="table of galaxies at z = 0.7 to 1.5")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        local(args.starglow, folder, args.n, args.lf)
-        far(args.starglow, folder, args.n, args.lf)
+        near, distant = (path and Table.read(path, hdu=1) for path in (args.near, args.distant))
+        local(args.starglow, folder, args.n, args.lf, near)
+        far(args.starglow, folder, args.n, args.lf, distant)
+        if args.lf is not None:
+            wide_fields(args.starglow, folder, args.n, args.lf)
         single(args.starglow, folder)
     if args.lf is None:
         print("no --lf: luminosity functions are not compared")
+    if args.near is None or args.distant is None:
+        print("no --near or no --distant: EWs of galaxies of equal colours or masses are not compared")
     for r in ROWS:
         if args.json:
             print(json.dumps({k: v if isinstance(v, str) or v is None else float(v) for k, v in r.items()}))

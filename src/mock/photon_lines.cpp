@@ -52,6 +52,13 @@ LinesFrom parse_lines_from(std::string_view name) {
               {"'" + std::string(name) + "'", "continuum, photons, both", ""});
 }
 
+GasOptions gas_of(const StarSample& sample, std::size_t g, const GasOptions& gas) noexcept {
+  GasOptions out = gas;
+  if (!sample.gas_dust.empty()) out.dust_factor *= sample.gas_dust[g];
+  if (!sample.escape.empty()) out.f_esc = 1 - (1 - gas.f_esc) * (1 - sample.escape[g]);
+  return out;
+}
+
 // What the stars give, scaled, and the Halpha that follows.
 void StarMocker::photons(StarMock& c) const {
   const std::size_t n = c.galaxies.n;
@@ -62,8 +69,9 @@ void StarMocker::photons(StarMock& c) const {
   c.halpha_ew_caseb.resize(n);
   c.halpha_dust.resize(n);
   for (std::size_t g = 0; g < n; ++g) {
-    c.halpha_lum_caseb[g] = halpha_case_b(c.budget.photons[g], options_.gas);
-    c.halpha_dust[g] = 0.4 * gas_attenuation(k_lines[k_halpha].wave_vac, c.sample.dust[g].av, options_.gas);
+    const GasOptions gas = gas_of(c.sample, g, options_.gas);
+    c.halpha_lum_caseb[g] = halpha_case_b(c.budget.photons[g], gas);
+    c.halpha_dust[g] = 0.4 * gas_attenuation(k_lines[k_halpha].wave_vac, c.sample.dust[g].av, gas);
     c.halpha_ew_caseb[g] = c.halpha_lum_caseb[g] * std::pow(10.0, -c.halpha_dust[g]) /
                            (c.light.light(g, k_n_bands + k_halpha) * c.scale[g] * k_lsun_erg_s);
   }
@@ -132,7 +140,8 @@ void StarMocker::lines_of_photons(StarMock& c) const {
   pool_.for_shards(shard_count(n, 1024), [&](std::size_t s) {
     const Shard rows = shard(s, n, 1024);
     for (std::size_t g = rows.first; g < rows.last; ++g) {
-      const double factor = options_.gas.dust_factor;
+      const GasOptions options = gas_of(c.sample, g, options_.gas);
+      const double factor = options.dust_factor;
       const double more = factor > 1 ? c.halpha_dust[g] * (1 - 1 / factor) : 0;
       const GalaxyGas gas{oxygen_of_lgmet(c.sample.inputs.lgmet[g]), c.galaxies.z[g], c.sample.dust[g].av,
                           c.halpha_ew_caseb[g] * std::pow(10.0, more),
@@ -140,8 +149,8 @@ void StarMocker::lines_of_photons(StarMock& c) const {
       c.draw(g, k_halpha) = given.ew(g, k_halpha);  // known, not only nearly
       std::array<double, k_n_lines> middle{};
       std::copy_n(c.lines.ew.row(g).begin(), k_n_lines, middle.begin());
-      hold_to_gas(c.draw.row(g), middle, gas, options_.gas, fainter[g]);
-      hold_to_gas(c.lines.ew.row(g), middle, gas, options_.gas);
+      hold_to_gas(c.draw.row(g), middle, gas, options, fainter[g]);
+      hold_to_gas(c.lines.ew.row(g), middle, gas, options);
       for (std::size_t l = 0; l < k_n_lines; ++l) {
         if (!(middle[l] > 0)) continue;
         c.lines.p16(g, l) *= c.lines.ew(g, l) / middle[l];

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "starglow/base/random.hpp"
 #include "starglow/stars/dsps_cosmology.hpp"
@@ -21,11 +24,19 @@ double at_redshift(std::span<const double> table, double z) {
 }
 double node(std::size_t i) { return k_z_max * static_cast<double>(i) / (k_nodes - 1); }
 
-std::vector<double> age_table(const Cosmology& cosmology) {
+// The last cosmology's table is kept: making one costs as much as hundreds of galaxies.
+std::shared_ptr<const std::vector<double>> age_table(const Cosmology& cosmology) {
+  static std::mutex guard;
+  static std::shared_ptr<const std::vector<double>> last;
+  static Cosmology of;
+  const std::scoped_lock lock(guard);
+  if (last && of.h0 == cosmology.h0 && of.om0 == cosmology.om0) return last;
   const DspsCosmology same{cosmology.om0, -1, 0, cosmology.h0 / 100};
-  std::vector<double> out;
-  for (std::size_t i = 0; i < k_nodes; ++i) out.push_back(dsps_age(node(i), same).value);
-  return out;
+  auto made = std::make_shared<std::vector<double>>();
+  for (std::size_t i = 0; i < k_nodes; ++i) made->push_back(dsps_age(node(i), same).value);
+  last = std::move(made);
+  of = cosmology;
+  return last;
 }
 std::vector<double> distance_table(const Cosmology& cosmology) {
   std::vector<double> out;
@@ -46,10 +57,10 @@ double redshift_in_volume(std::span<const double> distance, double lo, double hi
 }  // namespace
 
 std::vector<double> ages_at(std::span<const double> z, const Cosmology& cosmology) {
-  const auto ages = age_table(cosmology);
+  const auto table = age_table(cosmology);
   std::vector<double> out;
   out.reserve(z.size());
-  for (const double value : z) out.push_back(at_redshift(ages, value));
+  for (const double value : z) out.push_back(at_redshift(*table, value));
   return out;
 }
 
@@ -71,8 +82,11 @@ StarSample sample_stars(const StarPopulation& population, std::span<const double
   if (universe) {
     out.galaxy_class.resize(n);
     out.weight.resize(n);
+    out.gas_dust.resize(n);
+    out.escape.resize(n);
   }
-  const auto ages = age_table(population.cosmology);
+  const auto age_of_universe = age_table(population.cosmology);
+  const std::span<const double> ages = *age_of_universe;
   const auto& redshift = population.distributions[static_cast<std::size_t>(D::redshift)];
   const auto distances = redshift.kind == Kind::volume ? distance_table(population.cosmology) : std::vector<double>{};
   pool.for_shards(shard_count(n, k_shard), [&](std::size_t s) {
@@ -121,6 +135,8 @@ StarSample sample_stars(const StarPopulation& population, std::span<const double
         galaxy.t_start = value(D::t_start);
         universe_history(galaxy, lgmass, t_obs, times, out.inputs.sfr.row(g));
         out.galaxy_class[g] = galaxy.quiescent ? StarClass::quiescent : StarClass::star_forming;
+        out.gas_dust[g] = universe_gas_dust(z);
+        out.escape[g] = galaxy.escape;
         out.weight[g] = universe_mass_function(lgmass, z) / density;
       } else {
         parametric_sfh(population.shape, p.first<k_n_star_draws>(), times, out.inputs.sfr.row(g));

@@ -19,7 +19,7 @@ constexpr double k_kept = 0.62;                            // of the mass formed
 constexpr double k_excursion = 0.5, k_full = 0.15;         // Gyr; full for longer than a step of the usual table
 constexpr double k_halpha_micron = 6564.6;                 // A
 constexpr std::uint32_t k_draw = 3;                        // beside those of the parameters
-constexpr std::uint32_t k_class = 0, k_rate = 1, k_dust = 2, k_metal = 3;
+constexpr std::uint32_t k_class = 0, k_rate = 1, k_dust = 2, k_metal = 3, k_escape = 4;
 
 double schechter(double lgmass, double lgphi, double lgstar, double alpha) {
   const double x = lgmass - lgstar;
@@ -85,13 +85,15 @@ double universe_quiescent_share(double lgmass, double z) noexcept {
 }
 
 double universe_log_sfr(double lgmass, double z) noexcept {
-  return 0.2 + 0.65 * (lgmass - 10.5) + 2.4 * std::log10((1 + z) / 1.1);
+  return 0.2 + 0.65 * (lgmass - 10.5) + 2.8 * std::log10((1 + z) / 1.1);
 }
 
 double universe_halpha_dust(double lgmass) noexcept {
   const double x = std::clamp(lgmass - 10, -1.33, 1.5);
   return 0.91 + x * (0.77 + x * (0.11 - 0.09 * x));
 }
+
+double universe_gas_dust(double z) noexcept { return 0.44 / std::min(0.44 + 0.2 * std::max(z, 0.0), 1.0); }
 
 double universe_oxygen(double lgmass, double log_sfr) noexcept {
   constexpr double k_richest = 8.84, k_turn = 10.5;  // Curti et al.: 8.779, 10.11
@@ -129,8 +131,11 @@ UniverseGalaxy universe_galaxy(double lgmass, double z, double t_obs, double fir
     typical = out.log_sfr;
     out.av = normal_between(0.15, 0.1, 0, 1, dust);
     out.lgmet = universe_old_lgmet(lgmass) + k_old_metal_scatter * metal;
+    const double kept_share = random.uniform(k_draw, k_escape);
+    out.escape = 1 - kept_share * kept_share;
   } else {
-    out.av = normal_between(universe_halpha_dust(lgmass), k_dust_scatter, 0, k_most_dust, dust) / k_per_av;
+    out.av = normal_between(universe_halpha_dust(lgmass), k_dust_scatter, 0, k_most_dust, dust) /
+             (k_per_av * universe_gas_dust(z));
     out.lgmet = lgmet_of_oxygen(universe_oxygen(lgmass, out.log_sfr) + k_metal_scatter * metal);
   }
   // A delayed exponential has at most twice its mean rate: who has more began later.

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/files/models.hpp"
 #include "starglow/files/starlight.hpp"
+#include "starglow/spectra/line_continua.hpp"
 #include "starglow/stars/histories.hpp"
+#include "starglow/stars/universe.hpp"
 
 namespace starglow {
 namespace {
@@ -82,6 +85,51 @@ TEST(StarMock, OfDustlessGalaxiesHasNoMoreHalphaThanThePhotonsMake) {
       ++n;
     }
     EXPECT_GT(n, 100U);
+  }
+}
+
+TEST(StarMock, OfTheUniverseHasGasOfItsOwn) {
+  StarMockOptions options;
+  options.population = star_population({{"preset", "universe"}, {"redshift", "fixed 1.5"}, {"lgmass", "fixed 10.8"}});
+  options.aperture = "total";
+  options.lines = LinesFrom::photons;
+  const StarMock mock = made().make(options);
+  std::vector<double> escaped;
+  double dust = 0, n = 0;
+  for (std::size_t g = 0; g < mock.galaxies.n; ++g) {
+    const bool quiescent = mock.sample.galaxy_class[g] == StarClass::quiescent;
+    const double used = mock.halpha_lum_caseb[g] / (1.37e-12 * mock.budget.photons[g]);
+    if (quiescent) {
+      escaped.push_back(1 - used);
+      continue;
+    }
+    EXPECT_NEAR(used, 1, 1e-9);
+    // 0.74 of the gas' reddening is that of the stars: Saito et al. 2020
+    EXPECT_NEAR(2.5 * mock.halpha_dust[g],
+                gas_attenuation(6564.6, mock.sample.dust[g].av, {.dust_factor = 2.27 * 0.44 / 0.74}), 1e-9);
+    dust += 2.5 * mock.halpha_dust[g];
+    ++n;
+  }
+  EXPECT_NEAR(dust / n, universe_halpha_dust(10.8), 0.05);
+  ASSERT_GT(escaped.size(), 50U);
+  double mean = 0;
+  for (const double share : escaped) mean += share / static_cast<double>(escaped.size());
+  EXPECT_NEAR(mean, 2.0 / 3, 0.1);
+}
+
+TEST(StarMock, HasTheLineFluxesOfItsBandsAndItsLuminosities) {
+  StarMockOptions options;
+  options.population = star_population({{"preset", "universe"}, {"redshift", "uniform 0.1 1"}});
+  options.aperture = "total";
+  const StarMock mock = made().make(options);
+  const auto flux = line_fluxes(mock.draw, mock.galaxies.band_flux, mock.galaxies.z);
+  for (std::size_t g = 0; g < mock.galaxies.n; ++g) {
+    const double cm = mock.distance[g] * 3.0856775814913673e24, area = 4 * 3.14159265358979323846 * cm * cm;
+    for (const std::size_t l : k_independent_lines) {
+      if (!(mock.draw(g, l) > 0)) continue;
+      const bool hgamma = l == static_cast<std::size_t>(Line::HGAMMA);
+      EXPECT_NEAR(flux(g, l) * 1e-17 * area / mock.luminosity(g, l), 1, hgamma ? 0.06 : 0.04) << g << " " << l;
+    }
   }
 }
 

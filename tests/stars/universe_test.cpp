@@ -34,6 +34,11 @@ TEST(Universe, RelationsAreThosePublished) {
     EXPECT_GT(universe_quiescent_share(10.8, z), universe_quiescent_share(10.8, z + 0.5));
     EXPECT_GT(universe_log_sfr(10, z + 0.5), universe_log_sfr(10, z));
   }
+  // Sargent et al. 2012; Saito et al. 2020
+  EXPECT_NEAR(universe_log_sfr(10, 1) - universe_log_sfr(10, 0), 2.8 * std::log10(2.0), 1e-12);
+  EXPECT_EQ(universe_gas_dust(0), 1);
+  EXPECT_NEAR(universe_gas_dust(1.5), 0.44 / 0.74, 1e-12);
+  EXPECT_NEAR(universe_gas_dust(3.5), 0.44, 1e-12);
   EXPECT_GT(universe_oxygen(10, -0.5), universe_oxygen(10, 0.5));
   EXPECT_GT(universe_oxygen(10.5, 0), universe_oxygen(9, 0));
   EXPECT_NEAR(oxygen_of_lgmet(lgmet_of_oxygen(8.4)), 8.4, 1e-12);
@@ -65,6 +70,8 @@ TEST(Universe, HistoriesEndAtTheirRateAndLeaveTheirMass) {
           EXPECT_LT(galaxy.log_sfr - lgmass, -11.0);
         }
         EXPECT_LE(galaxy.log_sfr - lgmass, -8.4);
+        EXPECT_EQ(galaxy.escape > 0, galaxy.quiescent);
+        EXPECT_LT(galaxy.escape, 1);
         EXPECT_GE(galaxy.t_start, start);
       }
 }
@@ -100,6 +107,13 @@ TEST(Universe, SettingsThatDoNotGoTogetherAreRefused) {
   EXPECT_THROW((void)StarDistribution::parse("relation", StarDraw::slope), Error);
   EXPECT_THROW((void)StarDistribution::parse("volume 0.2 0.1", StarDraw::redshift), Error);
   EXPECT_EQ(StarDistribution::parse("relation", StarDraw::av).kind, StarDistribution::Kind::relation);
+}
+
+TEST(Universe, HasTheAgesOfItsCosmology) {
+  const double z[] = {0.1, 2.0};
+  const auto one = ages_at(z, {}), other = ages_at(z, {.h0 = 50, .om0 = 0.3});
+  EXPECT_NEAR(other[1] / one[1], 70.0 / 50, 1e-9);
+  EXPECT_EQ(ages_at(z, {}), one);
 }
 
 TEST(Histories, BecomeGalaxiesRowByRow) {

@@ -52,6 +52,9 @@ struct StarMock {
   std::vector<double> halpha_dust;  ///< of the gas at Halpha, dex
 };
 
+/// The gas of galaxy g: `gas`, with what the population says of this galaxy's own.
+GasOptions gas_of(const StarSample& sample, std::size_t g, const GasOptions& gas) noexcept;
+
 /// The population that texts of its settings describe: keys are the names of k_star_draws, preset, sfh, dust_law,
 /// bump_from_slope (true or false), h0, om0, band_offset, band_scatter. What is not given has the
 /// preset's value.

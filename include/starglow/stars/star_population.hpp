@@ -120,6 +120,9 @@ struct StarSample {
   /// Galaxies per Mpc^3 for which each stands, times the number of galaxies drawn; empty where there are no weights. A
   /// fixed lgmass has them per dex.
   std::vector<double> weight;
+  /// Of each galaxy, empty where GasOptions alone says it: the E(B-V) of its gas over that of its stars as a multiple
+  /// of GasOptions::dust_factor; the share of its photons that escape, beside GasOptions::f_esc.
+  std::vector<double> gas_dust, escape;
 };
 /// Age of the universe, Gyr, at redshifts 0 to 4: a table, 1e-5 of the age.
 std::vector<double> ages_at(std::span<const double> z, const Cosmology& cosmology);
