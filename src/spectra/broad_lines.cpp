@@ -187,9 +187,10 @@ class Search {
 
 }  // namespace
 
-double look_for_broad_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                            std::span<const std::uint8_t> good, const LineFit& narrow_fit) {
-  if (s.size() < 3 || !(narrow_fit.sigma_forbidden > 0)) return 0;
+BroadHint look_for_broad_lines(const SpectrumView& s, std::span<const double> residual,
+                               std::span<const double> continuum, std::span<const std::uint8_t> good,
+                               const LineFit& narrow_fit) {
+  if (s.size() < 3 || !(narrow_fit.sigma_forbidden > 0)) return {};
   const auto clear = without_other_lines(s, good);
   double without = 0;
   std::array<double, k_widths> with{};
@@ -208,7 +209,8 @@ double look_for_broad_lines(const SpectrumView& s, std::span<const double> resid
     without += most;
     for (std::size_t k = 0; k < k_widths; ++k) with[k] += best[k];
   }
-  return *std::ranges::max_element(with) - without;
+  const auto most = std::ranges::max_element(with);
+  return {*most - without, k_widest * std::pow(0.5, 0.5 * static_cast<double>(most - with.begin()))};
 }
 
 }  // namespace starglow

@@ -100,9 +100,10 @@ inline constexpr double k_level_prior = 0.015;
 inline constexpr double k_stellar_prior = 0.7, k_stellar_sigma = 480;
 inline constexpr double k_shift_prior = 100, k_width_centre = 4.787, k_width_prior = 0.8;  // ln 120 km/s
 inline constexpr double k_min_sigma = 5, k_max_sigma = 1500;
-inline constexpr double k_window = 1700;  // km/s beside the outer lines of a group
-inline constexpr double k_core = 300;     // km/s: pixels that must be there
-inline constexpr double k_apart_snr = 8;  // of both kinds of lines
+inline constexpr double k_window = 1700;                        // km/s beside the outer lines of a group
+inline constexpr double k_core = 300;                           // km/s: pixels that must be there
+inline constexpr double k_apart_snr = 8;                        // of both kinds of lines
+inline constexpr double k_least_gain = 3e-3, k_rough_gain = 1;  // of chi2, by the last step of a fit
 
 // Broad lines: shift and ln(width) have priors of this width, wide enough for FWHM of 1000 to 10,000 km/s. Groups that
 // come to lie in the window of a broad line are one group, whose second level is a slope.

@@ -36,7 +36,7 @@ struct Answer {
 };
 
 // From the best of some starting points down; Balmer and forbidden lines apart where both are strong.
-Answer descend(System& system, std::span<const Solution> starts, bool broad) {
+Answer descend(System& system, std::span<const Solution> starts, bool broad, bool rough = false) {
   Answer out;
   out.how.broad = broad;
   for (const Solution& start : starts) {
@@ -44,11 +44,11 @@ Answer descend(System& system, std::span<const Solution> starts, bool broad) {
     if (trial.cost < out.best.cost) out.best = trial;
   }
   if (!std::isfinite(out.best.cost)) return out;
-  out.best = system.refine(out.best, out.how);
+  out.best = system.refine(out.best, out.how, rough ? k_rough_gain : k_least_gain);
   if (!system.covariance(out.how, out.covariance)) return out;
   out.good = true;
-  if (!(significance(out.best.x, out.covariance, true) > k_apart_snr &&
-        significance(out.best.x, out.covariance, false) > k_apart_snr))
+  if (rough || !(significance(out.best.x, out.covariance, true) > k_apart_snr &&
+                 significance(out.best.x, out.covariance, false) > k_apart_snr))
     return out;
   Solution free = out.best;
   free.x[k_shape + 2] = free.x[k_shape];
@@ -89,7 +89,8 @@ LineFit nothing(std::size_t pixels) {
 
 // The answer of a fit as fluxes, shifts and widths of lines; then the lines that took no part.
 void report(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-            std::span<const std::uint8_t> good, const System& system, const Answer& a, LineFit& out) {
+            std::span<const std::uint8_t> good, const System& system, const Answer& a, LineFit& out,
+            bool rough = false) {
   const auto& x = a.best.x;
   const auto variance = [&](std::size_t k) { return a.covariance[k * k_n + k]; };
   out.apart = a.how.apart;
@@ -102,6 +103,7 @@ void report(const SpectrumView& s, std::span<const double> residual, std::span<c
     const std::size_t shape = info.balmer ? k_shape : forbidden, component = k_table.first[line];
     const double shift = x[shape], sigma = std::exp(x[shape + 1]);
     if (component == k_n_components) {
+      if (rough) continue;
       const LineApart apart = measure_apart(s, residual, continuum, good, info, shift, sigma);
       out.outside[line] = !apart.covered;
       if (!apart.covered) continue;
@@ -133,7 +135,7 @@ void report(const SpectrumView& s, std::span<const double> residual, std::span<c
 }  // namespace
 
 LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                  std::span<const std::uint8_t> good, const LineFit* earlier) {
+                  std::span<const std::uint8_t> good, const LineFit* earlier, bool rough) {
   LineFit out = nothing(s.size());
   if (s.size() < 3 || !std::isfinite(s.z) || s.z <= -0.9) return out;
   System system(s, residual, continuum, good);
@@ -142,30 +144,31 @@ LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::
     starts.push_back(start_at(earlier->v_forbidden, earlier->sigma_forbidden));
   else
     for (const double sigma : {60.0, 120.0, 240.0, 420.0}) starts.push_back(start_at(0, sigma));
-  const Answer a = descend(system, starts, false);
-  if (a.good) report(s, residual, continuum, good, system, a, out);
+  const Answer a = descend(system, starts, false, rough);
+  if (a.good) report(s, residual, continuum, good, system, a, out, rough);
   return out;
 }
 
 LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                        std::span<const std::uint8_t> good) {
+                        std::span<const std::uint8_t> good, double sigma) {
   LineFit out = nothing(s.size());
   const auto clear = without_other_lines(s, good);
   System wide(s, residual, continuum, clear, true);
   std::vector<Solution> narrow, both;
-  for (const double sigma : {60.0, 120.0, 240.0, 420.0}) {
-    narrow.push_back(start_at(0, sigma));
-    if (sigma < 400)
-      for (const double broad : {600.0, 1100.0, 2000.0, 3400.0}) both.push_back(start_at(0, sigma, broad));
+  for (const double own : {60.0, 120.0, 240.0, 420.0}) {
+    narrow.push_back(start_at(0, own));
+    if (own < 400)
+      for (const double broad : {600.0, 1100.0, 2000.0, 3400.0}) both.push_back(start_at(0, own, broad));
   }
   const Answer without = descend(wide, narrow, false);
+  both.push_back(start_at(without.best.x[k_shape], std::exp(without.best.x[k_shape + 1]), sigma));
   const Answer with = descend(wide, both, true);
   if (!without.good || !with.good) return out;
   const auto& x = with.best.x;
   const auto variance = [&](std::size_t k) { return with.covariance[k * k_n + k]; };
   BroadLines& b = out.broad;
-  const double sigma = std::exp(x[k_broad_shape + 1]);
-  b.sigma_v = sigma;
+  const double width = std::exp(x[k_broad_shape + 1]);
+  b.sigma_v = width;
   b.shift = x[k_broad_shape];
   struct Seen {
     std::size_t line;
@@ -179,7 +182,7 @@ LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual,
         k_all_lines.begin());
     // The shape of starlight is not known better than this under a line of this width.
     const double at = c.wave * (1 + s.z), level = continuum[std::min(pixel_at(s, at), s.size() - 1)],
-                 doubt = k_broad_doubt * level * 2.5066 * sigma / k_light_kms * at;
+                 doubt = k_broad_doubt * level * 2.5066 * width / k_light_kms * at;
     seen.push_back(
         {line, x[c.flux], std::sqrt(variance(c.flux)), level, x[c.flux] / std::sqrt(variance(c.flux) + doubt * doubt)});
   }
@@ -198,9 +201,9 @@ LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual,
                              : 2 * std::fabs(strongest.flux) * case_b(one.line) / case_b(strongest.line);
     if (range > 0) b.log_odds += left(one.error, range);
   }
-  b.found = strongest.snr > k_broad_snr && b.log_odds > 0;
+  b.found = strongest.snr > k_broad_snr && b.log_odds > k_broad_least_odds;
   if (!b.found) return out;
-  b.sigma_variance = sigma * sigma * variance(k_broad_shape + 1);
+  b.sigma_variance = width * width * variance(k_broad_shape + 1);
   b.shift_variance = variance(k_broad_shape);
   for (const Seen& one : seen) {
     b.flux[one.line] = one.flux;

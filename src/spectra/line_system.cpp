@@ -28,8 +28,6 @@ void limit(std::array<double, k_n>& x, bool wide) {
   }
 }
 
-constexpr double k_last_gain = 1e-3;  // of chi2: a step of less is taken unseen, and is the last
-
 // Sum of a x b over [from, to), in four parts: their chains of additions run beside each other.
 double product(const std::vector<double>& a, const std::vector<double>& b, std::size_t from, std::size_t to) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -282,7 +280,7 @@ double System::expected(const std::array<double, k_n>& from, const std::array<do
   return gain;
 }
 
-Solution System::refine(Solution at, Freedom how) {
+Solution System::refine(Solution at, Freedom how, double least) {
   double damping = 1e-3;
   at.cost = evaluate(at.x, true, how);
   for (int round = 0, refused = 0; round < 40 && refused < 6; ++round) {
@@ -295,7 +293,7 @@ Solution System::refine(Solution at, Freedom how) {
     Solution next = at;
     for (std::size_t k = 0; k < k_n; ++k) next.x[k] += step[k];
     limit(next.x, wide_);
-    if (const double gain = expected(at.x, next.x); refused == 0 && gain >= 0 && gain < k_last_gain) {
+    if (const double gain = expected(at.x, next.x); refused == 0 && gain >= 0 && gain < least) {
       at = next;
       at.cost -= gain;
       break;
@@ -310,7 +308,7 @@ Solution System::refine(Solution at, Freedom how) {
       ++refused;
       continue;
     }
-    const bool done = at.cost - next.cost < 1e-3 + 1e-7 * at.cost;
+    const bool done = at.cost - next.cost < std::max(1e-3 + 1e-7 * at.cost, 0.1 * least);
     at = next;
     if (done) break;
     damping = std::max(1e-9, damping * 0.1);

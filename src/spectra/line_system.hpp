@@ -37,8 +37,8 @@ class System {
 
   /// Fluxes and levels of the least cost for the shapes in `from`.
   Solution solve_linear(Solution from, Freedom how);
-  /// Levenberg-Marquardt over everything.
-  Solution refine(Solution at, Freedom how);
+  /// Levenberg-Marquardt over everything. A step that gains less than `least` of chi2 is taken unseen, and is the last.
+  Solution refine(Solution at, Freedom how, double least = k_least_gain);
   /// Covariance of all unknowns, (k_n x k_n), where refine() with the same freedom has just ended; false when it cannot
   /// be had.
   bool covariance(Freedom how, std::vector<double>& out);

@@ -48,23 +48,29 @@ struct LineFit {
 /// `residual`: flux minus `continuum`; all of the length of the spectrum. Shift has a prior of +-100 km/s, ln(width)
 /// one of +-0.8 around 120 km/s; both matter for faint lines alone. Variances include what shift, width and level cost.
 /// `earlier`: a fit of the same lines above another continuum; this one starts from its shift and width.
+/// `rough`: a first look, which stops where chi2 falls by less than one and leaves out the lines that take no part.
 LineFit fit_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                  std::span<const std::uint8_t> good, const LineFit* earlier = nullptr);
+                  std::span<const std::uint8_t> good, const LineFit* earlier = nullptr, bool rough = false);
 
 /// The same fit with broad Balmer lines beside the narrow ones (these of at most 500 km/s then), in windows of 10,000
-/// km/s, and whether the spectrum asks for them: `broad.found` where the odds are above one and the strongest stands 4
-/// standard deviations above noise and the doubt about starlight (0.5 % of its level over the width of the line).
-/// Odds: chi2 with and without; Laplace's approximation for the further unknowns, with priors on shift (600 km/s),
-/// width (0.6 of its logarithm about 1500 km/s), EW (flat to 200 A) and decrement (flat to twice that of case B); and
-/// one galaxy in a hundred that has such lines to begin with. Where they are not found only `broad.delta_chi2`,
+/// km/s, and whether the spectrum asks for them: `broad.found` where the odds are above 1 to 20 and the strongest
+/// stands 2.5 standard deviations above noise and the doubt about starlight (0.5 % of its level over the width of the
+/// line). Odds: chi2 with and without; Laplace's approximation for the further unknowns, with priors on shift (600
+/// km/s), width (0.6 of its logarithm about 1500 km/s), EW (flat to 200 A) and decrement (flat to twice that of case
+/// B); and one galaxy in a hundred that has such lines to begin with. Where they are not found only `broad.delta_chi2`,
 /// `log_odds`, `sigma_v` and `shift` are told.
+/// `sigma`: a width of the broad lines (km/s) that the search begins with, among others.
 LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                        std::span<const std::uint8_t> good);
+                        std::span<const std::uint8_t> good, double sigma);
 
-/// By how much chi2 falls, at most, with broad Balmer lines of zero shift: a quick look that says whether
-/// fit_broad_lines is worth its time. `narrow`: the fit without them.
-double look_for_broad_lines(const SpectrumView& s, std::span<const double> residual, std::span<const double> continuum,
-                            std::span<const std::uint8_t> good, const LineFit& narrow);
+/// By how much chi2 falls, at most, with broad Balmer lines of zero shift, and their width then: a quick look that says
+/// whether fit_broad_lines is worth its time. `narrow`: the fit without them.
+struct BroadHint {
+  double gain = 0, sigma = 0;  ///< of chi2; km/s
+};
+BroadHint look_for_broad_lines(const SpectrumView& s, std::span<const double> residual,
+                               std::span<const double> continuum, std::span<const std::uint8_t> good,
+                               const LineFit& narrow);
 
 /// EW of a line by integration of 1 - flux/continuum against the straight line between its side bands' means: the
 /// second, named method. Rest frame, A, emission positive; stellar absorption counts against the line and neighbours

@@ -32,7 +32,7 @@ class TemplateSet {
   /// The same numbers of template t one after the other: pixels(), and zeros to at least seven more.
   const float* row_at_sigma(std::size_t k, std::size_t t) const noexcept { return rows_[k].data() + t * row_stride(); }
   /// Means over blocks of k_block steps of the grid, pixels() / k_block of them, as at_sigma.
-  static constexpr std::size_t k_block = 4;
+  static constexpr std::size_t k_block = 8;
   const float* blocks_at_sigma(std::size_t k) const noexcept { return blocks_[k].data(); }
   const std::map<std::string, std::string>& about() const noexcept { return about_; }
 
