@@ -7,9 +7,10 @@
 
 namespace starglow::line_fit {
 
-/// What the level of starlight is in doubt by, over the width of a broad line, and by how many standard deviations a
-/// broad line must stand above noise and doubt together.
-inline constexpr double k_broad_doubt = 0.005, k_broad_snr = 2.5;
+/// What the level of starlight is in doubt by, over the width of a broad line; what part of the flux of the narrow line
+/// may lie in wings that are not Gaussian; and by how many standard deviations a broad line must stand above noise and
+/// doubts together.
+inline constexpr double k_broad_doubt = 0.005, k_wing_doubt = 0.02, k_broad_snr = 2.5;
 /// The least ln(odds) of lines that are told: odds of 1 to 20, as the noise gives them to one in 200 spectra without
 /// any. Those who want few false ones among rare lines cut at higher odds.
 inline constexpr double k_broad_least_odds = -3;

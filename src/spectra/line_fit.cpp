@@ -180,9 +180,10 @@ LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual,
     const auto line = static_cast<std::size_t>(
         std::ranges::find_if(k_all_lines, [&](const LineInfo& l) { return l.balmer && l.wave_vac == c.wave; }) -
         k_all_lines.begin());
-    // The shape of starlight is not known better than this under a line of this width.
+    // The shapes of starlight and of the narrow line are not known better than this.
     const double at = c.wave * (1 + s.z), level = continuum[std::min(pixel_at(s, at), s.size() - 1)],
-                 doubt = k_broad_doubt * level * 2.5066 * width / k_light_kms * at;
+                 doubt = std::hypot(k_broad_doubt * level * 2.5066 * width / k_light_kms * at,
+                                    k_wing_doubt * x[k_components[k_table.first[line]].flux]);
     seen.push_back(
         {line, x[c.flux], std::sqrt(variance(c.flux)), level, x[c.flux] / std::sqrt(variance(c.flux) + doubt * doubt)});
   }
@@ -201,7 +202,8 @@ LineFit fit_broad_lines(const SpectrumView& s, std::span<const double> residual,
                              : 2 * std::fabs(strongest.flux) * case_b(one.line) / case_b(strongest.line);
     if (range > 0) b.log_odds += left(one.error, range);
   }
-  b.found = strongest.snr > k_broad_snr && b.log_odds > k_broad_least_odds;
+  const bool measured = width > 1.01 * k_min_broad;  // wings of narrow lines run to the least width that is allowed
+  b.found = measured && strongest.snr > k_broad_snr && b.log_odds > k_broad_least_odds;
   if (!b.found) return out;
   b.sigma_variance = width * width * variance(k_broad_shape + 1);
   b.shift_variance = variance(k_broad_shape);
