@@ -1,6 +1,6 @@
 """How well prep recovers lines that are known: bias, pull width and upper limits.
 
-usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit]
+usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit] [--templates GRID.h5]
 
 EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and
 CKC14z)."""
@@ -55,6 +55,7 @@ def main():
     parser.add_argument("--n", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default=str(ROOT / "build/release/starglow"))
+    parser.add_argument("--templates", help="templates of the fit; E-MILES itself: ../shared/data/ssp/ssp_emiles.h5")
     parser.add_argument("--method", default="fit", choices=["fit", "side-bands"])
     args = parser.parse_args()
     if not SHARED.exists():
@@ -73,6 +74,7 @@ def main():
                 folder / "t.fits",
                 "--ew",
                 args.method,
+                *(["--templates", args.templates] if args.templates else []),
             ],
             check=True,
         )
