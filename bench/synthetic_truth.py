@@ -1,6 +1,7 @@
 """How well prep recovers lines that are known: bias, pull width and upper limits.
 
-usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit] [--templates GRID.h5]
+usage: python bench/synthetic_truth.py [--n 1500] [--seed 1] [--binary build/release/starglow] [--method fit]
+                                       [--templates GRID.h5]
 
 EW 0-500 A, sigma 30-400 km/s, z 0-0.45, S/N 1-30 a pixel, ivar of DESI, continua of E-MILES (the fit has BC03 and
 CKC14z)."""
