@@ -153,6 +153,21 @@ def test_lines_painted_once_are_those_painted_for_each_galaxy():
         once = sgj.paint_flux(wave, flux, 0.1, 150.0)
         each = sgj.paint_flux(wave, flux, np.full(7, 0.1), np.full(7, 150.0))
         np.testing.assert_allclose(once, each, rtol=1e-13, atol=1e-15)
+        # Narrow lines of many widths, in the pixels that they reach alone, and one that reaches many more; lines beside
+        # the grid; the grid as an argument: every galaxy as painted by itself.
+        painted = jax.jit(sgj.paint_flux)
+        inside = jax.jit(lambda f, z, s: sgj.paint_flux(wave, f, z, s))
+        z = np.array([0.0, 0.1, 0.3, 0.36, -0.5, 3.0, 0.2])
+        for widest in (240.0, 4000.0):
+            sigma = np.linspace(30.0, widest, 7)
+            alone = np.stack([sgj.paint_flux(wave, f, float(a), float(b)) for f, a, b in zip(flux, z, sigma)])
+            assert (alone[:4] > 0).any(1).all() and (widest > 1000 or not alone[5].any())
+            for got in (inside(flux, z, sigma), painted(wave, flux, z, sigma), sgj.paint_flux(wave, flux, z, sigma)):
+                # A compiled program may round a centre otherwise: by 1e-16 of it, 1e-12 of the narrowest width.
+                np.testing.assert_allclose(got, alone, rtol=2e-11, atol=1e-15)
+        slope = jax.jvp(lambda s: inside(flux, z, s), (np.linspace(30.0, 240, 7),), (np.ones(7),))[1]
+        step = [np.asarray(inside(flux, z, np.linspace(30.0, 240, 7) + h)) for h in (1e-4, -1e-4)]
+        np.testing.assert_allclose(slope, (step[0] - step[1]) / 2e-4, rtol=1e-5, atol=1e-8)
 
 
 def test_a_line_by_its_name(weights, few):

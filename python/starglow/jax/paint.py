@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -39,6 +40,36 @@ def component_fluxes(line_flux: jax.Array, oii_ratio: float = OII_RATIO, atomic_
     return jnp.stack([flux[line] * share.get(name, 1) for name, line, _, _ in COMPONENTS], axis=-1)
 
 
+def _share(u: jax.Array) -> jax.Array:
+    """Of a normal distribution, what lies between neighbouring edges u (..., n + 1), in its sd; (..., n)."""
+    above = u > 0
+    tail = ndtr(jnp.where(above, -u, u))  # the smaller side: differences in it lose no digits
+    left, right = tail[..., :-1], tail[..., 1:]
+    return jnp.where(above[..., :-1], left - right, jnp.where(above[..., 1:], 1 - left - right, right - left))
+
+
+_REACH = 39.0  # sd beyond which a normal distribution is 0 in float64
+_WIDE = 250.0  # km/s: where all lines are narrower each is painted in the pixels that it reaches alone
+
+
+def _window(wave: Any, spread: float) -> int:
+    """How many edges of this grid a line of this relative width can reach, wherever it is; 0: the grid is not known
+    while the program is compiled, or such lines reach more than a third of it."""
+    if isinstance(wave, jax.core.Tracer):
+        return 0
+    centres = np.asarray(wave, float)
+    if centres.ndim != 1 or len(centres) < 8 or not np.all(np.diff(centres) > 0) or not _REACH * spread < 0.5:
+        return 0
+    middle = 0.5 * (centres[1:] + centres[:-1])
+    edges = np.concatenate([2 * centres[:1] - middle[:1], middle, 2 * centres[-1:] - middle[-1:]])
+    # A line between two edges reaches at most as far as one at either of them.
+    at = np.arange(len(edges))
+    below = at - np.searchsorted(edges, edges * (1 - _REACH * spread))
+    above = np.searchsorted(edges, edges * (1 + _REACH * spread), side="right") - at
+    most = 2 * int(max(np.max(below), np.max(above))) + 4
+    return most if 3 * most < len(edges) else 0
+
+
 def paint_flux(
     wave: Any,
     line_flux: Any,
@@ -72,23 +103,23 @@ def paint_flux(
     sigma_v = plain("sigma_v", sigma_v, _units.SPEED)
     dtype = jnp.float64 if line_flux.dtype == jnp.float64 else jnp.float32
     flux = component_fluxes(line_flux.astype(dtype), oii_ratio, atomic_doublets)
-    z, sigma_v = jnp.asarray(z, dtype), jnp.asarray(sigma_v, dtype)
-    edges = pixel_edges(jnp.asarray(wave, dtype))
-    width = jnp.diff(edges)
-    spread = jnp.hypot(sigma_v / LIGHT_SPEED_KM_S, 1 / (resolving_power * 2 * math.sqrt(2 * math.log(2))))
+    to_spread = 1 / (resolving_power * 2 * math.sqrt(2 * math.log(2)))
+    # What is known while the program is compiled is computed then, lines of one place and one width among it.
+    known = not any(isinstance(x, jax.core.Tracer) for x in (wave, z, sigma_v))
+    with jax.ensure_compile_time_eval() if known else contextlib.nullcontext():
+        z, sigma_v = jnp.asarray(z, dtype), jnp.asarray(sigma_v, dtype)
+        edges = pixel_edges(jnp.asarray(wave, dtype))
+        width = jnp.diff(edges)
+        spread = jnp.hypot(sigma_v / LIGHT_SPEED_KM_S, to_spread)
+        rest = jnp.asarray([c[2] for c in COMPONENTS], dtype)
 
-    rest = jnp.asarray([c[2] for c in COMPONENTS], dtype)
+        def profile(rest: jax.Array) -> jax.Array:
+            """One line of flux 1 in each pixel, (..., n_pixels)."""
+            centre = rest * (1 + z)
+            return _share((edges - centre[..., None]) / (centre * spread)[..., None]) / width
 
-    def profile(rest: jax.Array) -> jax.Array:
-        """One line of flux 1 in each pixel, (..., n_pixels)."""
-        centre = rest * (1 + z)
-        u = (edges - centre[..., None]) / (centre * spread)[..., None]
-        # Differences in the tail that is small: no digits are lost.
-        left, right = u[..., :-1], u[..., 1:]
-        return jnp.where(left > 0, ndtr(-left) - ndtr(-right), ndtr(right) - ndtr(left)) / width
-
-    if z.ndim == 0 and spread.ndim == 0:  # one place and one width for all galaxies: the lines are painted once
-        unit = jax.vmap(profile)(rest)
+        unit = jax.vmap(profile)(rest) if z.ndim == 0 and spread.ndim == 0 else None
+    if unit is not None:
         return jnp.einsum("...c,cw->...w", flux, unit, precision=jax.lax.Precision.HIGHEST)
 
     def one(sum_so_far: jax.Array, line: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
@@ -99,8 +130,31 @@ def paint_flux(
     # Zeros that come of the data, so that they differ between devices where the data do.
     none = jnp.where(flux[..., :1] == 0, 0, 0).astype(dtype) + jnp.where(z + spread == 0, 0, 0).astype(dtype)[..., None]
     start = jnp.broadcast_to(none, (*shape, edges.shape[0] - 1))
-    painted: jax.Array = jax.lax.scan(one, start, (rest, jnp.moveaxis(flux, -1, 0)))[0]
-    return painted
+
+    def everywhere(flux: jax.Array) -> jax.Array:
+        painted: jax.Array = jax.lax.scan(one, start, (rest, jnp.moveaxis(flux, -1, 0)))[0]
+        return painted
+
+    widest = math.hypot(_WIDE / LIGHT_SPEED_KM_S, to_spread)
+    window = _window(wave, widest)
+    if not window:
+        return everywhere(flux)
+
+    centre = rest * (1 + z)[..., None]
+    sd = centre * spread[..., None]
+
+    def near(flux: jax.Array) -> jax.Array:
+        """Each line in the pixels that it reaches."""
+        first = jnp.clip(jnp.searchsorted(edges, centre) - window // 2, 0, edges.shape[0] - window)
+        at = first[..., None] + jnp.arange(window)
+        share = _share((edges[at] - centre[..., None]) / sd[..., None])
+        lit = flux[..., None] * (share / width[at[..., :-1]])
+        pixels = jnp.broadcast_to(at[..., :-1], lit.shape).reshape(*shape, -1)
+        put = jnp.vectorize(lambda light, at, more: light.at[at].add(more), signature="(n),(k),(k)->(n)")
+        painted: jax.Array = put(start, pixels, lit.reshape(pixels.shape))
+        return painted
+
+    return jax.lax.cond(jnp.all(spread <= widest), near, everywhere, flux)
 
 
 def paint(wave: Any, ew: Any, continuum: Any, z: Any, sigma_v: Any = 100.0, **options: Any) -> jax.Array:
