@@ -138,8 +138,21 @@ def conventions(given: Any) -> dict[str, str]:
     for key, value in dict(given or {}).items():
         if str(key).upper() not in CONVENTIONS:
             raise error("usage", "unknown convention", f"'{key}'", ", ".join(CONVENTIONS))
-        said[str(key).upper()] = ("T" if value else "F") if isinstance(value, (bool, np.bool_)) else str(value)
+        said[str(key).upper()] = _convention(str(key).upper(), value)
     return said
+
+
+def _convention(key: str, value: Any) -> str:
+    """As the project writes it: FIBRE, Fiber and fibre are "fibre", true, yes, 1 and T are "T"."""
+    if isinstance(value, (bool, np.bool_)):
+        return "T" if value else "F"
+    word = str(value).strip().lower()
+    if key in ("MWCORR", "VACUUM"):
+        return {"t": "T", "true": "T", "1": "T", "yes": "T", "f": "F", "false": "F", "0": "F", "no": "F"}.get(
+            word, "unknown" if word in ("", "unknown") else str(value)
+        )
+    known = ("fibre", "total", "absolute", "relative", "masked data", "model", "synthetic", "k24", "robust", "unknown")
+    return "fibre" if (key, word) == ("APERTURE", "fiber") else word if word in known else str(value)
 
 
 def words(name: str, given: Any) -> list[str]:

@@ -326,3 +326,34 @@ def test_filters_in_air(tmp_path):
     np.testing.assert_allclose(read_back("wavelength in air [Angstrom]"), wave * (1 + larger), rtol=1e-12)
     for comment in ("wavelength [Angstrom]", "wavelength [Angstrom] in airmass 1.2", "wavelength [Angstrom], vacuum"):
         np.testing.assert_array_equal(read_back(comment), wave)
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [{"APERTURE": "FIBRE"}, {"APERTURE": "Fiber"}, {"MWCORR": "true"}, {"MWCORR": "no"}, {"FLUXSCAL": "Absolute"}],
+)
+def test_conventions_in_other_letters(starglow, tmp_path, cards):
+    plain = {"FIBRE": "fibre", "Fiber": "fibre", "true": True, "no": False, "Absolute": "absolute"}
+    wanted = {key: plain[value] for key, value in cards.items()}
+    for name, these in (("a", wanted), ("b", cards)):
+        run = starglow("predict", galaxies(tmp_path / f"{name}.fits", cards=these), "-o", tmp_path / f"{name}.out")
+        assert run.returncode == 0, run.stderr
+    a, b = (read(tmp_path / f"{name}.out") for name in "ab")
+    np.testing.assert_array_equal(a["HALPHA_EW"], b["HALPHA_EW"])
+    tables = [Table.read(tmp_path / f"{name}.fits") for name in "ab"]
+    right, seen = sg.galaxies(tables[0], conventions=wanted), sg.galaxies(tables[1], conventions=cards)
+    assert seen.conventions == right.conventions
+    path = pixels(tmp_path / "s.fits", primary=cards)
+    run = starglow("prep", path, "-o", tmp_path / "s.out", "--ew", "none")
+    assert run.returncode == 0, run.stderr
+    if "FLUXSCAL" not in cards:
+        key = next(iter(cards))
+        assert read(tmp_path / "s.out").meta[key] == wanted[key]
+
+
+def test_a_convention_that_nobody_knows_is_refused(starglow, tmp_path):
+    for cards in ({"APERTURE": "slit"}, {"MWCORR": "partly"}):
+        run = starglow("predict", galaxies(tmp_path / "t.fits", cards=cards), "-o", tmp_path / "o.fits")
+        assert run.returncode == 3 and not (tmp_path / "o.fits").exists()
+        with pytest.raises(sg.InputError, match="unknown value"):
+            sg.Model.shipped().predict(sg.galaxies(tmp_path / "t.fits"))

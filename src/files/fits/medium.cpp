@@ -16,6 +16,22 @@ std::string upper(std::string text) {
 
 }  // namespace
 
+std::string convention_word(std::string_view key, const std::string& value) {
+  std::string word = upper(value);
+  word.erase(word.find_last_not_of(' ') + 1);
+  word.erase(0, word.find_first_not_of(' '));
+  if (word.empty() || word == "UNKNOWN") return "unknown";
+  if (key == "MWCORR")
+    return word == "T" || word == "TRUE" || word == "1" || word == "YES"   ? "T"
+           : word == "F" || word == "FALSE" || word == "0" || word == "NO" ? "F"
+                                                                           : value;
+  if (key == "APERTURE" && word == "FIBER") return "fibre";
+  for (const char* known :
+       {"fibre", "total", "absolute", "relative", "masked data", "model", "synthetic", "k24", "robust"})
+    if (word == upper(known)) return known;
+  return value;
+}
+
 Medium medium_of_card(const std::string& key, const std::string& value, const std::string& what) {
   const std::string word = upper(value);
   if (word.empty() || word == "UNKNOWN") return Medium::unknown;

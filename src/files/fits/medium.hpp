@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "files/fits/fits_file.hpp"
 
@@ -13,5 +14,9 @@ enum class Medium { unknown, vacuum, air };
 /// names the file and HDU.
 Medium medium_of(const FitsFile& file, const std::string& what);
 Medium medium_of_card(const std::string& key, const std::string& value, const std::string& what);
+
+/// A convention as the project writes it: FIBRE, Fiber and fibre are "fibre"; of MWCORR true, yes, 1 and T are "T"; ""
+/// is "unknown". Other words stay: who needs to understand them refuses them.
+std::string convention_word(std::string_view key, const std::string& value);
 
 }  // namespace starglow::files

@@ -115,7 +115,7 @@ struct TableReader::State {
   void read_conventions() {
     const auto take = [&](const char* key, std::string& into) {
       const std::string value = file.card(key);
-      if (!value.empty()) into = value;
+      if (!value.empty()) into = files::convention_word(key, value);
     };
     take("APERTURE", conventions.aperture);
     take("MWCORR", conventions.mwcorr);

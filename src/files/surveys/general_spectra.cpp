@@ -35,7 +35,7 @@ class General final : public SpectraSource {
     read_meaning();
     const auto card = [&](const char* key, const char* absent) {
       for (const std::string& hdu : {flux_.hdu, std::string("PRIMARY")})
-        if (const auto value = file_.card(hdu, key); !value.empty()) return value;
+        if (const auto value = file_.card(hdu, key); !value.empty()) return convention_word(key, value);
       return std::string(absent);
     };
     conventions = {card("APERTURE", "unknown"),

@@ -81,12 +81,13 @@ class Text final : public SpectraSource {
     kept = {"ORIGINAL_ID"};
     one_.original_id = {id.empty() ? path.filename().string() : id};
     constexpr std::array<std::string_view, 1> mwcorr{"MWCORR"}, aperture{"APERTURE"};
-    const auto or_unknown = [](const std::string& text) { return text.empty() ? std::string("unknown") : text; };
-    std::string dust = or_unknown(meta(mwcorr));
-    if (dust == "true" || dust == "True") dust = "T";
-    if (dust == "false" || dust == "False") dust = "F";
-    conventions = {or_unknown(meta(aperture)),         dust, "unknown", "masked data", "unknown",
-                   relative ? "relative" : "absolute", "T"};
+    conventions = {convention_word("APERTURE", meta(aperture)),
+                   convention_word("MWCORR", meta(mwcorr)),
+                   "unknown",
+                   "masked data",
+                   "unknown",
+                   relative ? "relative" : "absolute",
+                   "T"};
   }
 
   Spectra read(std::size_t, std::size_t) override { return one_; }
