@@ -23,9 +23,29 @@ Provenance& at_start() {
 
 // Names of outputs among the settings, in whichever verb. --checkpoint looks at what it would replace itself.
 bool names_output(std::string_view verb, const std::string& key) {
-  for (const char* output : {"output", "save_map", "write_predictions", "panels", "single_file", "json"})
+  for (const char* output :
+       {"output", "save_map", "save_ssp", "write_predictions", "panels", "single_file", "json", "rejects", "slurm"})
     if (key == output) return true;
   return key == "spectra" && verb != "explore";
+}
+
+// The files that a text names, several with commas between them (--filters).
+std::vector<std::string> names_in(const std::string& text) {
+  std::vector<std::string> out{text};
+  for (std::size_t at = 0; text.find(',') != std::string::npos && at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    out.push_back(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return out;
+}
+
+// Whether a file lies in a folder that is read as a whole.
+bool inside(const std::string& folder, const std::string& file) {
+  std::error_code failed;
+  return file.size() < 4096 && folder.size() < 4096 && std::filesystem::is_directory(folder, failed) &&
+         std::filesystem::is_regular_file(file, failed) &&
+         std::filesystem::equivalent(folder, std::filesystem::absolute(file).parent_path(), failed) && !failed;
 }
 
 bool same_file(const std::string& a, const std::string& b) {
@@ -47,11 +67,17 @@ void check_outputs(std::string_view verb, const Settings& settings) {
                   {"'" + input + "'", "another name", "--overwrite replaces old outputs, never an input."});
     };
     for (const auto& input : settings.positionals())
-      if (same_file(value.text, input)) refuse(input);
-    for (const auto& [other, input] : settings.values())
-      if (input.type == OptionType::text && !input.text.empty() && !names_output(verb, other) &&
-          other != "checkpoint" && same_file(value.text, input.text))
-        refuse(input.text);
+      if (same_file(value.text, input) || inside(input, value.text)) refuse(input);
+    for (const auto& [other, text] : settings.values()) {
+      if (text.type != OptionType::text || text.text.empty() || other == "checkpoint") continue;
+      if (!names_output(verb, other)) {
+        for (const auto& input : names_in(text.text))
+          if (same_file(value.text, input)) refuse(input);
+      } else if (other > key && text.text.size() < 4096 && value.text.size() < 4096 &&
+                 std::filesystem::weakly_canonical(text.text) == std::filesystem::weakly_canonical(value.text)) {
+        throw Error(ErrorKind::usage, "two outputs have one name", {"'" + value.text + "'", "two names", ""});
+      }
+    }
   }
 }
 

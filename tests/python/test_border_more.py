@@ -357,3 +357,21 @@ def test_a_convention_that_nobody_knows_is_refused(starglow, tmp_path):
         assert run.returncode == 3 and not (tmp_path / "o.fits").exists()
         with pytest.raises(sg.InputError, match="unknown value"):
             sg.Model.shipped().predict(sg.galaxies(tmp_path / "t.fits"))
+
+
+def test_no_output_replaces_another_or_an_input(starglow, mock, tmp_path):
+    def run(*words):
+        before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+        done = starglow(*words, "--overwrite", cwd=tmp_path)
+        assert done.returncode == 2 and ("one name" in done.stderr or "one of the inputs" in done.stderr), done.stderr
+        assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+    for name in ("g", "r"):
+        (tmp_path / f"{name}.txt").write_text("# wavelength [nm]\n550 0\n560 0.8\n690 0.6\n700 0\n")
+    (tmp_path / "spectra").mkdir()
+    pixels(tmp_path / "spectra/one.fits")
+    run("embed", mock, "-o", "x.fits", "--save-map", "x.fits")
+    run("embed", mock, "-o", "x.fits", "--save-map", "./y/../x.fits")
+    run("mock", "--population", "stars", "-n", 3, "-o", "x.fits", "--spectra", "x.fits")
+    run("mock", "--population", "stars", "-n", 3, "-o", "r.txt", "--filters", "g.txt,r.txt")
+    run("prep", "spectra", "-o", "spectra/one.fits")
