@@ -310,7 +310,8 @@ def test_a_hole_beside_a_line_is_as_masked_pixels(starglow, tmp_path, ew):
         masked, hole = lines(low, high, False), lines(low, high, True)
         assert np.isnan(masked[0]) == np.isnan(hole[0]) and masked[2] == hole[2]
         if np.isfinite(masked[0]):
-            assert hole[0] == pytest.approx(masked[0], rel=0.02) and hole[1] == pytest.approx(masked[1], rel=0.1)
+            # over a hole the starlight goes on along a straight line
+            assert hole[0] == pytest.approx(masked[0], rel=0.03) and hole[1] == pytest.approx(masked[1], rel=0.1)
 
 
 def test_filters_in_air(tmp_path):
