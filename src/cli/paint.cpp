@@ -188,6 +188,16 @@ class Job {
           throw Error(ErrorKind::input, "the table and the spectra have different galaxies in this row",
                       {fmt::format("TARGETID {} in row {}", ids[i], first + i), std::to_string(s.targetid[i]),
                        "Sort the table in the order of the spectra."});
+      // TARGETIDs repeat over surveys and programs
+      for (const auto& [name, own] : {std::pair{"SURVEY", &s.survey}, std::pair{"PROGRAM", &s.program}}) {
+        if (own->empty() || !table->has_column(name)) continue;
+        const auto theirs = table->read_text(name, first, n);
+        for (std::size_t i = 0; i < n; ++i)
+          if (theirs[i] != (*own)[i])
+            throw Error(ErrorKind::input, "the table and the spectra have different galaxies in this row",
+                        {fmt::format("{} '{}' of TARGETID {} in row {}", name, theirs[i], ids[i], first + i),
+                         "'" + (*own)[i] + "'", "Sort the table in the order of the spectra."});
+      }
     }
     out.strength.emplace_back(n, n_lines);
     for (std::size_t l = 0; l < n_lines; ++l) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "starglow/base/error.hpp"
+#include "starglow/base/random.hpp"
 #include "starglow/files/spectra_file.hpp"
 #include "starglow/page/page.hpp"
 
@@ -72,8 +73,18 @@ PageSpectra read_page_spectra(const std::filesystem::path& path, const Galaxies&
   if (g.targetid.empty() || !reader.table().has_column("TARGETID"))
     throw Error(ErrorKind::input, "spectra and galaxies are matched by TARGETID",
                 {"a table without it", "the column in both", ""});
+  // TARGETIDs repeat over surveys and programs, which count where both have them.
+  const bool by_survey = !g.survey.empty() && reader.table().has_column("SURVEY"),
+             by_program = !g.program.empty() && reader.table().has_column("PROGRAM");
+  const auto key = [&](const auto& of, std::size_t i) {
+    const auto text = [i](bool counts, const std::vector<std::string>& all) {
+      return counts && i < all.size() ? all[i] : std::string();
+    };
+    return object_id(of.targetid[i], text(by_survey, of.survey), text(by_program, of.program));
+  };
   std::multimap<std::int64_t, std::size_t> rows;
-  for (std::size_t i = 0; i < g.n; ++i) rows.emplace(g.targetid[i], i);
+  for (std::size_t i = 0; i < g.n; ++i)
+    if (has_id(g, i)) rows.emplace(key(g, i), i);
   PageSpectra out;
   out.pixels = reader.pixels();
   out.index.assign(g.n, -1);
@@ -83,7 +94,8 @@ PageSpectra read_page_spectra(const std::filesystem::path& path, const Galaxies&
     if (reader.one_grid() && out.wave.empty())
       for (const double w : s.wave_obs.row(0)) out.wave.push_back(static_cast<float>(w));
     for (std::size_t i = 0; i < s.size(); ++i) {
-      const auto [begin, end] = rows.equal_range(s.targetid[i]);
+      if (s.targetid[i] == k_null_id) continue;
+      const auto [begin, end] = rows.equal_range(key(s, i));
       if (begin == end || out.index[begin->second] >= 0) continue;
       append_record(out.records, s, i, reader.one_grid());
       for (auto at = begin; at != end; ++at) out.index[at->second] = record;

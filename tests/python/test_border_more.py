@@ -376,3 +376,39 @@ def test_no_output_replaces_another_or_an_input(starglow, mock, tmp_path):
     run("mock", "--population", "stars", "-n", 3, "-o", "x.fits", "--spectra", "x.fits")
     run("mock", "--population", "stars", "-n", 3, "-o", "r.txt", "--filters", "g.txt,r.txt")
     run("prep", "spectra", "-o", "spectra/one.fits")
+
+
+def test_spectra_of_a_page_belong_to_their_survey(starglow, tmp_path):
+    """TARGETIDs repeat over surveys: the page with such ids is the page with ids made unique."""
+    survey = np.array(["main", "sv3", "main"])
+    order = [1, 0, 2]  # of the spectra
+
+    def page(name, ids):
+        columns = {"TARGETID": ids, "SURVEY": survey, "PROGRAM": ["dark"] * 3, "Z": np.array([0.1, 0.12, 0.14])}
+        table = Table(columns | {"BAND_FLUX": FLUX * np.array([1, 1.3, 0.8])[:, None]})
+        table.meta["EXTNAME"] = "GALAXIES"
+        table.write(tmp_path / f"{name}.fits")
+        flux = fits.ImageHDU((np.arange(1.0, 4)[:, None] * np.ones(GRID.size))[order].astype("f4"), name="FLUX")
+        own = fits.BinTableHDU(Table(columns)[order], name="GALAXIES")
+        spectra = [fits.PrimaryHDU(), own, fits.ImageHDU(GRID, name="WAVE"), flux]
+        fits.HDUList(spectra).writeto(tmp_path / f"{name}.s.fits")
+        words = (tmp_path / f"{name}.fits", "--spectra", tmp_path / f"{name}.s.fits", "-o", tmp_path / name)
+        assert starglow("explore", *words).returncode == 0
+        return next(tmp_path.glob(f"{name}/data/*/spectra.bin")).read_bytes()
+
+    assert page("repeated", np.array([7, 7, 8])) == page("unique", np.array([5, 6, 8]))
+
+
+def test_lines_to_paint_belong_to_their_survey(starglow, tmp_path):
+    path = continua(tmp_path / "c.fits")
+    with fits.open(path) as f:
+        own = Table(f["GALAXIES"].data)
+        own["TARGETID"], own["SURVEY"] = [7, 7, 8], ["main", "sv3", "main"]
+        fits.HDUList([f[0], fits.BinTableHDU(own, name="GALAXIES"), *f[2:]]).writeto(tmp_path / "s.fits")
+    for order, code in (([0, 1, 2], 0), ([1, 0, 2], 3)):
+        table = own[order]["TARGETID", "SURVEY"]
+        table["HALPHA_EW"], table.meta["EXTNAME"] = np.array([5.0, 6, 7])[order], "GALAXIES"
+        table.write(tmp_path / "t.fits", overwrite=True)
+        words = ("paint", tmp_path / "s.fits", "-o", tmp_path / "o.fits", "--from", "ew", "--overwrite")
+        run = starglow(*words, "--table", tmp_path / "t.fits")
+        assert run.returncode == code and (code == 0 or "SURVEY" in run.stderr), run.stderr
