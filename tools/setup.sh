@@ -104,8 +104,8 @@ page_tools() {
 }
 
 # real_galaxies FOLDER: the DESI files that the package fastspecfit carries as test data, through the package installer:
-# coadd and redrock file of two galaxies, and the stacked spectrum of luminous red galaxies. Fails, saying why, where they
-# cannot be had.
+# coadd and redrock file of two galaxies, and the stacked spectrum of luminous red galaxies. Fails, saying why, where
+# they cannot be had.
 real_galaxies() {
   local folder=$1 package=fastspecfit==3.6.1
   [ -f "$folder/stack-LRG.fits" ] && return 0
@@ -119,7 +119,8 @@ real_galaxies() {
   python3 - "$folder" <<'PYTHON' || return 1
 import pathlib, sys, zipfile
 folder = pathlib.Path(sys.argv[1])
-names = [f"{kind}-{name}.fits" for name in ("4-80613-thru20210324", "special-dark-27247") for kind in ("coadd", "redrock")]
+galaxies, kinds = ("4-80613-thru20210324", "special-dark-27247"), ("coadd", "redrock")
+names = [f"{kind}-{name}.fits" for name in galaxies for kind in kinds]
 with zipfile.ZipFile(next(folder.glob("fastspecfit-*.whl"))) as wheel:
     for name in [*names, "stack-LRG.fits"]:
         (folder / name).write_bytes(wheel.read(f"fastspecfit/test/data/{name}"))

@@ -102,8 +102,8 @@ def validate(out: str | os.PathLike[str]) -> bool:
 
 
 def work_part(out: str, parts: int, part: int, options: Sequence[str], threads: int = 1) -> tuple[int, int, str]:
-    """One task: part `part` of `parts`. (part, exit code, why it failed; "" where it is done, perhaps without files that
-    cannot be read); a part that is whole already is left alone."""
+    """One task: part `part` of `parts`. (part, exit code, why it failed; "" where it is done, perhaps without files
+    that cannot be read); a part that is whole already is left alone."""
     words = ("run", "--out", out, "--jobs", parts, "--job", part, "--threads", threads, *options)
     done = _call(*words, good=(0, 4))
     lines = [line for line in done.stderr.splitlines() if "failed: " in line]
