@@ -131,7 +131,10 @@ class Job {
   const TableReader& strengths() const { return table ? *table : in.table(); }
 
   void open_table() {
-    if (settings.is_set("table")) table.emplace(settings.text("table"));
+    if (settings.is_set("table")) {
+      table.emplace(settings.text("table"));
+      for (const auto& note : table->notes()) console.warn(note);
+    }
     const std::string name = settings.is_set("table") ? settings.text("table") : settings.positionals()[0];
     if (strengths().rows() != in.rows())
       throw Error(ErrorKind::input, "'" + name + "' has another number of rows than the spectra",

@@ -412,3 +412,12 @@ def test_lines_to_paint_belong_to_their_survey(starglow, tmp_path):
         words = ("paint", tmp_path / "s.fits", "-o", tmp_path / "o.fits", "--from", "ew", "--overwrite")
         run = starglow(*words, "--table", tmp_path / "t.fits")
         assert run.returncode == code and (code == 0 or "SURVEY" in run.stderr), run.stderr
+
+
+def test_strengths_without_a_unit_are_said(starglow, tmp_path):
+    table = Table({"TARGETID": np.arange(3) + 7, "HALPHA_LUM": np.full(3, 1e41)})
+    table.meta["EXTNAME"] = "GALAXIES"
+    table.write(tmp_path / "t.fits")
+    words = ("paint", continua(tmp_path / "c.fits"), "-o", tmp_path / "o.fits", "--from", "luminosity")
+    run = starglow(*words, "--table", tmp_path / "t.fits")
+    assert run.returncode == 0 and "HALPHA_LUM has no unit; erg s^-1 is assumed" in run.stderr, run.stderr
