@@ -236,6 +236,8 @@ int run(const Settings& settings, Console& console) {
 
   const JudgedTable judged = judged_table(settings, console);
   const TableReader reader(judged.path);
+  if (judged.others.empty())  // of several tables they are told already
+    for (const auto& note : reader.notes()) console.warn(note);
   if (const auto names = other_lines(reader); !names.empty() && !settings.flag("cv"))
     console.warn("not evaluated, because no model has such a line: " + names);
   for (const char* key : {"json", "write_predictions"})

@@ -10,6 +10,7 @@ namespace starglow::cli {
 
 NamedPrediction predictions_of_file(const std::string& path, const Galaxies& table, Console& console) {
   const TableReader reader(path);
+  for (const auto& note : reader.notes()) console.warn(path + ": " + note);
   const Galaxies other = reader.read(0, reader.rows());
   if (other.ew.empty()) throw Error(ErrorKind::input, "'" + path + "' has no {LINE}_EW columns");
   if (other.targetid.empty() || table.targetid.empty())

@@ -421,3 +421,20 @@ def test_strengths_without_a_unit_are_said(starglow, tmp_path):
     words = ("paint", continua(tmp_path / "c.fits"), "-o", tmp_path / "o.fits", "--from", "luminosity")
     run = starglow(*words, "--table", tmp_path / "t.fits")
     assert run.returncode == 0 and "HALPHA_LUM has no unit; erg s^-1 is assumed" in run.stderr, run.stderr
+
+
+def test_evaluate_says_what_it_assumed(starglow, mock, tmp_path):
+    assert starglow("predict", mock, "-o", tmp_path / "p.fits").returncode == 0
+    for name, path in (("t", mock), ("q", tmp_path / "p.fits")):
+        table = Table.read(path, hdu="GALAXIES")
+        for key in ("CHECKSUM", "DATASUM"):
+            table.meta.pop(key, None)
+        table["HALPHA_EW"] = table["HALPHA_EW"] / 10
+        table["HALPHA_EW"].unit = "nm"
+        if "HALPHA_EW_IVAR" in table.colnames:
+            table["HALPHA_EW_IVAR"] = table["HALPHA_EW_IVAR"] * 100
+            table["HALPHA_EW_IVAR"].unit = None
+        table.meta["EXTNAME"] = "GALAXIES"
+        table.write(tmp_path / f"{name}.fits")
+    run = starglow("evaluate", tmp_path / "t.fits", "--predictions", tmp_path / "q.fits", "--bootstrap", 0)
+    assert run.returncode == 0 and run.stderr.count("HALPHA_EW is converted from nm") == 2, run.stderr
