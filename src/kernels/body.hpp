@@ -6,6 +6,7 @@
 #include "kernels/layout.hpp"
 #include "kernels/mixture.hpp"
 #include "kernels/product.hpp"
+#include "kernels/site.hpp"
 
 namespace starglow::kernels {
 namespace {
@@ -86,13 +87,13 @@ void forward(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Siz
 }
 
 // From delta (n_out of layer `from`, block) back to the inputs; returns where the (n_in, block) gradient stands.
+// zeros: as many as the widest layer has units.
 template <class T>
-T* reverse_block(const NetView<T>& net, int from, T* delta, T* other, const T* derivatives_end) {
+T* reverse_block(const NetView<T>& net, int from, T* delta, T* other, const T* derivatives_end, const T* zeros) {
   for (int l = from; l >= 0; --l) {
     const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
-    for (Size i = 0; i < n_in * k_block<T>; ++i) other[i] = T(0);
     product_columns<T, STARGLOW_TILE_VECTORS>(n_in, n_out, weights(net, l), Size(1), n_in, delta, k_block<T>, other,
-                                              k_block<T>, nullptr);
+                                              k_block<T>, zeros);
     if (l > 0) {
       derivatives_end -= n_in * k_block<T>;
       for (Size i = 0; i < n_in * k_block<T>; ++i) other[i] *= derivatives_end[i];
@@ -106,16 +107,15 @@ T* reverse_block(const NetView<T>& net, int from, T* delta, T* other, const T* d
 
 // d outputs / d input[i]: returns where the (n_out, block) slopes stand. For networks with a hidden layer.
 template <class T>
-T* tangent_block(const NetView<T>& net, Size i, T* slope, T* other, const T* derivatives) {
+T* tangent_block(const NetView<T>& net, Size i, T* slope, T* other, const T* derivatives, const T* zeros) {
   const Size first_in = units(net.sizes[0]), first_out = units(net.sizes[1]);
   for (Size u = 0; u < first_out; ++u)
     for (Size g = 0; g < k_block<T>; ++g)
       slope[u * k_block<T> + g] = net.params[u * first_in + i] * derivatives[u * k_block<T> + g];
   for (int l = 1; l < net.n_layers; ++l) {
     const Size n_in = units(net.sizes[l]), n_out = units(net.sizes[l + 1]);
-    for (Size k = 0; k < n_out * k_block<T>; ++k) other[k] = T(0);
     product_columns<T, STARGLOW_TILE_VECTORS>(n_out, n_in, weights(net, l), n_in, Size(1), slope, k_block<T>, other,
-                                              k_block<T>, nullptr);
+                                              k_block<T>, zeros);
     if (l + 1 < net.n_layers) {
       derivatives += n_in * k_block<T>;
       for (Size k = 0; k < n_out * k_block<T>; ++k) other[k] *= derivatives[k];
@@ -134,7 +134,14 @@ Size hidden_units(const NetView<T>& net) {
   return n;
 }
 
-// Scratch of jacobian and vjp: two buffers forward, the derivatives, two buffers back.
+// Scratch of what goes back: two buffers forward, the derivatives, two buffers back, and zeros, which this returns.
+template <class T>
+T* zeros_of(const NetView<T>& net, T* scratch) {
+  T* zeros = scratch + (4 * widest(net) + hidden_units(net)) * k_block<T>;
+  for (Size i = 0; i < widest(net); ++i) zeros[i] = T(0);
+  return zeros;
+}
+
 template <class T>
 void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Size y_stride, T* jac, Size jac_stride,
               T* scratch) {
@@ -142,6 +149,7 @@ void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Si
   T* derivatives = scratch + 2 * half;
   T* derivatives_end = derivatives + hidden_units(net) * k_block<T>;
   T* back = derivatives_end;
+  const T* zeros = zeros_of<T>(net, scratch);
   const int last = net.n_layers - 1;
   const Size n_in = units(net.sizes[0]), n_out = units(net.sizes[net.n_layers]), n_last = units(net.sizes[last]);
   for (Size first = 0; first < n; first += k_block<T>) {
@@ -151,7 +159,7 @@ void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Si
     scatter<T>(out, count, n_out, y + first * y_stride, y_stride);
     if (last > 0 && n_in < n_out) {  // fewer passes from the inputs on than back from the outputs
       for (Size i = 0; i < n_in; ++i) {
-        const T* slope = tangent_block<T>(net, i, back, back + half, derivatives);
+        const T* slope = tangent_block<T>(net, i, back, back + half, derivatives, zeros);
         for (Size g = 0; g < count; ++g)
           for (Size o = 0; o < n_out; ++o) jac[(first + g) * jac_stride + o * n_in + i] = slope[o * k_block<T> + g];
       }
@@ -164,7 +172,7 @@ void jacobian(const NetView<T>& net, const T* x, Size x_stride, Size n, T* y, Si
       for (Size i = 0; i < n_last; ++i)
         for (Size g = 0; g < k_block<T>; ++g)
           back[i * k_block<T> + g] = last > 0 ? row[i] * d[i * k_block<T> + g] : row[i];
-      const T* dx = last > 0 ? reverse_block<T>(net, last - 1, back, back + half, d) : back;
+      const T* dx = last > 0 ? reverse_block<T>(net, last - 1, back, back + half, d, zeros) : back;
       scatter<T>(dx, count, n_in, jac + first * jac_stride + o * n_in, jac_stride);
     }
   }
@@ -177,6 +185,7 @@ void vjp(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, 
   T* derivatives = scratch + 2 * half;
   T* derivatives_end = derivatives + hidden_units(net) * k_block<T>;
   T* back = derivatives_end;
+  const T* zeros = zeros_of<T>(net, scratch);
   const Size n_in = units(net.sizes[0]), n_out = units(net.sizes[net.n_layers]);
   for (Size first = 0; first < n; first += k_block<T>) {
     const Size count = n - first < k_block<T> ? n - first : k_block<T>;
@@ -184,8 +193,46 @@ void vjp(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, 
     const T* out = forward_block<T>(net, scratch, derivatives);
     scatter<T>(out, count, n_out, y + first * y_stride, y_stride);
     gather<T>(dy + first * dy_stride, dy_stride, count, n_out, back);
-    const T* result = reverse_block<T>(net, net.n_layers - 1, back, back + half, derivatives_end);
+    const T* result = reverse_block<T>(net, net.n_layers - 1, back, back + half, derivatives_end, zeros);
     scatter<T>(result, count, n_in, dx + first * dx_stride, dx_stride);
+  }
+}
+
+// Several rows of dy a galaxy, of which many numbers are 0: those of the last layer are not multiplied.
+template <class T>
+void vjps(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, Size dy_stride, Size rows, T* dx,
+          Size dx_stride, T* scratch) {
+  const Size half = widest(net) * k_block<T>;
+  T* derivatives = scratch + 2 * half;
+  T* derivatives_end = derivatives + hidden_units(net) * k_block<T>;
+  T* back = derivatives_end;
+  const T* zeros = zeros_of<T>(net, scratch);
+  const int last = net.n_layers - 1;
+  const Size n_in = units(net.sizes[0]), n_out = units(net.sizes[net.n_layers]), n_last = units(net.sizes[last]);
+  const T* weights_last = weights(net, last);
+  const T* derivatives_last = derivatives_end - (last > 0 ? n_last * k_block<T> : 0);
+  T delta[k_block<T>] = {};
+  for (Size first = 0; first < n; first += k_block<T>) {
+    const Size count = n - first < k_block<T> ? n - first : k_block<T>;
+    gather<T>(x + first * x_stride, x_stride, count, n_in, scratch);
+    forward_block<T>(net, scratch, derivatives);
+    for (Size row = 0; row < rows; ++row) {
+      for (Size i = 0; i < n_last * k_block<T>; ++i) back[i] = T(0);
+      for (Size o = 0; o < n_out; ++o) {
+        bool some = false;
+        for (Size g = 0; g < count; ++g) {
+          delta[g] = dy[(first + g) * dy_stride + row * n_out + o];
+          some = some || delta[g] != T(0);
+        }
+        if (!some) continue;
+        for (Size i = 0; i < n_last; ++i)
+          for (Size g = 0; g < k_block<T>; ++g) back[i * k_block<T> + g] += weights_last[o * n_last + i] * delta[g];
+      }
+      if (last > 0)
+        for (Size i = 0; i < n_last * k_block<T>; ++i) back[i] *= derivatives_last[i];
+      const T* result = last > 0 ? reverse_block<T>(net, last - 1, back, back + half, derivatives_last, zeros) : back;
+      scatter<T>(result, count, n_in, dx + first * dx_stride + row * n_in, dx_stride);
+    }
   }
 }
 
@@ -291,7 +338,7 @@ void backward(const NetView<T>& net, Size n, const T* dy, Size dy_stride, T* d_p
 
 template <class T>
 Size scratch_size(const NetView<T>& net, Size max_rows) {
-  const Size blocks = (4 * widest(net) + hidden_units(net)) * k_block<T>;
+  const Size blocks = (4 * widest(net) + hidden_units(net)) * k_block<T> + widest(net);
   const Size training = max_rows > 0 ? train_layout(net, max_rows).total : 0;
   return blocks > training ? blocks : training;
 }
@@ -327,8 +374,10 @@ Size multiply_adds(Size rounds, T* sink) {
 }
 
 template <class T>
-constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>, vjp<T>,
+constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>, vjp<T>,          vjps<T>,
                        forward_keep<T>, backward<T>,     exp_all<T>, product<T>,  multiply_adds<T>};
+
+constexpr MixtureOps k_mixture_ops{quantiles, intrinsic_ew, sample, sites};
 
 }  // namespace
 

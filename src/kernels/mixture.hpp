@@ -267,7 +267,5 @@ void sample(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, fl
   sample_of<4>(mixture, key0, key1, n, out);
 }
 
-constexpr MixtureOps k_mixture_ops{quantiles, intrinsic_ew, sample};
-
 }  // namespace
 }  // namespace starglow::kernels

@@ -49,6 +49,12 @@ class Network {
     table().vjp(view(), x.data(), x.stride(), x.rows(), dy.data(), dy.stride(), y.data(), y.stride(), dx.data(),
                 dx.stride(), scratch.data());
   }
+  /// dx (n, rows * n_in) = dy (n, rows * n_out) . dy/dx: several reverse passes of each galaxy.
+  void vjps(MatrixView<const T> x, MatrixView<const T> dy, MatrixView<T> dx, Scratch<T>& scratch) const {
+    reserve(scratch, 0);
+    table().vjps(view(), x.data(), x.stride(), x.rows(), dy.data(), dy.stride(), dy.cols() / shape_.n_out(), dx.data(),
+                 dx.stride(), scratch.data());
+  }
   /// Training: forward_keep, then backward with the same scratch; d_params is added to.
   void forward_keep(MatrixView<const T> x, MatrixView<T> y, Scratch<T>& scratch) const {
     reserve(scratch, x.rows());

@@ -33,6 +33,9 @@ struct Ops {
   /// Also dx (n, n_in) = dy (n, n_out) . dy/dx: the reverse pass to the inputs.
   void (*vjp)(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, Size dy_stride, T* y,
               Size y_stride, T* dx, Size dx_stride, T* scratch);
+  /// dx (n, rows, n_in) = dy (n, rows, n_out) . dy/dx, galaxies dy_stride and dx_stride apart: several reverse passes.
+  void (*vjps)(const NetView<T>& net, const T* x, Size x_stride, Size n, const T* dy, Size dy_stride, Size rows, T* dx,
+               Size dx_stride, T* scratch);
 
   /// Training, in two calls with the same scratch: the first keeps the activations of n galaxies, n <= max_rows of
   /// scratch_size(); the second adds the gradient of sum(dy . y) to d_params (same layout as params).
@@ -67,6 +70,18 @@ struct MixtureView {
   const float* factor[k_mixture_components];  ///< (8, 8) row-major, lower triangle: correlation = factor factor^T
 };
 
+/// Measurements of one line each: what the prior of t and the measured EW are, and what they say together. Arrays of a
+/// multiple of k_site_group numbers.
+struct SiteView {
+  const double *prior_mean, *prior_variance;
+  const double *value, *sigma;  ///< A: likelihood N(value; EW, sigma), EW = sinh(max(t, 0))
+  const double* at_line;        ///< asinh(max(value, 0))
+  /// The integral of prior times likelihood is mass e^-lowest / (2 pi sqrt(prior_variance) sigma).
+  double *mass, *lowest;
+  double *mean, *variance;  ///< of t; NaN: prior and measurement contradict each other too much for these sums
+};
+inline constexpr Size k_site_group = 8;
+
 /// Loops over distributions.
 struct MixtureOps {
   /// t (n) with sum_c weight Phi((t - mean) / sd) = Phi(z): n separate mixtures, component c of mixture i at
@@ -79,6 +94,9 @@ struct MixtureOps {
   /// (starglow/base/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the
   /// normal of line j. A ratio of the [SII] lines beyond its limits is brought to them, their sum kept.
   void (*sample)(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
+  /// n, a multiple of k_site_group, measurements, each by itself, to about 1e-6 of the standard deviation. Where the
+  /// sums are too coarse the mean is NaN; `finer` ones take more time and fail less often.
+  void (*sites)(const SiteView& of, Size n, int finer);
 };
 
 struct KernelTable {

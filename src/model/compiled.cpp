@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "model/grade.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
@@ -119,6 +120,19 @@ std::optional<double> Model::evolution_begins() const noexcept {
   return compiled_->evolution ? std::optional(compiled_->evolution->z0) : std::nullopt;
 }
 
+LineDistribution prior_distribution(const NetworkBank& bank) {
+  LineDistribution d;
+  d.weight[0] = 1;
+  for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+    d.mean[0][j] = bank.y_mean[j];
+    d.sd[0][j] = bank.y_scale[j];
+    d.p16[j] = bank.y_mean[j] - bank.y_scale[j];
+    d.median[j] = bank.y_mean[j];
+    d.p84[j] = bank.y_mean[j] + bank.y_scale[j];
+  }
+  return d;
+}
+
 std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row) {
   std::array<double, k_n_bands> out{};
   for (std::size_t b = 0; b < k_n_bands; ++b) {
@@ -147,9 +161,10 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     std::array<double, k_of_domain.size()> known{};
     const std::span<double> place = std::span(known).first(Domain::k_n_features);
     compute_features(k_of_domain, flux, redshift, known, luminosity);
-    out.grade[r] = parts.domain->grade(place);
+    const double score = parts.domain->score(place);
+    out.grade[r] = grade_of(*parts.domain, score);
     out.grade[r] = std::max(out.grade[r], grade_of_redshift(redshift));
-    const bool inside = parts.domain->contains(place);
+    const bool inside = !(score < parts.domain->parts().threshold);
     if (inside && !(redshift > z_domain)) continue;
     out.outside[r] = 1;
     if (inside) continue;
@@ -241,6 +256,30 @@ Model::Compiled::Outputs Model::Compiled::run(bool use_full, const Galaxies& g, 
         double* to = &out.dt(r, (nets_of.per_line() ? k : o) * n_in);
         for (std::size_t i = 0; i < n_in; ++i) to[i] += static_cast<double>(dy(r, o * n_in + i)) * per_feature[i];
       }
+    }
+  }
+  return out;
+}
+
+Matrix<double> Model::Compiled::pull_back(bool use_full, const Outputs& from, const Matrix<double>& by_output) const {
+  const NetworkBank& nets_of = bank(use_full);
+  const auto& nets = networks<double>(use_full ? full : partial);
+  const std::size_t n = by_output.rows(), n_in = nets_of.shape.n_in(),
+                    passes = by_output.cols() / nets_of.shape.n_out();
+  const double share = 1.0 / static_cast<double>(nets.size());
+  Matrix<double> out(n, passes * n_in), standard(n, n_in), dx(n, passes * n_in);
+  kernels::Scratch<double> scratch;
+  std::vector<double> per_feature(n_in);
+  for (std::size_t k = 0; k < nets.size(); ++k) {
+    for (std::size_t r = 0; r < n; ++r)
+      for (std::size_t i = 0; i < n_in; ++i)
+        standard(r, i) = standardise(from.x(r, i), nets_of.x_mean(k, i), nets_of.x_scale(k, i));
+    nets[k].vjps(standard.view(), by_output.view(), dx.view(), scratch);
+    for (std::size_t r = 0; r < n; ++r) {
+      for (std::size_t i = 0; i < n_in; ++i)  // the mean stands in for a missing feature: a constant
+        per_feature[i] = std::isnan(from.x(r, i)) ? 0.0 : share / nets_of.x_scale(k, i);
+      for (std::size_t p = 0; p < passes; ++p)
+        for (std::size_t i = 0; i < n_in; ++i) out(r, p * n_in + i) += dx(r, p * n_in + i) * per_feature[i];
     }
   }
   return out;

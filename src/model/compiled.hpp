@@ -28,6 +28,9 @@ struct Model::Compiled {
   template <class T>
   Outputs run(bool use_full, const Galaxies& g, std::span<const std::size_t> rows, bool luminosity, bool z,
               bool jacobian, bool clip) const;
+  /// Slopes by the features (rows, k * n_in) from those by the averaged outputs (rows, k * outputs): k reverse passes
+  /// of each network. `from`: what run() said of these rows.
+  Matrix<double> pull_back(bool use_full, const Outputs& from, const Matrix<double>& by_output) const;
   /// Features of some rows (out.x) and which of them lie outside the domain, clipped to it where asked.
   void gather(const FeatureRecipe& recipe, const Galaxies& g, std::span<const std::size_t> rows, bool luminosity,
               bool z, bool clip, Outputs& out) const;
@@ -75,6 +78,9 @@ struct Model::Compiled {
                                               double grade) const;
   std::array<double, k_doublets.size()> ew_ratio{};  ///< EW(strong)/EW(weak) of this model
 };
+
+/// All training galaxies: mean and sd of each asinh EW, with the correlations of the first component.
+LineDistribution prior_distribution(const NetworkBank& bank);
 
 /// Band fluxes of a row; NaN = missing: not finite, not positive, or without information (ivar).
 std::array<double, k_n_bands> usable_bands(const Galaxies& g, std::size_t row);

@@ -11,13 +11,12 @@ namespace starglow {
 namespace {
 
 constexpr std::size_t k_n = LineDistribution::k_n;
-constexpr double k_least_sigma = 1e-8;  // of an EW, A: a sharper measurement is taken as one of this error
-
 using conditioning::Mixture;
-using conditioning::Normal;
 
-// Lower Cholesky factor of a covariance, its rows divided by the sd.
-void factorise(const Normal<double>& q, const LineDistribution::PerLine& sd, std::array<double, k_n * k_n>& factor) {
+}  // namespace
+
+void conditioning::factorise(const Normal<double>& q, const LineDistribution::PerLine& sd,
+                             std::array<double, k_n * k_n>& factor) {
   factor.fill(0.0);
   for (std::size_t i = 0; i < k_n; ++i) {
     double left = 1.0;  // of the row's length
@@ -32,8 +31,6 @@ void factorise(const Normal<double>& q, const LineDistribution::PerLine& sd, std
   }
 }
 
-}  // namespace
-
 JointDistribution condition(const JointDistribution& prior, const Evidence& evidence, double tolerance) {
   const LineDistribution& d = prior.lines;
   const bool any = std::any_of(evidence.begin(), evidence.end(),
@@ -45,7 +42,7 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
   Evidence used = evidence;
   for (std::size_t j = 0; j < k_n; ++j) {
     values[j] = evidence[j].value;
-    used[j].sigma = std::max(evidence[j].sigma, k_least_sigma);
+    used[j].sigma = std::max(evidence[j].sigma, conditioning::k_least_sigma);
   }
   for (std::size_t c = 0; c < d.components; ++c) {
     m.log_weight[c] = std::log(std::max(d.weight[c], 1e-300));
@@ -65,7 +62,7 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
     out.lines.weight[c] = std::exp(m.log_weight[c]);
     out.lines.mean[c] = m.normal[c].mean;
     for (std::size_t j = 0; j < k_n; ++j) out.lines.sd[c][j] = std::sqrt(m.normal[c].covariance[j][j]);
-    factorise(m.normal[c], out.lines.sd[c], out.factor[c]);
+    conditioning::factorise(m.normal[c], out.lines.sd[c], out.factor[c]);
   }
   out.lines.find_quantiles();
   return out;

@@ -11,7 +11,8 @@ namespace starglow::conditioning {
 
 inline constexpr std::size_t k_n = LineDistribution::k_n, k_most = LineDistribution::k_max_components;
 inline constexpr int k_most_sweeps = 60;
-inline constexpr int k_undamped = 12;  // sweeps; later ones go half of the way
+inline constexpr double k_least_sigma = 1e-8;  // of an EW, A: a sharper measurement is taken as one of this error
+inline constexpr int k_undamped = 12;          // sweeps; later ones go half of the way
 
 /// A number with its slopes along N directions: forward differentiation, exact to rounding.
 template <std::size_t N>
@@ -101,6 +102,9 @@ struct Normal {
   std::array<T, k_n> mean{};
   std::array<std::array<T, k_n>, k_n> covariance{};
 };
+
+/// Lower Cholesky factor of a covariance, its rows divided by the sd.
+void factorise(const Normal<double>& q, const LineDistribution::PerLine& sd, std::array<double, k_n * k_n>& factor);
 
 /// A site of line j: exp(-precision (t - centre)^2 / 2 + pull (t - centre)). `scale`: its logarithm at the centre.
 template <class T>

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 
+#include "model/grade.hpp"
 #include "model/mixture.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/random.hpp"
@@ -37,8 +38,14 @@ double log_gamma_half(std::size_t n) {
 
 }  // namespace
 
+/// Of two components side by side; an odd last one stands in both places.
 struct Domain::Factors {
-  std::vector<std::array<double, k_n * k_n>> lower;  ///< row-major Cholesky factors
+  typedef double Two __attribute__((vector_size(16)));
+  struct Pair {
+    std::array<Two, k_n> mean;
+    std::array<Two, k_n * k_n> lower;  ///< row-major Cholesky factors
+  };
+  std::vector<Pair> pairs;
 };
 
 double log10_chi_square_tail(double x, std::size_t n) {
@@ -52,12 +59,18 @@ double log10_chi_square_tail(double x, std::size_t n) {
                              : -half - std::log(root * std::sqrt(std::numbers::pi)) + std::log1p(-0.5 / half);
   // log Gamma(k/2) by its recurrence: std::lgamma writes a global variable
   double log_gamma = n % 2 == 0 ? 0.0 : std::log(0.5 * std::sqrt(std::numbers::pi));
+  static const auto log_half = [] {  // of k/2
+    std::array<double, k_n + 1> out{};
+    for (std::size_t k = 1; k <= k_n; ++k) out[k] = std::log(0.5 * static_cast<double>(k));
+    return out;
+  }();
+  const double log_x = std::log(half);
   for (std::size_t k = n % 2 == 0 ? 4 : 3; k <= n; k += 2) {
     const double a = 0.5 * static_cast<double>(k);
-    const double term = (a - 1) * std::log(half) - half - log_gamma;
-    log_gamma += std::log(a);
-    const double top = std::max(log_q, term);
-    log_q = top + std::log(std::exp(log_q - top) + std::exp(term - top));
+    const double term = (a - 1) * log_x - half - log_gamma;
+    log_gamma += k <= k_n ? log_half[k] : std::log(a);
+    const double top = std::max(log_q, term), other = std::min(log_q, term);
+    log_q = top + std::log(1 + std::exp(other - top));
   }
   return std::min(log_q, 0.0) / std::numbers::ln10;
 }
@@ -78,34 +91,45 @@ Domain::Domain(Parts parts) : parts_(std::move(parts)) {
     if (llt.info() != Eigen::Success)
       throw Error(ErrorKind::model, "a covariance of the model's domain is not positive definite");
     const Eigen::MatrixXd lower = llt.matrixL();
-    auto& into = factors->lower.emplace_back();
-    for (std::size_t i = 0; i < k_n; ++i)
-      for (std::size_t j = 0; j < k_n; ++j)
-        into[i * k_n + j] = lower(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
+    if (c % 2 == 0) factors->pairs.emplace_back();
+    Factors::Pair& into = factors->pairs.back();
+    for (const int side : {0, 1}) {
+      if (side < static_cast<int>(c % 2)) continue;
+      for (std::size_t i = 0; i < k_n; ++i) {
+        into.mean[i][side] = parts_.mean(c, i);
+        for (std::size_t j = 0; j < k_n; ++j)
+          into.lower[i * k_n + j][side] = lower(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
+      }
+    }
   }
   factors_ = std::move(factors);
 }
 
 Domain::Nearest Domain::nearest(std::span<const double> x) const {
-  std::vector<std::size_t> known;
-  for (std::size_t i = 0; i < k_n; ++i)
-    if (!std::isnan(x[i])) known.push_back(i);
-  Nearest out{0, known.size(), std::numeric_limits<double>::infinity()};
-  if (known.size() == k_n) {  // forward substitution with the factors at hand
-    for (std::size_t c = 0; c < parts_.mean.rows(); ++c) {
-      const auto& lower = factors_->lower[c];
-      std::array<double, k_n> u{};
-      double distance2 = 0;
+  Nearest out{0, k_n, std::numeric_limits<double>::infinity()};
+  if (std::none_of(x.begin(), x.end(), [](double v) { return std::isnan(v); })) {
+    // Forward substitution with the factors at hand.
+    std::size_t c = 0;
+    for (const auto& pair : factors_->pairs) {
+      std::array<Factors::Two, k_n> u;
+      Factors::Two distance2{};
       for (std::size_t i = 0; i < k_n; ++i) {
-        u[i] = x[i] - parts_.mean(c, i);
-        for (std::size_t j = 0; j < i; ++j) u[i] -= lower[i * k_n + j] * u[j];
-        u[i] /= lower[i * k_n + i];
+        u[i] = x[i] - pair.mean[i];
+        for (std::size_t j = 0; j < i; ++j) u[i] -= pair.lower[i * k_n + j] * u[j];
+        u[i] /= pair.lower[i * k_n + i];
         distance2 += u[i] * u[i];
       }
-      if (distance2 < out.distance2) out = {c, k_n, distance2};
+      for (const int side : {0, 1}) {
+        if (distance2[side] < out.distance2) out = {c + static_cast<std::size_t>(side), k_n, distance2[side]};
+      }
+      c += 2;
     }
     return out;
   }
+  std::vector<std::size_t> known;
+  for (std::size_t i = 0; i < k_n; ++i)
+    if (!std::isnan(x[i])) known.push_back(i);
+  out.known = known.size();
   Eigen::VectorXd d(static_cast<Eigen::Index>(known.size()));
   for (std::size_t c = 0; c < parts_.mean.rows() && !known.empty(); ++c) {
     for (std::size_t i = 0; i < known.size(); ++i)
@@ -117,10 +141,7 @@ Domain::Nearest Domain::nearest(std::span<const double> x) const {
   return out;
 }
 
-double Domain::grade(std::span<const double> x) const {
-  // Half of it at the threshold, which 1 % of the training galaxies lie beyond; all where the logarithm is twice that.
-  return std::clamp(k_limit_grade * score(x) / parts_.threshold, 0.0, 1.0);
-}
+double Domain::grade(std::span<const double> x) const { return grade_of(*this, score(x)); }
 
 void Domain::grade_slopes(std::span<const double> x, std::span<double> out) const {
   std::fill(out.begin(), out.end(), 0.0);

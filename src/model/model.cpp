@@ -7,6 +7,7 @@
 
 #include "kernels/dispatch.hpp"
 #include "model/compiled.hpp"
+#include "model/condition_rows.hpp"
 #include "model/dust.hpp"
 #include "model/joint_draws.hpp"
 #include "model/masking.hpp"
@@ -144,20 +145,6 @@ void derive_partners(std::span<const std::size_t> outputs, std::span<const doubl
   }
 }
 
-// All training galaxies: mean and sd of each asinh EW, with the correlations of the first component.
-LineDistribution prior_distribution(const NetworkBank& bank) {
-  LineDistribution d;
-  d.weight[0] = 1;
-  for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
-    d.mean[0][j] = bank.y_mean[j];
-    d.sd[0][j] = bank.y_scale[j];
-    d.p16[j] = bank.y_mean[j] - bank.y_scale[j];
-    d.median[j] = bank.y_mean[j];
-    d.p84[j] = bank.y_mean[j] + bank.y_scale[j];
-  }
-  return d;
-}
-
 }  // namespace
 
 // One shard: flags, features, networks, EWs and what else is asked for.
@@ -216,40 +203,63 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       continue;
     }
     const NetworkBank& bank = c.bank(full);
-    const auto outputs = c.run<T>(full, g, rows, group < 2, group < 3, into.slopes != nullptr,
+    auto late = LateSlopes::where_it_pays(bank, rows.size(), options.given == nullptr ? into.slopes : nullptr);
+    const auto outputs = c.run<T>(full, g, rows, group < 2, group < 3, into.slopes != nullptr && !late,
                                   options.out_of_domain == OutOfDomain::clip);
     const std::size_t n_lines = bank.outputs.size();
+    const auto is_prior = [&](std::size_t r) {
+      return outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::prior;
+    };
+    const auto is_finite = [&](std::size_t r) {
+      const auto raw = outputs.t.row(r);
+      return std::all_of(raw.begin(), raw.end(), [](double v) { return std::isfinite(v); });
+    };
+    const auto adjustment_of = [&](std::size_t r) {
+      const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[rows[r]];
+      // An answer for the edge of the domain is no wider than there.
+      const bool moved = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::clip;
+      return c.adjustment(z, moved ? 0 : outputs.grade[r], options.evolution);
+    };
+    const auto distribution_of = [&](std::size_t r) {
+      if (is_prior(r)) return prior_distribution(bank);
+      if (!into.over_z.empty() && into.over_z[rows[r]]) return *into.over_z[rows[r]];
+      return bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale, adjustment_of(r));
+    };
+    const bool knowing = bank.joint && (options.given != nullptr || options.selected != nullptr);
+    std::vector<JointDistribution> joint(knowing ? rows.size() : 0);
+    std::vector<Evidence> evidence(joint.size());
+    std::vector<KnownRow> known;
+    for (std::size_t r = 0; r < joint.size(); ++r) {
+      if (!is_prior(r) && !is_finite(r)) continue;
+      joint[r] = with_factor(distribution_of(r), *bank.joint);
+      evidence[r] = evidence_at(*this, g, rows[r], options, joint[r].lines);
+      if (!knows(evidence[r])) continue;
+      if constexpr (sizeof(T) == sizeof(double))
+        joint[r] = condition(joint[r], evidence[r]);
+      else
+        known.push_back({&joint[r], &evidence[r]});
+    }
+    if (!known.empty()) condition_rows(known, *bank.joint, options.draws > 0 || into.distributions != nullptr);
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::size_t row = rows[r];
       out.domain[row] = outputs.grade[r];
       if (outputs.outside[r] != 0) out.flags[row] |= k_out_of_domain;
       if (outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::nan) continue;
-      const bool prior = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::prior;
-      const auto raw = outputs.t.row(r);
-      if (!prior && !std::all_of(raw.begin(), raw.end(), [](double v) { return std::isfinite(v); })) {
+      const bool prior = is_prior(r);
+      if (!prior && !is_finite(r)) {
         out.flags[row] |= k_nonfinite;  // numbers so far off that the networks overflow
         continue;
       }
       std::array<double, k_n_lines> t{};
       LineDistribution d;
-      Evidence evidence{};
       Adjustment adjustment;
-      std::optional<JointDistribution> conditioned;
+      const JointDistribution* conditioned = nullptr;
       if (bank.joint) {
-        const double z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row];
-        // An answer for the edge of the domain is no wider than there.
-        const bool moved = outputs.outside[r] != 0 && options.out_of_domain == OutOfDomain::clip;
-        adjustment = c.adjustment(z, moved ? 0 : out.domain[row], options.evolution);
-        d = prior ? prior_distribution(bank)
-                  : bank.joint->distribution(outputs.t.row(r), bank.y_mean, bank.y_scale, adjustment);
-        if (!prior && !into.over_z.empty() && into.over_z[row]) d = *into.over_z[row];
-        if (options.given != nullptr || options.selected != nullptr) {
-          evidence = evidence_at(*this, g, row, options, d);
-          if (knows(evidence)) {
-            conditioned = condition(with_factor(d, *bank.joint), evidence, sizeof(T) < sizeof(double) ? 1e-6 : 1e-13);
-            d = conditioned->lines;
-            out.flags[row] |= k_conditioned;
-          }
+        adjustment = adjustment_of(r);
+        d = knowing ? joint[r].lines : distribution_of(r);
+        if (knowing && knows(evidence[r])) {
+          conditioned = &joint[r];
+          out.flags[row] |= k_conditioned;
         }
         if (beyond_limits(d.median, false, out.flags[row])) continue;
         LineDistribution::PerLine ew, p16, p84;
@@ -265,12 +275,13 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         }
         if (!out.p_lineless.empty()) out.p_lineless[row] = d.p_lineless();
         if (into.distributions != nullptr)
-          (*into.distributions)[row] = conditioned ? *conditioned : with_factor(d, *bank.joint);
+          (*into.distributions)[row] = conditioned != nullptr ? *conditioned : with_factor(d, *bank.joint);
         if (options.draws > 0) {
           const std::int64_t id = random_id(g, row, options.first_row);
           Factors factors;
           for (std::size_t k = 0; k < d.components; ++k)
-            factors[k] = conditioned ? std::span<const double>(conditioned->factor[k]) : bank.joint->factor.row(k);
+            factors[k] =
+                conditioned != nullptr ? std::span<const double>(conditioned->factor[k]) : bank.joint->factor.row(k);
           draw_lines(d, factors, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
@@ -293,21 +304,25 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       });
       if (into.slopes == nullptr) continue;
       const auto flux = usable_bands(g, row);
-      write_slopes(bank,
-                   {.t = outputs.t.row(r),
-                    .dt = outputs.dt.row(r),
-                    .flux = flux,
-                    .z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row],
-                    .distribution = bank.joint ? &d : nullptr,
-                    .evidence = conditioned ? &evidence : nullptr,
-                    .adjustment = adjustment,
-                    .r_by_z = adjustment.r > 0 ? 1 / (1 + g.z[row]) : 0.0,
-                    .widen_by = adjustment.widen != 1 ? c.widen_slopes(g, row, group < 2, group < 3, out.domain[row])
-                                                      : std::array<double, k_n_slopes>{}},
-                   c.ew_ratio, row, *into.slopes);
+      const RowOutputs from{.t = outputs.t.row(r),
+                            .dt = late ? std::span<const double>{} : outputs.dt.row(r),
+                            .flux = flux,
+                            .z = g.z.empty() ? std::numeric_limits<double>::quiet_NaN() : g.z[row],
+                            .distribution = bank.joint ? &d : nullptr,
+                            .evidence = conditioned != nullptr ? &evidence[r] : nullptr,
+                            .adjustment = adjustment,
+                            .r_by_z = adjustment.r > 0 ? 1 / (1 + g.z[row]) : 0.0,
+                            .widen_by = adjustment.widen != 1
+                                            ? c.widen_slopes(g, row, group < 2, group < 3, out.domain[row])
+                                            : std::array<double, k_n_slopes>{}};
+      if (late)
+        late->keep(r, row, from);
+      else
+        write_slopes(bank, from, c.ew_ratio, row, *into.slopes);
       if (options.given != nullptr)
-        to_given_partners(*options.given, row, c.ew_ratio, conditioned.has_value(), into.slopes->given.row(row));
+        to_given_partners(*options.given, row, c.ew_ratio, conditioned != nullptr, into.slopes->given.row(row));
     }
+    if (late) late->write(c.pull_back(full, outputs, late->by_output()), c.ew_ratio, *into.slopes);
   }
 }
 
@@ -376,25 +391,6 @@ std::span<const double> Model::ew_ratio() const noexcept { return compiled_->ew_
 
 Matrix<float> Model::sample(const Galaxies& g, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const {
   return answer(g, pool, {.draws = draws, .seed = seed}, nullptr, nullptr).draws;
-}
-
-Derivatives Model::derivatives(const Galaxies& g, WorkerPool& pool, const GivenLines* given) const {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const Matrix<double> none(g.n, k_n_lines * k_n_slopes, nan);
-  Derivatives out{none, has_distribution() ? none : Matrix<double>(), has_distribution() ? none : Matrix<double>(), {}};
-  if (given != nullptr) out.given = Matrix<double>(g.n, k_n_lines * k_n_lines, nan);
-  (void)answer(g, pool, {.given = given}, &out, nullptr);
-  return out;
-}
-
-Matrix<double> Model::jacobian(const Galaxies& g, WorkerPool& pool) const {
-  Derivatives all{Matrix<double>(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}, {}};
-  (void)answer(g, pool, {}, &all, nullptr);
-  Matrix<double> jac(g.n, k_n_lines * k_n_bands);
-  for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t k = 0; k < k_n_lines * k_n_bands; ++k)
-      jac(i, k) = all.ew(i, k / k_n_bands * k_n_slopes + k % k_n_bands);
-  return jac;
 }
 
 }  // namespace starglow

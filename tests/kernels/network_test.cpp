@@ -93,6 +93,28 @@ TYPED_TEST(NetworkTest, GradientsEqualDifferencesOfTheFormula) {
       net.backward(dyv, d_params, scratch);
       EXPECT_EQ(y, y2);
 
+      // Several reverse passes at once: dy, nothing, and one output alone, against products with the Jacobian.
+      const std::size_t rows = 3, n_out = shape.n_out(), n_in = shape.n_in();
+      std::vector<T> dys(n * rows * n_out, T(0)), dxs(n * rows * n_in, T(-99));
+      for (std::size_t g = 0; g < n; ++g) {
+        std::copy_n(dy.begin() + static_cast<std::ptrdiff_t>(g * n_out), n_out,
+                    dys.begin() + static_cast<std::ptrdiff_t>(g * rows * n_out));
+        dys[(g * rows + 2) * n_out + g % n_out] = T(1.5);
+      }
+      net.vjps(xv, {dys.data(), n, rows * n_out}, {dxs.data(), n, rows * n_in}, scratch);
+      for (std::size_t g = 0; g < n; ++g)
+        for (std::size_t row = 0; row < rows; ++row)
+          for (std::size_t i = 0; i < n_in; ++i) {
+            double want = 0, size = 0.1;  // sums inside the network are of order one
+            for (std::size_t o = 0; o < n_out; ++o) {
+              const double term = static_cast<double>(dys[(g * rows + row) * n_out + o]) *
+                                  static_cast<double>(jac[(g * n_out + o) * n_in + i]);
+              want += term;
+              size += std::fabs(term);
+            }
+            ASSERT_NEAR(static_cast<double>(dxs[(g * rows + row) * n_in + i]), want, TestFixture::k_tolerance * size);
+          }
+
       const auto loss = [&, shape_ = shape](const std::vector<double>& p) {
         double sum = 0;
         for (std::size_t g = 0; g < n; ++g) {

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "kernels/dispatch.hpp"
+#include "model/condition_rows.hpp"
 #include "model/site_moments.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/random.hpp"
+#include "support/every_isa.hpp"
 #include "support/slow_condition.hpp"
 
 namespace starglow {
@@ -201,6 +205,107 @@ TEST(Condition, OfSeveralLinesAsWeightedDraws) {
       EXPECT_NEAR(ours, mean[j] / sum, 5 * spread / std::sqrt(effective) + 0.01) << j;
     }
   }
+}
+
+// A head with the correlations of some_distribution(components, id), and its rows.
+JointHead head_of(const JointDistribution& d) {
+  JointHead head;
+  head.components = d.lines.components;
+  head.factor = Matrix<double>(head.components, k_n * k_n);
+  for (std::size_t c = 0; c < head.components; ++c)
+    std::copy(d.factor[c].begin(), d.factor[c].end(), head.factor.row(c).begin());
+  return head;
+}
+
+// Many galaxies at once: every subset of lines, measured or cut, as one by one, whatever their neighbours are.
+TEST(ConditionRows, AsOneByOneWhateverTheNeighboursAre) {
+  test::for_each_isa([] {
+    for (const std::size_t components : {1U, 2U, 4U}) {
+      const auto prior = some_distribution(components, static_cast<std::int64_t>(components));
+      const JointHead head = head_of(prior);
+      std::vector<Evidence> evidence;
+      for (unsigned subset = 1; subset < 256; subset += 3) {
+        evidence.push_back(some_evidence(subset, static_cast<std::int64_t>(subset)));
+        if (subset % 5 == 0)
+          for (std::size_t j = 4; j < k_n; ++j)
+            if (evidence.back()[j].kind == Kind::measured) evidence.back()[j] = {Kind::passed, 0.5, 1.0};
+      }
+      evidence.push_back({});  // nothing known
+      for (const double ew : {-30.0, 0.0, 1e-3, 900.0})
+        for (const double sigma : {1e-9, 0.1, 40.0}) {
+          evidence.emplace_back();
+          evidence.back()[4] = {Kind::measured, ew, sigma};
+          evidence.back()[1] = {Kind::measured, 3.0, 1.0};
+        }
+      std::vector<JointDistribution> joint(evidence.size(), prior);
+      std::vector<KnownRow> rows;
+      for (std::size_t r = 0; r < joint.size(); ++r) rows.push_back({&joint[r], &evidence[r]});
+      condition_rows(rows, head, true);
+      for (std::size_t r = 0; r < joint.size(); ++r) {
+        SCOPED_TRACE(r);
+        const auto want = condition(prior, evidence[r]);
+        EXPECT_NEAR(joint[r].log_evidence, want.log_evidence, 2e-5 * (1 + std::fabs(want.log_evidence)));
+        for (std::size_t c = 0; c < components; ++c) {
+          EXPECT_NEAR(joint[r].lines.weight[c], want.lines.weight[c], 2e-5);
+          for (std::size_t i = 0; i < k_n; ++i) {
+            const double sd = want.lines.sd[c][i];
+            EXPECT_NEAR(joint[r].lines.mean[c][i], want.lines.mean[c][i], 2e-5 * sd + 1e-14);
+            EXPECT_NEAR(joint[r].lines.sd[c][i], sd, 2e-5 * sd);
+            for (std::size_t k = 0; k <= i; ++k)
+              EXPECT_NEAR(joint[r].factor[c][i * k_n + k], want.factor[c][i * k_n + k], 1e-4);
+          }
+        }
+        for (std::size_t i = 0; i < k_n; ++i)
+          EXPECT_NEAR(joint[r].lines.median[i], want.lines.median[i], 2e-5 * prior.lines.sd[0][i] + 1e-6);
+        JointDistribution alone = prior;
+        const KnownRow one{&alone, &evidence[r]};
+        condition_rows({&one, 1}, head, false);
+        EXPECT_EQ(alone.log_evidence, joint[r].log_evidence);
+        EXPECT_EQ(alone.lines.mean, joint[r].lines.mean);
+        EXPECT_EQ(alone.lines.sd, joint[r].lines.sd);
+        EXPECT_EQ(alone.lines.weight, joint[r].lines.weight);
+      }
+    }
+  });
+}
+
+// The kernel's sums where they say that they hold: against fine sums; and how seldom they do not.
+TEST(SiteKernel, AsFineSums) {
+  test::for_each_isa([] {
+    constexpr std::size_t n = 400;
+    for (const int finer : {0, 1}) {
+      std::array<std::vector<double>, 9> x;
+      for (auto& column : x) column.resize(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        const RandomObject random(5, Stream::training, static_cast<std::int64_t>(i));
+        const double sd = 0.4 * std::exp(0.5 * random.normal(0, 1)), m = 1 + 1.5 * random.normal(0, 0);
+        const double ew = std::sinh(std::max(m + 1.5 * sd * random.normal(0, 2), 0.0));
+        x[0][i] = m;
+        x[1][i] = sd * sd;
+        x[3][i] = (0.3 + 0.1 * ew) * std::exp(random.normal(0, 3));
+        x[2][i] = ew + x[3][i] * random.normal(0, 4);
+        x[4][i] = std::asinh(std::max(x[2][i], 0.0));
+      }
+      kernels::active().mixture.sites({x[0].data(), x[1].data(), x[2].data(), x[3].data(), x[4].data(), x[5].data(),
+                                       x[6].data(), x[7].data(), x[8].data()},
+                                      n, finer);
+      std::size_t failed = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        if (std::isnan(x[7][i])) {
+          ++failed;
+          continue;
+        }
+        const SiteMoments want = slow::site_moments(x[0][i], x[1][i], {Kind::measured, x[2][i], x[3][i]});
+        const auto place = ::testing::Message() << x[0][i] << " " << x[1][i] << " " << x[2][i] << " " << x[3][i];
+        const double within = finer != 0 ? 1e-6 : 1e-5, sd = std::sqrt(want.variance);
+        EXPECT_NEAR(x[7][i], want.mean, within * sd) << place;
+        EXPECT_NEAR(x[8][i], want.variance, 2 * within * want.variance) << place;
+        const double log_z = std::log(x[5][i]) - x[6][i] - std::log(2 * M_PI * std::sqrt(x[1][i]) * x[3][i]);
+        EXPECT_NEAR(log_z, want.log_z, within) << place;
+      }
+      EXPECT_LT(failed, finer != 0 ? n / 100 : n / 15);
+    }
+  });
 }
 
 TEST(Condition, NothingKnownChangesNothing) {
