@@ -61,10 +61,136 @@ def test_light_is_that_of_the_mocks(sgi, av):
 
 
 def test_star_formation_of_a_history(stars):
-    """Of a nearly constant rate: 1 / age; ten times that where the last 0.1 Gyr has ten times the rate."""
-    slow = stars.lg_ssfr(np.array([[3.0, 0.0, -2, -1], [3.0, 1.0, -2, -1]]))  # rate ~ t
-    assert float(slow[0]) == pytest.approx(np.log10(2 / (12e9)), abs=0.01)
-    assert float(slow[1] - slow[0]) == pytest.approx(1 - np.log10(1 + 9 * 2 * 0.1 / 12), abs=0.01)
+    """Rates of tables, integrated; a time scale beyond the table of light is its last one, in the rate too."""
+    time = np.linspace(0, 12, 240001)
+    for lg_tau, lg_recent in ((0.0, 0.3), (0.6, -1.0), (1.8, 1.0)):
+        rate = time * np.exp(-time / 10**lg_tau) * np.where(time > 11.9, 10**lg_recent, 1)
+        recent = rate[time > 11.9].sum() / rate.sum() / 0.1e9
+        assert float(stars.lg_ssfr([lg_tau, lg_recent, -2, -1])) == pytest.approx(np.log10(recent), abs=1e-3)
+    np.testing.assert_array_equal(stars.lg_ssfr([3.0, 0, -2, -1]), stars.lg_ssfr([1.8, 0, -2, -1]))
+
+
+def test_the_table_of_light_is_what_dsps_sums(stars):
+    """A history as a table through DSPS, against the series in log tau and log Z; with and without recent stars."""
+    from dsps.sed.ssp_weights import calc_ssp_weights_sfh_table_lognormal_mdf
+
+    from starglow.infer.stars import package_grid
+    from starglow.jax.bands import C_ANGSTROM, window_matrix
+
+    grid = package_grid()
+    edges, wave = np.linspace(3400, 7000, 37), np.asarray(grid.ssp_wave)
+    light = np.einsum("maw,bw->mab", grid.ssp_flux, window_matrix(wave, edges[:-1], edges[1:]) * (C_ANGSTROM / wave**2))
+    # Fine in age where stars are young: DSPS interpolates the mass between the times of a table.
+    time = np.concatenate([np.linspace(0.01, 11.9, 4000), 12 - np.geomspace(0.1 - 1e-6, 1e-5, 400), [12.0]])
+    for lg_tau, lg_recent, lg_met in ((-0.3, 0.0, -2.4), (0.4, 0.5, -2.0), (1.2, -0.8, -1.7)):
+        sfr = time / 10**lg_tau * np.exp(-time / 10**lg_tau) * np.where(time > 11.9, 10**lg_recent, 1)
+        weights = calc_ssp_weights_sfh_table_lognormal_mdf(
+            time, sfr, lg_met, 0.2, grid.ssp_lgmet, grid.ssp_lg_age_gyr, 12.0
+        ).weights
+        theirs = np.einsum("ma,mab->b", np.asarray(weights).reshape(light.shape[:2]), light)
+        ours = np.asarray(stars._table(jnp.asarray([lg_tau, lg_recent, lg_met])))
+        np.testing.assert_allclose(ours, theirs, rtol=5e-3)
+
+
+def test_normal_densities_without_lapack():
+    from starglow.infer.density import mixture_log_density, solve_positive
+    from starglow.jax import likelihood
+
+    random = np.random.default_rng(3)
+    factor = np.tril(random.standard_normal((3, 8, 8))) + 3 * np.eye(8)
+    factor /= np.sqrt((factor**2).sum(-1, keepdims=True))
+    weight, mean = random.dirichlet(np.ones(3), 20), random.standard_normal((20, 3, 8))
+    sd, centre = random.uniform(0.2, 2, (20, 3, 8)), random.standard_normal((20, 8))
+    variance = 10 ** random.uniform(-5, 3, (20, 8))
+    ours = mixture_log_density(*map(jnp.asarray, (weight, mean, sd, factor @ factor.swapaxes(1, 2), centre, variance)))
+    theirs = likelihood.mixture_log_density(*map(jnp.asarray, (np.log(weight), mean, sd, factor, centre, variance)))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+    matrix, x = factor[0] @ factor[0].T, random.standard_normal(8)
+    np.testing.assert_allclose(solve_positive(jnp.asarray(matrix), jnp.asarray(matrix @ x)), x, rtol=1e-9)
+
+
+def test_halpha_of_the_photons_is_part_of_the_likelihood(sgi):
+    """Of Halpha measured alone: the integral over t of what the networks, the photons and the measurement say."""
+    from starglow.infer.survey import Data, log_likelihood, photon_site
+
+    stars, plain = sgi.Stars(lines="photons"), sgi.Stars()
+    theta = jnp.asarray([[0.6, 0.2, -2.0, -0.6]])
+    ew, sigma = (float(a[0]) for a in stars.photon_halpha(theta))
+    assert 3 < ew < 300 and sigma == pytest.approx(np.hypot(1, 0.1 * np.log(10) * ew), rel=1e-4)
+    k = list(sg.names.INDEPENDENT_LINES).index(HA)
+    bands = plain.bands(theta)
+    weight, mean, sd = (np.asarray(a, float)[0] for a in plain.lines(bands, None))
+    t0, v0 = (float(a[0]) for a in photon_site(stars, theta))
+    variance = np.full((1, 8), 1e3)
+    variance[0, k] = 0.3**2
+    centre = np.zeros((1, 8))
+    centre[0, k] = t0 + 0.4
+    flux = np.asarray(bands, float) / np.asarray(bands, float).mean()
+    one = jnp.ones(1)
+    data = Data(*(jnp.asarray(a, "float32") for a in (flux, 1e4 * np.ones((1, 12)), one)), None, centre, variance)
+    difference = float((log_likelihood(stars, theta, data)[0] - log_likelihood(plain, theta, data)[0])[0])
+    t = np.linspace(t0 - 6, t0 + 6, 20001)
+
+    def normal(x, v):
+        return np.exp(-0.5 * x * x / v) / np.sqrt(2 * np.pi * v)
+
+    p = (weight * normal(t[:, None] - mean[:, k], sd[:, k] ** 2)).sum(1)
+    seen = normal(centre[0, k] - t, 0.09)
+    photons = normal(t - t0, v0)
+    expected = np.log((p * photons * seen).sum() / (p * photons).sum()) - np.log((p * seen).sum() / p.sum())
+    assert difference == pytest.approx(expected, abs=0.02)
+    with pytest.raises(ValueError, match="continuum or photons"):
+        sgi.Stars(lines="both")
+
+
+def test_a_cut_is_one_of_mock_galaxies(stars, sgi):
+    like = survey_errors(sgi, 16)
+    dusty = sgi.cut(stars, like, lambda s: s.band_flux[:, 11] > 1.1 * s.band_flux[:, 3], galaxies=4096)
+    free = sgi.cut(stars, like, lambda s: s.band_flux[:, 11] > -1, galaxies=4096)
+    assert len(free.u) == free.drawn == 4096 and 100 < len(dusty.u) < 4000
+    assert dusty.u[:, 3].mean() > free.u[:, 3].mean() + 0.1  # the red ones have more dust
+    with pytest.raises(ValueError, match="gives no mask"):
+        sgi.cut(stars, like, lambda s: s.band_flux, galaxies=4096)
+    with pytest.raises(ValueError, match="hardly a galaxy"):
+        sgi.cut(stars, like, lambda s: s.band_flux[:, 0] < 0, galaxies=4096)
+
+
+def test_a_population_before_its_cut(sgi):
+    """Parameters known exactly, half of them not seen: the mean without the cut is off, with it it is found."""
+    import arviz
+    import xarray
+
+    random = np.random.default_rng(5)
+    prior = sgi.Prior()
+    mean, sd = np.asarray(prior.mean), np.asarray(prior.sd)
+    truth = mean + 0.5 * sd * random.standard_normal((1200, 4))
+    theta = truth[truth[:, 0] > mean[0]]
+    proposals = theta + 1e-3 * sd * random.standard_normal((4, *theta.shape))
+    log_weight = -0.5 * (((proposals - mean) / sd) ** 2).sum(-1)  # the prior: posteriors much narrower than it
+    posterior = arviz.from_dict(posterior={"lg_tau": theta[None, None, :, 0]})
+    kept = xarray.Dataset(
+        {
+            "theta": (("proposal", "galaxy", "parameter"), proposals),
+            "log_weight": (("proposal", "galaxy"), log_weight),
+        },
+        attrs={"prior_mean": prior.mean, "prior_sd": prior.sd},
+    )
+    posterior.add_groups({"proposals": kept}, warn_on_custom_groups=False)
+    u = 1.3 * random.standard_normal((200000, 4))
+    passed = u[u[:, 0] > 0]
+    log_density = -0.5 * ((passed / 1.3) ** 2).sum(1) - 4 * np.log(1.3)
+    cut = sgi.Cut(passed, log_density, len(u), (tuple(prior.mean), tuple(prior.sd)))
+    found = sgi.population(posterior, cut=cut, draws=200, chains=1)
+    blind = sgi.population(posterior, draws=200, chains=1)
+    for answer, good in ((found, True), (blind, False)):
+        samples = answer.posterior["mean"].values[0, :, 0]
+        off = abs(samples.mean() - mean[0]) / samples.std()
+        assert off < 3.5 if good else off > 8, (off, good)
+    scatter = found.posterior["scatter"].values[0]
+    assert (np.abs(scatter.mean(0) - 0.5 * sd) < 4 * scatter.std(0)).all()
+    few = sgi.Cut(passed[:300], log_density[:300], 600, cut.prior)
+    with pytest.raises(ValueError, match="too few mock galaxies"):
+        sgi.population(posterior, cut=few, draws=50, chains=1)
 
 
 def test_what_a_line_says(stars, sgi):
@@ -92,9 +218,11 @@ def test_what_a_line_says(stars, sgi):
     assert centre == pytest.approx((p * t).sum(), abs=0.01)
 
 
-def test_likelihood_does_not_depend_on_the_unit_and_has_derivatives(stars, sgi):
+def test_likelihood_does_not_depend_on_the_unit_and_has_derivatives(sgi):
+    import starglow.jax as sgj
     from starglow.infer.survey import log_likelihood, simulate, sites
 
+    stars = sgi.Stars(weights=sgj.load(dtype="float64"))  # all of it is then in double
     truth = jnp.asarray([[0.3, 0.1, -2.1, -0.4], [0.6, -0.3, -1.9, -0.7]])
     survey = simulate(stars, truth, survey_errors(sgi, 4), jax.random.key(1))
     data = sites(stars, survey)
@@ -151,10 +279,14 @@ def test_galaxies_and_their_population_are_found(stars, sgi, tmp_path):
     np.testing.assert_array_equal(again.proposals.log_weight, posterior.proposals.log_weight)
     with pytest.raises(ValueError, match="other galaxies or settings"):
         sgi.galaxies(start, survey, seed=2, checkpoint=tmp_path / "kept.npz")
+    # Intervals are those of galaxies of the prior; a population that is narrower lies in them more often.
+    fair = np.asarray(stars.prior.mean) + np.asarray(stars.prior.sd) * random.standard_normal((200, 4))
+    alike = sgi.galaxies(start, simulate(stars, jnp.asarray(fair), like, jax.random.key(3))).posterior
     for k, name in enumerate(sgi.PARAMETERS):
-        rank = (posterior.posterior[name].values[0] < theta[:, k]).mean(0)
-        assert 0.35 < rank.mean() < 0.65 and 0.5 < ((rank > 0.16) & (rank < 0.84)).mean() < 0.85, name
-    assert np.median(posterior.galaxy_stats.ess) > 10
+        rank = (alike[name].values[0] < fair[:, k]).mean(0)
+        held = ((rank > 0.16) & (rank < 0.84)).mean()
+        assert 0.43 < rank.mean() < 0.57 and 0.58 < held < 0.78, (name, rank.mean(), held)
+    assert np.median(posterior.galaxy_stats.ess) > 60
     found = sgi.population(posterior).posterior
     for name, truth in (("mean", mean), ("scatter", scatter)):
         samples = found[name].values.reshape(-1, 4)
@@ -162,7 +294,7 @@ def test_galaxies_and_their_population_are_found(stars, sgi, tmp_path):
     one = sgi.nuts(stars, survey, 3)
     for name in sgi.PARAMETERS:
         alone, together = one.posterior[name].values.ravel(), posterior.posterior[name].values[0][:, 3]
-        assert abs(alone.mean() - together.mean()) < alone.std(), name
+        assert abs(alone.mean() - together.mean()) < 0.3 * alone.std(), name
     lines = sgi.unseen_lines(stars, survey, posterior, draws=8)
     assert lines.shape == (100, 10, 8) and np.isfinite(lines).all()
     off = np.abs(np.median(lines[:, HA], axis=1) - np.asarray(survey.ew)[:, HA])  # measured, to 1 A

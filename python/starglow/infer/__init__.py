@@ -26,6 +26,7 @@ except ImportError as error:
 
 from .amortised import Start, amortise, galaxies
 from .checks import Check, unseen_lines
+from .cuts import Cut, cut
 from .population import population
 from .sampling import nuts
 from .stars import PARAMETERS, Prior, Stars
@@ -34,11 +35,13 @@ from .survey import Survey
 __all__ = [
     "PARAMETERS",
     "Check",
+    "Cut",
     "Prior",
     "Stars",
     "Start",
     "Survey",
     "amortise",
+    "cut",
     "galaxies",
     "nuts",
     "population",

@@ -17,6 +17,7 @@ from .survey import Survey, checked, log_likelihood, sites
 
 _DOUBLINGS = 7  # of a trajectory, at most
 _STARTS = 512  # draws of the prior, the best of which begins a chain
+_SMALL = 10000  # numbers
 _SETTLE = 50  # steps of each chain that are left out
 
 
@@ -44,7 +45,11 @@ def _run(
         return jax.lax.scan(one, kernel.init(position), jax.random.split(k, draws + _SETTLE))[1]
 
     at = start + 0.5 * spread * jax.random.normal(scatter, (chains, start.shape[0]))
-    position, divergent, acceptance, log_p = jax.lax.map(lambda a: chain(*a), (jax.random.split(run_key, chains), at))
+    keys = jax.random.split(run_key, chains)
+    # Small data: the chains step together. Large data would be needed once for each.
+    together = sum(leaf.size for leaf in jax.tree_util.tree_leaves(data)) < _SMALL
+    answers = jax.vmap(chain)(keys, at) if together else jax.lax.map(lambda a: chain(*a), (keys, at))
+    position, divergent, acceptance, log_p = answers
     said = {"diverging": divergent, "acceptance_rate": acceptance, "lp": log_p}
     return position[:, _SETTLE:], {k: v[:, _SETTLE:] for k, v in said.items()}
 
@@ -69,7 +74,7 @@ def _of_normals(stars: Stars, u: Any) -> jax.Array:
 @cache
 def _galaxy_density(stars: Stars) -> Callable[[Any, jax.Array], jax.Array]:
     def density(data: Any, u: jax.Array) -> jax.Array:
-        value = log_likelihood(stars, _of_normals(stars, u)[None], data)[0][0] - 0.5 * (u * u).sum()
+        value = log_likelihood(stars, _of_normals(stars, u)[None], data)[0][0].astype(u.dtype) - 0.5 * (u * u).sum()
         return jnp.where(jnp.isfinite(value), value, -1e8)
 
     return density

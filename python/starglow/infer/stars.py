@@ -8,22 +8,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from dsps.dust.att_curves import sbl18_k_lambda
-from dsps.sed.ssp_weights import calc_ssp_weights_sfh_table_lognormal_mdf
 
 from .. import jax as sgj
 from .. import names
 from ..errors import error
 from ..jax import features
-from ..jax.bands import C_ANGSTROM, window_matrix
+from ..jax.bands import C_ANGSTROM, L_SUN_CGS, window_matrix
 from ..jax.joint import calibrated, mixture_of
 from ..jax.network import forward
 from ..jax.weights import Bank
+from .histories import RECENT, light_table, recent_over_old
 
 #: Of a galaxy: log10 of the time scale of its history, t exp(-t/tau) (Gyr); log10 of its star-formation rate over the
 #: last 0.1 Gyr in units of that history's; log10 of its stars' metallicity Z; log10 of their Av (mag).
 PARAMETERS = ("lg_tau", "lg_recent", "lg_met", "lg_av")
-RECENT = 0.1  # Gyr
 _PARTS = 3  # of a band: dust is taken in the middle of each
+WAVE_HALPHA = 6564.6  # A
+_LN10 = float(np.log(10))  # a number of Python: one of NumPy would make float64 of float32
+_PHOTONS = 1e45  # photons/s, the unit of a table in float32
 _MET_SCATTER = 0.2  # dex, within a galaxy
 _RV = 4.05
 
@@ -64,6 +66,13 @@ class Stars:
         Of the parameters.
     slope, bump : float
         Of the dust curve (Salim et al. 2018).
+    lines : {"continuum", "photons"}
+        What the lines follow: the light alone; or also the ionising photons of the history, which give Halpha (case B),
+        the other lines being predicted given that Halpha. "photons" where the last 10 Myr of a history are meant.
+    photon_scatter : float
+        Of Halpha about that of the photons, dex; 1 A is added to it for light that is not of young stars.
+    gas_dust, gas_curve
+        Of the gas, as of :func:`starglow.jax.gas_attenuation`.
 
     Raises
     ------
@@ -80,6 +89,10 @@ class Stars:
         prior: Prior | None = None,
         slope: float = -0.2,
         bump: float = 1.0,
+        lines: str = "continuum",
+        photon_scatter: float = 0.1,
+        gas_dust: float = 2.27,
+        gas_curve: str = "calzetti",
     ) -> None:
         from ..dsps import check_grid
 
@@ -109,45 +122,48 @@ class Stars:
         matrix = window_matrix(wave, edges[:-1], edges[1:]) * (C_ANGSTROM / wave**2)
         if not np.isfinite(matrix).all():
             raise error("input", "the grid does not cover the bands", f"{wave[0]:.0f}-{wave[-1]:.0f} A", "3400-7000 A")
-        self._light = jnp.asarray(np.einsum("maw,bw->mab", np.asarray(ssp.ssp_flux, float), matrix))
+        light = np.einsum("maw,bw->mab", np.asarray(ssp.ssp_flux, float), matrix)
         middle = 0.5 * (edges[1:] + edges[:-1]) / 1e4
-        self._dust = jnp.asarray(sbl18_k_lambda(middle, bump, slope)) / _RV
-        self._lgmet, self._lg_age = jnp.asarray(ssp.ssp_lgmet), jnp.asarray(ssp.ssp_lg_age_gyr)
-        recent = t_obs - RECENT
-        self._time = jnp.asarray(
-            np.concatenate([np.linspace(0.05, recent, 40), [recent + 1e-3], np.linspace(recent + 0.02, t_obs, 5)])
-        )
+        self._dust = jnp.asarray(np.asarray(sbl18_k_lambda(middle, bump, slope)) / _RV, self.weights.dtype)
         self.t_obs, self.prior = t_obs, Prior(*(prior or Prior()))
+        self._table = light_table(light, ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, t_obs, _MET_SCATTER)
+        if lines not in ("continuum", "photons"):
+            raise error("usage", "lines follow something unknown", f"'{lines}'", "continuum or photons")
+        if not (np.isfinite(photon_scatter) and photon_scatter > 0):
+            raise error("usage", "photon_scatter out of range", str(photon_scatter), "a positive number, dex")
+        self.follow, self._photon_scatter = lines, photon_scatter
+        if lines == "photons":
+            grid = sgj.photon_grid(ssp)
+            rate = np.maximum(np.asarray(grid.rate) / _PHOTONS, 1e-12)[..., None]
+            self._photons = light_table(rate, grid.lgmet, grid.lg_age_gyr, t_obs, _MET_SCATTER)
+            # A line of one unit of photons behind the gas' dust, L_sun, and how that dust goes with Av.
+            self._unit = 1.37e-12 * _PHOTONS / L_SUN_CGS
+            self._gas = float(sgj.gas_attenuation(WAVE_HALPHA, 1.0, gas_dust, gas_curve))
         banks = [b for b in (self.weights.full, self.weights.partial) if b is not None]
         self._calibrate = any(np.any(np.asarray(b.shift) != 0) or np.any(np.asarray(b.slope) != 1) for b in banks)
 
-    def _history(self, theta: jax.Array) -> jax.Array:
-        tau = 10 ** theta[..., 0, None]
-        sfr = self._time / tau * jnp.exp(-self._time / tau)
-        return sfr * jnp.where(self._time > self.t_obs - RECENT, 10 ** theta[..., 1, None], 1.0)
-
     def lg_ssfr(self, theta: Any) -> jax.Array:
         """log10 of the star-formation rate of the last 0.1 Gyr over the mass formed, 1/yr; (...)."""
-        theta = jnp.asarray(theta)
-        sfr = self._history(theta)
-        step = jnp.diff(self._time)
-        mass = 0.5 * (sfr[..., 1:] + sfr[..., :-1]) * step
-        recent = jnp.where(self._time[1:] > self.t_obs - RECENT + 1e-6, mass, 0).sum(-1)
-        return jnp.log10(recent / mass.sum(-1) / (RECENT * 1e9))
+        theta = jnp.asarray(theta, float)
+        lg_ratio = recent_over_old(theta[..., 0], self.t_obs) + theta[..., 1]
+        return lg_ratio - jnp.log10(1 + 10**lg_ratio) - np.log10(RECENT * 1e9)
+
+    def _dusty(self, theta: jax.Array) -> jax.Array:
+        light = self._table(theta)
+        return light * jnp.exp(-0.4 * _LN10 * 10 ** theta[..., 3, None] * self._dust)
 
     def bands(self, theta: Any) -> jax.Array:
         """Mean L_lambda in the twelve bands, L_sun/A per M_sun formed, of parameters (..., 4)."""
-        theta = jnp.asarray(theta, float)
+        theta = jnp.asarray(theta).astype(self.weights.dtype)
+        return self._dusty(theta).reshape(*theta.shape[:-1], 12, _PARTS).mean(-1)
 
-        def one(p: jax.Array) -> jax.Array:
-            w = calc_ssp_weights_sfh_table_lognormal_mdf(
-                self._time, self._history(p), p[2], _MET_SCATTER, self._lgmet, self._lg_age, self.t_obs
-            ).weights
-            light = jnp.einsum("ma,mab->b", w.reshape(self._light.shape[:2]), self._light)
-            return (light * 10 ** (-0.4 * 10 ** p[3] * self._dust)).reshape(12, _PARTS).mean(-1)
-
-        made = jax.vmap(one)(theta.reshape(-1, len(PARAMETERS)))
-        return made.reshape(*theta.shape[:-1], 12)
+    def photon_halpha(self, theta: Any) -> tuple[jax.Array, jax.Array]:
+        """EW of the Halpha of the ionising photons, and its scatter, A; (...). Of ``lines="photons"``."""
+        theta = jnp.asarray(theta).astype(self.weights.dtype)
+        dust = jnp.exp(-0.4 * _LN10 * self._gas * 10 ** theta[..., 3])
+        beside = self._dusty(theta)[..., int((WAVE_HALPHA - 3400) / 100)]
+        ew = self._unit * self._photons(theta)[..., 0] * dust / beside
+        return ew, jnp.sqrt(1 + (_LN10 * self._photon_scatter * ew) ** 2)
 
     def bank(self, luminosity: bool) -> Bank:
         """The networks that answer: those that know redshift and luminosity, or those of colours."""
@@ -169,7 +185,7 @@ class Stars:
         redshift = jnp.broadcast_to(jnp.asarray(1.0 if z is None else z, dtype), shape)
         values, there = features.compute(flux, usable, redshift, known, known, False)
         bank = self.bank(z is not None)
-        outputs = forward(bank, *features.network_input(bank, values, there, usable)).astype(float)
+        outputs = forward(bank, *features.network_input(bank, values, there, usable))
         weight, mean, sd = mixture_of(bank, outputs)
         if self._calibrate:
             assert bank.shift is not None and bank.slope is not None
@@ -181,4 +197,10 @@ class Stars:
         """(components, 8, 8) lower factors of the correlations."""
         factor = self.bank(z is not None).factor
         assert factor is not None
-        return factor.astype(float)
+        return factor.astype(self.weights.dtype)
+
+    def correlation(self, z: jax.Array | None) -> jax.Array:
+        """(components, 8, 8), whose diagonal is 1."""
+        factor = self.bank(z is not None).factor
+        assert factor is not None
+        return jnp.einsum("cik,cjk->cij", factor, factor, precision=jax.lax.Precision.HIGHEST)

@@ -11,9 +11,11 @@ import numpy as np
 
 from ..errors import error
 from ..jax.condition import given_evidence
-from ..jax.likelihood import mixture_log_density
+from ..jax.joint import HALPHA, all_lines, ew_of
+from ..jax.predict import _possible_sii
 from ..jax.weights import _pytree
-from ..names import LINES
+from ..names import INDEPENDENT_LINES, LINES
+from .density import mixture_log_density, solve_positive
 from .stars import Stars
 
 _NOTHING = 1e3  # variance of t where a line says nothing
@@ -92,10 +94,11 @@ def checked(survey: Survey) -> Survey:
 
 @_pytree
 class Data:
-    """A survey made ready: lines as normal distributions of t = asinh(EW / A)."""
+    """A survey made ready: light of mean 1, lines as normal distributions of t = asinh(EW / A)."""
 
-    flux: jax.Array  #: (n, 12)
+    flux: jax.Array  #: (n, 12), over `scale`
     ivar: jax.Array
+    scale: jax.Array  #: (n) mean of the measured band fluxes
     z: jax.Array | None
     centre: jax.Array  #: (n, 8)
     variance: jax.Array  #: (n, 8)
@@ -104,11 +107,16 @@ class Data:
 def sites(stars: Stars, survey: Survey) -> Data:
     """What the measured lines say of t, given what the measured bands let expect: a normal distribution that has the
     same effect on that expectation as N(EW; sinh(max(t, 0)), sigma) has."""
-    n = survey.band_flux.shape[0]
+    n, dtype = survey.band_flux.shape[0], stars.weights.dtype
+    there = survey.band_flux_ivar > 0
+    scale = jnp.where(there, survey.band_flux, 0).sum(-1) / there.sum(-1)
+    flux, ivar = survey.band_flux / scale[:, None], survey.band_flux_ivar * scale[:, None] ** 2
     if survey.ew is None:
-        return Data(survey.band_flux, survey.band_flux_ivar, survey.z, jnp.zeros((n, 8)), jnp.full((n, 8), _NOTHING))
-    centre, variance = _sites(stars, survey)
-    return Data(survey.band_flux, survey.band_flux_ivar, survey.z, centre, variance)
+        centre, variance = jnp.zeros((n, 8)), jnp.full((n, 8), _NOTHING)
+    else:
+        centre, variance = _sites(stars, survey)
+    z = None if survey.z is None else survey.z.astype(dtype)
+    return Data(*(a.astype(dtype) for a in (flux, ivar, scale)), z, centre.astype(dtype), variance.astype(dtype))
 
 
 def filled(flux: jax.Array, ivar: jax.Array) -> jax.Array:
@@ -127,7 +135,8 @@ def filled(flux: jax.Array, ivar: jax.Array) -> jax.Array:
 
 
 def _sites(stars: Stars, survey: Survey) -> tuple[jax.Array, jax.Array]:
-    weight, mean, sd = stars.lines(filled(survey.band_flux, survey.band_flux_ivar), survey.z)
+    made = stars.lines(filled(survey.band_flux, survey.band_flux_ivar), survey.z)
+    weight, mean, sd = (a.astype(float) for a in made)
     m = (weight[..., None] * mean).sum(-2)
     v = (weight[..., None] * (sd * sd + mean * mean)).sum(-2) - m * m
     e = given_evidence(survey.ew, survey.ew_ivar, stars.weights.ew_ratio, jnp.float64)
@@ -135,8 +144,9 @@ def _sites(stars: Stars, survey: Survey) -> tuple[jax.Array, jax.Array]:
     deviation = jnp.sqrt(v)
     at = jnp.arcsinh(jnp.maximum(e.value, 0))
     low, high = jnp.minimum(m - _REACH * deviation, at - 0.5), jnp.maximum(m + _REACH * deviation, at + 0.5)
-    post_mean, post_var = m, v
-    for _ in range(_PASSES):
+
+    def narrower(_: int, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        low, high, *_ = state
         t = low[..., None] + (high - low)[..., None] * jnp.linspace(0, 1, _POINTS)
         u = (e.value[..., None] - jnp.sinh(jnp.clip(t, 0, 9.9))) / sigma[..., None]
         log_p = -0.5 * u * u - 0.5 * (t - m[..., None]) ** 2 / v[..., None]
@@ -146,7 +156,10 @@ def _sites(stars: Stars, survey: Survey) -> tuple[jax.Array, jax.Array]:
         step = (high - low) / (_POINTS - 1)
         post_var = jnp.maximum((p * (t - post_mean[..., None]) ** 2).sum(-1), 0.01 * step * step)
         reach = _REACH * jnp.maximum(jnp.sqrt(post_var), step)
-        low, high = jnp.maximum(low, post_mean - reach), jnp.minimum(high, post_mean + reach)
+        return jnp.maximum(low, post_mean - reach), jnp.minimum(high, post_mean + reach), post_mean, post_var
+
+    # A loop, not five copies: XLA compiles one.
+    post_mean, post_var = jax.lax.fori_loop(0, _PASSES, narrower, (low, high, m, v))[2:]
     precision = jnp.clip(1 / post_var - 1 / v, 1e-3, 1e6)
     centre = (post_mean / post_var - m / v) / precision
     bound = 5 * jnp.sqrt(v + 1 / precision)
@@ -158,30 +171,50 @@ def log_likelihood(stars: Stars, theta: jax.Array, data: Data) -> tuple[jax.Arra
     """ln of the probability of each galaxy's data given parameters (..., 4), data broadcast against them; and chi^2 of
     the bands. The mass is integrated over, with a prior flat in its logarithm."""
     shape = stars.bands(theta)
+    shape = shape / shape.mean(-1, keepdims=True)
     weight = data.ivar * shape * shape
     total = weight.sum(-1)
     amplitude = (data.ivar * shape * data.flux).sum(-1) / total
     scaled = amplitude[..., None] * shape
     chi2 = (data.ivar * (data.flux - scaled) ** 2).sum(-1)
     value = -0.5 * chi2 - 0.5 * jnp.log(total) - jnp.log(jnp.abs(amplitude))
-    weight, mean, sd = stars.lines(scaled if data.z is not None else shape, data.z)
-    each = weight.shape[:-1]
-    log_w, mean, sd = (a.reshape(-1, *a.shape[len(each) :]) for a in (jnp.log(weight), mean, sd))
-    centre, variance = (jnp.broadcast_to(a, (*each, 8)).reshape(-1, 8) for a in (data.centre, data.variance))
-    lines = mixture_log_density(log_w, mean, sd, stars.factor(data.z), centre, variance)
-    return value + lines.reshape(each), chi2
+    weight, mean, sd = stars.lines(scaled if data.z is None else scaled * data.scale[..., None], data.z)
+    centre, variance = data.centre, data.variance
+    if stars.follow == "photons":  # p(measured, Halpha of the photons) / p(Halpha of the photons)
+        t, v = photon_site(stars, theta)
+        own, own_v = centre[..., HALPHA], variance[..., HALPHA]
+        value = value + _log_normal(own - t, own_v + v)
+        of_component = _log_normal(t[..., None] - mean[..., HALPHA], sd[..., HALPHA] ** 2 + v[..., None])
+        value = value - jax.nn.logsumexp(jnp.log(weight) + of_component, axis=-1)
+        both, both_v = (t * own_v + own * v) / (v + own_v), v * own_v / (v + own_v)
+        shape8 = (*both.shape, 8)
+        centre = jnp.broadcast_to(centre, shape8).at[..., HALPHA].set(both)
+        variance = jnp.broadcast_to(variance, shape8).at[..., HALPHA].set(both_v)
+    return value + mixture_log_density(weight, mean, sd, stars.correlation(data.z), centre, variance), chi2
+
+
+def _log_normal(apart: jax.Array, variance: jax.Array) -> jax.Array:
+    return -0.5 * (apart * apart / variance + jnp.log(2 * np.pi * variance))
+
+
+def photon_site(stars: Stars, theta: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Centre and variance of t = asinh(EW / A) of Halpha, as the ionising photons have it."""
+    ew, sigma = stars.photon_halpha(theta)
+    return jnp.arcsinh(ew), sigma**2 / (1 + ew * ew)
 
 
 def _residuals(stars: Stars, theta: jax.Array, flux: jax.Array, ivar: jax.Array) -> jax.Array:
     """Of one galaxy's bands in standard errors, at its best mass."""
     shape = stars.bands(theta)
+    shape = shape / shape.mean()
     amplitude = (ivar * shape * flux).sum() / (ivar * shape * shape).sum()
     return jnp.sqrt(ivar) * (flux - amplitude * shape)
 
 
-def least_chi2(stars: Stars, start: jax.Array, data: Data, steps: int = 6) -> jax.Array:
-    """The least chi^2 of each galaxy's bands (n), by damped Gauss-Newton steps from `start` (n, 4)."""
-    damping = jnp.diag(1 / jnp.asarray(stars.prior.sd) ** 2)
+def best_residuals(stars: Stars, start: jax.Array, data: Data, steps: int = 8) -> jax.Array:
+    """Each galaxy's bands less those of the best fit to them, in standard errors (n, 12), by damped Gauss-Newton steps
+    from `start` (n, 4)."""
+    damping = jnp.diag(jnp.asarray(1 / np.asarray(stars.prior.sd) ** 2, start.dtype))
 
     def one(theta: jax.Array, flux: jax.Array, ivar: jax.Array) -> jax.Array:
         of = partial(_residuals, stars, flux=flux, ivar=ivar)
@@ -189,23 +222,21 @@ def least_chi2(stars: Stars, start: jax.Array, data: Data, steps: int = 6) -> ja
         def step(_: int, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
             at, best, weight = state
             r, slope = of(at), jax.jacfwd(of)(at)
-            move = jnp.linalg.solve(slope.T @ slope + weight * damping, -slope.T @ r)
+            move = solve_positive(slope.T @ slope + weight * damping, -slope.T @ r)
             moved = at + jnp.clip(move, -0.5, 0.5)
             tried = (of(moved) ** 2).sum()
             good = tried < best
             return jnp.where(good, moved, at), jnp.where(good, tried, best), jnp.where(good, weight / 4, weight * 8)
 
-        return jax.lax.fori_loop(0, steps, step, (theta, (of(theta) ** 2).sum(), jnp.asarray(0.5)))[1]
+        begin = theta, (of(theta) ** 2).sum(), jnp.asarray(0.5, theta.dtype)
+        return of(jax.lax.fori_loop(0, steps, step, begin)[0])
 
     return jax.vmap(one)(start, data.flux, data.ivar)
 
 
 def simulate(stars: Stars, theta: jax.Array, like: Survey, key: jax.Array) -> Survey:
     """Galaxies with parameters (n, 4) as a survey sees them whose errors are those of galaxies of `like`."""
-    from ..jax.joint import Distribution
-    from ..jax.predict import draw
-
-    which, noise, seed, line_noise = jax.random.split(key, 4)
+    which, noise, pick, normal, line_noise = jax.random.split(key, 5)
     n = theta.shape[0]
     row = jax.random.randint(which, (n,), 0, like.band_flux.shape[0])
     ivar = like.band_flux_ivar[row]
@@ -220,9 +251,21 @@ def simulate(stars: Stars, theta: jax.Array, like: Survey, key: jax.Array) -> Su
     if like.ew is None:
         return Survey(flux, ivar, z)
     weight, mean, sd = stars.lines(true, z)
-    factor = jnp.broadcast_to(stars.factor(z), (*weight.shape, 8, 8))
-    d = Distribution(weight, mean, sd, factor, mean[..., 0, :], jnp.ones(n, bool), stars.weights.ew_ratio.astype(float))
-    ew = draw(d, np.arange(n), draws=1, seed=jax.random.bits(seed, (2,), "uint32"))[..., 0]
+    log_w = jnp.log(weight)
+    if stars.follow == "photons":
+        t_photons, v_photons = photon_site(stars, theta)
+        apart, own = t_photons[:, None] - mean[..., HALPHA], sd[..., HALPHA] ** 2 + v_photons[:, None]
+        log_w = log_w + _log_normal(apart, own)
+    c = jax.random.categorical(pick, log_w)
+    factor, rows = stars.factor(z)[c], jnp.arange(n)
+    mean, sd = mean[rows, c], sd[rows, c]
+    t = mean + sd * jnp.einsum("nij,nj->ni", factor, jax.random.normal(normal, (n, 8), mean.dtype))
+    if stars.follow == "photons":  # a draw of the line and of its measurement, moved to the measurement that there is
+        with_halpha = sd * sd[:, HALPHA, None] * jnp.einsum("nij,nj->ni", factor, factor[:, HALPHA])
+        noise_of = jnp.sqrt(v_photons) * jax.random.normal(jax.random.fold_in(normal, 1), (n,), mean.dtype)
+        gain = with_halpha / (sd[:, HALPHA] ** 2 + v_photons)[:, None]
+        t = t + gain * (t_photons - t[:, HALPHA] - noise_of)[:, None]
+    ew = all_lines(INDEPENDENT_LINES, stars.weights.ew_ratio.astype(t.dtype), _possible_sii(ew_of(t)))
     ew_ivar = like.ew_ivar[row]
     measured = ew_ivar > 0
     sigma = 1 / jnp.sqrt(jnp.where(measured, ew_ivar, 1))
