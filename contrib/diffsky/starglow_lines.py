@@ -20,6 +20,7 @@ import starglow.jax as sgj
 from starglow.dsps import COMPONENT_NAMES as LINE_NAMES
 from starglow.jax.bands import L_SUN_CGS
 from starglow.jax.paint import OII_RATIO, component_fluxes
+from starglow.jax.weights import need_ten_lines
 from starglow.names import BAND_EDGES, LINES, SIDE_BANDS
 
 __all__ = ["LINE_NAMES", "linelum", "linelum_of_parts", "wave_table", "with_tracers"]
@@ -81,6 +82,7 @@ def linelum(tracers, lines="continuum", *, weights=None, targetid=None, seed=1, 
     if lines not in ("continuum", "photons"):
         raise ValueError(f"lines = {lines!r}: continuum or photons")
     weights = sgj.load() if weights is None else weights
+    need_ten_lines(weights, "diffsky")
     tracers = jnp.asarray(tracers)
     bands, beside = tracers[..., :N_BANDS] / L_SUN_CGS, tracers[..., N_BANDS:-1]
     distribution = sgj.distribution(weights, bands, None, conventions=TOTAL)

@@ -79,7 +79,8 @@ Columns Columns::from(const nb::dict& arguments) {
       throw Error(ErrorKind::input, std::string(name) + " has a wrong number of dimensions",
                   {"shape " + shape_of(array), "(galaxies, " + std::to_string(cols) + ")",
                    array.ndim() == 1 ? "One galaxy is a row of one: array[None]." : ""});
-    if (dimensions == 2 && array.ndim() == 2 && array.shape(1) != cols)
+    const bool further = cols == k_n_lines && array.ndim() == 2 && array.shape(1) == k_n_all_lines;
+    if (dimensions == 2 && array.ndim() == 2 && array.shape(1) != cols && !further)
       throw Error(ErrorKind::input,
                   std::string(name) + " has a wrong number of " + (cols == k_n_bands ? "bands" : "lines"),
                   {"shape " + shape_of(array), "(galaxies, " + std::to_string(cols) + ")", ""});
@@ -92,6 +93,9 @@ Columns Columns::from(const nb::dict& arguments) {
   reals("ebv", "EBV", 1, 1, c.ebv);
   reals("ew", "EW", 2, k_n_lines, c.ew);
   reals("ew_ivar", "EW_IVAR", 2, k_n_lines, c.ew_ivar);
+  if (c.ew.given() && c.ew_ivar.given() && c.ew.cols() != c.ew_ivar.cols())
+    throw Error(ErrorKind::input, "EW and EW_IVAR have different numbers of lines",
+                {std::to_string(c.ew.cols()) + " and " + std::to_string(c.ew_ivar.cols()), "the same", ""});
   if (const nb::object given = get("inputs"); !given.is_none())
     for (const auto& [key, value] : nb::cast<nb::dict>(given)) {
       const auto name = nb::cast<std::string>(key);

@@ -247,6 +247,7 @@ STARGLOW_HANDLERS(f64, ffi::F64);
 
 void bind_ffi(nb::module_& m) {
   m.def("ffi_register", [](const Model& model) {
+    need_ten_lines(model, "the kernel inside JAX");
     Registry& r = registry();
     const std::unique_lock lock(r.mutex);
     r.models.emplace(model.hash(), model);

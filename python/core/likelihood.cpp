@@ -74,6 +74,7 @@ nb::dict likelihood(const Model& model, const nb::dict& columns, const std::stri
 
 // The same model with other numbers in its networks and factors, by the names of the tensors, and metadata.
 Model with_numbers(const Model& model, const nb::dict& tensors, const std::map<std::string, std::string>& metadata) {
+  need_ten_lines(model, "a model with other numbers");
   Model::Parts parts = model.parts();
   const auto put = [&](const std::string& name, auto* into, std::size_t size) {
     if (!tensors.contains(name.c_str())) return;

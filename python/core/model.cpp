@@ -59,30 +59,47 @@ void put(const Matrix<From>& block, std::size_t first, std::vector<To>& whole) {
             whole.begin() + static_cast<std::ptrdiff_t>(first * block.cols()));
 }
 
+// The columns of a model's lines, `each` numbers a line, of a matrix whose columns are rows of k_all_lines.
+template <class T>
+void put_lines(const Matrix<T>& from, const LineSet& lines, std::size_t each, std::size_t first, std::vector<T>& into) {
+  if (lines.is_standard()) return put(from, first, into);
+  std::size_t at = first * lines.size() * each;
+  for (std::size_t i = 0; i < from.rows(); ++i)
+    for (const std::size_t line : lines.lines())
+      for (std::size_t k = 0; k < each; ++k) into[at++] = from(i, line * each + k);
+}
+
 // Lines that are known and the cut that is passed, as Python gives them.
 struct Conditions {
-  Reals ew, ivar;  // (n, 10) or absent
+  Reals ew, ivar;  // (n, lines of the model) or absent
   std::optional<Selection> selected;
   GivenLines block;
 
-  Conditions(const nb::object& given, const std::optional<std::string>& cut, std::size_t n) {
+  const LineSet& lines;
+
+  Conditions(const LineSet& of_model, const nb::object& given, const std::optional<std::string>& cut, std::size_t n)
+      : lines(of_model) {
     if (cut) selected = Selection::parse(*cut);
     if (given.is_none()) return;
     const auto pair = nb::cast<nb::tuple>(given);
     for (const auto& [place, name, into] : {std::tuple{0, "given EW", &ew}, std::tuple{1, "given EW_IVAR", &ivar}}) {
       *into = Reals(name, nb::cast<AnyArray>(pair[place]), 2);
-      if (into->rows() != n || into->cols() != k_n_lines)
+      if (into->rows() != n || into->cols() != lines.size())
         throw Error(ErrorKind::input, "given lines do not fit the galaxies",
                     {"(" + std::to_string(into->rows()) + ", " + std::to_string(into->cols()) + ")",
-                     "(" + std::to_string(n) + ", " + std::to_string(k_n_lines) + ")", ""});
+                     "(" + std::to_string(n) + ", " + std::to_string(lines.size()) + ")", ""});
     }
   }
   void apply(std::size_t first, std::size_t count, PredictOptions& options) {
     if (selected) options.selected = &*selected;
     if (!ew.given()) return;
-    block = {Matrix<double>(count, k_n_lines), Matrix<double>(count, k_n_lines)};
-    ew.read(first, count, block.ew.data());
-    ivar.read(first, count, block.ivar.data());
+    block = {Matrix<double>(count, lines.width()), Matrix<double>(count, lines.width())};
+    for (const auto& [from, into] : {std::pair{&ew, &block.ew}, std::pair{&ivar, &block.ivar}}) {
+      Matrix<double> own(count, lines.size());
+      from->read(first, count, own.data());
+      for (std::size_t i = 0; i < count; ++i)
+        for (std::size_t k = 0; k < lines.size(); ++k) (*into)(i, lines.lines()[k]) = own(i, k);
+    }
     options.given = &block;
   }
 };
@@ -92,7 +109,8 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
                  const nb::object& given, const std::optional<std::string>& selected, bool fluxes) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
-  Conditions conditions(given, selected, columns.n);
+  Conditions conditions(model.lines(), given, selected, columns.n);
+  const std::size_t n_lines = model.lines().size();
   const std::size_t n = columns.n;
   const bool joint = model.has_distribution();
   const OutOfDomain policy = policy_of(out_of_domain);
@@ -100,12 +118,12 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
   if (drawn > 0 && !joint) (void)model.sample({}, drawn, seed, *std::make_unique<WorkerPool>(1));  // says why not
   (void)model.compare(columns.conventions);
+  if (fluxes) need_ten_lines(model, "a prediction of line fluxes");
   if (fluxes && columns.conventions.fluxscal == "relative")
     throw Error(ErrorKind::input, "the band fluxes have a relative scale, so line fluxes are unknown",
                 {"FLUXSCAL relative", "absolute", "Without fluxes EWs are predicted."});
-  std::vector<double> ew(n * k_n_lines), p16(joint ? n * k_n_lines : 0), p84(p16.size()),
-      noisy(noise ? n * k_n_lines : 0);
-  std::vector<float> all_draws(n * k_n_lines * draws);
+  std::vector<double> ew(n * n_lines), p16(joint ? n * n_lines : 0), p84(p16.size()), noisy(noise ? n * n_lines : 0);
+  std::vector<float> all_draws(n * n_lines * draws);
   std::vector<double> flux(fluxes ? ew.size() : 0), flux_p16(fluxes ? p16.size() : 0), flux_p84(flux_p16.size());
   std::vector<std::int32_t> flags(n);
   std::vector<double> lineless(joint ? n : 0), domain(model.parts().domain ? n : 0);
@@ -115,20 +133,23 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
         .float64 = float64, .draws = drawn, .seed = seed, .out_of_domain = policy, .first_row = first_row + first};
     conditions.apply(first, g.n, options);
     Prediction p = model.predict(g, pool, options);
-    put(p.ew, first, ew);
-    if (joint) put(p.p16, first, p16), put(p.p84, first, p84);
+    const LineSet& lines = model.lines();
+    put_lines(p.ew, lines, 1, first, ew);
+    if (joint) put_lines(p.p16, lines, 1, first, p16), put_lines(p.p84, lines, 1, first, p84);
     if (fluxes) {
       const Matrix<double> bands = bands_that_are_there(block);
-      put(line_fluxes(p.ew, bands, g.z), first, flux);
-      if (joint)
-        put(line_fluxes(p.p16, bands, g.z), first, flux_p16), put(line_fluxes(p.p84, bands, g.z), first, flux_p84);
+      put_lines(line_fluxes(p.ew, bands, g.z), lines, 1, first, flux);
+      if (joint) {
+        put_lines(line_fluxes(p.p16, bands, g.z), lines, 1, first, flux_p16);
+        put_lines(line_fluxes(p.p84, bands, g.z), lines, 1, first, flux_p84);
+      }
     }
-    if (draws > 0) put(p.draws, first, all_draws);
+    if (draws > 0) put_lines(p.draws, lines, draws, first, all_draws);
     if (noise) {
       const Matrix<double> ews =
           add_noise(joint ? one_draw(p.draws, drawn, 0) : p.ew, g, first_row + first, model.parts().noise, seed, pool);
       flag_bounded(ews, p.flags);
-      put(ews, first, noisy);
+      put_lines(ews, lines, 1, first, noisy);
     }
     std::copy(p.flags.begin(), p.flags.end(), flags.begin() + static_cast<std::ptrdiff_t>(first));
     if (!domain.empty())
@@ -136,20 +157,21 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
     std::copy(p.p_lineless.begin(), p.p_lineless.end(), lineless.begin() + static_cast<std::ptrdiff_t>(first));
   });
   nb::dict out;
-  out["ew"] = to_numpy(std::move(ew), {n, k_n_lines});
+  out["ew"] = to_numpy(std::move(ew), {n, n_lines});
   if (joint) {
-    out["p16"] = to_numpy(std::move(p16), {n, k_n_lines});
-    out["p84"] = to_numpy(std::move(p84), {n, k_n_lines});
+    out["p16"] = to_numpy(std::move(p16), {n, n_lines});
+    out["p84"] = to_numpy(std::move(p84), {n, n_lines});
   }
-  if (fluxes) out["flux"] = to_numpy(std::move(flux), {n, k_n_lines});
+  if (fluxes) out["flux"] = to_numpy(std::move(flux), {n, n_lines});
   if (fluxes && joint) {
-    out["flux_p16"] = to_numpy(std::move(flux_p16), {n, k_n_lines});
-    out["flux_p84"] = to_numpy(std::move(flux_p84), {n, k_n_lines});
+    out["flux_p16"] = to_numpy(std::move(flux_p16), {n, n_lines});
+    out["flux_p84"] = to_numpy(std::move(flux_p84), {n, n_lines});
   }
-  if (draws > 0) out["draws"] = to_numpy(std::move(all_draws), {n, k_n_lines, draws});
-  if (noise) out["noisy"] = to_numpy(std::move(noisy), {n, k_n_lines});
+  if (draws > 0) out["draws"] = to_numpy(std::move(all_draws), {n, n_lines, draws});
+  if (noise) out["noisy"] = to_numpy(std::move(noisy), {n, n_lines});
   if (!domain.empty()) out["domain"] = to_numpy(std::move(domain), {n});
-  if (joint) out["p_lineless"] = to_numpy(std::move(lineless), {n});
+  if (joint && model.lines().slots().halpha != LineSlots::k_none)
+    out["p_lineless"] = to_numpy(std::move(lineless), {n});
   out["flags"] = to_numpy(std::move(flags), {n});
   return out;
 }
@@ -160,27 +182,32 @@ Numpy<float> sample(const Model& model, const nb::dict& galaxies, std::size_t dr
   need_bands(columns);
   (void)model.sample({}, 1, seed, *std::make_unique<WorkerPool>(1));  // says why not
   (void)model.compare(columns.conventions);
-  std::vector<float> all(columns.n * k_n_lines * draws);
+  const LineSet& lines = model.lines();
+  std::vector<float> all(columns.n * lines.size() * draws);
   for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
-    put(model.predict(g, pool, {.draws = draws, .seed = seed, .first_row = first_row + first}).draws, first, all);
+    put_lines(model.predict(g, pool, {.draws = draws, .seed = seed, .first_row = first_row + first}).draws, lines,
+              draws, first, all);
   });
-  return to_numpy(std::move(all), {columns.n, k_n_lines, draws});
+  return to_numpy(std::move(all), {columns.n, lines.size(), draws});
 }
 
 Numpy<double> jacobian(const Model& model, const nb::dict& galaxies, unsigned threads) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
-  std::vector<double> all(columns.n * k_n_lines * k_n_bands);
-  for_blocks(columns, threads,
-             [&](const Galaxies& g, std::size_t first, WorkerPool& pool) { put(model.jacobian(g, pool), first, all); });
-  return to_numpy(std::move(all), {columns.n, k_n_lines, k_n_bands});
+  const LineSet& lines = model.lines();
+  std::vector<double> all(columns.n * lines.size() * k_n_bands);
+  for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
+    put_lines(model.jacobian(g, pool), lines, k_n_bands, first, all);
+  });
+  return to_numpy(std::move(all), {columns.n, lines.size(), k_n_bands});
 }
 
 // jvp: d (n, 12) to (n, 10); vjp: d (n, 10) to (n, 12).
 Numpy<double> along(const Model& model, const nb::dict& galaxies, const AnyArray& d, bool forward, unsigned threads) {
   const Columns columns = Columns::from(galaxies);
   need_bands(columns);
-  const std::size_t from = forward ? k_n_bands : k_n_lines, to = forward ? k_n_lines : k_n_bands;
+  const LineSet& lines = model.lines();
+  const std::size_t from = forward ? k_n_bands : lines.size(), to = forward ? lines.size() : k_n_bands;
   const char* const name = forward ? "d_flux" : "d_ew";
   const Reals given(name, d, 2);
   if (given.rows() != columns.n || given.cols() != from)
@@ -191,7 +218,11 @@ Numpy<double> along(const Model& model, const nb::dict& galaxies, const AnyArray
   for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
     Matrix<double> direction(g.n, from);
     given.read(first, g.n, direction.data());
-    put(forward ? model.jvp(g, direction, pool) : model.vjp(g, direction, pool), first, all);
+    if (forward) return put_lines(model.jvp(g, direction, pool), lines, 1, first, all);
+    Matrix<double> along(g.n, lines.width());
+    for (std::size_t i = 0; i < g.n; ++i)
+      for (std::size_t k = 0; k < lines.size(); ++k) along(i, lines.lines()[k]) = direction(i, k);
+    put(model.vjp(g, along, pool), first, all);
   });
   return to_numpy(std::move(all), {columns.n, to});
 }
@@ -219,6 +250,13 @@ void bind_model(nb::module_& m) {
           nb::arg("path"), nb::arg("overwrite") = false)
       .def_prop_ro("hash", [](const Model& model) { return model.hash(); })
       .def_prop_ro("kind", [](const Model& model) { return model.parts().kind; })
+      .def_prop_ro("lines",
+                   [](const Model& model) {
+                     nb::list out;
+                     for (const std::size_t line : model.lines().lines())
+                       out.append(std::string(k_all_lines[line].name));
+                     return nb::tuple(out);
+                   })
       .def_prop_ro("n_params", &Model::n_params)
       .def_prop_ro("has_distribution", &Model::has_distribution)
       .def_prop_ro("input_columns",

@@ -49,7 +49,7 @@ nb::dict columns_of(Galaxies&& g) {
   return out;
 }
 
-nb::tuple read(const std::filesystem::path& path, std::int64_t first, std::int64_t count) {
+nb::tuple read(const std::filesystem::path& path, std::int64_t first, std::int64_t count, bool all_lines) {
   Galaxies g;
   std::vector<std::string> notes;
   std::size_t rows = 0;
@@ -59,7 +59,8 @@ nb::tuple read(const std::filesystem::path& path, std::int64_t first, std::int64
     notes = reader.notes();
     rows = reader.rows();
     const auto from = static_cast<std::size_t>(first);
-    g = reader.read(from, count < 0 ? rows - std::min(from, rows) : static_cast<std::size_t>(count));
+    g = reader.read(from, count < 0 ? rows - std::min(from, rows) : static_cast<std::size_t>(count),
+                    all_lines ? k_n_all_lines : k_n_lines);
   }
   return nb::make_tuple(columns_of(std::move(g)), notes, rows);
 }
@@ -135,7 +136,7 @@ nb::dict mock(std::size_t n, std::uint64_t seed, std::int64_t first_id, unsigned
 }  // namespace
 
 void bind_tables(nb::module_& m) {
-  m.def("read_table", &read, nb::arg("path"), nb::arg("first"), nb::arg("count"));
+  m.def("read_table", &read, nb::arg("path"), nb::arg("first"), nb::arg("count"), nb::arg("all_lines") = false);
   m.def("table_columns", &table_columns, nb::arg("path"));
   m.def("write_table", &write, nb::arg("path"), nb::arg("columns"), nb::arg("conventions"), nb::arg("provenance"),
         nb::arg("inputs"), nb::arg("overwrite"));

@@ -12,7 +12,7 @@ from . import _arrays, _units
 from ._arrays import real
 from ._columns import common_index, is_table
 from .errors import error
-from .galaxies import LINES, Galaxies
+from .galaxies import ALL_LINES, LINES, Galaxies
 
 
 def galaxies_of(first: Any, z: Any, more: dict[str, Any], names: Mapping[str, str] | None = None) -> Galaxies:
@@ -31,19 +31,19 @@ def galaxies_of(first: Any, z: Any, more: dict[str, Any], names: Mapping[str, st
     return Galaxies(band_flux=first, z=z, **more)
 
 
-def given_lines(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray] | None:
-    """The given lines as two (n, 10) arrays, EW and ivar; all other lines have ivar 0."""
+def given_lines(given: Any, galaxies: Galaxies, lines: tuple[str, ...] = LINES) -> tuple[np.ndarray, np.ndarray] | None:
+    """The given lines as two (n, lines) arrays, EW and ivar; all other lines have ivar 0."""
     if given is None:
         return None
     n = len(galaxies.band_flux)
-    ew, ivar = np.zeros((n, len(LINES))), np.zeros((n, len(LINES)))
+    ew, ivar = np.zeros((n, len(lines))), np.zeros((n, len(lines)))
     names = [given] if isinstance(given, str) else list(given)
     if not names:
-        raise error("usage", "no line is given", "", "one or more of " + ", ".join(LINES))
+        raise error("usage", "no line is given", "", "one or more of " + ", ".join(lines))
     for name in names:
-        if name not in LINES:
-            raise error("usage", "unknown line", f"'{name}'", ", ".join(LINES))
-        line = LINES.index(name)
+        if name not in lines:
+            raise error("usage", "unknown line", f"'{name}'", ", ".join(lines))
+        line = lines.index(name)
         if isinstance(given, Mapping):
             if not isinstance(given[name], (tuple, list)) or len(given[name]) != 2:
                 raise error("usage", f"given[{name!r}] is not a pair", type(given[name]).__name__, "(ew, ivar)")
@@ -58,7 +58,10 @@ def given_lines(given: Any, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray]
                 "input", "lines are given by name, but the galaxies have no measured EWs", "no ew and ew_ivar", "both"
             )
         else:
-            values, weights = galaxies.ew[:, line], galaxies.ew_ivar[:, line]
+            measured = ALL_LINES.index(name)
+            if measured >= galaxies.ew.shape[1]:
+                raise error("input", "the galaxies have no measured EWs of a line", f"'{name}'", "all_lines=True")
+            values, weights = galaxies.ew[:, measured], galaxies.ew_ivar[:, measured]
         for what, part, into in (("EW", values, ew), ("ivar", weights, ivar)):
             if part.shape not in ((), (n,)):
                 raise error("input", f"{what} of given {name} does not fit", f"shape {part.shape}", f"({n},)")

@@ -94,6 +94,8 @@ class Estimator(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, multi_output=True, ensure_all_finite="allow-nan", dtype=np.float64)
         if y.ndim != 2 or y.shape[1] != len(LINES):
             raise error("input", "y has a wrong shape", str(y.shape), f"({len(X)}, {len(LINES)})")
+        if "lines" in (self.settings or {}):
+            raise error("usage", "the estimator predicts the ten lines", "the setting lines", "starglow.train")
         known = np.isfinite(y)
         weight = np.where(known, _EXACT, 0.0)
         if ivar is not None:

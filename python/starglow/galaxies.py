@@ -13,6 +13,7 @@ from ._columns import common_index
 from .errors import error
 
 LINES: tuple[str, ...] = _core.lines
+ALL_LINES: tuple[str, ...] = tuple(line["name"] for line in _core.line_table)
 _NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "z_err", "ebv", "flags")
 _ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags")
 _ROWS += ("z_err", "ebv", "inputs")
@@ -36,7 +37,7 @@ class Galaxies:
         masked this is a masked array, and only those rows use their row number.
     ew, ew_ivar : (n, 10) float
         Measured rest-frame equivalent widths, A, positive in emission, in the order of `starglow.LINES`; ivar 0 means
-        no measurement.
+        no measurement. Or (n, 15), in the order of `starglow.names.ALL_LINES`.
     survey, program : (n,) str
         Optional; random numbers depend on them too. Null is the empty text.
     flags : (n,) int32
@@ -161,8 +162,8 @@ class Galaxies:
         for line, suffix, values in (
             (wanted[: -len(s)], s, v) for s, v in (("_EW", self.ew), ("_EW_IVAR", self.ew_ivar))
         ):
-            if wanted.endswith(suffix) and line in LINES and values is not None:
-                return values[:, LINES.index(line)]
+            if wanted.endswith(suffix) and values is not None and line in ALL_LINES[: values.shape[1]]:
+                return values[:, ALL_LINES.index(line)]
         if wanted in (self.inputs or {}):
             return self.inputs[wanted]
         found = getattr(self, wanted.lower(), None) if wanted.lower() in _ROWS[:-1] else None

@@ -31,9 +31,9 @@ __all__ = ["add_lines", "columns_of", "provenance", "write"]
 def columns_of(model: Model, draws: int = 0, noise: bool = False) -> dict[str, Any]:
     """Name -> pandas dtype of the columns that `add_lines` adds."""
     suffixes = ["_EW"] + (["_EW_P16", "_EW_P84"] if model.has_distribution else []) + (["_EW_NOISY"] if noise else [])
-    out: dict[str, Any] = {line + suffix: pd.ArrowDtype(pa.float32()) for suffix in suffixes for line in LINES}
+    out: dict[str, Any] = {line + suffix: pd.ArrowDtype(pa.float32()) for suffix in suffixes for line in model.lines}
     if draws:
-        out |= {line + "_EW_DRAW": pd.ArrowDtype(pa.list_(pa.float32(), draws)) for line in LINES}
+        out |= {line + "_EW_DRAW": pd.ArrowDtype(pa.list_(pa.float32(), draws)) for line in model.lines}
     return out | {"FLAGS": pd.ArrowDtype(pa.int32())}
 
 

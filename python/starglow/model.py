@@ -99,6 +99,11 @@ class Model:
         return self._core.kind
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the lines that it predicts, in the order of its arrays: the ten, or a choice of its own."""
+        return self._core.lines
+
+    @property
     def n_params(self) -> int:
         """Number of parameters."""
         return self._core.n_params
@@ -260,7 +265,7 @@ class Model:
             bool(float64),
             whole("first_row", first_row),
             whole("threads", threads, MOST_THREADS),
-            given_lines(given, g),
+            given_lines(given, g, self.lines),
             selected,
             bool(fluxes),
         )
@@ -271,6 +276,7 @@ class Model:
             out["flags"],
             out.get("draws"),
             out.get("noisy"),
+            lines=self.lines,
             index=g.index,
             p_lineless=out.get("p_lineless"),
             domain=out.get("domain"),

@@ -48,6 +48,15 @@ INPUT_COLUMNS: dict[str, tuple[str, float, float]] = {
 }
 """Columns of a table that are such inputs: {column: (name, lowest, highest)}; numbers outside count as missing."""
 
+ALL_WAVE: tuple[float, ...] = tuple(line["wave"] for line in _core.line_table)
+"""Rest wavelengths of ``ALL_LINES``."""
+
+
+def independent(lines: tuple[int, ...]) -> tuple[int, ...]:
+    """Of some lines, indices into ``ALL_LINES``, those that are no weak member of a doublet."""
+    return tuple(k for k in lines if not _core.line_table[k]["strong"])
+
+
 NONFINITE = _FLAGS["NONFINITE"]
 BAND_MISSING = _FLAGS["BAND_MISSING"]
 NEGATIVE_BAND = _FLAGS["NEGATIVE_BAND"]

@@ -50,7 +50,7 @@ def schema(
     fields += [pa.field("Z", pa.float64())] if "Z" in names else []
 
     def line(suffix: str, kind: pa.DataType) -> None:
-        fields.extend(pa.field(name + suffix, kind, metadata={"unit": _EW_UNIT}) for name in LINES)
+        fields.extend(pa.field(name + suffix, kind, metadata={"unit": _EW_UNIT}) for name in model.lines)
 
     line("_EW", pa.float32())
     if model.has_distribution:

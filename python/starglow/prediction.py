@@ -31,7 +31,8 @@ class Prediction:
     Attributes
     ----------
     ew : (n, 10) float64
-        Median of the intrinsic distribution (for a model without distributions, its single prediction).
+        Median of the intrinsic distribution (for a model without distributions, its single prediction); a column a line
+        of `lines`, ten of the shipped model.
     p16, p84 : (n, 10) float64 or None
         The 15.9 % and 84.1 % quantiles; None for a model without distributions.
     flags : (n,) int32
@@ -41,7 +42,7 @@ class Prediction:
     noisy : (n, 10) float64 or None
         One draw with measurement noise.
     lines : tuple of str
-        Names of the ten lines.
+        Names of the lines.
     index : any
         Index of the DataFrame that was given; `to_pandas` returns it.
     p_lineless : (n,) float64 or None

@@ -15,7 +15,7 @@ from ._arrays import MOST_THREADS, whole
 from ._columns import N_BANDS, Names, Plain, Source
 from .errors import error, reading
 from .galaxies import LINES, Galaxies
-from .names import INPUT_COLUMNS
+from .names import ALL_LINES, INPUT_COLUMNS
 from .prediction import PREDICTED
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def read_table(
     count: int | None = None,
     *,
     names: Mapping[str, str] | None = None,
+    all_lines: bool = False,
 ) -> Galaxies:
     """Reads galaxies from a FITS table, also gzipped: from the HDU `GALAXIES`, or else the first table.
 
@@ -56,6 +57,8 @@ def read_table(
         Read rows [first, first + count); default: all.
     names : dict
         For other column names, as in `galaxies`.
+    all_lines : bool
+        Read the EWs of all of `starglow.names.ALL_LINES`, not of the ten alone.
 
     Raises
     ------
@@ -77,12 +80,12 @@ def read_table(
     with reading(path):
         there = _core.table_columns(os.fspath(path))
         if names or Names(there).find("BAND_FLUX") is None:
-            return _by_astropy(path, first, count, names)  # twelve columns, or other names
-        columns, _, _ = _core.read_table(os.fspath(path), first, -1 if count is None else count)
+            return _by_astropy(path, first, count, names, all_lines)  # twelve columns, or other names
+        columns, _, _ = _core.read_table(os.fspath(path), first, -1 if count is None else count, all_lines)
     return Galaxies(**columns)
 
 
-def _by_astropy(path: str | os.PathLike[str], first: int, count: int | None, names: Any) -> Galaxies:
+def _by_astropy(path: str | os.PathLike[str], first: int, count: int | None, names: Any, all_lines: bool) -> Galaxies:
     """Tables whose columns the library does not know by name; it has looked at their structure and checksums."""
     from astropy.io import fits
     from astropy.table import Table
@@ -94,11 +97,15 @@ def _by_astropy(path: str | os.PathLike[str], first: int, count: int | None, nam
     end = len(rows) if count is None else first + count
     if first > len(rows) or end > len(rows):
         raise error("usage", "rows outside the table", f"{first} + {count}", f"at most {len(rows)}")
-    return galaxies(rows[first:end], names=names)
+    return galaxies(rows[first:end], names=names, all_lines=all_lines)
 
 
 def galaxies(
-    given: Any, conventions: Mapping[str, Any] | None = None, *, names: Mapping[str, str] | None = None
+    given: Any,
+    conventions: Mapping[str, Any] | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
+    all_lines: bool = False,
 ) -> Galaxies:
     """Reads galaxies from a table of any kind.
 
@@ -117,6 +124,8 @@ def galaxies(
         the metadata of the schema.
     names : dict
         For other column names, e.g. ``{"BAND_FLUX": "flux", "Z": "redshift"}``.
+    all_lines : bool
+        As in `read_table`.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def galaxies(
             )
         return given
     if isinstance(given, (str, os.PathLike)):
-        return _of_file(given, conventions, names)
+        return _of_file(given, conventions, names, all_lines)
     source = Source(given, names)
     flux = _vector(source, "BAND_FLUX", _units.FLUX)
     if flux is None:
@@ -153,13 +162,14 @@ def galaxies(
         return None if column is None else source.raw(column)
 
     def lines(suffix: str, unit: str, missing: float) -> Any:
-        have = [source.names.find(line + suffix) for line in LINES]
+        wanted = ALL_LINES if all_lines else LINES
+        have = [source.names.find(line + suffix) for line in wanted]
         if not any(have):
             return None
-        out = np.full((len(flux), len(LINES)), missing, np.float32)
+        out = np.full((len(flux), len(wanted)), missing, np.float32)
         for k, name in enumerate(have):
             if name is not None:
-                of = source.names.find(LINES[k] + "_EW") if suffix == "_EW_IVAR" else None
+                of = source.names.find(wanted[k] + "_EW") if suffix == "_EW_IVAR" else None
                 out[:, k] = _read(source, name, unit, of, _units.EW, len(flux))
         return out
 
@@ -216,12 +226,12 @@ def is_parquet(path: str | os.PathLike[str]) -> bool:
         return False  # the reader says what is wrong
 
 
-def _of_file(path: str | os.PathLike[str], conventions: Any, names: Any) -> Galaxies:
+def _of_file(path: str | os.PathLike[str], conventions: Any, names: Any, all_lines: bool) -> Galaxies:
     if is_parquet(path):
         from .parquet import read_file
 
-        return galaxies(read_file(path), conventions, names=names)
-    found = read_table(path, names=names)
+        return galaxies(read_file(path), conventions, names=names, all_lines=all_lines)
+    found = read_table(path, names=names, all_lines=all_lines)
     if not conventions:
         return found
     return replace(found, conventions=found.conventions | _arrays.conventions(conventions))
@@ -308,7 +318,7 @@ def columns(table: Galaxies | None = None, prediction: Prediction | None = None)
                 if values is not None:
                     out += [
                         (line + suffix, np.asarray(values[:, k], dtype=np.float32), unit)
-                        for k, line in enumerate(LINES)
+                        for k, line in enumerate(ALL_LINES[: values.shape[1]])
                     ]
     if prediction is not None:
         for suffix, attribute in PREDICTED.items():

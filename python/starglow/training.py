@@ -77,14 +77,16 @@ def train(
     """
     from .tables import galaxies, unused_lines
 
-    if extra := unused_lines(table, names):
+    learnt = str(settings.get("lines", ""))
+    if extra := [name for name in unused_lines(table, names) if name.removesuffix("_EW") not in learnt]:
         warnings.warn(
             f"columns of lines that a model does not learn: {', '.join(extra)}; it has {', '.join(LINES)}", stacklevel=2
         )
     chosen = {key: _text(value) for key, value in settings.items()} | {"seed": _text(seed)}
+    all_lines = any(line not in ("", "ten", *LINES) for line in chosen.get("lines", "").split(","))
     return Model(
         _core.train(
-            galaxies(table, names=names)._columns(),
+            galaxies(table, names=names, all_lines=all_lines)._columns(),
             preset,
             chosen,
             whole("threads", threads, MOST_THREADS),

@@ -86,6 +86,7 @@ int run(const Settings& settings, Console& console) {
     console.info(fmt::format("would measure the speed with {} galaxies", n));
     return 0;
   }
+  need_ten_lines(model, "bench");
   const Population population = shipped_population();
   WorkerPool pool(settings.threads());
   const Galaxies galaxies = population.sample(settings.seed(), 1, n, pool);

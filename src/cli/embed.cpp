@@ -105,6 +105,7 @@ std::string panels_of(const Settings& settings, Console& console, const TableRea
     throw Error(ErrorKind::input, "--panels needs measured lines",
                 {"no {LINE}_EW columns", "{LINE}_EW and {LINE}_EW_IVAR", "A map without --panels needs none."});
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  need_ten_lines(model, "embed --panels");
   const std::size_t draws = model.has_distribution() ? 1 : 0;
   const Galaxies own = model.with_own_dust(galaxies);
   const Prediction p = model.predict(own, pool, {.draws = draws, .seed = settings.seed()});

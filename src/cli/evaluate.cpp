@@ -120,7 +120,7 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
                       .train_size = train_size,
                       .variants = {as_asked(settings)}};
   if (config.method == "network") {  // the baselines are of the judged table alone
-    JudgedTable judged = judged_table(settings, console);
+    JudgedTable judged = judged_table(settings, console, config.lines);
     how.others = std::move(judged.others);
     how.name = std::move(judged.name);
     how.leave_out = settings.is_set("leave_out");
@@ -178,10 +178,9 @@ std::string size_table(const Galaxies& table, const Settings& settings, Console&
   return out + "(cross-validated; more than a fold's training part is all of it)\n\n";
 }
 
-NamedPrediction from_model(Galaxies table, const Settings& settings, Console& console, WorkerPool& pool,
-                           Matrix<double>* pulls) {
+NamedPrediction from_model(const Model& model, Galaxies table, const Settings& settings, Console& console,
+                           WorkerPool& pool, Matrix<double>* pulls) {
   const bool given = settings.is_set("model");
-  const Model model = given ? Model::load(settings.text("model")) : Model::shipped();
   const std::string n = model.parts().metadata.count("n_galaxies") > 0 ? model.parts().metadata.at("n_galaxies") : "?";
   console.info(
       fmt::format("evaluating {} (trained on {} galaxies; its scores on those are too good, use --cv to test a recipe)",
@@ -196,6 +195,15 @@ NamedPrediction from_model(Galaxies table, const Settings& settings, Console& co
   if (pulls != nullptr) *pulls = given_pulls(model, table, pool, options.selected);
   return {given ? settings.text("model") : "shipped model", std::move(p.ew), std::move(p.draws), draws,
           std::move(p.domain)};
+}
+
+// What is made for the ten lines is refused for others.
+void check_lines(const LineSet& lines, const Settings& settings) {
+  if (lines.is_standard()) return;
+  for (const char* key : {"report", "leave_one_out", "control", "baseline", "sizes", "each", "missing"})
+    if (settings.is_given(key))
+      throw Error(ErrorKind::usage, "--" + std::string(key) + " needs a model of the ten lines",
+                  {"lines " + lines.names(), LineSet::standard().names(), ""});
 }
 
 // index.html, figures/*.json and scores.json of a judgement.
@@ -234,22 +242,30 @@ int run(const Settings& settings, Console& console) {
   if (resamples < 0 || resamples > 1000000)
     throw Error(ErrorKind::usage, "resamples out of range", {std::to_string(resamples), "0 to 1000000", ""});
 
-  const JudgedTable judged = judged_table(settings, console);
+  if (settings.is_set("predictions")) check_input_file(settings.text("predictions"), "the file of --predictions");
+  std::optional<Model> model;
+  if (sources == 0 || settings.is_set("model"))
+    model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  const LineSet lines = model                            ? model->lines()
+                        : settings.flag("cv")            ? train_config(settings).lines
+                        : settings.is_set("predictions") ? lines_of_file(settings.text("predictions"))
+                                                         : LineSet::standard();
+  check_lines(lines, settings);
+  const JudgedTable judged = judged_table(settings, console, lines);
   const TableReader reader(judged.path);
   if (judged.others.empty())  // of several tables they are told already
     for (const auto& note : reader.notes()) console.warn(note);
-  if (const auto names = other_lines(reader); !names.empty() && !settings.flag("cv"))
-    console.warn("not evaluated, because no model has such a line: " + names);
+  if (const auto names = other_lines(reader, lines); !names.empty() && !settings.flag("cv"))
+    console.warn("not evaluated, because the model has no such line: " + names);
   for (const char* key : {"json", "write_predictions"})
     if (settings.is_set(key)) check_output(settings.text(key), settings.flag("overwrite"));
   if (settings.is_set("report") && std::filesystem::is_directory(settings.text("report")))
     check_output((std::filesystem::path(settings.text("report")) / "index.html").string(), settings.flag("overwrite"));
-  if (settings.is_set("predictions")) check_input_file(settings.text("predictions"), "the file of --predictions");
-  Galaxies table = reader.read(0, reader.rows());
+
+  Galaxies table = reader.read(0, reader.rows(), lines.width());
   if (settings.flag("cv")) table = labels_of_recipe(table, judged.name, train_config(settings));
   if (settings.flag("dry_run")) {
-    if (settings.is_set("model")) (void)Model::load(settings.text("model"));
-    if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table, console);
+    if (settings.is_set("predictions")) (void)predictions_of_file(settings.text("predictions"), table, console, lines);
     const std::string what = settings.flag("cv") ? "a recipe" : sources > 0 ? "what is given" : "the shipped model";
     console.info(fmt::format("would evaluate {} on the {} rows of {}", what, table.n, judged.path));
     return 0;
@@ -277,7 +293,7 @@ int run(const Settings& settings, Console& console) {
     throw Error(ErrorKind::usage, "--given, --selected and --leave-one-out need a model or a recipe",
                 {"--predictions or --columns", "--model or --cv", ""});
   if (settings.is_set("predictions"))
-    predictions.push_back(predictions_of_file(settings.text("predictions"), table, console));
+    predictions.push_back(predictions_of_file(settings.text("predictions"), table, console, lines));
   else if (settings.is_set("columns"))
     predictions.push_back(
         {"columns " + settings.text("columns"), columns_with_suffix(reader, settings.text("columns"))});
@@ -285,7 +301,7 @@ int run(const Settings& settings, Console& console) {
     predictions = from_recipe(table, train_config(settings), settings.flag("missing"), settings, console, pool, 0,
                               wanted, each ? &of_others : nullptr);
   else
-    predictions.push_back(from_model(table, settings, console, pool, wanted));
+    predictions.push_back(from_model(*model, table, settings, console, pool, wanted));
   if (predictions.size() > 1) {
     const std::string text = missing_table(table, predictions, resamples, settings.seed(), pool);
     console.data(text);
@@ -322,20 +338,20 @@ int run(const Settings& settings, Console& console) {
   if (settings.is_set("against")) {
     const std::string& against = settings.text("against");
     predictions.push_back(against[0] == '_'
-                              ? NamedPrediction{"columns " + against, columns_with_suffix(reader, against)}
-                              : predictions_of_file(against, table, console));
-  } else if (reader.has_column("HALPHA_EW_K24") && settings.text("columns") != "_K24") {
+                              ? NamedPrediction{"columns " + against, columns_with_suffix(reader, against, lines)}
+                              : predictions_of_file(against, table, console, lines));
+  } else if (lines.is_standard() && reader.has_column("HALPHA_EW_K24") && settings.text("columns") != "_K24") {
     predictions.push_back({"K24 (columns _K24)", columns_with_suffix(reader, "_K24")});
   }
-  const Evaluation result = evaluate(table, predictions, resamples, settings.seed(), pool);
+  const Evaluation result = evaluate(table, predictions, resamples, settings.seed(), pool, lines);
   std::string text = evaluation_table(result), json = evaluation_json(result);
   std::optional<Calibration> calibration;
   if (distribution) {
-    calibration = calibrate(table, predictions, draws, settings.seed(), pool);
+    if (lines.is_standard()) calibration = calibrate(table, predictions, draws, settings.seed(), pool);
     const WholeTableScores whole = score_whole_table(table, predictions[0], settings.seed(), pool);
-    text += calibration_table(*calibration) + whole_table_text(whole);
-    json = "{\"points\":\n" + json + ",\"distributions\":\n" + calibration_json(*calibration) + ",\"whole_table\":\n" +
-           whole_table_json(whole) + "}\n";
+    text += (calibration ? calibration_table(*calibration) : "") + whole_table_text(whole);
+    json = "{\"points\":\n" + json + (calibration ? ",\"distributions\":\n" + calibration_json(*calibration) : "") +
+           ",\"whole_table\":\n" + whole_table_json(whole) + "}\n";
   }
   if (each && distribution) {
     std::string tables;
@@ -363,7 +379,7 @@ int run(const Settings& settings, Console& console) {
   }
   if (settings.is_set("json")) write_text(settings.text("json"), json, settings.flag("overwrite"));
   if (settings.is_set("write_predictions"))
-    write_predictions(settings.text("write_predictions"), table, predictions[0].ew, pulls, settings);
+    write_predictions(settings.text("write_predictions"), table, predictions[0].ew, pulls, lines, settings);
   return 0;
 }
 

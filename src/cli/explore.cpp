@@ -181,6 +181,7 @@ int run(const Settings& settings, Console& console) {
   if (port < 0 || port > 65535)
     throw Error(ErrorKind::usage, "port out of range", {std::to_string(port), "0 to 65535", ""});
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  need_ten_lines(model, "explore");
   if (settings.flag("dry_run")) {
     const TableReader reader(settings.positionals().at(0));
     console.info(fmt::format("would show {} galaxies of {}", reader.rows(), settings.positionals().at(0)));

@@ -327,6 +327,7 @@ int run_stars(const Settings& settings, Console& console) {
   std::vector<Filter> filters;
   for (const auto& file : settings.list("filters")) filters.push_back(load_filter(file));
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  need_ten_lines(model, "mock --population stars");
   const bool spectra = settings.is_set("spectra");
   const Grid grid = read_grid(settings, !filters.empty(), spectra, console);
   WorkerPool pool(settings.threads());

@@ -10,11 +10,11 @@
 
 namespace starglow::cli {
 
-Matrix<double> columns_with_suffix(const TableReader& reader, const std::string& suffix) {
-  Matrix<double> ew(reader.rows(), k_n_lines, std::numeric_limits<double>::quiet_NaN());
+Matrix<double> columns_with_suffix(const TableReader& reader, const std::string& suffix, const LineSet& lines) {
+  Matrix<double> ew(reader.rows(), lines.width(), std::numeric_limits<double>::quiet_NaN());
   bool any = false;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
-    const std::string name = std::string(k_lines[line].name) + "_EW" + suffix;
+  for (const std::size_t line : lines.lines()) {
+    const std::string name = std::string(k_all_lines[line].name) + "_EW" + suffix;
     if (!reader.has_column(name)) continue;
     any = true;
     const auto values = reader.read_column(name, 0, reader.rows());
@@ -27,18 +27,20 @@ Matrix<double> columns_with_suffix(const TableReader& reader, const std::string&
 }
 
 void write_predictions(const std::string& path, const Galaxies& table, const Matrix<double>& ew,
-                       const Matrix<double>& pulls, const Settings& settings) {
+                       const Matrix<double>& pulls, const LineSet& lines, const Settings& settings) {
   std::vector<ColumnInfo> columns{column("TARGETID")};
-  for (auto& its : line_columns("_EW")) columns.push_back(std::move(its));
+  const std::vector<LineInfo> infos = lines.infos();
+  for (auto& its : line_columns("_EW", infos)) columns.push_back(std::move(its));
   if (!pulls.empty())
-    for (auto& its : line_columns("_EW_GIVEN_PULL")) columns.push_back(std::move(its));
+    for (auto& its : line_columns("_EW_GIVEN_PULL", infos)) columns.push_back(std::move(its));
   TableWriter writer(path, columns, table.conventions, settings.flag("overwrite"));
   writer.write("TARGETID", 0, std::span<const std::int64_t>(table.targetid));
   std::vector<float> values(table.n);
   for (const auto& [from, suffix] : {std::pair{&ew, "_EW"}, std::pair{&pulls, "_EW_GIVEN_PULL"}})
-    for (std::size_t line = 0; line < k_n_lines && !from->empty(); ++line) {
+    for (const std::size_t line : lines.lines()) {
+      if (from->empty()) break;
       for (std::size_t i = 0; i < table.n; ++i) values[i] = static_cast<float>((*from)(i, line));
-      writer.write(std::string(k_lines[line].name) + suffix, 0, std::span<const float>(values));
+      writer.write(std::string(k_all_lines[line].name) + suffix, 0, std::span<const float>(values));
     }
   Provenance provenance = provenance_of(settings);
   provenance.add_input(settings.positionals().at(0));

@@ -46,6 +46,7 @@ class Job {
                   {"", "", "--resolution 3000 uses a constant resolving power."});
     if (wanted.from_model) {
       model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
+      need_ten_lines(*model, "paint --from model");
       if (wanted.draws > 0 && !model->has_distribution())
         throw Error(ErrorKind::model, "this model kind has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
       for (const auto& note : model->compare(in.conventions(), in.table().has_column("EBV")).notes) console.info(note);

@@ -64,14 +64,15 @@ std::vector<ColumnInfo> output_columns(const TableReader& reader, const Model& m
   std::vector<ColumnInfo> columns{column("TARGETID")};
   if (reader.has_column("Z")) columns.push_back(column("Z"));
   for (auto& its : survey_columns(reader)) columns.push_back(std::move(its));
+  const std::vector<LineInfo> lines = model.lines().infos();
   const auto add = [&](std::string_view suffix, std::size_t repeat) {
-    for (auto& its : line_columns(suffix, k_lines, repeat)) columns.push_back(std::move(its));
+    for (auto& its : line_columns(suffix, lines, repeat)) columns.push_back(std::move(its));
   };
   add("_EW", 1);
   if (model.has_distribution()) {
     add("_EW_P16", 1);
     add("_EW_P84", 1);
-    columns.push_back(column("P_LINELESS"));
+    if (model.lines().slots().halpha != LineSlots::k_none) columns.push_back(column("P_LINELESS"));
   }
   if (model.parts().domain) columns.push_back(column("DOMAIN"));
   if (draws > 0) add("_EW_DRAW", draws);
@@ -89,13 +90,14 @@ struct Chunk {
   std::size_t first = 0;
   Galaxies galaxies;
   Prediction prediction;
-  Matrix<double> noisy;  // (rows, 10) or empty
+  Matrix<double> noisy;  // as the prediction, or empty
   /// Bands as the table has them, where line fluxes are wanted; then these fluxes.
   Matrix<double> bands, flux, flux_p16, flux_p84;
 };
 
 struct Writer {
   TableWriter& out;
+  const LineSet& predicted;
   std::size_t n_draws;
   bool has_domain;
 
@@ -129,18 +131,19 @@ struct Writer {
   }
   void lines(const Matrix<double>& ew, std::size_t first, const char* suffix) const {
     std::vector<float> values(ew.rows());
-    for (std::size_t line = 0; line < k_n_lines && !ew.empty(); ++line) {
+    if (ew.empty()) return;
+    for (const std::size_t line : predicted.lines()) {
       for (std::size_t i = 0; i < ew.rows(); ++i) values[i] = static_cast<float>(ew(i, line));
-      out.write(std::string(k_lines[line].name) + suffix, first, std::span<const float>(values));
+      out.write(std::string(k_all_lines[line].name) + suffix, first, std::span<const float>(values));
     }
   }
   void draws(const Matrix<float>& all, std::size_t first) const {
     std::vector<float> values(all.rows() * n_draws);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (const std::size_t line : predicted.lines()) {
       for (std::size_t i = 0; i < all.rows(); ++i)
         std::copy_n(all.row(i).begin() + static_cast<std::ptrdiff_t>(line * n_draws), n_draws,
                     values.begin() + static_cast<std::ptrdiff_t>(i * n_draws));
-      out.write(std::string(k_lines[line].name) + "_EW_DRAW", first, std::span<const float>(values));
+      out.write(std::string(k_all_lines[line].name) + "_EW_DRAW", first, std::span<const float>(values));
     }
   }
 };
@@ -175,6 +178,7 @@ int run(const Settings& settings, Console& console) {
   if (!reader.has_column("BAND_FLUX"))
     throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
                 {"", "12 band fluxes a row", "prep makes them from spectra."});
+  if (fluxes) need_ten_lines(model, "predict --fluxes");
   if (fluxes && reader.conventions().fluxscal == "relative")
     throw Error(ErrorKind::input, "'" + input + "' has band fluxes on a relative scale, so line fluxes are unknown",
                 {"FLUXSCAL relative", "absolute", "Without --fluxes EWs are predicted."});
@@ -197,13 +201,13 @@ int run(const Settings& settings, Console& console) {
     const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
     auto rows = static_cast<std::size_t>(chunk);
     if (!settings.is_given("chunk") && drawn > 0)
-      rows = std::clamp(k_max_drawn / (drawn * k_n_lines), std::size_t{1}, rows);
+      rows = std::clamp(k_max_drawn / (drawn * model.lines().width()), std::size_t{1}, rows);
     // One thread: one after the other. More: a thread reads and one writes while the others compute.
     pipeline(
         shard_count(reader.rows(), rows), pool.threads() > 1,
         [&](std::size_t k) {
           const Shard range = shard(k, reader.rows(), rows);
-          Galaxies read = reader.read(range.first, range.count());
+          Galaxies read = reader.read(range.first, range.count(), model.lines().width());
           Matrix<double> bands = fluxes ? bands_that_are_there(read) : Matrix<double>{};
           return Chunk{range.first, model.with_own_dust(std::move(read)), {}, {}, std::move(bands), {}, {}, {}};
         },
@@ -236,7 +240,7 @@ int run(const Settings& settings, Console& console) {
             widened += redshift_error_matters(g.z[i], g.z_err[i]) ? 1U : 0U;
           bar.update(static_cast<double>(c.first + g.n));
         },
-        Writer{out, draws, model.parts().domain.has_value()});
+        Writer{out, model.lines(), draws, model.parts().domain.has_value()});
   }
   outcome.check();
   if (evolved > 0)

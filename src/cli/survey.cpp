@@ -188,6 +188,7 @@ int run_action(const Settings& settings, Console& console, const fs::path& dir) 
   const survey::Plan plan = plan_of(words, dir);
   const auto run = run_settings(settings);
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
+  need_ten_lines(model, "survey");
   const TemplateSet templates =
       settings.is_set("templates") ? load_templates(settings.text("templates")) : shipped_templates();
   std::string templates_hash;

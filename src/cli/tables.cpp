@@ -25,8 +25,9 @@ std::map<std::string, std::string> names_of(const Settings& settings) {
   return names;
 }
 
-bool known_line(std::string_view name) {
-  return find_line(name) ||
+bool known_line(std::string_view name, const LineSet& lines) {
+  const auto line = find_any_line(name);
+  return (line && lines.has(*line)) ||
          std::any_of(k_line_sums.begin(), k_line_sums.end(), [&](const LineSum& sum) { return sum.name == name; });
 }
 
@@ -54,16 +55,16 @@ std::string repeated(const std::vector<NamedTable>& tables, const std::vector<st
 }
 
 // The tables of the positionals with what `--name` calls them, or "".
-std::vector<NamedTable> named_tables(const Settings& settings, Console& console) {
+std::vector<NamedTable> named_tables(const Settings& settings, Console& console, const LineSet& lines) {
   const auto names = names_of(settings);
   std::set<std::string> used;
   std::vector<NamedTable> tables;
   for (const auto& path : settings.positionals()) {
     const TableReader reader(path);
     for (const auto& note : reader.notes()) console.warn(note);
-    if (const auto names_of_lines = other_lines(reader); !names_of_lines.empty())
+    if (const auto names_of_lines = other_lines(reader, lines); !names_of_lines.empty())
       console.warn("not used for training, because the model has no such line: " + names_of_lines);
-    NamedTable table{"", reader.read(0, reader.rows())};
+    NamedTable table{"", reader.read(0, reader.rows(), lines.width())};
     for (const std::string& key : {path, std::filesystem::path(path).filename().string()})
       if (const auto found = names.find(key); found != names.end()) {
         table.name = found->second;
@@ -81,11 +82,11 @@ std::vector<NamedTable> named_tables(const Settings& settings, Console& console)
 
 }  // namespace
 
-std::string other_lines(const TableReader& reader) {
+std::string other_lines(const TableReader& reader, const LineSet& lines) {
   std::string out;
   for (const auto& column : reader.columns()) {
     if (!column.name.ends_with("_EW") || column.type == 'A' ||
-        known_line(column.name.substr(0, column.name.size() - 3)))
+        known_line(column.name.substr(0, column.name.size() - 3), lines))
       continue;
     out += (out.empty() ? "" : ", ") + column.name;
   }
@@ -101,11 +102,11 @@ void declare_tables(OptionSet& set) {
            "", "NAME"});
 }
 
-Galaxies read_tables(const Settings& settings, Console& console) {
-  return join_tables(named_tables(settings, console));
+Galaxies read_tables(const Settings& settings, Console& console, const LineSet& lines) {
+  return join_tables(named_tables(settings, console, lines));
 }
 
-JudgedTable judged_table(const Settings& settings, Console& console) {
+JudgedTable judged_table(const Settings& settings, Console& console, const LineSet& lines) {
   const auto& paths = settings.positionals();
   const bool leave_out = settings.is_set("leave_out");
   if (leave_out && !settings.flag("cv")) throw Error(ErrorKind::usage, "--leave-out needs --cv", {"", "--cv", ""});
@@ -113,7 +114,7 @@ JudgedTable judged_table(const Settings& settings, Console& console) {
   if (!settings.flag("cv"))
     throw Error(ErrorKind::usage, "several tables need --cv",
                 {std::to_string(paths.size()) + " tables", "one, or --cv", ""});
-  auto tables = named_tables(settings, console);
+  auto tables = named_tables(settings, console, lines);
   std::string all;
   for (auto& t : tables) {
     if (t.name.empty()) t.name = t.galaxies.conventions.labelver;

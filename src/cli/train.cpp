@@ -60,21 +60,23 @@ int run(const Settings& settings, Console& console) {
   if (!settings.is_set("output"))
     throw Error(ErrorKind::usage, "no output given", {"", "", "-o model.safetensors names it."});
   const std::string input = fmt::format("{}", fmt::join(settings.positionals(), ", "));
-  const Galaxies galaxies = read_tables(settings, console);
+  const bool population = settings.text("preset") == k_population_preset;
+  const LineSet lines = population ? LineSet::standard() : train_config(settings).lines;
+  const Galaxies galaxies = read_tables(settings, console, lines);
   if (settings.flag("dry_run")) {
     console.info(fmt::format("would train '{}' on the {} rows of {} and write {}", settings.text("preset"), galaxies.n,
                              input, settings.text("output")));
     return 0;
   }
   check_output(settings.text("output"), settings.flag("overwrite"));
-  if (settings.text("preset") == k_population_preset) {
-    const Population population = fit_population(galaxies, {.seed = settings.seed()}, [&](const std::string& text) {
+  if (population) {
+    const Population fitted = fit_population(galaxies, {.seed = settings.seed()}, [&](const std::string& text) {
       check_interrupt();
       console.info(text);
     });
-    save(population, settings.text("output"), settings.flag("overwrite"));
-    console.info(fmt::format("{}: {} components, fitted to {} galaxies", settings.text("output"),
-                             population.weight.size(), population.metadata.at("n_galaxies")));
+    save(fitted, settings.text("output"), settings.flag("overwrite"));
+    console.info(fmt::format("{}: {} components, fitted to {} galaxies", settings.text("output"), fitted.weight.size(),
+                             fitted.metadata.at("n_galaxies")));
     return 0;
   }
   const TrainConfig config = train_config(settings);
@@ -133,6 +135,7 @@ const Verb k_train{"train",
                    "starglow train table.fits -o k24.safetensors --preset k24 --seed 2\n"
                    "starglow train table.fits -o small.safetensors hidden=32,32 members=4\n"
                    "starglow train table.fits -o model.safetensors --config train.toml\n"
+                   "starglow train table.fits -o four.safetensors --lines HALPHA,HBETA,OIII_5007,HEI_5876\n"
                    "starglow train table.fits -o model.safetensors --resume\n"
                    "starglow train table.fits -o population.safetensors --preset population",
                    declare,

@@ -45,10 +45,11 @@ std::vector<NamedPrediction> cross_validate(const Galaxies& g, const TrainConfig
     throw Error(ErrorKind::input, "cross-validation needs the column TARGETID; its hash defines the parts");
   const std::size_t draws = config.joint ? how.draws : 0;
   const auto empty = [&](std::size_t n, const std::string& what) {
-    return NamedPrediction{"cross-validated " + config.preset + (what.empty() ? "" : ", ") + what,
-                           Matrix<double>(n, k_n_lines, std::numeric_limits<double>::quiet_NaN()),
-                           Matrix<float>(draws > 0 ? n : 0, k_n_lines * draws, std::numeric_limits<float>::quiet_NaN()),
-                           draws, std::vector<double>(n, std::numeric_limits<double>::quiet_NaN())};
+    return NamedPrediction{
+        "cross-validated " + config.preset + (what.empty() ? "" : ", ") + what,
+        Matrix<double>(n, config.lines.width(), std::numeric_limits<double>::quiet_NaN()),
+        Matrix<float>(draws > 0 ? n : 0, config.lines.width() * draws, std::numeric_limits<float>::quiet_NaN()), draws,
+        std::vector<double>(n, std::numeric_limits<double>::quiet_NaN())};
   };
   std::vector<NamedPrediction> out;
   for (const auto& variant : how.variants) out.push_back(empty(g.n, variant.name));

@@ -91,18 +91,16 @@ double mean_over(const Lines& lines, F value) {
   return sum / static_cast<double>(lines.size());
 }
 
-constexpr std::array<std::size_t, k_n_lines> k_all_lines{0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-
 /// Samples of each prediction and line, and of their S/N > 3 part.
 struct Samples {
-  std::vector<std::array<Sample, k_n_lines>> all, snr3;
+  std::vector<std::array<Sample, k_n_all_lines>> all, snr3;
 };
 
 Samples collect(const Galaxies& g, const std::vector<NamedPrediction>& predictions, Evaluation& out) {
   Samples s;
   s.all.resize(predictions.size());
   s.snr3.resize(predictions.size());
-  for (std::size_t line = 0; line < k_n_lines; ++line)
+  for (const std::size_t line : out.judged.lines())
     for (std::size_t i = 0; i < g.n; ++i) {
       const double ew = static_cast<double>(g.ew(i, line)), ivar = static_cast<double>(g.ew_ivar(i, line));
       if (!(ivar > 0) || !std::isfinite(ew)) continue;
@@ -128,7 +126,7 @@ Samples collect(const Galaxies& g, const std::vector<NamedPrediction>& predictio
 void fill_values(const Samples& s, Evaluation& out) {
   const std::size_t n = out.names.size();
   for (std::size_t p = 0; p < n; ++p) {
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (const std::size_t line : out.judged.lines()) {
       LineScores& into = out.lines[p][line];
       into.n = s.all[p][line].obs.size();
       into.n_snr3 = s.snr3[p][line].obs.size();
@@ -141,14 +139,14 @@ void fill_values(const Samples& s, Evaluation& out) {
     }
     for (std::size_t k = 0; k < k_n_scores; ++k) {
       const auto value = [&](auto line) { return out.lines[p][line].all[k].value; };
-      out.mean10[p][k].value = mean_over(k_all_lines, value);
-      out.mean8[p][k].value = mean_over(k_independent_lines, value);
+      out.mean10[p][k].value = mean_over(out.judged.lines(), value);
+      out.mean8[p][k].value = mean_over(out.judged.independent(), value);
     }
   }
   for (std::size_t p = 0; p + 1 < n; ++p) {
     Difference d{out.names[p], out.names[n - 1], {}, {}, {}};
     for (std::size_t k = 0; k < k_n_scores; ++k) {
-      for (std::size_t line = 0; line < k_n_lines; ++line)
+      for (const std::size_t line : out.judged.lines())
         d.lines[line][k].value = out.lines[p][line].all[k].value - out.lines[n - 1][line].all[k].value;
       d.mean10[k].value = out.mean10[p][k].value - out.mean10[n - 1][k].value;
       d.mean8[k].value = out.mean8[p][k].value - out.mean8[n - 1][k].value;
@@ -161,7 +159,7 @@ void fill_errors(const Samples& s, std::size_t n_rows, Evaluation& out, WorkerPo
   const std::size_t n = out.names.size(), last = n - 1;
   const auto n_boot = static_cast<std::size_t>(out.resamples);
   // boot[part][prediction][line][score][resample]
-  using PerLine = std::array<std::array<std::vector<double>, k_n_scores>, k_n_lines>;
+  using PerLine = std::array<std::array<std::vector<double>, k_n_scores>, k_n_all_lines>;
   std::array<std::vector<PerLine>, 2> boot{std::vector<PerLine>(n), std::vector<PerLine>(n)};
   for (auto& part : boot)
     for (auto& prediction : part)
@@ -174,7 +172,7 @@ void fill_errors(const Samples& s, std::size_t n_rows, Evaluation& out, WorkerPo
       times[random.words(static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(i))[0] % n_rows] += 1.0;
     for (std::size_t part = 0; part < 2; ++part)
       for (std::size_t p = 0; p < n; ++p)
-        for (std::size_t line = 0; line < k_n_lines; ++line) {
+        for (const std::size_t line : out.judged.lines()) {
           const Sample& sample = (part == 0 ? s.all : s.snr3)[p][line];
           count.resize(sample.rows.size());
           for (std::size_t i = 0; i < sample.rows.size(); ++i) count[i] = times[sample.rows[i]];
@@ -189,23 +187,25 @@ void fill_errors(const Samples& s, std::size_t n_rows, Evaluation& out, WorkerPo
   };
   for (std::size_t k = 0; k < k_n_scores; ++k)
     for (std::size_t p = 0; p < n; ++p) {
-      for (std::size_t line = 0; line < k_n_lines; ++line) {
+      for (const std::size_t line : out.judged.lines()) {
         out.lines[p][line].all[k].error = sd(boot[0][p][line][k]);
         out.lines[p][line].snr3[k].error = sd(boot[1][p][line][k]);
       }
       const auto mean = [&](const auto& lines, std::size_t q, std::size_t b) {
         return mean_over(lines, [&](auto line) { return boot[0][q][line][k][b]; });
       };
-      out.mean10[p][k].error = error_of([&](std::size_t b) { return mean(k_all_lines, p, b); });
-      out.mean8[p][k].error = error_of([&](std::size_t b) { return mean(k_independent_lines, p, b); });
+      out.mean10[p][k].error = error_of([&](std::size_t b) { return mean(out.judged.lines(), p, b); });
+      out.mean8[p][k].error = error_of([&](std::size_t b) { return mean(out.judged.independent(), p, b); });
       if (p == last) continue;
       Difference& d = out.differences[p];
-      for (std::size_t line = 0; line < k_n_lines; ++line)
+      for (const std::size_t line : out.judged.lines())
         d.lines[line][k].error =
             error_of([&](std::size_t b) { return boot[0][p][line][k][b] - boot[0][last][line][k][b]; });
-      d.mean10[k].error = error_of([&](std::size_t b) { return mean(k_all_lines, p, b) - mean(k_all_lines, last, b); });
-      d.mean8[k].error =
-          error_of([&](std::size_t b) { return mean(k_independent_lines, p, b) - mean(k_independent_lines, last, b); });
+      d.mean10[k].error =
+          error_of([&](std::size_t b) { return mean(out.judged.lines(), p, b) - mean(out.judged.lines(), last, b); });
+      d.mean8[k].error = error_of([&](std::size_t b) {
+        return mean(out.judged.independent(), p, b) - mean(out.judged.independent(), last, b);
+      });
     }
 }
 
@@ -217,15 +217,18 @@ Scores score(std::span<const double> obs, std::span<const double> pred) {
 }
 
 Evaluation evaluate(const Galaxies& g, const std::vector<NamedPrediction>& predictions, std::int64_t resamples,
-                    std::uint64_t seed, WorkerPool& pool) {
+                    std::uint64_t seed, WorkerPool& pool, const LineSet& lines) {
   if (g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
   if (predictions.empty()) throw Error(ErrorKind::usage, "nothing to evaluate");
+  if (g.ew.cols() < lines.width() || g.ew_ivar.cols() < lines.width())
+    throw Error(ErrorKind::input, "the table has no measured EWs of some lines", {lines.names(), "", ""});
   Evaluation out;
+  out.judged = lines;
   out.resamples = resamples;
   out.seed = seed;
   for (const auto& p : predictions) {
-    if (p.ew.rows() != g.n || p.ew.cols() != k_n_lines)
+    if (p.ew.rows() != g.n || p.ew.cols() < lines.width())
       throw Error(ErrorKind::input, "prediction '" + p.name + "' does not fit the table",
                   {std::to_string(p.ew.rows()) + " rows", std::to_string(g.n), ""});
     out.names.push_back(p.name);

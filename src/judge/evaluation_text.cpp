@@ -35,6 +35,8 @@ nlohmann::json json_scores(const std::array<Estimate, k_n_scores>& scores, bool 
 std::string evaluation_table(const Evaluation& e) {
   const bool errors = e.resamples > 1;
   const int width = errors ? 17 : 9;
+  const std::string all = fmt::format("mean of {}", e.judged.size()),
+                    independent = fmt::format("mean of {}", e.judged.independent().size());
   std::string out;
   const auto scores = [&](std::string_view name, const std::string& n, const std::array<Estimate, k_n_scores>& s,
                           bool sign) {
@@ -51,26 +53,26 @@ std::string evaluation_table(const Evaluation& e) {
   };
   for (std::size_t p = 0; p < e.names.size(); ++p) {
     heading(e.names[p], true);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (const std::size_t line : e.judged.lines()) {
       const LineScores& s = e.lines[p][line];
-      scores(k_lines[line].name, std::to_string(s.n), s.all, false);
+      scores(k_all_lines[line].name, std::to_string(s.n), s.all, false);
       out += fmt::format("{:>10}{:>{}}{:>{}}\n", s.n_snr3, number(s.snr3[0], 4, errors), width + 3,
                          number(s.snr3[3], 3, errors), width + 5);
     }
-    scores("mean of 10", "", e.mean10[p], false);
+    scores(all, "", e.mean10[p], false);
     out += '\n';
-    scores("mean of 8", "", e.mean8[p], false);
+    scores(independent, "", e.mean8[p], false);
     out += "\n\n";
   }
   for (const auto& d : e.differences) {
     heading(d.a + " minus " + d.b + ", same galaxies" + (errors ? ", paired errors" : ""), false);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      scores(k_lines[line].name, "", d.lines[line], true);
+    for (const std::size_t line : e.judged.lines()) {
+      scores(k_all_lines[line].name, "", d.lines[line], true);
       out += '\n';
     }
-    scores("mean of 10", "", d.mean10, true);
+    scores(all, "", d.mean10, true);
     out += '\n';
-    scores("mean of 8", "", d.mean8, true);
+    scores(independent, "", d.mean8, true);
     out += "\n\n";
   }
   out +=
@@ -83,35 +85,37 @@ std::string evaluation_table(const Evaluation& e) {
 std::string evaluation_json(const Evaluation& e) {
   const bool errors = e.resamples > 1;
   using nlohmann::json;
+  const std::string all = "mean" + std::to_string(e.judged.size()),
+                    independent = "mean" + std::to_string(e.judged.independent().size());
   json root = json::object();  // made before it is filled, as each below: memory may fail
   root["resamples"] = e.resamples;
   root["seed"] = e.seed;
   root["rows"] = "ivar > 0, EW > 0, every prediction finite";
   root["n_labelled"] = json::object();
-  for (std::size_t line = 0; line < k_n_lines; ++line)
-    root["n_labelled"][std::string(k_lines[line].name)] = e.n_labelled[line];
+  for (const std::size_t line : e.judged.lines())
+    root["n_labelled"][std::string(k_all_lines[line].name)] = e.n_labelled[line];
   if (!e.names.empty()) root["predictions"] = json::array();
   if (!e.differences.empty()) root["differences"] = json::array();
   for (std::size_t p = 0; p < e.names.size(); ++p) {
     json item{{"name", e.names[p]}, {"lines", json::object()}};
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (const std::size_t line : e.judged.lines()) {
       const LineScores& s = e.lines[p][line];
-      auto& into = item["lines"][std::string(k_lines[line].name)];
+      auto& into = item["lines"][std::string(k_all_lines[line].name)];
       into = json_scores(s.all, errors);
       into["n"] = s.n;
       into["snr3"] = json_scores(s.snr3, errors);
       into["snr3"]["n"] = s.n_snr3;
     }
-    item["mean10"] = json_scores(e.mean10[p], errors);
-    item["mean8"] = json_scores(e.mean8[p], errors);
+    item[all] = json_scores(e.mean10[p], errors);
+    item[independent] = json_scores(e.mean8[p], errors);
     root["predictions"].push_back(item);
   }
   for (const auto& d : e.differences) {
     json item{{"a", d.a}, {"b", d.b}, {"lines", json::object()}};
-    for (std::size_t line = 0; line < k_n_lines; ++line)
-      item["lines"][std::string(k_lines[line].name)] = json_scores(d.lines[line], errors);
-    item["mean10"] = json_scores(d.mean10, errors);
-    item["mean8"] = json_scores(d.mean8, errors);
+    for (const std::size_t line : e.judged.lines())
+      item["lines"][std::string(k_all_lines[line].name)] = json_scores(d.lines[line], errors);
+    item[all] = json_scores(d.mean10, errors);
+    item[independent] = json_scores(d.mean8, errors);
     root["differences"].push_back(item);
   }
   return root.dump(1) + "\n";

@@ -39,6 +39,7 @@ double pull_of(const LineDistribution& d, std::size_t j, double y, double sigma,
 }
 
 GivenOthers answer(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected, bool quantiles) {
+  need_ten_lines(model, "the pull of each line given the others");
   if (g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
   const auto prior = model.joint_distributions(g, pool);
@@ -64,7 +65,7 @@ GivenOthers answer(const Model& model, const Galaxies& g, WorkerPool& pool, cons
         std::optional<LineDistribution> d;
         for (std::size_t line = 0; line < k_n_lines; ++line) {
           const NoiseSource source = noise_source(line);
-          if (source.row != j) continue;
+          if (source.line != k_independent_lines[j]) continue;
           const double ivar = measured.ivar(i, line), ew = measured.ew(i, line);
           const bool there = ivar > 0 && std::isfinite(ivar) && std::isfinite(ew);
           if (!there && !quantiles) continue;

@@ -56,14 +56,15 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
     throw Error(ErrorKind::input, "the table has no measured EWs", {"no {LINE}_EW and {LINE}_EW_IVAR", "both", ""});
   if (p.n_draws < 2) throw Error(ErrorKind::usage, "scores of all measurements need draws", {"none", "at least 2", ""});
   const Noisy noisy(g, p, p.n_draws, seed);
-  std::vector<Row> rows(g.n * k_n_lines);
+  const std::size_t width = std::min(g.ew.cols(), p.ew.cols());
+  std::vector<Row> rows(g.n * width);
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
     const Shard part = shard(s, g.n, k_shard_rows);
     std::vector<double> draws(p.n_draws);
     for (std::size_t i = part.first; i < part.last; ++i)
-      for (std::size_t line = 0; line < k_n_lines; ++line) {
+      for (std::size_t line = 0; line < width; ++line) {
         if (!labelled(g, i, line) || !std::isfinite(p.ew(i, line))) continue;
-        Row& row = rows[i * k_n_lines + line];
+        Row& row = rows[i * width + line];
         const double y = static_cast<double>(g.ew(i, line));
         noisy.fill(i, line, draws);
         double below = 0, few = 0;
@@ -79,11 +80,11 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
   });
   WholeTableScores out;
   double used = 0;
-  for (std::size_t line = 0; line < k_n_lines; ++line) {
+  for (std::size_t line = 0; line < width; ++line) {
     auto& o = out.lines[line];
     std::vector<double> median, label, red_median, red_label;
     for (std::size_t i = 0; i < g.n; ++i) {
-      const Row& row = rows[i * k_n_lines + line];
+      const Row& row = rows[i * width + line];
       if (std::isnan(row.crps)) continue;
       ++o.n;
       o.crps += row.crps;
@@ -102,7 +103,7 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
       o.red_observed = median_of(red_label);
       o.red_predicted = median_of(red_median);
     }
-    if (std::find(k_independent_lines.begin(), k_independent_lines.end(), line) == k_independent_lines.end()) continue;
+    if (lines::is_weak(k_all_lines[line])) continue;
     out.mean_crps += o.crps;
     used += 1;
   }
@@ -112,7 +113,7 @@ WholeTableScores score_whole_table(const Galaxies& g, const NamedPrediction& p, 
     out.lineless.push_back({low, low + k_bin});
   }
   for (std::size_t i = 0; i < g.n; ++i) {
-    const Row& row = rows[i * k_n_lines + k_halpha];
+    const Row& row = rows[i * width + k_halpha];
     if (std::isnan(row.crps)) continue;
     const double seen = static_cast<double>(g.ew(i, k_halpha)) < k_lineless_ew ? 1 : 0;
     ++out.n_lineless;
@@ -148,9 +149,9 @@ std::string whole_table_text(const WholeTableScores& s) {
       "{:.1f})\n"
       "{:<14}{:>8}{:>10}{:>10}{:>10}{:>8}{:>10}{:>10}\n",
       k_red, "line", "N", "CRPS", "68 %", "rho", "N red", "measured", "predicted");
-  for (std::size_t line = 0; line < k_n_lines; ++line)
+  for (std::size_t line = 0; line < k_n_all_lines; ++line)
     if (const auto& o = s.lines[line]; o.n > 0)
-      out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}{:>8}{}\n", k_lines[line].name, o.n, o.crps,
+      out += fmt::format("{:<14}{:>8}{:>10.4f}{:>10.3f}{:>10.4f}{:>8}{}\n", k_all_lines[line].name, o.n, o.crps,
                          o.coverage68, o.spearman, o.n_red,
                          o.n_red > 0 ? fmt::format("{:>10.2f}{:>10.2f}", o.red_observed, o.red_predicted) : "");
   out += fmt::format("{:<14}{:>8}{:>10.4f}   (independent lines)\n", "mean", "", s.mean_crps);
@@ -174,12 +175,12 @@ std::string whole_table_text(const WholeTableScores& s) {
 std::string whole_table_json(const WholeTableScores& s) {
   std::string out = fmt::format("{{\"mean_crps\": {:.6f}, \"lines\": {{", s.mean_crps);
   bool first = true;
-  for (std::size_t line = 0; line < k_n_lines; ++line)
+  for (std::size_t line = 0; line < k_n_all_lines; ++line)
     if (const auto& o = s.lines[line]; o.n > 0) {
       out += fmt::format(
           "{}\"{}\": {{\"n\": {}, \"crps\": {:.6f}, \"coverage68\": {:.6f}, \"spearman\": {:.6f}, "
           "\"n_red\": {}, \"red_observed\": {:.6f}, \"red_predicted\": {:.6f}}}",
-          first ? "" : ", ", k_lines[line].name, o.n, o.crps, o.coverage68, o.spearman, o.n_red, o.red_observed,
+          first ? "" : ", ", k_all_lines[line].name, o.n, o.crps, o.coverage68, o.spearman, o.n_red, o.red_observed,
           o.red_predicted);
       first = false;
     }

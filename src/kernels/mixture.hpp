@@ -233,6 +233,7 @@ inline void sample_vector(const MixtureView& m, unsigned key0, unsigned key1, un
     }
     ew[j] = intrinsic_ew_vector<float>(t);
   }
+  if (!m.hold_sii) return;
   // A ratio of the [SII] lines that no gas has becomes the nearest that it has, their sum kept.
   const Vec<float> sum = ew[k_sii_blue] + ew[k_sii_blue + 1], strong = ew[k_sii_blue];
   const Vec<float> top = sum * splat(k_sii_highest / (1 + k_sii_highest)),

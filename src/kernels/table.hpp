@@ -68,6 +68,7 @@ struct MixtureView {
                                          ///< its word of lane 0 exceeds
   float mean[k_mixture_components][k_mixture_lines], sd[k_mixture_components][k_mixture_lines];
   const float* factor[k_mixture_components];  ///< (8, 8) row-major, lower triangle: correlation = factor factor^T
+  int hold_sii = 1;  ///< lines 6 and 7 are the [SII] lines, whose ratio is held; 0: they are others
 };
 
 /// Measurements of one line each: what the prior of t and the measured EW are, and what they say together. Arrays of a

@@ -46,6 +46,7 @@ StarMocker::StarMocker(StarMockOptions options, const CompactSsp& compact, Photo
       filters_(std::move(filters)),
       model_(model),
       pool_(pool) {
+  need_ten_lines(model, "a mock of stars");
   if (!filters_.empty()) photometry_.emplace(bands_.compact(), filters_);
   conventions_.aperture = options_.aperture;
   conventions_.contsrc = "synthetic";

@@ -32,7 +32,7 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
                 std::span<const std::size_t> judged, std::vector<LineDistribution>& distributions, WorkerPool& pool,
                 Tally& tally, NetworkBank& bank) {
   JointHead& head = *bank.joint;
-  const std::size_t n_c = head.components, n_means = n_c * k_n;
+  const std::size_t n_c = head.components, n = head.slots.n, n_means = n_c * n;
   std::vector<Stage> stages;
   stages.push_back(make_point_stage("widths", g, rows, recipe, config));
   Stage& stage = stages[0];
@@ -51,9 +51,9 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   for (std::size_t r = 0; r < set.rows.size(); ++r) {
     const LineDistribution& d = distributions[place[set.rows[r]]];
     for (std::size_t c = 0; c < n_c; ++c)
-      for (std::size_t j = 0; j < k_n; ++j) {
+      for (std::size_t j = 0; j < n; ++j) {
         const double mean = (d.mean[c][j] - set.y_mean[j]) / set.y_scale[j];
-        means(r, c * k_n + j) = static_cast<float>(mean);
+        means(r, c * n + j) = static_cast<float>(mean);
         centre(r, j) += d.weight[c] * mean;
       }
   }
@@ -65,7 +65,7 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   stage.first_network = first_network + 5000;
   stage.plan = {config.width_epochs, config.joint_rate, k_joint_warmup, 0.0, {}};
   const std::size_t n_params = stage.shape.n_params(), n_out = stage.shape.n_out();
-  stage.plan.scales = rates_of_last_layer(stage.shape, 0.0F, 0.0F, static_cast<float>(config.width_rate));
+  stage.plan.scales = rates_of_last_layer(stage.shape, n_c, 0.0F, 0.0F, static_cast<float>(config.width_rate));
   stage.losses.clear();
   for (std::size_t k = 0; k < bank.n_nets; ++k) {
     auto loss = std::make_unique<JointLoss>(sites, n_c, head.factor, config.correlate, config.factor_rate);
@@ -115,6 +115,7 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
     if (!sibling) teachers.push_back(std::move(fit.points));
     Model::Parts parts;
     parts.kind = "joint";
+    parts.lines = config.lines;
     (sibling ? parts.partial : parts.full) = std::move(fit.bank);
     Galaxies held_out = select_rows(g, outside);
     held_out.conventions = {};
@@ -135,11 +136,11 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
     fit_widths(g, rows, recipe, config, first_network, noise, judged, distributions, pool, tally, bank);
   if (!config.calibrate_lines) return;
   const std::string stage = tally.log.next_stage();
-  pool.for_shards(k_n, [&](std::size_t j) {
+  pool.for_shards(head.slots.n, [&](std::size_t j) {
     const std::string step = stage + "line" + std::to_string(j);
     auto known = tally.log.step(step);
     if (known.size() != 2) {
-      const auto found = calibrate_line(g, judged, distributions, j, [&] { tally.log.poll(); });
+      const auto found = calibrate_line(g, judged, distributions, j, bank.outputs[j], [&] { tally.log.poll(); });
       known = {found.shift, found.slope};
       tally.log.keep_step(step, known);
     }

@@ -52,7 +52,7 @@ Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move
                 {std::to_string(widen), "0 to 100", ""});
   if (const auto found = parts.metadata.find("evolution"); found != parts.metadata.end()) {
     try {
-      evolution = Evolution::parse(found->second);
+      evolution = Evolution::parse(found->second, parts.lines);
     } catch (const Error& e) {
       throw Error(ErrorKind::model, std::string("model metadata 'evolution': ") + e.what());
     }
@@ -123,7 +123,9 @@ std::optional<double> Model::evolution_begins() const noexcept {
 LineDistribution prior_distribution(const NetworkBank& bank) {
   LineDistribution d;
   d.weight[0] = 1;
-  for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+  d.slots = bank.joint->slots;
+  d.sd[0].fill(1.0);
+  for (std::size_t j = 0; j < d.slots.n; ++j) {
     d.mean[0][j] = bank.y_mean[j];
     d.sd[0][j] = bank.y_scale[j];
     d.p16[j] = bank.y_mean[j] - bank.y_scale[j];

@@ -58,6 +58,7 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
   JointDistribution out;
   out.log_evidence = prior.log_evidence + conditioning::condition_mixture(m, used, values, tolerance);
   out.lines.components = d.components;
+  out.lines.slots = d.slots;
   for (std::size_t c = 0; c < d.components; ++c) {
     out.lines.weight[c] = std::exp(m.log_weight[c]);
     out.lines.mean[c] = m.normal[c].mean;
@@ -72,7 +73,7 @@ GivenLines given_lines(const Galaxies& g, std::span<const std::size_t> lines) {
   if (g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "lines are given, and the table does not have them",
                 {"no {LINE}_EW and {LINE}_EW_IVAR", "both columns of each given line", ""});
-  GivenLines out{Matrix<double>(g.n, k_n_lines), Matrix<double>(g.n, k_n_lines)};
+  GivenLines out{Matrix<double>(g.n, g.ew.cols()), Matrix<double>(g.n, g.ew.cols())};
   for (std::size_t i = 0; i < g.n; ++i)
     for (const std::size_t line : lines) {
       out.ew(i, line) = static_cast<double>(g.ew(i, line));
@@ -83,11 +84,11 @@ GivenLines given_lines(const Galaxies& g, std::span<const std::size_t> lines) {
 
 std::vector<std::size_t> parse_lines(const std::vector<std::string>& names) {
   std::string known;
-  for (const auto& line : k_lines) known += (known.empty() ? "" : ", ") + std::string(line.name);
+  for (const auto& line : k_all_lines) known += (known.empty() ? "" : ", ") + std::string(line.name);
   if (names.empty()) throw Error(ErrorKind::usage, "no line is given", {"", "one or more of " + known, ""});
   std::vector<std::size_t> out;
   for (const auto& name : names) {
-    const auto line = find_line(name);
+    const auto line = find_any_line(name);
     if (!line) throw Error(ErrorKind::usage, "unknown line", {"'" + name + "'", known, ""});
     if (std::find(out.begin(), out.end(), *line) != out.end())
       throw Error(ErrorKind::usage, "a line is given twice", {"'" + name + "'", "each line once", ""});
@@ -96,13 +97,14 @@ std::vector<std::size_t> parse_lines(const std::vector<std::string>& names) {
   return out;
 }
 
-Evidence evidence_of(std::span<const double> ew, std::span<const double> ivar, std::span<const double> ew_ratio) {
+Evidence evidence_of(std::span<const double> ew, std::span<const double> ivar, std::span<const double> ew_ratio,
+                     std::span<const std::size_t> independent) {
   Evidence out{};
   const auto says = [&](std::size_t line) {
     return ivar[line] > 0 && std::isfinite(ivar[line]) && can_be_measured(ew[line]);
   };
-  for (std::size_t j = 0; j < k_n; ++j) {
-    const std::size_t line = k_independent_lines[j];
+  for (std::size_t j = 0; j < independent.size(); ++j) {
+    const std::size_t line = independent[j];
     if (says(line)) {
       out[j] = {LineEvidence::Kind::measured, ew[line], 1 / std::sqrt(ivar[line])};
       continue;

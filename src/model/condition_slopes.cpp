@@ -65,12 +65,10 @@ void normalise(std::size_t n, std::array<Number, conditioning::k_most>& log_weig
 }
 
 // What a galaxy changes about one component; directions `at` and at + 1 are Adjustment::r and widen.
-void adjust(const Adjustment& by, std::size_t c, std::size_t at, std::array<Number, k_n>& mean,
+void adjust(const Adjustment& by, std::size_t halpha, std::size_t c, std::size_t at, std::array<Number, k_n>& mean,
             std::array<Number, k_n>& sd) {
   if (!by.any()) return;
   if (c < by.evolving && by.r > 0) {
-    constexpr std::size_t halpha = 4;
-    static_assert(k_independent_lines[halpha] == static_cast<std::size_t>(Line::HALPHA));
     const GrowthShare share = growth_share(mean[halpha].v);
     Number r = through(by.r * share.value, mean[halpha], by.r * share.slope);
     r.d[at] += share.value;
@@ -93,7 +91,7 @@ void adjust(const Adjustment& by, std::size_t c, std::size_t at, std::array<Numb
 
 ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
   const JointHead& head = *bank.joint;
-  const std::size_t n_in = bank.shape.n_in(), n_c = head.components;
+  const std::size_t n_in = bank.shape.n_in(), n_c = head.components, n = head.slots.n;
   if (n_in + 2 > k_at_ew)
     throw Error(ErrorKind::model, "too many features for the derivatives of conditioned lines",
                 {std::to_string(n_in), "at most " + std::to_string(k_at_ew - 2), ""});
@@ -108,12 +106,13 @@ ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& fr
   conditioning::Mixture<Number> mixture;
   mixture.components = n_c;
   for (std::size_t c = 0; c < n_c; ++c) {
-    mixture.log_weight[c] = c == 0 ? Number(0.0) : output(2 * n_c * k_n + c - 1);
-    for (std::size_t j = 0; j < k_n; ++j) {
-      m.mean[c][j] = Number(bank.y_mean[j]) + bank.y_scale[j] * output(c * k_n + j);
-      m.sd[c][j] = bank.y_scale[j] * (Number(JointHead::k_min_sd) + exp_of(output((n_c + c) * k_n + j)));
+    mixture.log_weight[c] = c == 0 ? Number(0.0) : output(2 * n_c * n + c - 1);
+    for (std::size_t j = 0; j < n; ++j) {
+      m.mean[c][j] = Number(bank.y_mean[j]) + bank.y_scale[j] * output(c * n + j);
+      m.sd[c][j] = bank.y_scale[j] * (Number(JointHead::k_min_sd) + exp_of(output((n_c + c) * n + j)));
     }
-    adjust(from.adjustment, c, n_in, m.mean[c], m.sd[c]);
+    std::fill(m.sd[c].begin() + static_cast<std::ptrdiff_t>(n), m.sd[c].end(), Number(1.0));
+    adjust(from.adjustment, head.slots.halpha, c, n_in, m.mean[c], m.sd[c]);
   }
   normalise(n_c, mixture.log_weight, m.weight);
   const LineDistribution raw = m.values();

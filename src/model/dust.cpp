@@ -60,7 +60,7 @@ void chain_dust(const Galaxies& g, const Model& model, Matrix<double>& slopes) {
     const double ebv = ebv_of(g, i);
     if (ebv == 0) continue;
     const Factors f = factors(ebv, g.z[i], dust, true);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (std::size_t line = 0; line * k_n_slopes < slopes.cols(); ++line) {
       const auto of = slopes.row(i).subspan(line * k_n_slopes, k_n_slopes);
       for (std::size_t b = 0; b < k_n_bands; ++b) {
         if (of[b] != 0) of[k_n_bands] += of[b] * g.band_flux(i, b) * f.d_z[b];

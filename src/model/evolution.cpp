@@ -9,7 +9,7 @@
 
 namespace starglow {
 
-Evolution Evolution::parse(const std::string& text) {
+Evolution Evolution::parse(const std::string& text, const LineSet& lines) {
   const auto refuse = [&](const std::string& what) {
     throw Error(ErrorKind::usage, "the evolution with redshift cannot be understood: " + what,
                 {"'" + text + "'", "Z0: LINE POWER WIDTH, LINE POWER WIDTH, ...", ""});
@@ -28,15 +28,17 @@ Evolution Evolution::parse(const std::string& text) {
     double power = 0, width = 0;
     if (!(part >> name >> power >> width) || part >> more) refuse("'" + item + "'");
     if (!(std::fabs(power) <= 10) || !(width >= 0 && width <= 10)) refuse("'" + item + "' is out of range");
-    const auto line = std::find_if(k_independent_lines.begin(), k_independent_lines.end(),
-                                   [&](std::size_t l) { return k_lines[l].name == std::string_view(name); });
-    if (line == k_independent_lines.end()) refuse("no line '" + name + "' that is not that of a doublet's partner");
-    const auto j = static_cast<std::size_t>(line - k_independent_lines.begin());
+    const auto own = lines.independent();
+    const auto line = std::find_if(own.begin(), own.end(),
+                                   [&](std::size_t l) { return k_all_lines[l].name == std::string_view(name); });
+    if (line == own.end()) refuse("no line '" + name + "' that is not that of a doublet's partner");
+    const auto j = static_cast<std::size_t>(line - own.begin());
     out.power[j] = power;
     out.width[j] = width;
     any = true;
   }
   if (!any || text.ends_with(',')) refuse("no line, or none after a comma");
+  if (lines.slots().halpha == LineSlots::k_none) refuse("it needs Halpha, by which galaxies are active");
   return out;
 }
 

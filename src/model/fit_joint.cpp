@@ -25,6 +25,7 @@ JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<do
                      double factor_rate)
     : sites_(sites),
       components_(components),
+      lines_(sites.lines),
       correlate_(correlate),
       factor_rate_(factor_rate),
       raw_(factor.flat().begin(), factor.flat().end()),
@@ -44,14 +45,14 @@ void JointLoss::hold_means(const Matrix<double>& points, double weight) noexcept
 double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<const double> w, bool fixed_weight,
                        std::span<double> d_o) const {
   double sum = 0;
-  for (std::size_t j = 0; j < k_n; ++j) {
+  for (std::size_t j = 0; j < lines_; ++j) {
     double mean = 0;
-    for (std::size_t c = 0; c < components_; ++c) mean += w[c] * o[c * k_n + j];
+    for (std::size_t c = 0; c < components_; ++c) mean += w[c] * o[c * lines_ + j];
     const double apart = mean - (*points_)(row, j), d_mean = hold_weight_ * apart;
     sum += 0.5 * hold_weight_ * apart * apart;
     for (std::size_t c = 0; c < components_; ++c) {
-      d_o[c * k_n + j] += d_mean * w[c];
-      if (c > 0 && !fixed_weight) d_o[components_ * 2 * k_n + c - 1] += d_mean * w[c] * (o[c * k_n + j] - mean);
+      d_o[c * lines_ + j] += d_mean * w[c];
+      if (c > 0 && !fixed_weight) d_o[components_ * 2 * lines_ + c - 1] += d_mean * w[c] * (o[c * lines_ + j] - mean);
     }
   }
   return sum;
@@ -91,7 +92,8 @@ Matrix<double> JointLoss::factor() const {
 double JointLoss::row(std::size_t row, std::span<const double> o, std::span<double> d_o,
                       std::span<Matrix8> d_correlation, std::span<Matrix8> d_unit) const {
   constexpr std::size_t max = LineDistribution::k_max_components;
-  const std::size_t n_c = components_, at_logit = n_c * 2 * k_n;
+  const std::size_t n_c = components_, n = lines_, at_logit = n_c * 2 * n;
+  const auto n_i = static_cast<Eigen::Index>(n);
   std::array<double, max> log_p{}, log_w{};
   std::array<Vector8, max> q, sd;
   std::array<Matrix8, max> inverse;
@@ -100,11 +102,12 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
   for (std::size_t c = 0; c < n_c; ++c) sum += std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
   for (std::size_t c = 0; c < n_c; ++c) log_w[c] = (c == 0 ? 0.0 : o[at_logit + c - 1]) - top - std::log(sum);
   for (std::size_t c = 0; c < n_c; ++c) {
-    Vector8 residual;
-    for (Eigen::Index j = 0; j < k_i; ++j) {
+    Vector8 residual = Vector8::Zero();
+    sd[c].setOnes();
+    for (Eigen::Index j = 0; j < n_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
-      residual[j] = sites_.centre(row, k) - o[c * k_n + k];
-      sd[c][j] = JointHead::k_min_sd + std::exp(std::min(o[(n_c + c) * k_n + k], k_most_log_sd));
+      residual[j] = sites_.centre(row, k) - o[c * n + k];
+      sd[c][j] = JointHead::k_min_sd + std::exp(std::min(o[(n_c + c) * n + k], k_most_log_sd));
     }
     Matrix8 s = sd[c].asDiagonal() * correlation_[c] * sd[c].asDiagonal();
     for (Eigen::Index j = 0; j < k_i; ++j) s(j, j) += sites_.variance(row, static_cast<std::size_t>(j));
@@ -125,11 +128,10 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
     d_correlation[c] += d_r;
     const Matrix8 product = d_s.cwiseProduct(correlation_[c]);
     const Vector8 d_sd = 2.0 * product * sd[c];
-    for (Eigen::Index j = 0; j < k_i; ++j) {
+    for (Eigen::Index j = 0; j < n_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
-      d_o[c * k_n + k] -= share * q[c][j];
-      if (o[(n_c + c) * k_n + k] < k_most_log_sd)
-        d_o[(n_c + c) * k_n + k] += d_sd[j] * (sd[c][j] - JointHead::k_min_sd);
+      d_o[c * n + k] -= share * q[c][j];
+      if (o[(n_c + c) * n + k] < k_most_log_sd) d_o[(n_c + c) * n + k] += d_sd[j] * (sd[c][j] - JointHead::k_min_sd);
     }
     if (c > 0) d_o[at_logit + c - 1] += std::exp(log_w[c]) - share;
   }
@@ -141,11 +143,11 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
     std::array<Vector8, max> d_sd;
     std::array<double, max> d_logit{};
     for (std::size_t c = 0; c < n_c; ++c) d_sd[c].setZero();
-    loss += selection_->add(row, {n_c, o.first(n_c * k_n), std::span(w).first(n_c), std::span(sd).first(n_c), unit_},
-                            d_o.first(n_c * k_n), d_sd, d_unit, d_logit);
+    loss += selection_->add(row, {n_c, o.first(n_c * n), std::span(w).first(n_c), std::span(sd).first(n_c), unit_, n},
+                            d_o.first(n_c * n), d_sd, d_unit, d_logit);
     for (std::size_t c = 0; c < n_c; ++c) {
-      for (Eigen::Index j = 0; j < k_i; ++j)
-        if (const std::size_t at = (n_c + c) * k_n + static_cast<std::size_t>(j); o[at] < k_most_log_sd)
+      for (Eigen::Index j = 0; j < n_i; ++j)
+        if (const std::size_t at = (n_c + c) * n + static_cast<std::size_t>(j); o[at] < k_most_log_sd)
           d_o[at] += d_sd[c][j] * (sd[c][j] - JointHead::k_min_sd);
       if (c > 0) d_o[at_logit + c - 1] += d_logit[c];
       passing[c] = w[c] + d_logit[c];
@@ -189,9 +191,9 @@ double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, 
       d_o[k] = 0;
     }
     if (fixed_ != nullptr)
-      for (std::size_t k = 0; k < components_ * k_n; ++k) o[k] = static_cast<double>((*fixed_)(rows[r], k));
+      for (std::size_t k = 0; k < components_ * lines_; ++k) o[k] = static_cast<double>((*fixed_)(rows[r], k));
     sum += row(rows[r], o, d_o, d_correlation, d_unit);
-    if (fixed_ != nullptr) std::fill_n(d_o.begin(), components_ * k_n, 0.0);
+    if (fixed_ != nullptr) std::fill_n(d_o.begin(), components_ * lines_, 0.0);
     for (std::size_t k = 0; k < o.size(); ++k) dy(r, k) = static_cast<float>(scale * d_o[k]);
   }
   for (auto& d : d_correlation) d *= scale;
@@ -310,9 +312,8 @@ double positive_pit(const LineDistribution& d, std::size_t line, double y, doubl
 }
 
 LineCalibration calibrate_line(const Galaxies& g, std::span<const std::size_t> rows,
-                               std::span<const LineDistribution> distributions, std::size_t j,
+                               std::span<const LineDistribution> distributions, std::size_t j, std::size_t line,
                                const std::function<void()>& poll) {
-  const std::size_t line = k_independent_lines[j];
   std::vector<double> medians(rows.size()), pit;
   for (std::size_t r = 0; r < rows.size(); ++r) medians[r] = distributions[r].median[j];
   // Distance of the PIT from a flat one: Cramer-von Mises.
@@ -365,7 +366,7 @@ LineCalibration calibrate_line(const Galaxies& g, std::span<const std::size_t> r
 void calibrate(const Galaxies& g, std::span<const std::size_t> rows, std::span<const LineDistribution> distributions,
                JointHead& head) {
   for (std::size_t j = 0; j < k_n; ++j) {
-    const auto [shift, slope] = calibrate_line(g, rows, distributions, j);
+    const auto [shift, slope] = calibrate_line(g, rows, distributions, j, k_independent_lines[j]);
     head.shift[j] = shift;
     head.slope[j] = slope;
   }

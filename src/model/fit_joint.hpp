@@ -26,7 +26,7 @@ class JointLoss : public BatchLoss {
   /// then do not pull the means of one network away from the points (rows, 8) of an ensemble. Where a selection is
   /// undone, the w_c are those of galaxies that pass it, as the points are, and get no gradient.
   void hold_means(const Matrix<double>& points, double weight) noexcept;
-  /// These means (rows, components x 8) take the place of the network's own, whose gradients vanish.
+  /// These means (rows, components x lines) take the place of the network's own, whose gradients vanish.
   void fix_means(const Matrix<float>& means) noexcept { fixed_ = &means; }
 
   /// A share of each line's variance that no other line knows (JointHead's correlations become (1 - share) R + share):
@@ -69,7 +69,7 @@ class JointLoss : public BatchLoss {
   const Matrix<float>* fixed_ = nullptr;
   const SelectionTerm* selection_ = nullptr;
   double hold_weight_ = 0, own_share_ = 0;
-  std::size_t components_;
+  std::size_t components_, lines_;
   bool correlate_;
   double factor_rate_;
   std::vector<float> raw_, gradient_;
@@ -91,14 +91,14 @@ struct MeanLine {
 /// `covariance`, a start at first, that about them.
 MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covariance, int steps);
 
-/// Calibration of independent line j: shift and slope that make the probability integral transform of measured EWs
-/// flat, given that they are positive (the table's selection). The distributions must be of models that have not seen
-/// the rows. `poll` is called often; what it throws ends the search.
+/// Calibration of line `line` of k_all_lines, the j-th of the distributions: shift and slope that make the probability
+/// integral transform of measured EWs flat, given that they are positive (the table's selection). The distributions
+/// must be of models that have not seen the rows. `poll` is called often; what it throws ends the search.
 struct LineCalibration {
   double shift, slope;
 };
 LineCalibration calibrate_line(const Galaxies& galaxies, std::span<const std::size_t> rows,
-                               std::span<const LineDistribution> distributions, std::size_t j,
+                               std::span<const LineDistribution> distributions, std::size_t j, std::size_t line,
                                const std::function<void()>& poll = {});
 /// The same of all lines, into the head.
 void calibrate(const Galaxies& galaxies, std::span<const std::size_t> rows,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/dispatch.hpp"
 #include "starglow/base/error.hpp"
@@ -11,27 +12,30 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = LineDistribution::k_n, k_halpha = 4;
-static_assert(k_independent_lines[k_halpha] == static_cast<std::size_t>(Line::HALPHA));
+constexpr std::size_t k_n = LineDistribution::k_n;
+static_assert(k_independent_lines[LineSlots{}.halpha] == static_cast<std::size_t>(Line::HALPHA) &&
+              k_independent_lines[LineSlots{}.sii] == static_cast<std::size_t>(Line::SII_6716));
 
 // Before calibration; without its quantiles.
 LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,
                                   std::span<const double> y_scale) {
   constexpr std::size_t k_most = LineDistribution::k_max_components * (k_n + 1) - 1;
   std::array<double, k_most> exponential;
-  const std::size_t at_log_sd = head.components * k_n, at_logit = 2 * at_log_sd;
+  const std::size_t n = head.slots.n, at_log_sd = head.components * n, at_logit = 2 * at_log_sd;
   kernels::active().f64.exp(o.data() + at_log_sd, exponential.data(), at_log_sd);
   LineDistribution d;
   d.components = head.components;
+  d.slots = head.slots;
   double top = 0, sum = 0;
   for (std::size_t c = 1; c < head.components; ++c) top = std::max(top, o[at_logit + c - 1]);
   for (std::size_t c = 0; c < head.components; ++c) {
     d.weight[c] = std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
     sum += d.weight[c];
-    for (std::size_t j = 0; j < k_n; ++j) {
-      d.mean[c][j] = std::clamp(y_mean[j] + y_scale[j] * o[c * k_n + j], -k_most_parameter, k_most_parameter);
-      d.sd[c][j] = std::min(y_scale[j] * (JointHead::k_min_sd + exponential[c * k_n + j]), k_most_parameter);
+    for (std::size_t j = 0; j < n; ++j) {
+      d.mean[c][j] = std::clamp(y_mean[j] + y_scale[j] * o[c * n + j], -k_most_parameter, k_most_parameter);
+      d.sd[c][j] = std::min(y_scale[j] * (JointHead::k_min_sd + exponential[c * n + j]), k_most_parameter);
     }
+    std::fill(d.sd[c].begin() + static_cast<std::ptrdiff_t>(n), d.sd[c].end(), 1.0);
   }
   for (std::size_t c = 0; c < head.components; ++c) d.weight[c] /= sum;
   return d;
@@ -40,8 +44,8 @@ LineDistribution raw_distribution(const JointHead& head, std::span<const double>
 void adjust(const Adjustment& by, LineDistribution& d) {
   for (std::size_t c = 0; c < d.components; ++c) {
     const bool grows = c < by.evolving && by.r > 0;
-    const double r = grows ? by.r * growth_share(d.mean[c][k_halpha]).value : 0.0;
-    for (std::size_t j = 0; j < k_n; ++j) {
+    const double r = grows ? by.r * growth_share(d.mean[c][d.slots.halpha]).value : 0.0;
+    for (std::size_t j = 0; j < d.slots.n; ++j) {
       if (grows) {
         const AdjustedNormal a = evolved(d.mean[c][j], d.sd[c][j], by.power[j], by.width[j], r);
         d.mean[c][j] = a.mean;
@@ -123,7 +127,7 @@ void LineDistribution::find_quantiles() {
 
 double LineDistribution::p_lineless() const noexcept {
   static const double t = std::asinh(k_lineless_ew);
-  return cdf(k_halpha, t);
+  return slots.halpha == LineSlots::k_none ? std::numeric_limits<double>::quiet_NaN() : cdf(slots.halpha, t);
 }
 
 double LineDistribution::quantile(std::size_t line, double p) const noexcept {
@@ -185,7 +189,8 @@ Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::
   LineDistribution d = raw;
   if (by.any()) adjust(by, d);
   Matrix<double> out(k_n, n_outputs() + 2);
-  for (std::size_t j = 0; j < k_n; ++j) {
+  const std::size_t n = slots.n, halpha = slots.halpha;
+  for (std::size_t j = 0; j < n; ++j) {
     const double t = d.quantile(j, p), density = d.density(j, t);
     double mean_cdf = 0;
     std::array<double, LineDistribution::k_max_components> cdf{};
@@ -196,17 +201,17 @@ Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::
     for (std::size_t c = 0; c < components; ++c) {
       AdjustedNormal a{raw.mean[c][j], raw.sd[c][j]};
       const bool grows = c < by.evolving && by.r > 0;
-      const GrowthShare g = grows ? growth_share(raw.mean[c][k_halpha]) : GrowthShare{0, 0};
+      const GrowthShare g = grows ? growth_share(raw.mean[c][halpha]) : GrowthShare{0, 0};
       if (grows) a = evolved(raw.mean[c][j], raw.sd[c][j], by.power[j], by.width[j], by.r * g.value);
       const double z = (t - d.mean[c][j]) / d.sd[c][j];
       const double share = d.weight[c] * normal_density(z) / d.sd[c][j] / density;  // d t / d mean
       const double by_sd = share * z * by.widen;                                    // d t / d sd, before it is widened
       const double free_sd = raw.sd[c][j] - y_scale[j] * k_min_sd;                  // d sd / d log(sd - min)
       const double by_growth = share * a.mean_by_r + by_sd * a.sd_by_r;
-      out(j, c * k_n + j) += (share * a.mean_by_mean + by_sd * a.sd_by_mean) * y_scale[j];
-      out(j, c * k_n + k_halpha) += by_growth * by.r * g.slope * y_scale[k_halpha];
-      out(j, (components + c) * k_n + j) = by_sd * a.sd_by_sd * free_sd;
-      if (c > 0) out(j, components * 2 * k_n + c - 1) = -d.weight[c] * (cdf[c] - mean_cdf) / density;
+      out(j, c * n + j) += (share * a.mean_by_mean + by_sd * a.sd_by_mean) * y_scale[j];
+      if (grows) out(j, c * n + halpha) += by_growth * by.r * g.slope * y_scale[halpha];
+      out(j, (components + c) * n + j) = by_sd * a.sd_by_sd * free_sd;
+      if (c > 0) out(j, components * 2 * n + c - 1) = -d.weight[c] * (cdf[c] - mean_cdf) / density;
       out(j, n_outputs()) += by_growth * g.value;
       out(j, n_outputs() + 1) += share * z * a.sd;
     }
@@ -218,6 +223,7 @@ void JointHead::check() const {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::model, "joint head: " + what); };
   if (components < 1 || components > LineDistribution::k_max_components)
     refuse(std::to_string(components) + " components, not 1 to 4");
+  if (slots.n < 1 || slots.n > k_n) refuse(std::to_string(slots.n) + " lines, not 1 to 8");
   if (factor.rows() != components || factor.cols() != k_n * k_n) refuse("factor of wrong shape");
   if (shift.size() != k_n || slope.size() != k_n) refuse("calibration of wrong size");
   for (std::size_t j = 0; j < k_n; ++j)

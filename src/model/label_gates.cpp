@@ -15,7 +15,7 @@ bool labelled(const Galaxies& g, std::size_t row, std::size_t line) {
 }
 
 bool in_overlap(std::size_t line, double z) {
-  const double at = k_lines[line].wave_vac * (1 + z);
+  const double at = k_all_lines[line].wave_vac * (1 + z);
   for (const auto& [low, high] : k_overlaps)
     if (at >= low && at <= high) return true;
   return false;
@@ -49,8 +49,8 @@ LabelGates find_bad_labels(const Galaxies& g) {
   out.other_doublets = impossible > k_most_doublets * judged;
   const bool doubled = g.conventions.labelver.find("v3.0") != std::string::npos;
   for (std::size_t row = 0; row < g.n; ++row) {
-    std::array<bool, k_n_lines> bad{};
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    std::array<bool, k_n_all_lines> bad{};
+    for (std::size_t line = 0; line < g.ew.cols(); ++line) {
       if (!labelled(g, row, line)) continue;
       if (std::fabs(static_cast<double>(g.ew(row, line))) > k_extreme_ew) {
         bad[line] = true;
@@ -66,7 +66,7 @@ LabelGates find_bad_labels(const Galaxies& g) {
       bad[weak] = bad[strong] = true;
       out.doublet += 2;
     }
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (std::size_t line = 0; line < g.ew.cols(); ++line)
       if (bad[line]) out.entries.push_back({row, line});
   }
   return out;

@@ -143,6 +143,9 @@ LabelRows label_rows(const Model& model, const Galaxies& table, const TrainConfi
   if (!model.has_distribution())
     throw Error(ErrorKind::model, "a likelihood needs a joint distribution of the lines",
                 {"kind " + model.parts().kind, "kind joint", ""});
+  if (!model.lines().is_standard())
+    throw Error(ErrorKind::model, "the likelihood of labels is that of a model of the ten lines",
+                {model.lines().names(), "", ""});
   const Galaxies gated = config.label_gates ? without_labels(table, find_bad_labels(table)) : table;
   const auto rules = table_rules(gated, config);
   const Galaxies g = prepare_labels(gated, rules);
@@ -155,7 +158,7 @@ LabelRows label_rows(const Model& model, const Galaxies& table, const TrainConfi
       continue;
     out.rows.push_back(row);
     out.full.push_back(full ? 1 : 0);
-    std::array<double, k_n_lines> sigma{};
+    std::array<double, k_n_all_lines> sigma{};
     for (std::size_t line = 0; line < k_n_lines; ++line)
       sigma[line] = 1.0 / std::sqrt(static_cast<double>(g.ew_ivar(row, line)));
     out.cuts.push_back(line_cuts(rules_of(g, rules, row).selection, sigma));

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/dispatch.hpp"
+#include "model/check_bank.hpp"
 #include "model/compiled.hpp"
 #include "model/condition_rows.hpp"
 #include "model/dust.hpp"
@@ -24,61 +25,6 @@ namespace {
 
 constexpr std::size_t k_shard_rows = 512;  // results do not depend on it: rows are independent
 
-void check_bank(const NetworkBank& bank, const std::string& name, bool distribution) {
-  const auto& joint = bank.joint;
-  if (joint.has_value() != distribution)
-    throw Error(ErrorKind::model, "networks '" + name + "': a joint model has joint heads, and no other has");
-  if (joint) joint->check();
-  bank.shape.check();
-  const auto refuse = [&](const std::string& what, std::size_t seen, std::size_t wanted) {
-    throw Error(ErrorKind::model, "networks '" + name + "': " + what,
-                {std::to_string(seen), std::to_string(wanted), ""});
-  };
-  if (bank.n_nets == 0 || bank.n_nets > 64) refuse("wrong number of networks", bank.n_nets, 10);
-  if (bank.shape.n_in() != bank.features.size())
-    refuse("inputs and features differ", bank.shape.n_in(), bank.features.size());
-  if (bank.params.size() != bank.n_nets * bank.shape.n_params())
-    refuse("wrong number of parameters", bank.params.size(), bank.n_nets * bank.shape.n_params());
-  for (const auto* m : {&bank.x_mean, &bank.x_scale})
-    if (m->rows() != bank.n_nets || m->cols() != bank.shape.n_in())
-      refuse("scalers of wrong shape", m->rows() * m->cols(), bank.n_nets * bank.shape.n_in());
-  const std::size_t wanted = bank.per_line() ? bank.n_nets : joint ? k_n_independent_lines : bank.shape.n_out();
-  if (bank.per_line() && bank.shape.n_out() != 1) refuse("outputs a network", bank.shape.n_out(), 1);
-  if (bank.outputs.size() != wanted) refuse("wrong number of output lines", bank.outputs.size(), wanted);
-  if (bank.y_mean.size() != wanted || bank.y_scale.size() != wanted)
-    refuse("output scalers of wrong size", bank.y_mean.size(), wanted);
-  if (joint && bank.shape.n_out() != joint->n_outputs())
-    refuse("outputs do not fit the joint head", bank.shape.n_out(), joint->n_outputs());
-  if (joint && !std::equal(bank.outputs.begin(), bank.outputs.end(), k_independent_lines.begin()))
-    throw Error(ErrorKind::model, "networks '" + name + "': a joint head gives the independent lines, in order");
-  std::array<bool, k_n_lines> seen{};
-  for (const auto line : bank.outputs) {
-    if (line >= k_n_lines || seen[line]) refuse("output lines repeat or are unknown", line, k_n_lines);
-    seen[line] = true;
-  }
-  for (const auto& doublet : k_doublets)
-    if (!seen[static_cast<std::size_t>(doublet.weak)]) {
-      if (!seen[static_cast<std::size_t>(doublet.strong)]) refuse("a doublet is absent", 0, 1);
-      seen[static_cast<std::size_t>(doublet.weak)] = true;
-    }
-  for (std::size_t line = 0; line < k_n_lines; ++line)
-    if (!seen[line])
-      throw Error(ErrorKind::model, "networks '" + name + "' do not give " + std::string(k_lines[line].name));
-  const auto finite = [](auto v) { return std::isfinite(v); };
-  for (const auto p : bank.params)
-    if (!finite(p)) throw Error(ErrorKind::model, "networks '" + name + "' hold a parameter that is not finite");
-  for (const auto s : bank.x_scale.flat())
-    if (!finite(s) || !(s > 0))
-      throw Error(ErrorKind::model, "networks '" + name + "' hold a scale that is not positive");
-  for (const auto m : bank.x_mean.flat())
-    if (!finite(m)) throw Error(ErrorKind::model, "networks '" + name + "' hold a mean that is not finite");
-  for (const auto m : bank.y_mean)
-    if (!finite(m)) throw Error(ErrorKind::model, "networks '" + name + "' hold an answer's mean that is not finite");
-  for (const auto s : bank.y_scale)
-    if (!finite(s) || !(s > 0))
-      throw Error(ErrorKind::model, "networks '" + name + "' hold an answer's scale that is not positive");
-}
-
 }  // namespace
 
 Model::Model(Parts parts, std::string known_hash) {
@@ -89,6 +35,8 @@ Model::Model(Parts parts, std::string known_hash) {
   if (baseline != parts.neighbours.has_value() || (baseline && (parts.full || parts.partial)))
     throw Error(ErrorKind::model, "kinds knn and llr have neighbours and no networks, the others the reverse",
                 {"kind " + parts.kind, "", ""});
+  if (baseline && !parts.lines.is_standard())
+    throw Error(ErrorKind::model, "a baseline predicts the ten lines", {parts.lines.names(), "", ""});
   if (baseline) {
     parts.neighbours->local_linear = parts.kind == "llr";
     parts.neighbours->check();
@@ -97,11 +45,19 @@ Model::Model(Parts parts, std::string known_hash) {
   for (auto* bank : {&parts.full, &parts.partial}) {
     if (!*bank) continue;
     (*bank)->kind_per_line = parts.kind == "k24";
-    check_bank(**bank, bank == &parts.full ? "full" : "partial", parts.kind == "joint");
+    check_bank(**bank, parts.lines, bank == &parts.full ? "full" : "partial", parts.kind == "joint");
   }
   if (parts.partial && !parts.partial->features.masks && !parts.partial->features.inputs.empty())
     throw Error(ErrorKind::model, "the networks without luminosity use more than the bands");
   compiled_ = std::make_shared<const Compiled>(std::move(parts), std::move(known_hash));
+}
+
+void need_ten_lines(const Model& model, std::string_view what) {
+  if (!model.lines().is_standard())
+    throw Error(
+        ErrorKind::model, std::string(what) + " needs a model of the ten lines",
+        {"a model of " + model.lines().names(), LineSet::standard().names(),
+         "train, inspect, predict and evaluate work with any lines; paint paints them from the predicted table."});
 }
 
 const Model::Parts& Model::parts() const noexcept { return compiled_->parts; }
@@ -137,11 +93,13 @@ bool beyond_limits(std::span<const double> t, bool point, std::int32_t& flags) {
 
 // The weak members of the doublets that a bank does not give itself.
 template <class F>
-void derive_partners(std::span<const std::size_t> outputs, std::span<const double> ratio, F divide) {
+void derive_partners(const LineSet& lines, std::span<const std::size_t> outputs, std::span<const double> ratio,
+                     F divide) {
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
     const auto weak = static_cast<std::size_t>(k_doublets[d].weak),
                strong = static_cast<std::size_t>(k_doublets[d].strong);
-    if (std::find(outputs.begin(), outputs.end(), weak) == outputs.end()) divide(weak, strong, ratio[d]);
+    if (lines.has(weak) && std::find(outputs.begin(), outputs.end(), weak) == outputs.end())
+      divide(weak, strong, ratio[d]);
   }
 }
 
@@ -196,9 +154,10 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         const auto t = prior ? std::span<const double>(c.parts.neighbours->t_mean) : near.t.row(r);
         if (beyond_limits(t, true, out.flags[row])) continue;
         for (std::size_t j = 0; j < k_n_independent_lines; ++j) out.ew(row, k_independent_lines[j]) = std::sinh(t[j]);
-        derive_partners(k_independent_lines, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
-          out.ew(row, weak) = out.ew(row, strong) / ratio;
-        });
+        derive_partners(lines(), k_independent_lines, c.ew_ratio,
+                        [&](std::size_t weak, std::size_t strong, double ratio) {
+                          out.ew(row, weak) = out.ew(row, strong) / ratio;
+                        });
       }
       continue;
     }
@@ -250,7 +209,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         out.flags[row] |= k_nonfinite;  // numbers so far off that the networks overflow
         continue;
       }
-      std::array<double, k_n_lines> t{};
+      std::array<double, k_n_all_lines> t{};
       LineDistribution d;
       Adjustment adjustment;
       const JointDistribution* conditioned = nullptr;
@@ -282,7 +241,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
           for (std::size_t k = 0; k < d.components; ++k)
             factors[k] =
                 conditioned != nullptr ? std::span<const double>(conditioned->factor[k]) : bank.joint->factor.row(k);
-          draw_lines(d, factors, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
+          draw_lines(d, factors, bank.outputs, RandomObject(options.seed, Stream::intrinsic, id).key(), options.draws,
                      out.draws.row(row));
         }
       } else {
@@ -292,7 +251,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         for (std::size_t j = 0; j < n_lines; ++j) out.ew(row, bank.outputs[j]) = std::sinh(t[j]);
       }
       const auto at = [&](std::size_t line) { return static_cast<std::ptrdiff_t>(line * options.draws); };
-      derive_partners(bank.outputs, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
+      derive_partners(lines(), bank.outputs, c.ew_ratio, [&](std::size_t weak, std::size_t strong, double ratio) {
         out.ew(row, weak) = out.ew(row, strong) / ratio;
         if (!out.p16.empty()) {
           out.p16(row, weak) = out.p16(row, strong) / ratio;
@@ -345,17 +304,17 @@ Prediction Model::answer(const Galaxies& g, WorkerPool& pool, const PredictOptio
     return out;
   }
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::size_t width = lines().width();
   Prediction out;
-  out.ew = Matrix<double>(g.n, k_n_lines, nan);
+  out.ew = Matrix<double>(g.n, width, nan);
   out.flags.assign(g.n, 0);
   out.domain.assign(g.n, nan);
   if (joint && slopes == nullptr && distributions == nullptr) {
-    out.p16 = Matrix<double>(g.n, k_n_lines, nan);
-    out.p84 = Matrix<double>(g.n, k_n_lines, nan);
-    out.p_lineless.assign(g.n, nan);
+    out.p16 = Matrix<double>(g.n, width, nan);
+    out.p84 = Matrix<double>(g.n, width, nan);
+    if (lines().slots().halpha != LineSlots::k_none) out.p_lineless.assign(g.n, nan);
   }
-  if (options.draws > 0)
-    out.draws = Matrix<float>(g.n, k_n_lines * options.draws, std::numeric_limits<float>::quiet_NaN());
+  if (options.draws > 0) out.draws = Matrix<float>(g.n, width * options.draws, std::numeric_limits<float>::quiet_NaN());
   if (distributions != nullptr) distributions->assign(g.n, JointDistribution{.lines = {.components = 0}});
   std::vector<std::optional<LineDistribution>> over_z;
   if (joint && slopes == nullptr) over_z = over_redshift_errors(*this, g, pool, options);

@@ -24,7 +24,7 @@ constexpr double k_clip = 3.0;  // residuals beyond this many robust sd lose wei
 }  // namespace
 
 std::size_t band_of_line(std::size_t line) noexcept {
-  return static_cast<std::size_t>((k_lines[line].wave_vac - k_band_start) / k_band_width);
+  return static_cast<std::size_t>((k_all_lines[line].wave_vac - k_band_start) / k_band_width);
 }
 
 NoiseSource noise_source(std::size_t line) noexcept {
@@ -34,32 +34,34 @@ NoiseSource noise_source(std::size_t line) noexcept {
       line = static_cast<std::size_t>(doublet.strong);
       factor = 1.0 / doublet.ew_ratio;
     }
-  const auto* const found = std::find(k_independent_lines.begin(), k_independent_lines.end(), line);
-  return {line, static_cast<std::size_t>(found - k_independent_lines.begin()), factor};
+  return {line, factor};
 }
 
 double NoiseModel::sigma(std::size_t line, std::span<const double> band_flux, double z, double ew) const {
   const NoiseSource source = noise_source(line);
   const double flux = band_flux[band_of_line(source.line)];
-  if (!(flux > 0) || !std::isfinite(flux) || !std::isfinite(ew)) return std::numeric_limits<double>::quiet_NaN();
+  const auto row = static_cast<std::size_t>(std::ranges::find(lines, source.line) - lines.begin());
+  if (row == lines.size() || !(flux > 0) || !std::isfinite(flux) || !std::isfinite(ew))
+    return std::numeric_limits<double>::quiet_NaN();
   const double f = std::clamp(std::log10(flux), f_min, f_max);
   const double zc = std::isfinite(z) ? std::clamp(z, z_min, z_max) : 0.5 * (z_min + z_max);
   const Terms t = terms(f, zc, ew / source.factor);
   double sum = 0;
-  for (std::size_t k = 0; k < k_n_terms; ++k) sum += coefficients(source.row, k) * t[k];
+  for (std::size_t k = 0; k < k_n_terms; ++k) sum += coefficients(row, k) * t[k];
   return source.factor * std::pow(10.0, sum);
 }
 
-NoiseModel fit_noise_model(const Galaxies& g) {
+NoiseModel fit_noise_model(const Galaxies& g, std::span<const std::size_t> lines) {
   if (g.band_flux.empty() || g.z.empty() || g.ew.empty() || g.ew_ivar.empty())
     throw Error(ErrorKind::input, "a noise model needs BAND_FLUX, Z and the EW and EW_IVAR columns",
                 {"a column is absent", "all of them", ""});
   NoiseModel model;
-  model.coefficients = Matrix<double>(k_n_independent_lines, NoiseModel::k_n_terms);
+  model.lines.assign(lines.begin(), lines.end());
+  model.coefficients = Matrix<double>(lines.size(), NoiseModel::k_n_terms);
   model.z_min = model.f_min = std::numeric_limits<double>::infinity();
   model.z_max = model.f_max = -std::numeric_limits<double>::infinity();
-  for (std::size_t row = 0; row < k_n_independent_lines; ++row) {
-    const std::size_t line = k_independent_lines[row], band = band_of_line(line);
+  for (std::size_t row = 0; row < lines.size(); ++row) {
+    const std::size_t line = lines[row], band = band_of_line(line);
     std::vector<Terms> x;
     std::vector<double> y;
     for (std::size_t i = 0; i < g.n; ++i) {
@@ -75,7 +77,7 @@ NoiseModel fit_noise_model(const Galaxies& g) {
       model.f_max = std::max(model.f_max, f);
     }
     if (x.size() < k_min_rows)
-      throw Error(ErrorKind::input, "too few measured " + std::string(k_lines[line].name) + " for a noise model",
+      throw Error(ErrorKind::input, "too few measured " + std::string(k_all_lines[line].name) + " for a noise model",
                   {std::to_string(x.size()) + " rows", "at least " + std::to_string(k_min_rows), ""});
     // Weighted least squares; the weights fall as 1/|residual| beyond k_clip robust sd (Huber 1964), iterated.
     Eigen::MatrixXd design(static_cast<Eigen::Index>(x.size()), static_cast<Eigen::Index>(NoiseModel::k_n_terms));

@@ -11,6 +11,7 @@ constexpr double k_lowest = 0.1;  // of z: luminosity needs a positive redshift
 LineDistribution mean_of(const LineDistribution& low, const LineDistribution& high) {
   LineDistribution out;
   out.components = low.components;
+  out.slots = low.slots;
   for (std::size_t c = 0; c < out.components; ++c) {
     out.weight[c] = (low.weight[c] + high.weight[c]) / 2;
     for (std::size_t j = 0; j < LineDistribution::k_n; ++j) {

@@ -41,10 +41,10 @@ void parse_part(std::string_view part, std::vector<Selection::Cut>& cuts) {
   while (true) {
     const std::size_t comma = lines.find(',');
     const std::string_view name = trim(lines.substr(0, comma));
-    const auto line = find_line(name);
+    const auto line = find_any_line(name);
     if (!line) {
       std::string all;
-      for (const auto& info : k_lines) all += (all.empty() ? "" : ", ") + std::string(info.name);
+      for (const auto& info : k_all_lines) all += (all.empty() ? "" : ", ") + std::string(info.name);
       refuse(name, "lines of " + all);
     }
     for (const auto& cut : cuts)
@@ -72,7 +72,7 @@ struct Bound {
   double limit, sigma;
 };
 struct Bounds {
-  std::array<Bound, k_n_lines> at;
+  std::array<Bound, k_n_all_lines> at;
   std::size_t n = 0;
 };
 std::optional<Bounds> bounds_of(const Selection& selection, std::span<const double> sigma, std::size_t without) {
@@ -81,7 +81,7 @@ std::optional<Bounds> bounds_of(const Selection& selection, std::span<const doub
   for (const auto& cut : selection.cuts) {
     const auto [line, ratio] = strong_of(cut.line);
     if (line == left_out) continue;
-    if (!(sigma[line] > 0) || !std::isfinite(sigma[line])) return std::nullopt;
+    if (line >= sigma.size() || !(sigma[line] > 0) || !std::isfinite(sigma[line])) return std::nullopt;
     const double own = ratio == 1.0 ? sigma[line] : sigma[cut.line];
     if (cut.snr && (!(own > 0) || !std::isfinite(own))) return std::nullopt;
     const double limit = (cut.snr ? cut.limit * own : cut.limit) * ratio;
@@ -116,7 +116,7 @@ std::string Selection::text() const {
     std::size_t last = k;
     std::string lines;
     for (; last < cuts.size() && cuts[last].limit == cuts[k].limit && cuts[last].snr == cuts[k].snr; ++last)
-      lines += (lines.empty() ? "" : ",") + std::string(k_lines[cuts[last].line].name);
+      lines += (lines.empty() ? "" : ",") + std::string(k_all_lines[cuts[last].line].name);
     char number[32];
     const auto end = std::to_chars(number, number + sizeof number, cuts[k].limit).ptr;
     out +=
@@ -157,13 +157,17 @@ void Selection::probabilities(std::span<const float> draws, std::span<const doub
   }
 }
 
-std::vector<LineCut> line_cuts(const Selection& selection, std::span<const double> sigma) {
+std::vector<LineCut> line_cuts(const Selection& selection, std::span<const double> sigma,
+                               std::span<const std::size_t> independent) {
   const auto bounds = bounds_of(selection, sigma, Selection::k_none);
   std::vector<LineCut> out;
   for (std::size_t k = 0; bounds && k < bounds->n; ++k) {
     const auto& b = bounds->at[k];
-    const auto* const at = std::find(k_independent_lines.begin(), k_independent_lines.end(), b.line);
-    out.push_back({static_cast<std::size_t>(at - k_independent_lines.begin()), b.limit, b.sigma});
+    const auto at = std::find(independent.begin(), independent.end(), b.line);
+    if (at == independent.end())
+      throw Error(ErrorKind::model, "a cut names a line that the model does not have",
+                  {std::string(k_all_lines[b.line].name), "lines of the model", ""});
+    out.push_back({static_cast<std::size_t>(at - independent.begin()), b.limit, b.sigma});
   }
   return out;
 }

@@ -71,7 +71,7 @@ double SelectionTerm::add(std::size_t row, const Mixture& m, std::span<double> d
         const auto at = static_cast<Eigen::Index>(j);
         double e = 0;
         for (Eigen::Index i = 0; i <= at; ++i) e += m.unit[c](at, i) * nodes[k][i];
-        const double t = y_mean_[j] + y_scale_[j] * (m.mean[c * k_n + j] + m.sd[c][at] * e);
+        const double t = y_mean_[j] + y_scale_[j] * (m.mean[c * m.lines + j] + m.sd[c][at] * e);
         const double up = t > 0 ? std::exp(t) : 1.0, ew = 0.5 * (up - 1 / up);
         const double u = (ew - cuts[l].limit) / cuts[l].sigma, phi = std::max(normal_cdf(u), 1e-300);
         all *= phi;
@@ -94,7 +94,7 @@ double SelectionTerm::add(std::size_t row, const Mixture& m, std::span<double> d
         const double slope = a * hazard[c][k][l];
         if (slope == 0) continue;
         const auto at = static_cast<Eigen::Index>(cuts[l].line);
-        d_mean[c * k_n + cuts[l].line] += slope;
+        d_mean[c * m.lines + cuts[l].line] += slope;
         double e = 0;
         for (Eigen::Index i = 0; i <= at; ++i) {
           e += m.unit[c](at, i) * nodes[k][i];

@@ -25,12 +25,13 @@ class SelectionTerm {
   /// A mixture in standardised t: outputs hold the means (components, 8).
   struct Mixture {
     std::size_t components;
-    std::span<const double> mean;    ///< (components x 8)
+    std::span<const double> mean;    ///< (components x lines)
     std::span<const double> weight;  ///< (components)
     std::span<const Vector8> sd;     ///< (components)
     std::span<const Matrix8> unit;   ///< (components) lower triangular, rows of length 1
+    std::size_t lines = k_n_independent_lines;
   };
-  /// Adds the gradients of the logarithm; returns it. d_mean (components x 8), d_sd, d_unit (components), d_logit
+  /// Adds the gradients of the logarithm; returns it. d_mean (components x lines), d_sd, d_unit (components), d_logit
   /// (components).
   double add(std::size_t row, const Mixture& m, std::span<double> d_mean, std::span<Vector8> d_sd,
              std::span<Matrix8> d_unit, std::span<double> d_logit) const;

@@ -78,7 +78,8 @@ Normal posterior(const Label& label, double prior_mean, double prior_sd) {
 
 std::optional<Label> label_of(const Galaxies& g, std::size_t row, std::size_t j, const std::optional<NoiseModel>& noise,
                               const SiteOptions& options) {
-  const std::size_t line = k_independent_lines[j];
+  if (j >= options.lines.size()) return std::nullopt;
+  const std::size_t line = options.lines[j];
   const double y = static_cast<double>(g.ew(row, line)), ivar = static_cast<double>(g.ew_ivar(row, line));
   if (ivar > 0 && std::isfinite(ivar) && std::isfinite(y)) {
     const double peaks = options.rules.empty() ? 1.0 : options.rules[g.table.empty() ? 0 : g.table[row]].peaks[line];
@@ -186,6 +187,7 @@ Sites make_sites(const Galaxies& g, std::span<const std::size_t> rows, const Mat
                  std::span<const double> prior_sd, std::span<const double> y_mean, std::span<const double> y_scale,
                  const std::optional<NoiseModel>& noise, const SiteOptions& options) {
   Sites out;
+  out.lines = options.lines.size();
   out.centre = Matrix<double>(rows.size(), k_n_independent_lines);
   out.variance = Matrix<double>(rows.size(), k_n_independent_lines, Sites::k_no_information);
   for (std::size_t r = 0; r < rows.size(); ++r)

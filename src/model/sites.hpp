@@ -17,7 +17,9 @@ namespace starglow {
 /// its product with a prior keeps its mean and variance (one site of expectation propagation, Minka 2001).
 /// In standardised t.
 struct Sites {
-  Matrix<double> centre, variance;  ///< (rows, 8 independent lines); no information: variance k_no_information
+  /// (rows, 8): the independent lines, then empty places; no information: variance k_no_information.
+  Matrix<double> centre, variance;
+  std::size_t lines = k_n_independent_lines;  ///< that are not empty
   static constexpr double k_no_information = 1e3;
 };
 
@@ -31,6 +33,7 @@ struct SiteOptions {
   bool negative = false;
   /// Of each table of the galaxies, where labels are the highest of several noise peaks; empty: they are not.
   std::span<const TableRules> rules = {};
+  std::span<const std::size_t> lines = k_independent_lines;  ///< rows of k_all_lines of the independent lines
   double clip = 5.0;  ///< centres are kept within this many prior sd of the prior mean: catalogue outliers
 };
 

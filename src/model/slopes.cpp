@@ -57,6 +57,7 @@ void write_joint(const NetworkBank& bank, const RowOutputs& from, const Matrix<d
   const std::size_t r = slopes.cols() - 2;
   for (std::size_t pass = 0; pass < slopes.rows(); ++pass) {
     const std::size_t level = pass / k_n_independent_lines, j = pass % k_n_independent_lines;
+    if (j >= bank.outputs.size()) continue;  // an empty place
     Matrix<double>& m = level == 0 ? into.ew : level == 1 ? into.p16 : into.p84;
     const double t = (level == 0 ? d.median : level == 1 ? d.p16 : d.p84)[j];
     d_features(pass, d_x);
@@ -69,9 +70,13 @@ void write_partners(const NetworkBank& bank, std::span<const double> ew_ratio, s
   for (std::size_t d = 0; d < k_doublets.size(); ++d) {
     const auto weak = static_cast<std::size_t>(k_doublets[d].weak),
                strong = static_cast<std::size_t>(k_doublets[d].strong);
-    if (std::find(bank.outputs.begin(), bank.outputs.end(), weak) != bank.outputs.end()) continue;
-    for (std::size_t k = 0; k < k_n_lines && !into.given.empty(); ++k)
-      into.given(row, weak * k_n_lines + k) = into.given(row, strong * k_n_lines + k) / ew_ratio[d];
+    const auto gives = [&](std::size_t line) {
+      return std::find(bank.outputs.begin(), bank.outputs.end(), line) != bank.outputs.end();
+    };
+    if (gives(weak) || !gives(strong)) continue;
+    const std::size_t width = into.ew.cols() / k_n_slopes;
+    for (std::size_t k = 0; k < width && !into.given.empty(); ++k)
+      into.given(row, weak * width + k) = into.given(row, strong * width + k) / ew_ratio[d];
     for (Matrix<double>* m : {&into.ew, &into.p16, &into.p84})
       if (!m->empty())
         std::transform(line_of(*m, row, strong).begin(), line_of(*m, row, strong).end(), line_of(*m, row, weak).begin(),
@@ -83,7 +88,7 @@ void write_partners(const NetworkBank& bank, std::span<const double> ew_ratio, s
 
 void write_slopes(const NetworkBank& bank, const RowOutputs& from, std::span<const double> ew_ratio, std::size_t row,
                   Derivatives& into) {
-  const std::size_t n_in = bank.shape.n_in();
+  const std::size_t n_in = bank.shape.n_in(), n_lines = bank.outputs.size(), width = into.ew.cols() / k_n_slopes;
   std::array<double, k_most_features> space{};
   if (!bank.joint) {
     for (std::size_t j = 0; j < bank.outputs.size(); ++j) {
@@ -95,7 +100,7 @@ void write_slopes(const NetworkBank& bank, const RowOutputs& from, std::span<con
   } else if (from.evidence != nullptr) {
     const ConditionedSlopes slopes = condition_slopes(bank, from, *from.evidence);
     const auto level = [&](Matrix<double>& m, std::size_t k, const LineDistribution::PerLine& t) {
-      for (std::size_t j = 0; j < k_n_independent_lines && !m.empty(); ++j) {
+      for (std::size_t j = 0; j < n_lines && !m.empty(); ++j) {
         const auto d_x = std::span(space).first(n_in);
         std::copy_n(slopes.by_feature[k].row(j).begin(), n_in, d_x.begin());
         through_features(bank, from, t[j], d_x, line_of(m, row, bank.outputs[j]), slopes.by_feature[k](j, n_in),
@@ -106,11 +111,10 @@ void write_slopes(const NetworkBank& bank, const RowOutputs& from, std::span<con
     level(into.ew, 1, from.distribution->median);
     level(into.p84, 2, from.distribution->p84);
     if (!into.given.empty()) std::fill(into.given.row(row).begin(), into.given.row(row).end(), 0.0);
-    for (std::size_t j = 0; j < k_n_independent_lines && !into.given.empty(); ++j) {
+    for (std::size_t j = 0; j < n_lines && !into.given.empty(); ++j) {
       const double t = from.distribution->median[j];
-      for (std::size_t l = 0; l < k_n_independent_lines; ++l)
-        into.given(row, bank.outputs[j] * k_n_lines + bank.outputs[l]) =
-            t < 0 ? 0.0 : std::cosh(t) * slopes.by_ew[1](j, l);
+      for (std::size_t l = 0; l < n_lines; ++l)
+        into.given(row, bank.outputs[j] * width + bank.outputs[l]) = t < 0 ? 0.0 : std::cosh(t) * slopes.by_ew[1](j, l);
     }
   } else {
     const Matrix<double> slopes = slopes_by_outputs(bank, from, !into.p16.empty());
@@ -162,28 +166,30 @@ void LateSlopes::write(const Matrix<double>& pulled, std::span<const double> ew_
 
 Derivatives Model::derivatives(const Galaxies& g, WorkerPool& pool, const GivenLines* given) const {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  const Matrix<double> none(g.n, k_n_lines * k_n_slopes, nan);
+  const std::size_t width = lines().width();
+  const Matrix<double> none(g.n, width * k_n_slopes, nan);
   Derivatives out{none, has_distribution() ? none : Matrix<double>(), has_distribution() ? none : Matrix<double>(), {}};
-  if (given != nullptr) out.given = Matrix<double>(g.n, k_n_lines * k_n_lines, nan);
+  if (given != nullptr) out.given = Matrix<double>(g.n, width * width, nan);
   (void)answer(g, pool, {.given = given}, &out, nullptr);
   return out;
 }
 
 Matrix<double> Model::jacobian(const Galaxies& g, WorkerPool& pool) const {
-  Derivatives all{Matrix<double>(g.n, k_n_lines * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}, {}};
+  const std::size_t width = lines().width();
+  Derivatives all{Matrix<double>(g.n, width * k_n_slopes, std::numeric_limits<double>::quiet_NaN()), {}, {}, {}};
   (void)answer(g, pool, {}, &all, nullptr);
-  Matrix<double> jac(g.n, k_n_lines * k_n_bands);
+  Matrix<double> jac(g.n, width * k_n_bands);
   for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t k = 0; k < k_n_lines * k_n_bands; ++k)
+    for (std::size_t k = 0; k < width * k_n_bands; ++k)
       jac(i, k) = all.ew(i, k / k_n_bands * k_n_slopes + k % k_n_bands);
   return jac;
 }
 
 Matrix<double> Model::jvp(const Galaxies& g, MatrixView<const double> d_flux, WorkerPool& pool) const {
   const Matrix<double> jac = jacobian(g, pool);
-  Matrix<double> out(g.n, k_n_lines);
+  Matrix<double> out(g.n, lines().width());
   for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (const std::size_t line : lines().lines())
       for (std::size_t b = 0; b < k_n_bands; ++b) out(i, line) += jac(i, line * k_n_bands + b) * d_flux(i, b);
   return out;
 }
@@ -192,7 +198,7 @@ Matrix<double> Model::vjp(const Galaxies& g, MatrixView<const double> d_ew, Work
   const Matrix<double> jac = jacobian(g, pool);
   Matrix<double> out(g.n, k_n_bands);
   for (std::size_t i = 0; i < g.n; ++i)
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (const std::size_t line : lines().lines())
       for (std::size_t b = 0; b < k_n_bands; ++b) out(i, b) += d_ew(i, line) * jac(i, line * k_n_bands + b);
   return out;
 }

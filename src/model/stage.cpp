@@ -10,13 +10,13 @@ Stage make_point_stage(const std::string& name, const Galaxies& g, std::span<con
                        const FeatureRecipe& recipe, const TrainConfig& config) {
   Stage stage;
   stage.name = name;
-  std::size_t n_nets = k_n_lines;
+  std::size_t n_nets = config.lines.size();
   if (config.per_line) {
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (const std::size_t line : config.lines.lines())
       stage.sets.push_back(make_training_set(g, rows, recipe, {line}, config, false));
   } else {
-    stage.sets.push_back(
-        make_training_set(g, rows, recipe, {k_independent_lines.begin(), k_independent_lines.end()}, config, true));
+    const auto lines = config.lines.independent();
+    stage.sets.push_back(make_training_set(g, rows, recipe, {lines.begin(), lines.end()}, config, true));
     n_nets = static_cast<std::size_t>(config.joint ? std::max(config.members, config.point_members) : config.members);
   }
   if (!config.draw_masks)  // its galaxies lack what they lack, and no more

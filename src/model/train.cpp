@@ -99,7 +99,7 @@ std::size_t train_networks(const Galaxies& g, std::span<const std::size_t> rows,
   std::int64_t networks = 0, epochs = 0;
   for (const auto& [name, c] : banks) {
     if (!c.joint) {
-      const std::int64_t n = c.per_line ? std::int64_t{k_n_lines} : c.members;
+      const std::int64_t n = c.per_line ? static_cast<std::int64_t>(config.lines.size()) : c.members;
       networks += n;
       epochs += n * c.epochs;
       continue;
@@ -153,6 +153,9 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   if (baseline && config.joint)
     throw Error(ErrorKind::usage, "a baseline gives points",
                 {"method " + config.method + ", joint", "joint=false", ""});
+  if (baseline && !config.lines.is_standard())
+    throw Error(ErrorKind::usage, "a baseline predicts the ten lines", {"lines " + config.lines.names(), "", ""});
+  if (config.joint && !config.evolution.empty()) (void)Evolution::parse(config.evolution, config.lines);
   if (config.joint && config.per_line)
     throw Error(ErrorKind::usage, "a joint distribution needs one network for all lines",
                 {"joint and per_line", "one of them", "per_line=false or joint=false"});
@@ -163,8 +166,9 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   const bool prepare = needs_preparation(gated, rules);
   const Galaxies prepared = prepare ? prepare_labels(gated, rules) : Galaxies{};
   const Galaxies& g = prepare ? prepared : gated;
-  const auto rows = usable_rows(g, config.gaps, config.inputs);
+  const auto rows = usable_rows(g, config.gaps, config.inputs, config.lines);
   Model::Parts parts;
+  parts.lines = config.lines;
   parts.kind = baseline ? config.method : config.joint ? "joint" : config.per_line ? "k24" : "mlp";
   auto& m = parts.metadata;
   try {
@@ -172,7 +176,7 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
     std::vector<std::size_t> first;
     std::copy_if(rows.begin(), rows.end(), std::back_inserter(first),
                  [&](std::size_t row) { return g.table.empty() || g.table[row] == 0; });
-    parts.noise = fit_noise_model(select_rows(gated, first));
+    parts.noise = fit_noise_model(select_rows(gated, first), config.lines.independent());
   } catch (const Error& e) {
     m["noise_note"] = std::string("no noise model: ") + e.what();  // a small table still gives a model
   }
@@ -222,7 +226,8 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   for (const auto& field : train_config_fields()) m["train." + std::string(field.key)] = field.get(config);
   if (!config.per_line)
     for (const auto& doublet : k_doublets)
-      m["ew_ratio_" + std::string(k_lines[static_cast<std::size_t>(doublet.weak)].name)] = number(doublet.ew_ratio);
+      if (config.lines.has(static_cast<std::size_t>(doublet.weak)))
+        m["ew_ratio_" + std::string(k_lines[static_cast<std::size_t>(doublet.weak)].name)] = number(doublet.ew_ratio);
   return Model(std::move(parts));
 }
 

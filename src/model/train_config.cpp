@@ -75,12 +75,21 @@ void set_method(TrainConfig& c, const std::string& text) {
   c.method = text;
 }
 
+constexpr std::string_view k_none = "none";  // the ratios of the bands alone, as a setting
+
 void set_inputs(TrainConfig& c, const std::string& text) {
+  if (text.empty()) refuse("inputs", text, "none, or inputs");
   try {
-    c.inputs = InputSet::parse(text);
+    c.inputs = text == k_none ? InputSet() : InputSet::parse(text);
   } catch (const Error& e) {
     refuse("inputs", text, e.what());
   }
+}
+
+constexpr std::string_view k_ten = "ten";  // the lines of k_lines, as a setting
+
+void set_lines(TrainConfig& c, const std::string& text) {
+  c.lines = text == k_ten ? LineSet::standard() : LineSet::parse(text);
 }
 
 // A number with its allowed range; the range lives in the setter, which must be a plain function.
@@ -115,8 +124,10 @@ const ConfigField k_fields[]{
     {"hidden", "widths of the hidden layers", get_hidden, set_hidden},
     {"activation", "selu, polyswish or silu", get_activation, set_activation},
     STARGLOW_NUMBER(members, "networks in the averaged ensemble (shared trunk)", 1, 64),
-    {"inputs", "inputs beside the band ratios, comma-separated: log_lum, z, or columns of the table (d4000)",
-     [](const TrainConfig& c) { return c.inputs.names(); }, set_inputs},
+    {"lines", "lines to predict, comma-separated, of those that prep measures; ten: the first ten",
+     [](const TrainConfig& c) { return c.lines.is_standard() ? std::string(k_ten) : c.lines.names(); }, set_lines},
+    {"inputs", "inputs beside the band ratios, comma-separated: log_lum, z, columns of the table (d4000); or none",
+     [](const TrainConfig& c) { return c.inputs.empty() ? std::string(k_none) : c.inputs.names(); }, set_inputs},
     STARGLOW_SWITCH(sibling, "also train networks for galaxies that lack luminosity, redshift or bands"),
     STARGLOW_SWITCH(masks, "the sibling can do without any input; false: it uses the band ratios alone"),
     STARGLOW_NUMBER(sibling_members, "networks of the sibling that are averaged", 1, 64),

@@ -18,14 +18,25 @@ constexpr double k_outlier = 3.0;         // residuals beyond this many sd count
 // The components start apart by this many residual sd, both ways: the correlations are not learned otherwise.
 constexpr double k_offset = 0.08, k_offset_ionised = 0.25;  // the latter for [OIII] 5007 and [NII] 6584
 
-// Where the component of galaxies with weak lines or none starts, whatever the continuum: t of the eight lines.
+// Where the component of galaxies with weak lines or none starts, whatever the continuum: t of the lines of
+// k_independent_lines, and of any other.
 constexpr std::array<double, k_n> k_weak_mean{1.0, 0.05, 0.15, 0.45, 0.45, 0.5, 0.3, 0.25},
     k_weak_sd{0.7, 0.25, 0.25, 0.4, 0.45, 0.45, 0.3, 0.3};
+constexpr double k_other_weak_mean = 0.1, k_other_weak_sd = 0.25;
+struct WeakLine {
+  double mean, sd;
+};
+WeakLine weak_line(std::size_t line) {
+  const auto found =
+      static_cast<std::size_t>(std::ranges::find(k_independent_lines, line) - k_independent_lines.begin());
+  return found < k_n ? WeakLine{k_weak_mean[found], k_weak_sd[found]} : WeakLine{k_other_weak_mean, k_other_weak_sd};
+}
 constexpr float k_weak_logit = -1.0F;
 
 std::array<double, k_n> residual_sd(const TrainingSet& set, const Matrix<double>& mean) {
   std::array<double, k_n> out{};
-  for (std::size_t j = 0; j < k_n; ++j) {
+  out.fill(1.0);
+  for (std::size_t j = 0; j < set.outputs.size(); ++j) {
     double sd = 1;
     for (int pass = 0; pass < 5; ++pass) {
       double sum = 0, count = 0;
@@ -56,14 +67,15 @@ void blend(const Matrix<double>& teacher, double share, FitData& data) {
 // The point network with its last layer replaced: every component starts at the means on their lines, offset, with
 // constant widths.
 std::vector<float> start_of(const NetworkShape& points, std::span<const float> params, std::size_t components,
-                            const Matrix8& covariance, const MeanLine& means, const TrainingSet* weak_lines) {
+                            const Matrix8& covariance, const MeanLine& means, const TrainingSet& set, bool weak_lines) {
+  const std::size_t n = set.outputs.size();
   const auto width = static_cast<std::size_t>(points.sizes[points.sizes.size() - 2]);
   const std::size_t trunk = first_of_last_layer(points);
-  const auto weights = params.subspan(trunk, k_n * width), biases = params.subspan(trunk + k_n * width, k_n);
+  const auto weights = params.subspan(trunk, n * width), biases = params.subspan(trunk + n * width, n);
   std::vector<float> out(params.begin(), params.begin() + static_cast<std::ptrdiff_t>(trunk));
-  const std::size_t n_out = components * 2 * k_n + components - 1;
+  const std::size_t n_out = JointHead::n_outputs(components, n);
   // The components that start from the points; the last may be that of weak lines.
-  const std::size_t n_points = components - (weak_lines != nullptr ? 1U : 0U);
+  const std::size_t n_points = components - (weak_lines ? 1U : 0U);
   for (std::size_t c = 0; c < n_points; ++c)
     for (std::size_t k = 0; k < weights.size(); ++k)
       out.push_back(weights[k] * static_cast<float>(means.slope[static_cast<Eigen::Index>(k / width)]));
@@ -73,24 +85,24 @@ std::vector<float> start_of(const NetworkShape& points, std::span<const float> p
   };
   for (std::size_t c = 0; c < n_points; ++c) {
     const double side = n_points == 1 ? 0.0 : 2.0 * static_cast<double>(c) / static_cast<double>(n_points - 1) - 1.0;
-    for (std::size_t j = 0; j < k_n; ++j) {
-      const auto line = static_cast<Line>(k_independent_lines[j]);
+    for (std::size_t j = 0; j < n; ++j) {
+      const auto line = static_cast<Line>(set.outputs[j]);
       const double offset = line == Line::OIII_5007 || line == Line::NII_6584 ? k_offset_ionised : k_offset;
       const auto at = static_cast<Eigen::Index>(j);
       out.push_back(static_cast<float>(means.offset[at] + means.slope[at] * static_cast<double>(biases[j]) +
                                        side * offset * sd(j)));
     }
   }
-  for (std::size_t j = 0; j < k_n && weak_lines != nullptr; ++j)
-    out.push_back(static_cast<float>((k_weak_mean[j] - weak_lines->y_mean[j]) / weak_lines->y_scale[j]));
+  for (std::size_t j = 0; j < n && weak_lines; ++j)
+    out.push_back(static_cast<float>((weak_line(set.outputs[j]).mean - set.y_mean[j]) / set.y_scale[j]));
   for (std::size_t c = 0; c < n_points; ++c)
-    for (std::size_t j = 0; j < k_n; ++j)
+    for (std::size_t j = 0; j < n; ++j)
       out.push_back(static_cast<float>(std::log(std::max(sd(j) - JointHead::k_min_sd, 0.01))));
-  for (std::size_t j = 0; j < k_n && weak_lines != nullptr; ++j)
-    out.push_back(
-        static_cast<float>(std::log(std::max(k_weak_sd[j] / weak_lines->y_scale[j] - JointHead::k_min_sd, 0.01))));
+  for (std::size_t j = 0; j < n && weak_lines; ++j)
+    out.push_back(static_cast<float>(
+        std::log(std::max(weak_line(set.outputs[j]).sd / set.y_scale[j] - JointHead::k_min_sd, 0.01))));
   out.resize(out.size() + components - 1, 0.0F);
-  if (weak_lines != nullptr && components > 1) out.back() = k_weak_logit;
+  if (weak_lines && components > 1) out.back() = k_weak_logit;
   return out;
 }
 
@@ -113,23 +125,36 @@ constexpr int k_refresh_passes = 2;
 constexpr std::int64_t k_next_part = 100;  // networks of a further part have random numbers of their own
 
 SiteOptions site_options(const TrainConfig& config, std::span<const TableRules> rules) {
-  return {.deconvolve = config.deconvolve, .censor = config.censor, .negative = config.negative, .rules = rules};
+  return {.deconvolve = config.deconvolve,
+          .censor = config.censor,
+          .negative = config.negative,
+          .rules = rules,
+          .lines = config.lines.independent()};
 }
 
 }  // namespace
 
+Matrix<double> to_eight(const Matrix<double>& lines) {
+  if (lines.cols() == k_n) return lines;
+  Matrix<double> out(lines.rows(), k_n);
+  for (std::size_t r = 0; r < lines.rows(); ++r)
+    std::copy(lines.row(r).begin(), lines.row(r).end(), out.row(r).begin());
+  return out;
+}
+
 RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor) {
-  const std::size_t n_c = factor.rows(), n = outputs.rows();
-  RowMixtures out{n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n), {}};
+  const std::size_t n_c = factor.rows(), n = outputs.rows(), lines = (outputs.cols() + 1 - n_c) / (2 * n_c);
+  RowMixtures out{n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n, 1.0), {}};
   for (std::size_t r = 0; r < n; ++r) {
     double top = 0, sum = 0;
-    const auto logit = [&](std::size_t c) { return c == 0 ? 0.0 : outputs(r, 2 * n_c * k_n + c - 1); };
+    const auto logit = [&](std::size_t c) { return c == 0 ? 0.0 : outputs(r, 2 * n_c * lines + c - 1); };
     for (std::size_t c = 0; c < n_c; ++c) top = std::max(top, logit(c));
     for (std::size_t c = 0; c < n_c; ++c) sum += out.weight(r, c) = std::exp(logit(c) - top);
     for (std::size_t c = 0; c < n_c; ++c) out.weight(r, c) /= sum;
-    for (std::size_t k = 0; k < n_c * k_n; ++k) {
-      out.mean(r, k) = outputs(r, k);
-      out.sd(r, k) = JointHead::k_min_sd + std::exp(outputs(r, n_c * k_n + k));
+    for (std::size_t k = 0; k < n_c * lines; ++k) {
+      const std::size_t at = k / lines * k_n + k % lines;
+      out.mean(r, at) = outputs(r, k);
+      out.sd(r, at) = JointHead::k_min_sd + std::exp(outputs(r, n_c * lines + k));
     }
   }
   for (std::size_t c = 0; c < n_c; ++c) {
@@ -146,9 +171,10 @@ std::size_t first_of_last_layer(const NetworkShape& shape) {
   return shape.n_params() - shape.n_out() * (n_in + 1);
 }
 
-std::vector<float> rates_of_last_layer(const NetworkShape& shape, float before, float means, float widths) {
+std::vector<float> rates_of_last_layer(const NetworkShape& shape, std::size_t components, float before, float means,
+                                       float widths) {
   const std::size_t n_in = static_cast<std::size_t>(shape.sizes[shape.sizes.size() - 2]), n_out = shape.n_out();
-  const std::size_t n_means = (n_out + 1) / (2 * k_n + 1) * k_n;
+  const std::size_t n_means = (n_out + 1 - components) / 2;
   std::vector<float> out(first_of_last_layer(shape), before);
   out.insert(out.end(), n_means * n_in, means);
   out.insert(out.end(), (n_out - n_means) * n_in, widths);
@@ -195,7 +221,7 @@ SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& g, const Trai
   const auto spread = residual_sd(set, mean);
   Matrix<double> prior_mean(mean.rows(), k_n);
   std::array<double, k_n> prior_sd{};
-  for (std::size_t j = 0; j < k_n; ++j) {
+  for (std::size_t j = 0; j < set.outputs.size(); ++j) {
     prior_sd[j] = std::sqrt(k_prior_widening) * spread[j] * set.y_scale[j];
     for (std::size_t r = 0; r < mean.rows(); ++r) prior_mean(r, j) = set.y_mean[j] + set.y_scale[j] * mean(r, j);
   }
@@ -214,11 +240,11 @@ std::optional<SelectionTerm> selection_term(const Galaxies& g, const TrainingSet
   const auto rules = table_rules(g, config);
   if (std::all_of(rules.begin(), rules.end(), [](const TableRules& r) { return r.selection.empty(); })) return {};
   std::vector<std::vector<LineCut>> cuts;
-  std::array<double, k_n_lines> sigma{};
+  std::array<double, k_n_all_lines> sigma{};
   for (const auto row : set.rows) {
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (std::size_t line = 0; line < g.ew_ivar.cols(); ++line)
       sigma[line] = 1.0 / std::sqrt(static_cast<double>(g.ew_ivar(row, line)));
-    cuts.push_back(line_cuts(rules_of(g, rules, row).selection, sigma));
+    cuts.push_back(line_cuts(rules_of(g, rules, row).selection, sigma, config.lines.independent()));
   }
   return SelectionTerm(std::move(cuts), set.y_mean, set.y_scale);
 }
@@ -247,6 +273,7 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   if (teacher != nullptr)
     for (std::size_t k = 0; k < mean.flat().size(); ++k)
       mean.data()[k] += config.distil * (teacher->flat()[k] - mean.flat()[k]);
+  mean = to_eight(mean);
   auto [sites, covariance] = sites_about(mean, g, set, config, noise, pool);
   MeanLine line;
   const auto rules = table_rules(g, config);
@@ -261,10 +288,10 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   Stage& second = joint[0];
   second.name = "joint distribution";
   second.shape = first.shape;
-  second.shape.sizes.back() = static_cast<std::int32_t>(JointHead::n_outputs(n_c));
+  second.shape.sizes.back() = static_cast<std::int32_t>(JointHead::n_outputs(n_c, set.outputs.size()));
   const std::int64_t parts = config.site_refreshes + 1;
   second.plan = {std::max<std::int64_t>(1, config.joint_epochs / parts), config.joint_rate, k_joint_warmup, 0.0, {}};
-  second.plan.scales = rates_of_last_layer(second.shape, 1.0F, 1.0F, static_cast<float>(config.width_rate));
+  second.plan.scales = rates_of_last_layer(second.shape, n_c, 1.0F, 1.0F, static_cast<float>(config.width_rate));
   second.first_network = first_network + 2000;
   const auto selection = selection_term(g, set, config);
   const Matrix<double> factor = start_factor(covariance, n_c, config.correlate);
@@ -275,7 +302,7 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
     if (config.weak_component) loss->keep_apart(k_independent);
     second.losses.push_back(std::move(loss));
     second.starts.push_back(
-        start_of(first.shape, first.results[k].params, n_c, covariance, line, config.weak_component ? &set : nullptr));
+        start_of(first.shape, first.results[k].params, n_c, covariance, line, set, config.weak_component));
   }
   second.sets = std::move(first.sets);
   fit_stages(joint, config, pool, tally);
@@ -302,6 +329,7 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   out.bank = make_bank(second, false);
   JointHead& head = out.bank.joint.emplace();
   head.components = n_c;
+  head.slots = config.lines.slots();
   head.shift.assign(k_n, 0.0);
   head.slope.assign(k_n, 1.0);
   head.factor = mean_factor(second, n_c);

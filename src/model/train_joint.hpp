@@ -13,7 +13,7 @@ struct JointFit {
   NetworkBank bank;  ///< with a head that is not calibrated
   std::string point_curve, joint_curve;
   std::size_t n_labels = 0;
-  Matrix<double> points;  ///< of the first step, (galaxies with a label, 8), standardised t, everything known
+  Matrix<double> points;  ///< of the first step, (galaxies with a label, lines), standardised t, everything known
 };
 
 /// `teacher`, where given: `points` of networks that see more, for the same galaxies. The first step and the held means
@@ -48,7 +48,8 @@ inline constexpr double k_joint_warmup = 0.05;
 std::size_t first_of_last_layer(const NetworkShape& shape);
 /// Scales of the learning rate of the networks of a joint distribution: layers before the last; of the last, the
 /// outputs that are means, and those that are widths and weights.
-std::vector<float> rates_of_last_layer(const NetworkShape& shape, float before, float means, float widths);
+std::vector<float> rates_of_last_layer(const NetworkShape& shape, std::size_t components, float before, float means,
+                                       float widths);
 /// Mean over the networks of a stage's outputs, features as in its set.
 Matrix<double> mean_outputs(const Stage& stage);
 /// The networks' factors averaged, as their outputs are, rows brought back to length 1, and no line left without a
@@ -56,6 +57,8 @@ Matrix<double> mean_outputs(const Stage& stage);
 Matrix<double> mean_factor(const Stage& stage, std::size_t components);
 /// What outputs (rows, JointHead::n_outputs()) say together with the factors of a head (components, 64).
 RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor);
+/// Numbers of lines (rows, lines) with zeros for the empty places behind them, to eight.
+Matrix<double> to_eight(const Matrix<double>& lines);
 /// Sites of a set's labels, and the covariance of the intrinsic residuals, given means (rows, 8) in standardised t.
 struct SitesAbout {
   Sites sites;

@@ -58,11 +58,15 @@ MaskPattern lacks_of(const Galaxies& g, std::size_t row, InputSet inputs) {
   return out;
 }
 
-std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps, InputSet inputs) {
+std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps, InputSet inputs, const LineSet& lines) {
   for (const auto& [present, name] :
        {std::pair{!g.band_flux.empty(), "BAND_FLUX"}, std::pair{!g.z.empty(), "Z"},
         std::pair{!g.ew.empty(), "{LINE}_EW"}, std::pair{!g.ew_ivar.empty(), "{LINE}_EW_IVAR"}})
     if (!present) throw Error(ErrorKind::input, std::string("training needs the column ") + name);
+  for (const std::size_t line : lines.lines())
+    if (line >= g.ew.cols() || line >= g.ew_ivar.cols())
+      throw Error(ErrorKind::input,
+                  "training needs the columns " + std::string(k_all_lines[line].name) + "_EW and _EW_IVAR");
   for (const std::size_t input : k_column_inputs) {
     std::size_t known = 0;
     for (std::size_t i = 0; i < g.n && inputs.has(input); ++i) known += std::isnan(column_input(g, i, input)) ? 0U : 1U;
@@ -84,7 +88,7 @@ std::vector<std::size_t> usable_rows(const Galaxies& g, bool gaps, InputSet inpu
              : flags == 0;
     if (!enough || !(g.z[i] > 0) || !std::isfinite(g.z[i])) continue;
     if (!gaps && !lacking_columns(g, i, inputs).empty()) continue;
-    for (std::size_t line = 0; line < k_n_lines; ++line)
+    for (const std::size_t line : lines.lines())
       if (labelled(g, i, line)) {
         rows.push_back(i);
         break;
@@ -112,7 +116,7 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
       }
   const std::size_t n = kept.size(), n_in = recipe.size(), n_out = set.outputs.size();
   if (n < 20)
-    throw Error(ErrorKind::input, "too few galaxies have a label of " + std::string(k_lines[set.outputs[0]].name),
+    throw Error(ErrorKind::input, "too few galaxies have a label of " + std::string(k_all_lines[set.outputs[0]].name),
                 {std::to_string(n), "at least 20", ""});
 
   Matrix<double> x(n, n_in);
@@ -163,7 +167,7 @@ TrainingSet make_training_set(const Galaxies& g, std::span<const std::size_t> ro
         sum += t;
         squares += t * t;
       }
-      if (count < 2) throw Error(ErrorKind::input, "no labels of " + std::string(k_lines[set.outputs[j]].name));
+      if (count < 2) throw Error(ErrorKind::input, "no labels of " + std::string(k_all_lines[set.outputs[j]].name));
       set.y_mean[j] = sum / count;
       const double variance = squares / count - set.y_mean[j] * set.y_mean[j];
       set.y_scale[j] = variance > 0 ? std::sqrt(variance) : 1.0;

@@ -21,7 +21,8 @@ struct TrainingSet {
 
 /// Rows of `galaxies` usable at all, for any feature recipe: with twelve good bands, or, where a training knows what a
 /// galaxy lacks (`gaps`), with k_min_bands. Error(input) when columns are missing or none is usable.
-std::vector<std::size_t> usable_rows(const Galaxies& galaxies, bool gaps = false, InputSet inputs = {});
+std::vector<std::size_t> usable_rows(const Galaxies& galaxies, bool gaps = false, InputSet inputs = {},
+                                     const LineSet& lines = LineSet::standard());
 
 /// Which bands a row lacks.
 MaskPattern lacks_of(const Galaxies& galaxies, std::size_t row, InputSet inputs = {});

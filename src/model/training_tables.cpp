@@ -57,7 +57,7 @@ double positive(std::string_view key, std::string_view text) {
 }
 
 // "2" for every line, or "HALPHA 2.5, HBETA 1.9".
-void set_by_line(std::string_view key, std::string_view text, double least, std::array<double, k_n_lines>& into) {
+void set_by_line(std::string_view key, std::string_view text, double least, std::array<double, k_n_all_lines>& into) {
   const auto check = [&](double value) {
     if (!(value >= least))
       throw Error(ErrorKind::usage, "training setting '" + std::string(key) + "' is too small",
@@ -71,7 +71,7 @@ void set_by_line(std::string_view key, std::string_view text, double least, std:
     if (space == std::string_view::npos) {
       into.fill(check(positive(key, part)));
     } else {
-      const auto line = find_line(part.substr(0, space));
+      const auto line = find_any_line(part.substr(0, space));
       if (!line)
         throw Error(ErrorKind::usage, "training setting '" + std::string(key) + "' names an unknown line",
                     {"'" + std::string(part) + "'", "LINE NUMBER, for instance HALPHA 2.5", ""});
@@ -148,7 +148,7 @@ std::vector<TableRules> table_rules(const Galaxies& g, const TrainConfig& config
 }
 
 void check_table_rule(std::string_view key, const std::string& text) {
-  std::array<double, k_n_lines> unused{};
+  std::array<double, k_n_all_lines> unused{};
   for (const auto& [name, value] : entries_of(key, text)) {
     if (key == "selection") (void)Selection::parse(value);
     if (key == "error_scale") set_by_line(key, value, 1e-3, unused);
@@ -190,7 +190,7 @@ Galaxies prepare_labels(const Galaxies& from, const std::vector<TableRules>& rul
   std::array<std::optional<LineShare>, k_n_line_sums> share;
   for (std::size_t r = 0; r < g.n; ++r) {
     const TableRules& rule = rules_of(g, rules, r);
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
+    for (std::size_t line = 0; line < g.ew.cols(); ++line) {
       if (g.ew_ivar.empty()) break;
       if (rule.unmeasured && !(g.ew_ivar(r, line) > 0)) g.ew(r, line) = nan;
       const double scale = rule.error_scale[line];
@@ -245,8 +245,10 @@ Galaxies join_tables(std::vector<NamedTable> tables) {
   out.band_flux = Matrix<double>(out.n, k_n_bands);
   const double all = std::numeric_limits<double>::infinity();
   if (has(&Galaxies::band_flux_ivar)) out.band_flux_ivar = Matrix<double>(out.n, k_n_bands, all);
-  out.ew = Matrix<float>(out.n, k_n_lines, nan);
-  out.ew_ivar = Matrix<float>(out.n, k_n_lines, 0.0F);
+  std::size_t width = k_n_lines;
+  for (const auto& t : tables) width = std::max({width, t.galaxies.ew.cols(), t.galaxies.ew_ivar.cols()});
+  out.ew = Matrix<float>(out.n, width, nan);
+  out.ew_ivar = Matrix<float>(out.n, width, 0.0F);
   if (has(&Galaxies::inputs)) out.inputs = Matrix<double>(out.n, k_n_column_inputs, std::nan(""));
   if (has(&Galaxies::sum_ew)) {
     out.sum_ew = Matrix<float>(out.n, k_n_line_sums, nan);
@@ -261,7 +263,8 @@ Galaxies join_tables(std::vector<NamedTable> tables) {
     out.targetid.insert(out.targetid.end(), g.targetid.begin(), g.targetid.end());
     out.z.insert(out.z.end(), g.z.begin(), g.z.end());
     const auto put = [&](const auto& from, auto& into) {
-      if (!from.empty()) std::copy(from.flat().begin(), from.flat().end(), into.data() + at * into.cols());
+      for (std::size_t r = 0; r < from.rows(); ++r)
+        std::copy(from.row(r).begin(), from.row(r).end(), into.row(at + r).begin());
     };
     if (g.n > 0) {
       put(g.band_flux, out.band_flux);

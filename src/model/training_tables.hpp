@@ -13,11 +13,11 @@ namespace starglow {
 /// What one table of a training means by its labels and bands.
 struct TableRules {
   std::string name;
-  Selection selection;                          ///< the cut by which its galaxies were chosen; empty: none
-  std::array<double, k_n_lines> error_scale{};  ///< true errors over quoted ones
-  std::array<double, k_n_lines> peaks{};        ///< a label is the highest of this many noise peaks; 1: the line's own
-  double dust = 0;                              ///< highest E(B-V) of Galactic dust that may be left in its bands
-  bool unmeasured = false;                      ///< EW_IVAR = 0 is no measurement, not a line that was not found
+  Selection selection;                              ///< the cut by which its galaxies were chosen; empty: none
+  std::array<double, k_n_all_lines> error_scale{};  ///< true errors over quoted ones
+  std::array<double, k_n_all_lines> peaks{};  ///< a label is the highest of this many noise peaks; 1: the line's own
+  double dust = 0;                            ///< highest E(B-V) of Galactic dust that may be left in its bands
+  bool unmeasured = false;                    ///< EW_IVAR = 0 is no measurement, not a line that was not found
 };
 
 /// The rules of every table of `galaxies` by the settings selection, error_scale, peaks, dust and unmeasured; a table

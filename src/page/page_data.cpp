@@ -175,6 +175,7 @@ std::string page_description(const PageContent& content, const Galaxies& sample,
 }
 
 PageData page_data(const PageContent& content, const Model& model) {
+  need_ten_lines(model, "the page");
   const Galaxies& g = content.galaxies;
   const std::uint64_t n = g.n;
   SafeTensors out;

@@ -155,7 +155,7 @@ class TestTwin:
 
     def test_selected(self, distribution):
         import starglow.jax as sgj
-        from starglow.jax.predict import noise_source
+        from starglow.jax.draws import noise_source
 
         g, weights, d = distribution
         plain = np.asarray(sgj.quantile(d, 0.5))

@@ -103,7 +103,10 @@ def test_python_and_jax_give_the_same(starglow, trained):
         sg.Galaxies(band_flux=g.band_flux, inputs={"MASS": g.z})
 
 
-@pytest.mark.parametrize("inputs, said", [("mass", "unknown input"), ("z,z", "named twice"), ("z,", "unknown input")])
+@pytest.mark.parametrize(
+    "inputs, said",
+    [("mass", "unknown input"), ("z,z", "named twice"), ("z,", "unknown input"), ("", "none, or inputs")],
+)
 def test_inputs_that_do_not_exist_are_refused(starglow, trained, inputs, said):
     folder, _ = trained
     done = starglow("train", folder / "t.fits", "-o", folder / "x.safetensors", "--inputs", inputs)

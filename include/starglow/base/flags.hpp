@@ -30,8 +30,7 @@ enum Flag : std::int32_t {
   k_conditioned = 1 << 17,     ///< the answer takes given lines or a cut into account
   k_broad_line = 1 << 18,      ///< a broad component beside the narrow lines (measurement)
   k_repeated = 1 << 19,        ///< the TARGETID stands in the table more than once
-  k_input_missing =
-      1 << 20,  ///< a column that the model's networks use is absent or has no number; networks without it
+  k_input_missing = 1 << 20,   ///< a column that the model uses has no number; networks without it answered
 };
 inline constexpr std::int32_t k_fatal_flags = k_nonfinite | k_no_answer;
 

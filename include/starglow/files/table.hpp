@@ -43,8 +43,9 @@ class TableReader {
   /// What a reader should know: absent units, bytes after the end, absent ids.
   const std::vector<std::string>& notes() const noexcept;
 
-  /// Rows [first, first + count) with all contract columns that the table has; memory for these rows only.
-  Galaxies read(std::size_t first, std::size_t count) const;
+  /// Rows [first, first + count) with all contract columns that the table has; memory for these rows only. `lines`:
+  /// columns of ew and ew_ivar, k_n_lines or k_n_all_lines (LineSet::width()).
+  Galaxies read(std::size_t first, std::size_t count, std::size_t lines = k_n_lines) const;
   /// A numeric column as doubles, (count, repeat), in the units of docs/tables.md; nulls are NaN. Error(input): no such
   /// column, or text.
   Matrix<double> read_column(std::string_view name, std::size_t first, std::size_t count) const;

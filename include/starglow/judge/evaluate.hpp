@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "starglow/base/galaxies.hpp"
-#include "starglow/base/lines.hpp"
+#include "starglow/base/line_set.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
 #include "starglow/model/model.hpp"
@@ -22,8 +22,8 @@ inline constexpr std::array<const char*, k_n_scores> k_score_names{"rho", "nmad"
 using Scores = std::array<double, k_n_scores>;
 Scores score(std::span<const double> obs, std::span<const double> pred);
 
-/// EWs that somebody predicts for the rows of a table: (n, 10), NaN = none. A prediction with a distribution has
-/// intrinsic draws too, as Prediction::draws.
+/// EWs that somebody predicts for the rows of a table: (n, lines), a column a row of k_all_lines, NaN = none. A
+/// prediction with a distribution has intrinsic draws too, as Prediction::draws.
 struct NamedPrediction {
   std::string name;
   Matrix<double> ew;
@@ -47,24 +47,26 @@ struct LineScores {
 /// A against B on the same rows: value(A) - value(B), its standard error from paired resampling.
 struct Difference {
   std::string a, b;
-  std::array<std::array<Estimate, k_n_scores>, k_n_lines> lines;
-  std::array<Estimate, k_n_scores> mean10, mean8;  ///< means over the ten lines, and over the eight independent ones
+  std::array<std::array<Estimate, k_n_scores>, k_n_all_lines> lines;
+  std::array<Estimate, k_n_scores> mean10, mean8;  ///< means over the judged lines, and over the independent ones
 };
 
 struct Evaluation {
   std::vector<std::string> names;
-  std::vector<std::array<LineScores, k_n_lines>> lines;         ///< by prediction
+  LineSet judged{};                                             ///< lines that are predicted; others have no scores
+  std::vector<std::array<LineScores, k_n_all_lines>> lines;     ///< by prediction
   std::vector<std::array<Estimate, k_n_scores>> mean10, mean8;  ///< by prediction
   std::vector<Difference> differences;                          ///< each prediction against the last one given
   std::int64_t resamples = 0;
   std::uint64_t seed = 0;
-  std::array<std::size_t, k_n_lines> n_labelled{};  ///< rows with ivar > 0
+  std::array<std::size_t, k_n_all_lines> n_labelled{};  ///< rows with ivar > 0
 };
 
-/// Scores predictions against the measured EWs of `table`. Bootstrap: `resamples` draws of galaxies with replacement,
-/// the same for all lines and predictions, so that differences are paired; bit-equal for any number of threads.
+/// Scores predictions of `lines` against the measured EWs of `table`. Bootstrap: `resamples` draws of galaxies with
+/// replacement, the same for all lines and predictions, so that differences are paired; bit-equal for any number of
+/// threads.
 Evaluation evaluate(const Galaxies& table, const std::vector<NamedPrediction>& predictions, std::int64_t resamples,
-                    std::uint64_t seed, WorkerPool& pool);
+                    std::uint64_t seed, WorkerPool& pool, const LineSet& lines = LineSet::standard());
 
 std::string evaluation_table(const Evaluation& evaluation);  ///< aligned, for people
 std::string evaluation_json(const Evaluation& evaluation);   ///< NaN as null

@@ -20,7 +20,7 @@ struct WholeTableScores {
     std::size_t n_red = 0;
     double red_observed = 0, red_predicted = 0;
   };
-  std::array<OfLine, k_n_lines> lines{};
+  std::array<OfLine, k_n_all_lines> lines{};
   double mean_crps = 0;  ///< over the independent lines that have labels
 
   /// Galaxies by colour c = log10(F(3700-4000 A) / F(5200-5500 A)): the fraction whose measured EW(Ha) is below

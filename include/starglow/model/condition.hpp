@@ -23,7 +23,7 @@ struct LineEvidence {
   double value = 0;  ///< A: the measured EW, or the limit of the cut
   double sigma = 1;  ///< A: error of the measurement
 };
-/// Of the eight independent lines, in the order of k_independent_lines.
+/// Of the independent lines, in the order of the distribution.
 using Evidence = std::array<LineEvidence, LineDistribution::k_n>;
 
 /// A LineDistribution with the correlations of its components.
@@ -52,16 +52,18 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
 
 /// Lines that are given, and their numbers, one row a galaxy.
 struct GivenLines {
-  /// (n, 10), A and A^-2. ivar that is not positive and finite, or an EW that is not finite: the line says nothing.
+  /// (n, lines: a column a row of k_all_lines, at least k_n_lines), A and A^-2. ivar that is not positive and finite,
+  /// or an EW that is not finite: the line says nothing.
   Matrix<double> ew, ivar;
 };
 /// Those of a table's own EW and EW_IVAR. Error(input): the table has no such columns.
 GivenLines given_lines(const Galaxies& galaxies, std::span<const std::size_t> lines);
-/// Indices into k_lines of names, "HALPHA", ... Error(usage): none, an unknown one, one twice.
+/// Indices into k_all_lines of names, "HALPHA", ... Error(usage): none, an unknown one, one twice.
 std::vector<std::size_t> parse_lines(const std::vector<std::string>& names);
 
 /// Of one galaxy. A weak member of a doublet counts through its strong partner: its EW times `ew_ratio` (one a doublet
 /// of k_doublets); where the partner is given too, the partner counts alone, since catalogues tie the two.
-Evidence evidence_of(std::span<const double> ew, std::span<const double> ivar, std::span<const double> ew_ratio);
+Evidence evidence_of(std::span<const double> ew, std::span<const double> ivar, std::span<const double> ew_ratio,
+                     std::span<const std::size_t> independent = k_independent_lines);
 
 }  // namespace starglow

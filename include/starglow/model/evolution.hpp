@@ -14,7 +14,7 @@ struct Evolution {
 
   /// "0.31: OII_DOUBLET 1.6 0.5, HALPHA 1.3 0.3, ...": z0, then power and width of each independent line; a line that
   /// is not named does not grow. Error(usage).
-  static Evolution parse(const std::string& text);
+  static Evolution parse(const std::string& text, const LineSet& lines = LineSet::standard());
   /// ln((1 + z)/(1 + z0)); 0 below z0 and where z is not known.
   double log_growth(double z) const noexcept;
 };

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "starglow/base/limits.hpp"
-#include "starglow/base/lines.hpp"
+#include "starglow/base/line_set.hpp"
 #include "starglow/base/view.hpp"
 
 namespace starglow {
@@ -14,22 +14,25 @@ namespace starglow {
 /// EW (A) of t: never negative, at most k_most_ew.
 inline double intrinsic_ew(double t) noexcept { return std::sinh(t > 0 ? (t < k_most_t ? t : k_most_t) : 0.0); }
 
-/// The joint intrinsic distribution of the eight independent lines of one galaxy: a mixture of normal distributions in
+/// The joint intrinsic distribution of the independent lines of one galaxy: a mixture of normal distributions in
 /// t, EW = sinh(max(t, 0)) A, so an EW is never negative and P(t < 0) is the probability of no line at all.
-/// Lines in the order of k_independent_lines.
+/// Lines in the order of the model's LineSet::independent(), of the shipped model k_independent_lines. Where a model
+/// has fewer than eight, the last places are empty: normal distributions of mean 0 and sd 1 that no other line knows
+/// of.
 struct LineDistribution {
   static constexpr std::size_t k_max_components = 4;
   static constexpr std::size_t k_n = k_n_independent_lines;
   using PerLine = std::array<double, k_n>;
 
   std::size_t components = 1;
+  LineSlots slots{};
   std::array<double, k_max_components> weight{};
   std::array<PerLine, k_max_components> mean{}, sd{};
   PerLine p16{}, median{}, p84{};  ///< quantile() at k_p16, 1/2 and k_p84, kept by those who make a distribution
 
   double cdf(std::size_t line, double t) const noexcept;
   double density(std::size_t line, double t) const noexcept;
-  /// Probability of EW(Ha) < k_lineless_ew.
+  /// Probability of EW(Ha) < k_lineless_ew; NaN where Halpha is not among the lines.
   double p_lineless() const noexcept;
   /// t with cdf(t) = p, 0 < p < 1; relative to the narrowest component exact to 1e-10.
   double quantile(std::size_t line, double p) const noexcept;
@@ -71,22 +74,29 @@ struct GrowthShare {
 };
 GrowthShare growth_share(double t_halpha);
 
-/// What turns the outputs of a network bank into a LineDistribution. Outputs, all of standardised t: components x (8
-/// means), components x (8 logarithms of sd - k_min_sd), then components - 1 logits (the first component has logit 0).
+/// What turns the outputs of a network bank into a LineDistribution. Outputs, all of standardised t, of the n lines
+/// (8 of the shipped model): components x (n means), components x (n logarithms of sd - k_min_sd), then components - 1
+/// logits (the first component has logit 0).
 struct JointHead {
   static constexpr double k_min_sd = 0.03;  ///< of standardised t
   std::size_t components = 2;
-  Matrix<double> factor;  ///< (components, 8 x 8): lower triangular, rows of length 1; correlation = factor factor^T
+  LineSlots slots{};
+  /// (components, 8 x 8): lower triangular, rows of length 1; correlation = factor factor^T. Empty places: the
+  /// identity.
+  Matrix<double> factor;
   /// Calibration of t: t' = median + shift + slope (t - median); in asinh EW.
-  std::vector<double> shift, slope;  ///< (8)
+  std::vector<double> shift, slope;  ///< (8); empty places 0 and 1
 
-  static constexpr std::size_t n_outputs(std::size_t n) noexcept { return n * 2 * k_n_independent_lines + n - 1; }
-  std::size_t n_outputs() const noexcept { return n_outputs(components); }
-  /// outputs (n_outputs()): averaged over the members. y_mean, y_scale (8): of asinh EW.
+  static constexpr std::size_t n_outputs(std::size_t components, std::size_t lines = k_n_independent_lines) noexcept {
+    return components * 2 * lines + components - 1;
+  }
+  std::size_t n_outputs() const noexcept { return n_outputs(components, slots.n); }
+  /// outputs (n_outputs()): averaged over the members. y_mean, y_scale (n): of asinh EW.
   LineDistribution distribution(std::span<const double> outputs, std::span<const double> y_mean,
                                 std::span<const double> y_scale, const Adjustment& adjustment = {}) const;
   /// Derivative of the quantile t of each line at probability p, before calibration, with respect to the outputs, and
-  /// in two more columns to Adjustment::r and widen: (8, n_outputs() + 2). The calibrated median has the same.
+  /// in two more columns to Adjustment::r and widen: (8, n_outputs() + 2). The calibrated median has the same. Rows of
+  /// empty places are 0.
   Matrix<double> quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
                                  std::span<const double> y_scale, double p = 0.5,
                                  const Adjustment& adjustment = {}) const;

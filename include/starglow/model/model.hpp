@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "starglow/base/galaxies.hpp"
-#include "starglow/base/lines.hpp"
+#include "starglow/base/line_set.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
 #include "starglow/kernels/network.hpp"
@@ -36,7 +36,7 @@ struct NetworkBank {
   bool kind_per_line = false;           ///< set by Model from its kind
   std::vector<float> params;            ///< (n_nets, shape.n_params())
   Matrix<double> x_mean, x_scale;       ///< (n_nets, n_in)
-  std::vector<std::size_t> outputs;     ///< lines (indices into k_lines) of the outputs, or one a network for "k24"
+  std::vector<std::size_t> outputs;     ///< lines (rows of k_all_lines) of the outputs, or one a network for "k24"
   std::vector<double> y_mean, y_scale;  ///< one a line of `outputs`
   std::optional<JointHead> joint;       ///< kind "joint"
 
@@ -50,7 +50,7 @@ struct PredictOptions {
   OutOfDomain out_of_domain = OutOfDomain::warn;
   bool evolution = true;      ///< lines grow with redshift where the model says so (evolution.hpp)
   std::size_t first_row = 0;  ///< of this chunk in its table: the id of rows without TARGETID
-  /// Lines that are known beside the continuum, (n, 10): the answer is that given them (condition.hpp), flag
+  /// Lines that are known beside the continuum, (n, lines): the answer is that given them (condition.hpp), flag
   /// CONDITIONED. Null: none. Models of kind joint.
   const GivenLines* given = nullptr;
   /// The answer is that for galaxies whose measured lines pass this cut. Errors of measurement: the row's own EW_IVAR,
@@ -70,13 +70,16 @@ struct ConventionReport {
   std::vector<std::string> notes;  ///< for people: what is unknown, what was decided
 };
 
-/// Answer for n galaxies. EWs in A, rest frame, emission positive; NaN where a fatal flag is set.
+/// Answer for n galaxies. EWs in A, rest frame, emission positive; NaN where a fatal flag is set. A column is a row of
+/// k_all_lines: the ten of k_lines, or, of a model that has further lines (Model::lines().width()), all of them, where
+/// those that the model does not have are NaN. (n, 10) below stands for either.
 struct Prediction {
   Matrix<double> ew;           ///< (n, 10) point or median of the intrinsic distribution
   Matrix<double> p16, p84;     ///< (n, 10), empty for point models
   std::vector<double> domain;  ///< (n) 0 as the training galaxies, 0.5 at the limit that flags 1 % of them, 1 outside
                                ///< all of them; NaN where the model has no domain
-  std::vector<double> p_lineless;   ///< (n) probability of EW(Ha) < k_lineless_ew; empty for point models
+  std::vector<double> p_lineless;   ///< (n) probability of EW(Ha) < k_lineless_ew; empty for point models, and where
+                                    ///< Halpha is not predicted
   Matrix<float> draws;              ///< (n, 10 * draws): draw k of line l in column l * draws + k; draw k of all lines
                                     ///< belongs together
   std::vector<std::int32_t> flags;  ///< (n)
@@ -99,6 +102,7 @@ class Model {
   /// The parts of a model file. Of `full` and `partial` one may be absent; the baselines have `neighbours` alone.
   struct Parts {
     std::string kind;  ///< "k24", "mlp", "joint", "knn" or "llr"
+    LineSet lines{};   ///< that it predicts
     /// For galaxies that have all the features; with masks, those that lack the bluest band too.
     std::optional<NetworkBank> full;
     std::optional<NetworkBank> partial;           ///< for those that lack luminosity, redshift or, with masks, bands
@@ -122,6 +126,7 @@ class Model {
   }
 
   const Parts& parts() const noexcept;
+  const LineSet& lines() const noexcept { return parts().lines; }
   bool has_distribution() const noexcept { return parts().kind == "joint"; }
   /// SHA-256 of the networks, scalers and metadata: the name of this model in every provenance.
   const std::string& hash() const noexcept;
@@ -145,9 +150,10 @@ class Model {
                                                      const PredictOptions& options = {}) const;
   /// EW(strong)/EW(weak) of the doublets of this model, in the order of k_doublets.
   std::span<const double> ew_ratio() const noexcept;
-  /// Errors of measurement of the ten lines of a row, A: its own EW_IVAR (for the weak members of doublets that of
-  /// their partner), else by the noise law at these EWs; NaN where there is neither.
-  std::array<double, k_n_lines> sigma_ew(const Galaxies& galaxies, std::size_t row, std::span<const double> ew) const;
+  /// Errors of measurement of the lines of a row, A: its own EW_IVAR (for the weak members of doublets that of their
+  /// partner), else by the noise law at these EWs; NaN where there is neither, and of lines that it does not predict.
+  std::array<double, k_n_all_lines> sigma_ew(const Galaxies& galaxies, std::size_t row,
+                                             std::span<const double> ew) const;
   /// Joint draws, as Prediction::draws, EWs in A. Random numbers: stream intrinsic, lane 0 of draw k picks the
   /// component, lanes 1 to 8 are its normals.
   Matrix<float> sample(const Galaxies& galaxies, std::size_t draws, std::uint64_t seed, WorkerPool& pool) const;
@@ -183,5 +189,8 @@ class Model {
                     std::vector<JointDistribution>* distributions) const;
   std::shared_ptr<const Compiled> compiled_;
 };
+
+/// Error(model): the model has lines of its own, and `what` is made for the ten of k_lines.
+void need_ten_lines(const Model& model, std::string_view what);
 
 }  // namespace starglow

@@ -16,12 +16,14 @@ namespace starglow {
 /// weak members of the doublets have the error of their strong partner, divided by the ratio of the EWs (lines.hpp).
 struct NoiseModel {
   static constexpr std::size_t k_n_terms = 8;
-  Matrix<double> coefficients;   ///< (8 independent lines, k_n_terms)
-  std::vector<double> scatter;   ///< (8) rms of log10 sigma about the law, dex
+  std::vector<std::size_t> lines{k_independent_lines.begin(), k_independent_lines.end()};  ///< of the rows below
+  Matrix<double> coefficients;                                                             ///< (lines, k_n_terms)
+  std::vector<double> scatter;   ///< (lines) rms of log10 sigma about the law, dex
   double z_min = 0, z_max = 1;   ///< range of the fit; z is clamped to it
   double f_min = -2, f_max = 2;  ///< the same for f
 
-  /// sigma of one line, A. NaN where the flux at the line is missing; z NaN: the middle of the range.
+  /// sigma of one line, A. NaN where the flux at the line is missing, or of a line that the law does not know; z NaN:
+  /// the middle of the range.
   double sigma(std::size_t line, std::span<const double> band_flux, double z, double ew) const;
 };
 
@@ -29,13 +31,12 @@ struct NoiseModel {
 std::size_t band_of_line(std::size_t line) noexcept;
 
 /// Error(input): fewer than 100 usable rows for a line, or columns are missing.
-NoiseModel fit_noise_model(const Galaxies& galaxies);
+NoiseModel fit_noise_model(const Galaxies& galaxies, std::span<const std::size_t> lines = k_independent_lines);
 
-/// Row of the independent line that a line's noise comes from, and the factor on it: (itself, 1), or for the weak
-/// member of a doublet (its partner, 1/ratio).
+/// The independent line that a line's noise comes from, and the factor on it: (itself, 1), or for the weak member of a
+/// doublet (its partner, 1/ratio).
 struct NoiseSource {
-  std::size_t line;  ///< index into k_lines
-  std::size_t row;   ///< index into k_independent_lines
+  std::size_t line;  ///< index into k_all_lines
   double factor;
 };
 NoiseSource noise_source(std::size_t line) noexcept;

@@ -19,7 +19,7 @@ namespace starglow {
 /// The weak member of a doublet shares the noise of its partner: a cut on it is one on the partner.
 struct Selection {
   struct Cut {
-    std::size_t line;  ///< index into k_lines
+    std::size_t line;  ///< index into k_all_lines
     double limit;      ///< A, or S/N
     bool snr = false;  ///< of the S/N
     bool operator==(const Cut&) const = default;
@@ -32,8 +32,9 @@ struct Selection {
   bool empty() const noexcept { return cuts.empty(); }
 
   static constexpr std::size_t k_none = std::numeric_limits<std::size_t>::max();
-  /// log P(passes) of a galaxy with these intrinsic EWs and errors of measurement (10 each, A). `without`: a line whose
-  /// cuts are left out (those of its doublet partner too). NaN when an error that is needed is not positive.
+  /// log P(passes) of a galaxy with these intrinsic EWs and errors of measurement (one a row of k_all_lines, A).
+  /// `without`: a line whose cuts are left out (those of its doublet partner too). NaN when an error that is needed is
+  /// not positive.
   double log_probability(std::span<const double> ew, std::span<const double> sigma,
                          std::size_t without = k_none) const noexcept;
   /// The same of draws: draw k of line l is draws[l * n + k], as in Prediction::draws; out (n): P, not its logarithm.
@@ -41,13 +42,15 @@ struct Selection {
                      std::size_t without = k_none) const;
 };
 
-/// A cut in the form that a likelihood uses: P(passes) = Phi((EW - limit) / sigma) of a line of k_independent_lines.
+/// A cut in the form that a likelihood uses: P(passes) = Phi((EW - limit) / sigma) of an independent line.
 struct LineCut {
-  std::size_t line;  ///< 0 to 7
+  std::size_t line;  ///< place among the independent lines
   double limit, sigma;
 };
-/// Of one galaxy with these errors (10, A); empty when one that is needed is not positive and finite.
-std::vector<LineCut> line_cuts(const Selection& selection, std::span<const double> sigma);
+/// Of one galaxy with these errors (A, one a line); empty when one that is needed is not positive and finite.
+/// `independent`: the lines of the distribution. Error(model): a cut on another.
+std::vector<LineCut> line_cuts(const Selection& selection, std::span<const double> sigma,
+                               std::span<const std::size_t> independent = k_independent_lines);
 
 /// log of the normal distribution function, without cancellation in the far tail.
 double log_normal_cdf(double x) noexcept;

@@ -25,6 +25,7 @@ struct TrainConfig {
   std::vector<std::int32_t> hidden{48, 96, 48};
   Activation activation = Activation::polyswish;
   std::int64_t members = 4;                                    ///< networks that are averaged (shared trunk only)
+  LineSet lines{};                                             ///< that the model predicts
   InputSet inputs = InputSet::of(k_input_log_lum, k_input_z);  ///< beside the ratios of the bands (inputs.hpp)
   bool sibling = true;  ///< also train networks for galaxies that lack luminosity, redshift or bands
   bool masks = true;    ///< the sibling learns to do without any of them; false: it never has the inputs

@@ -12,6 +12,7 @@ from .. import jax as sgj
 from ..errors import error
 from ..jax.bands import C_ANGSTROM, L_SUN_CGS
 from ..jax.paint import OII_RATIO, component_fluxes
+from ..jax.weights import need_ten_lines
 from ..names import COMPONENTS
 from .grids import check_grid
 
@@ -67,6 +68,7 @@ class Lines:
             raise error("usage", "unknown aperture", f"'{aperture}'", "total or fibre")
         wave = np.asarray(ssp_data, float)
         sgj.band_luminosities(wave, np.ones_like(wave))  # refuses a broken grid now
+        need_ten_lines(weights, "lines of DSPS")
         self.weights: sgj.Weights = weights
         self.wave, self.aperture = jnp.asarray(wave), aperture
 

@@ -16,7 +16,7 @@ from ..jax import features
 from ..jax.bands import C_ANGSTROM, L_SUN_CGS, window_matrix
 from ..jax.joint import calibrated, mixture_of
 from ..jax.network import forward
-from ..jax.weights import Bank
+from ..jax.weights import Bank, need_ten_lines
 from .histories import RECENT, light_table, recent_over_old
 
 #: Of a galaxy: log10 of the time scale of its history, t exp(-t/tau) (Gyr); log10 of its star-formation rate over the
@@ -109,6 +109,7 @@ class Stars:
         self.weights = sgj.load(dtype="float32") if weights is None else weights
         if not self.weights.has_distribution:
             raise error("model", "inference needs a joint distribution of the lines", self.weights.kind, "kind joint")
+        need_ten_lines(self.weights, "inference")
         for bank in (self.weights.full, self.weights.partial):
             if bank is not None and any(names.INPUTS[k] not in ("log_lum", "z") for k in bank.inputs):
                 raise error(

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..errors import error
 from ..jax.condition import given_evidence
-from ..jax.joint import HALPHA, all_lines, ew_of
-from ..jax.predict import _possible_sii
+from ..jax.joint import HALPHA, all_lines, ew_of, possible_sii
 from ..jax.weights import _pytree
 from ..names import INDEPENDENT_LINES, LINES
 from .density import mixture_log_density, solve_positive
@@ -265,7 +264,7 @@ def simulate(stars: Stars, theta: jax.Array, like: Survey, key: jax.Array) -> Su
         noise_of = jnp.sqrt(v_photons) * jax.random.normal(jax.random.fold_in(normal, 1), (n,), mean.dtype)
         gain = with_halpha / (sd[:, HALPHA] ** 2 + v_photons)[:, None]
         t = t + gain * (t_photons - t[:, HALPHA] - noise_of)[:, None]
-    ew = all_lines(INDEPENDENT_LINES, stars.weights.ew_ratio.astype(t.dtype), _possible_sii(ew_of(t)))
+    ew = all_lines(INDEPENDENT_LINES, stars.weights.ew_ratio.astype(t.dtype), possible_sii(ew_of(t)))
     ew_ivar = like.ew_ivar[row]
     measured = ew_ivar > 0
     sigma = 1 / jnp.sqrt(jnp.where(measured, ew_ivar, 1))

@@ -23,11 +23,12 @@ from . import _scheduler  # noqa: F401
 from .bands import band_luminosities, bands, flux_of, line_continua, line_luminosities
 from .condition import condition, log_evidence, select
 from .conventions import usable_conventions
+from .draws import add_noise, draw, sample, sigma_ew
 from .joint import Distribution, log_density, quantile
 from .likelihood import Labels, join, labels, log_likelihood, parameters, to_model, with_parameters
 from .paint import paint, paint_flux
 from .photons import PhotonGrid, gas_attenuation, halpha_case_b, halpha_ew, ionising_photons, photon_grid
-from .predict import Prediction, add_noise, distribution, draw, predict, sample, sigma_ew
+from .predict import Prediction, distribution, predict
 from .random import split_ids
 from .weights import Weights, load
 

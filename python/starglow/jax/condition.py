@@ -13,8 +13,9 @@ import numpy as np
 from jax.scipy.special import log_ndtr
 
 from ..errors import error
-from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
+from ..names import ALL_LINES, DOUBLETS, independent
 from .joint import Distribution, quantile_of
+from .weights import TEN_LINES
 
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(48)
 _WIDE = 9.0  # sd of a measurement beyond which it is contradicted
@@ -246,41 +247,48 @@ def _condition(
     sd = jnp.sqrt(jnp.diagonal(cov, axis1=-2, axis2=-1))
     factor = jnp.linalg.cholesky(cov / (sd[..., :, None] * sd[..., None, :]))
     median = quantile_of(weight, mean, sd, 0.0)
-    return Distribution(weight, mean, sd, factor, median, d.known, d.ew_ratio), log_evidence
+    return Distribution(weight, mean, sd, factor, median, d.known, d.ew_ratio, d.lines), log_evidence
 
 
-def given_evidence(ew: Any, ew_ivar: Any, ew_ratio: jax.Array, dtype: Any) -> Evidence:
-    """Evidence of measured EWs (..., 10) with inverse variances; an ivar that is not positive and finite, or
+def given_evidence(
+    ew: Any, ew_ivar: Any, ew_ratio: jax.Array, dtype: Any, lines: tuple[int, ...] = TEN_LINES
+) -> Evidence:
+    """Evidence of measured EWs (..., lines) with inverse variances; an ivar that is not positive and finite, or
     an EW that no galaxy has (-9999, 1e30), says nothing."""
     ew, ivar = jnp.asarray(ew, dtype), jnp.asarray(ew_ivar, dtype)
     ew, ivar = jnp.broadcast_arrays(ew, ivar)
-    if ew.ndim == 0 or ew.shape[-1] != len(LINES):
-        raise error("input", "given lines have a wrong shape", f"{ew.shape}", f"(..., {len(LINES)})")
+    if ew.ndim == 0 or ew.shape[-1] != len(lines):
+        raise error("input", "given lines have a wrong shape", f"{ew.shape}", f"(..., {len(lines)})")
     says = (ivar > 0) & jnp.isfinite(ivar) & (ew > -500) & (ew < 1e5)
     value, sigma = jnp.where(says, ew, 0), 1 / jnp.sqrt(jnp.where(says, ivar, 1))
-    columns = {line: (says[..., line], value[..., line], sigma[..., line]) for line in INDEPENDENT_LINES}
+    at = {line: k for k, line in enumerate(lines)}
+    own_lines = independent(lines)
+    columns = {line: (says[..., at[line]], value[..., at[line]], sigma[..., at[line]]) for line in own_lines}
     for (weak, strong, _), ratio in zip(DOUBLETS, ew_ratio):
-        own = says[..., strong]
+        if weak not in at:
+            continue
+        own = says[..., at[strong]]
         columns[strong] = (
-            own | says[..., weak],
-            jnp.where(own, value[..., strong], ratio * value[..., weak]),
-            jnp.where(own, sigma[..., strong], ratio * sigma[..., weak]),
+            own | says[..., at[weak]],
+            jnp.where(own, value[..., at[strong]], ratio * value[..., at[weak]]),
+            jnp.where(own, sigma[..., at[strong]], ratio * sigma[..., at[weak]]),
         )
-    known, value, sigma = (jnp.stack([columns[line][k] for line in INDEPENDENT_LINES], axis=-1) for k in range(3))
+    known, value, sigma = (jnp.stack([columns[line][k] for line in own_lines], axis=-1) for k in range(3))
     return Evidence(known, jnp.zeros_like(known), value, sigma)
 
 
-def _which(lines: Sequence[str] | None) -> tuple[int, ...]:
-    """Places of lines among the eight; weak members of doublets stand for their partners."""
+def _which(lines: Sequence[str] | None, of: tuple[int, ...]) -> tuple[int, ...]:
+    """Places of lines among the independent ones; weak members of doublets stand for their partners."""
+    own, known = independent(of), [ALL_LINES[line] for line in of]
     if lines is None:
-        return tuple(range(len(INDEPENDENT_LINES)))
+        return tuple(range(len(own)))
     strong_of = {weak: strong for weak, strong, _ in DOUBLETS}
     places = set()
     for name in lines:
-        if name not in LINES:
-            raise error("usage", "unknown line", f"'{name}'", ", ".join(LINES))
-        line = LINES.index(name)
-        places.add(INDEPENDENT_LINES.index(strong_of.get(line, line)))
+        if name not in known:
+            raise error("usage", "unknown line", f"'{name}'", ", ".join(known))
+        line = ALL_LINES.index(name)
+        places.add(own.index(strong_of.get(line, line)))
     return tuple(sorted(places))
 
 
@@ -292,8 +300,9 @@ def condition(distribution: Distribution, ew: Any, ew_ivar: Any, *, lines: Seque
     distribution : Distribution
         Of :func:`starglow.jax.distribution`.
     ew, ew_ivar : array (..., 10), A and A^-2
-        Measured EWs, in the order of ``starglow.LINES``. An ivar of 0 (or not finite) means no measurement. [OIII] 4959
-        and [NII] 6548 are converted to their strong partners, and ignored if the partner is given too.
+        Measured EWs, in the order of the answers (``starglow.LINES``). An ivar of 0 (or not finite) means no
+        measurement. [OIII] 4959 and [NII] 6548 are converted to their strong partners, and ignored if the partner is
+        given too.
     lines : names, optional
         Use only these lines; this saves time.
 
@@ -326,7 +335,7 @@ _CUT_PART = re.compile(r"\s*(SNR\s*\()?\s*([A-Z0-9_,\s]+?)\s*(\))?\s*>\s*([-+.0-
 
 
 def parse_cut(text: str) -> list[tuple[int, float, bool]]:
-    """Cuts of a text as in ``starglow.Model.predict``: (index into LINES, limit, whether it is of the S/N)."""
+    """Cuts of a text as in ``starglow.Model.predict``: (index into ALL_LINES, limit, whether it is of the S/N)."""
     wanted = '"HBETA,OIII_5007 > 0" or "SNR(HALPHA) > 3", joined by \'and\''
     cuts: list[tuple[int, float, bool]] = []
     for part in re.split(r"\sand\s", text):
@@ -338,9 +347,9 @@ def parse_cut(text: str) -> list[tuple[int, float, bool]]:
         except ValueError:
             raise error("usage", "a selection cannot be read", f"'{found[4]}'", "a number") from None
         for name in found[2].split(","):
-            if name.strip() not in LINES:
-                raise error("usage", "unknown line", f"'{name.strip()}'", ", ".join(LINES))
-            cut = (LINES.index(name.strip()), limit, bool(found[1]))
+            if name.strip() not in ALL_LINES:
+                raise error("usage", "unknown line", f"'{name.strip()}'", ", ".join(ALL_LINES))
+            cut = (ALL_LINES.index(name.strip()), limit, bool(found[1]))
             if any(c[0] == cut[0] and c[2] == cut[2] for c in cuts):
                 raise error("usage", "a line stands twice in a selection", f"'{name.strip()}'", "each line once")
             cuts.append(cut)
@@ -370,23 +379,26 @@ def select(distribution: Distribution, cut: str, sigma: Any) -> Distribution:
     strong_of = {weak: (strong, k) for k, (weak, strong, _) in enumerate(DOUBLETS)}
     limits: dict[int, jax.Array] = {}
     usable = jnp.ones(shape, bool)
+    lines, own = distribution.lines, independent(distribution.lines)
     for line, limit, snr in parse_cut(cut):
+        if line not in lines:
+            raise error("model", "a cut names a line that the model does not have", ALL_LINES[line], "its own lines")
         ratio: Any = 1.0
         if line in strong_of:
             line, k = strong_of[line]
             ratio = distribution.ew_ratio[k]
-        s = sigma[..., line]
+        s = sigma[..., lines.index(line)]
         usable = usable & (s > 0) & jnp.isfinite(s)
         bound = jnp.broadcast_to(limit * s if snr else limit * ratio, shape)
-        place = INDEPENDENT_LINES.index(line)
+        place = own.index(line)
         limits[place] = jnp.maximum(limits[place], bound) if place in limits else bound
     which = tuple(sorted(limits))
-    zero = jnp.zeros((*shape, len(INDEPENDENT_LINES)), distribution.mean.dtype)
+    zero = jnp.zeros((*shape, len(own)), distribution.mean.dtype)
     passed, value = zero.astype(bool), zero
     for place in which:
         passed = passed.at[..., place].set(usable)
         value = value.at[..., place].set(jnp.where(usable, limits[place], 0))
-    s = jnp.where(passed, sigma[..., INDEPENDENT_LINES], 1)
+    s = jnp.where(passed, sigma[..., [lines.index(line) for line in own]], 1)
     e = Evidence(jnp.zeros_like(passed), passed, value, s)
     answer: Distribution = _condition(distribution, e, which, (False, True))[0]
     return answer
@@ -395,7 +407,7 @@ def select(distribution: Distribution, cut: str, sigma: Any) -> Distribution:
 def _conditioned(
     distribution: Distribution, ew: Any, ew_ivar: Any, lines: Sequence[str] | None
 ) -> tuple[Distribution, jax.Array]:
-    e = given_evidence(ew, ew_ivar, distribution.ew_ratio, distribution.mean.dtype)
+    e = given_evidence(ew, ew_ivar, distribution.ew_ratio, distribution.mean.dtype, distribution.lines)
     shape = distribution.weight.shape[:-1]
     if e.value.shape[:-1] != shape:
         try:
@@ -404,7 +416,7 @@ def _conditioned(
             raise error(
                 "input", "given lines do not fit the distribution", f"{e.value.shape[:-1]} galaxies", f"{shape}"
             ) from None
-    which = _which(lines)
+    which = _which(lines, distribution.lines)
     if not which:
         return distribution, jnp.zeros(shape, distribution.mean.dtype)
     answer: tuple[Distribution, jax.Array] = _condition(distribution, e, which, (True, False))

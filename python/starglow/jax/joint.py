@@ -11,20 +11,20 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 from ..errors import error
-from ..names import DOUBLETS, INDEPENDENT_LINES, LINES
-from .weights import MIN_SD, Bank, Evolution, _pytree
+from ..names import ALL_LINES, DOUBLETS, SII_RATIO, independent
+from .weights import MIN_SD, TEN_LINES, Bank, Evolution, _pytree, _static
 
 MOST_EW, MOST_NOISY_EW = 1e4, 1e5  # A: answers are held to these (limits.hpp)
 MOST_T = 9.9034875550361281  # asinh of the first
 ACTIVE_EW = 8.0  # A of Halpha at which a component has half of the growth (k_active_ew)
-HALPHA = INDEPENDENT_LINES.index(LINES.index("HALPHA"))
+HALPHA = independent(TEN_LINES).index(ALL_LINES.index("HALPHA"))  # among the independent of the ten
 MOST_PARAMETER = 1e3  # of t: means and widths of the components
 
 
 @_pytree
 class Distribution:
-    """Intrinsic distribution of the eight independent lines of each galaxy, in the order of
-    ``names.INDEPENDENT_LINES``.
+    """Intrinsic distribution of the independent lines of each galaxy, in the order of ``names.independent(lines)``:
+    eight of the shipped model.
 
     A mixture of `components` normal distributions of t = asinh(EW / A): EW = sinh(max(t, 0)), so the probability of t <
     0 is that of no line at all."""
@@ -36,6 +36,7 @@ class Distribution:
     median: jax.Array  #: (..., 8): of t
     known: jax.Array  #: (...): whether there is an answer
     ew_ratio: jax.Array  #: (2) EW(strong)/EW(weak) of the doublets
+    lines: tuple[int, ...] = _static(default=TEN_LINES)  #: of the answers, indices into names.ALL_LINES
 
 
 def mixture_of(bank: Bank, outputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -61,7 +62,7 @@ def adjusted(
         near = jnp.abs(mean) < 40  # beyond it t is ln(2 EW), and squares of sinh overflow in float32
         held = jnp.where(near, mean, 1)
         # The share of the growth that a component has, by its Halpha.
-        t_ha = mean[..., HALPHA, None]
+        t_ha = mean[..., evolution.halpha, None]
         ew2 = jnp.square(jnp.sinh(jnp.clip(t_ha, 0, 40)))
         r = r * ew2 / (ew2 + ACTIVE_EW**2)
         moved = jnp.where(
@@ -141,12 +142,30 @@ def ew_of(t: jax.Array) -> jax.Array:
     return jnp.sinh(jnp.minimum(jnp.maximum(t, 0) * (t > 0).astype(t.dtype), MOST_T))
 
 
-def all_lines(outputs: Sequence[int], ew_ratio: jax.Array, ew: jax.Array) -> jax.Array:
-    """The ten lines (..., 10) of the EWs (..., outputs): weak members of the doublets from their partners."""
+def all_lines(
+    outputs: Sequence[int], ew_ratio: jax.Array, ew: jax.Array, lines: Sequence[int] = TEN_LINES
+) -> jax.Array:
+    """All lines (..., lines) of the EWs (..., outputs): weak members of the doublets from their partners."""
     columns = {line: ew[..., k] for k, line in enumerate(outputs)}
     for (weak, strong, _), ratio in zip(DOUBLETS, ew_ratio):
-        columns.setdefault(weak, columns[strong] / ratio)
-    return jnp.stack([columns[line] for line in range(len(LINES))], axis=-1)
+        if weak in lines:
+            columns.setdefault(weak, columns[strong] / ratio)
+    return jnp.stack([columns[line] for line in lines], axis=-1)
+
+
+def possible_sii(ew: jax.Array, lines: tuple[int, ...] = independent(TEN_LINES)) -> jax.Array:
+    """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis are the independent
+    `lines`."""
+    low, high = SII_RATIO
+    pair = tuple(j for j, line in enumerate(lines) if ALL_LINES[line].startswith("SII_"))
+    if len(pair) != 2:
+        return ew
+    blue, red = pair
+    strong, weak = ew[..., blue], ew[..., red]
+    total = strong + weak
+    kept = jnp.clip(strong, total * (low / (1 + low)), total * (high / (1 + high)))
+    weak = jnp.where(kept == strong, weak, total - kept)
+    return ew.at[..., blue].set(kept).at[..., red].set(weak)
 
 
 def quantile(distribution: Distribution, p: float) -> jax.Array:
@@ -169,12 +188,12 @@ def quantile(distribution: Distribution, p: float) -> jax.Array:
 @partial(jax.jit, static_argnums=1)
 def _quantile(d: Distribution, z: float) -> jax.Array:
     t = quantile_of(d.weight, d.mean, d.sd, z)
-    ew = all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t))
+    ew = all_lines(independent(d.lines), d.ew_ratio, ew_of(t), d.lines)
     return jnp.where(d.known[..., None], ew, jnp.nan)
 
 
 def log_density(distribution: Distribution, ew: Any) -> jax.Array:
-    """Log of the joint density of t = asinh(EW / A) of the eight independent lines, nats; (...).
+    """Log of the joint density of t = asinh(EW / A) of the independent lines, nats; (...).
 
     Parameters
     ----------
@@ -187,9 +206,10 @@ def log_density(distribution: Distribution, ew: Any) -> jax.Array:
     For comparisons of intrinsic lines, without measurement noise. The normals are not cut at t = 0.
     """
     d = distribution
-    t = jnp.arcsinh(jnp.asarray(ew)[..., INDEPENDENT_LINES])
+    own = independent(d.lines)
+    t = jnp.arcsinh(jnp.asarray(ew)[..., [d.lines.index(line) for line in own]])
     u = (t[..., None, :] - d.mean) / d.sd
     v = jax.scipy.linalg.solve_triangular(d.factor, u[..., None], lower=True)[..., 0]
     log_det = jnp.log(jnp.diagonal(d.factor, axis1=-2, axis2=-1)).sum(-1) + jnp.log(d.sd).sum(-1)
-    each = jnp.log(d.weight) - 0.5 * (v * v).sum(-1) - log_det - 4 * jnp.log(2 * jnp.pi)
+    each = jnp.log(d.weight) - 0.5 * (v * v).sum(-1) - log_det - 0.5 * len(own) * jnp.log(2 * jnp.pi)
     return jnp.where(d.known, jax.nn.logsumexp(each, axis=-1), jnp.nan)

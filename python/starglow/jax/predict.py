@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,19 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import names
-from .._arrays import MOST_DRAWS, optional, real, whole
+from .._arrays import optional, real
 from .._units import FLUX, FLUX_IVAR, MAGNITUDE, REDSHIFT
 from ..errors import error
-from ..names import DOUBLETS, INDEPENDENT_LINES, LINES, SII_PAIR, SII_RATIO
-from . import features, random
+from ..names import ALL_LINES, LINES, independent
+from . import features
 from .conventions import usable_conventions
 from .domain import LIMIT_GRADE, grade, outside
 from .dust import dust_to_add, own_dust, usual_ebv
-from .joint import MOST_NOISY_EW, MOST_T, Distribution, adjusted, all_lines, calibrated, ew_of, mixture_of, quantile_of
+from .joint import MOST_T, Distribution, adjusted, all_lines, calibrated, ew_of, mixture_of, quantile_of
 from .network import forward
-from .weights import Weights
-
-_BAND_OF_LINE = tuple(int((wave - 3400) // 300) for wave in names.LINE_WAVE)
+from .weights import TEN_LINES, Weights
 
 
 class Prediction(NamedTuple):
@@ -36,16 +34,24 @@ class Prediction(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Names of the ten lines."""
+        """Names of the lines."""
         return LINES
 
     def __getitem__(self, which: Any) -> Any:
         """A field by its place, as of every tuple; or by name the EWs of a line, ``p["HALPHA"]``."""
         if isinstance(which, str):
-            if which.upper() not in LINES:
-                raise KeyError(f"no line {which}; there are {', '.join(LINES)}")
-            return self.ew[..., LINES.index(which.upper())]
+            if which.upper() not in self.lines:
+                raise KeyError(f"no line {which}; there are {', '.join(self.lines)}")
+            return self.ew[..., self.lines.index(which.upper())]
         return tuple.__getitem__(self, which)
+
+
+@cache
+def _prediction_of(lines: tuple[int, ...]) -> type[Prediction]:
+    """The Prediction of a model with these lines: its names are those of the type, so that it stays a tuple of four."""
+    if lines == TEN_LINES:
+        return Prediction
+    return type("Prediction", (Prediction,), {"lines": tuple(ALL_LINES[line] for line in lines)})
 
 
 def _real(name: str, given: Any) -> Any:
@@ -227,14 +233,15 @@ def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distri
         assert bank.factor is not None and bank.shift is not None and bank.slope is not None  # kind "joint"
         weight, mean, sd = mixture_of(bank, outputs)
         mean, sd = adjusted(weights.evolution, rows.z, widen, mean, sd)
-        shift, slope = jnp.broadcast_to(bank.shift, (*out.shape, 8)), jnp.broadcast_to(bank.slope, (*out.shape, 8))
+        n = bank.shift.shape[0]
+        shift, slope = jnp.broadcast_to(bank.shift, (*out.shape, n)), jnp.broadcast_to(bank.slope, (*out.shape, n))
         if policy == "prior":  # all training galaxies, not calibrated
             prior = out[..., None]
             weight = jnp.where(prior, jnp.zeros_like(weight).at[..., 0].set(1), weight)
             mean = jnp.where(prior[..., None], bank.y_mean, mean)
             sd = jnp.where(prior[..., None], bank.y_scale, sd)
             shift, slope = jnp.where(prior, 0, shift), jnp.where(prior, 1, slope)
-        parts.append((weight, mean, sd, jnp.broadcast_to(bank.factor, (*weight.shape, 8, 8)), shift, slope))
+        parts.append((weight, mean, sd, jnp.broadcast_to(bank.factor, (*weight.shape, n, n)), shift, slope))
     most = max(p[0].shape[-1] for p in parts)
     parts = [_pad(p, most) for p in parts]
     chosen = parts[0]
@@ -249,7 +256,7 @@ def _distribution_of(weights: Weights, rows: _Rows, policy: str) -> tuple[Distri
     beyond = known & jnp.any(median >= MOST_T, axis=-1)  # no galaxy has such a line
     flags = flags | features.bit(beyond, names.NONFINITE | names.BOUNDED)
     known = known & ~beyond
-    return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio), flags
+    return Distribution(weight, mean, sd, factor, median, known, weights.ew_ratio, weights.lines), flags
 
 
 def _pad(parts: tuple[jax.Array, ...], components: int) -> tuple[jax.Array, ...]:
@@ -354,9 +361,10 @@ def _predict(
         d, flags = _distribution_of(weights, rows, policy)
         levels = d.median, quantile_of(d.weight, d.mean, d.sd, -1.0), quantile_of(d.weight, d.mean, d.sd, 1.0)
         ew, p16, p84 = (
-            jnp.where(d.known[..., None], all_lines(INDEPENDENT_LINES, d.ew_ratio, ew_of(t)), jnp.nan) for t in levels
+            jnp.where(d.known[..., None], all_lines(independent(d.lines), d.ew_ratio, ew_of(t), d.lines), jnp.nan)
+            for t in levels
         )
-        return Prediction(ew, p16, p84, flags)
+        return _prediction_of(weights.lines)(ew, p16, p84, flags)
     answers, flags, out = _answers(weights, rows, policy)
     parts = []
     for bank, outputs in zip((weights.full, weights.partial), answers):
@@ -365,7 +373,9 @@ def _predict(
         prior = (out & (policy == "prior"))[..., None]
         t = bank.y_mean + jnp.where(prior, 0, bank.y_scale * outputs)
         held = jnp.any(jnp.abs(t) >= MOST_T, axis=-1)
-        parts.append((all_lines(bank.outputs, weights.ew_ratio, jnp.sinh(jnp.clip(t, -MOST_T, MOST_T))), held))
+        parts.append(
+            (all_lines(bank.outputs, weights.ew_ratio, jnp.sinh(jnp.clip(t, -MOST_T, MOST_T)), weights.lines), held)
+        )
     ew, held = parts[0]
     if len(parts) == 2:
         ew, held = jnp.where(rows.full[..., None], ew, parts[1][0]), jnp.where(rows.full, held, parts[1][1])
@@ -374,7 +384,7 @@ def _predict(
         known = known & ~out
     flags = flags | features.bit(known & held, names.NONFINITE | names.BOUNDED)
     known = known & ~held
-    return Prediction(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
+    return _prediction_of(weights.lines)(jnp.where(known[..., None], ew, jnp.nan), None, None, flags)
 
 
 def distribution(
@@ -445,140 +455,3 @@ def _need_distribution(weights: Weights) -> None:
             "kind joint",
             "Noise can be added to its points (add_noise).",
         )
-
-
-def draw(
-    distribution: Distribution, targetid: Any = None, *, draws: int = 1, seed: Any = 1, first_row: int = 0
-) -> jax.Array:
-    """Joint intrinsic draws of the lines, A; (..., 10, draws). Draw k of all lines belongs together.
-
-    Parameters
-    ----------
-    distribution : Distribution
-    targetid : array (...), optional
-        int64 ids, as NumPy array, or as JAX array where ``jax_enable_x64`` is on; or the pairs of :func:`split_ids`.
-        Default: the index of the row, counted from `first_row`.
-    draws : int
-    seed : int, JAX integer, key of ``jax.random``, or pair of uint32
-        Below 2^64. A JAX integer, a key and the words of the pair (low, high) may be traced; ``jax.random.key(3)`` has
-        the draws of seed 3.
-
-    Notes
-    -----
-    The random bits are those of the C++ library: stream intrinsic, lane 0 of draw k picks the component, lanes 1 to 8
-    are its normals. The ratio of the [SII] lines stays between 0.44 and 1.45. Differentiable with respect to the
-    distribution at a fixed choice of components."""
-    ids = random.id_words(targetid, distribution.known.shape, first_row)
-    drawn: jax.Array = _draw(distribution, ids, random.seed_words(seed), whole("draws", draws, MOST_DRAWS))
-    return drawn
-
-
-def _possible_sii(ew: jax.Array) -> jax.Array:
-    """Brings the ratio of the [SII] lines within its atomic limits, their sum kept; the last axis is the eight
-    lines."""
-    low, high = SII_RATIO
-    blue, red = SII_PAIR
-    strong, weak = ew[..., blue], ew[..., red]
-    total = strong + weak
-    kept = jnp.clip(strong, total * (low / (1 + low)), total * (high / (1 + high)))
-    weak = jnp.where(kept == strong, weak, total - kept)
-    return ew.at[..., blue].set(kept).at[..., red].set(weak)
-
-
-@partial(jax.jit, static_argnums=3)
-def _draw(d: Distribution, ids: random.Pair, seed: random.Pair, draws: int) -> jax.Array:
-    word = random.words(seed, random.INTRINSIC, ids, np.arange(draws, dtype=np.uint32), np.arange(9, dtype=np.uint32))
-    z = random.normal(word[..., 1:], d.mean.dtype)  # (..., draws, 8)
-    below = jnp.cumsum(jax.lax.stop_gradient(d.weight), axis=-1) * 2.0**32 - 0.5
-    largest = 4294967295.0 if d.mean.dtype == jnp.float64 else 4294967040.0
-    limit = jnp.clip(jnp.floor(below), 0, largest).astype(jnp.uint32)
-    t = jnp.zeros(())  # the first component fills it
-    for c in range(d.mean.shape[-2]):
-        e = jnp.einsum("...ij,...kj->...ki", d.factor[..., c, :, :], z, precision=jax.lax.Precision.HIGHEST)
-        here = d.mean[..., c, None, :] + d.sd[..., c, None, :] * e
-        t = here if c == 0 else jnp.where((word[..., 0] > limit[..., c - 1, None])[..., None], here, t)
-    ew = all_lines(INDEPENDENT_LINES, d.ew_ratio, _possible_sii(ew_of(t)))
-    return jnp.where(d.known[..., None, None], jnp.swapaxes(ew, -1, -2), jnp.nan)
-
-
-def sample(
-    weights: Weights,
-    band_flux: Any,
-    z: Any = None,
-    targetid: Any = None,
-    *,
-    draws: int = 1,
-    seed: Any = 1,
-    first_row: int = 0,
-    **options: Any,
-) -> jax.Array:
-    """Joint intrinsic draws of every galaxy's lines, A; (..., 10, draws).
-
-    :func:`distribution` (whose keywords it takes) and :func:`draw` in one call.
-    """
-    return draw(distribution(weights, band_flux, z, **options), targetid, draws=draws, seed=seed, first_row=first_row)
-
-
-def sigma_ew(weights: Weights, ew: Any, band_flux: Any, z: Any = None) -> jax.Array:
-    """Measurement error of EWs by the model's noise law, A; (..., 10).
-
-    log10 sigma = c . [1, f, f^2, z, z^2, z^3, a, a^2], f = log10 of the band flux at the line, a = asinh(EW / A). NaN
-    where the band is missing. ValueError: a model without the law."""
-    if weights.noise is None:
-        raise error("model", "this model has no noise law", "", "ew_ivar")
-    flux, ew = jnp.asarray(band_flux, weights.dtype), jnp.asarray(ew, weights.dtype)
-    z_low, z_high, f_low, f_high = weights.noise.range
-    z = jnp.asarray(jnp.nan if z is None else z, weights.dtype)
-    z = jnp.where(jnp.isfinite(z), jnp.clip(z, z_low, z_high), 0.5 * (z_low + z_high))
-    usable = features.usable_bands(flux)
-    columns = []
-    for line in range(len(LINES)):
-        source, factor = noise_source(line)
-        band = _BAND_OF_LINE[source]
-        f = jnp.clip(jnp.log(jnp.where(usable[..., band], flux[..., band], 1)) / np.log(10), f_low, f_high)
-        a = jnp.arcsinh(ew[..., source])
-        one = jnp.ones_like(f * z)
-        terms = jnp.stack([one, f * one, f * f * one, z * one, z * z * one, z**3 * one, a * one, a * a * one], axis=-1)
-        log_sigma = (terms * weights.noise.coefficients[INDEPENDENT_LINES.index(source)]).sum(-1)
-        columns.append(jnp.where(usable[..., band], factor * 10.0**log_sigma, jnp.nan))
-    return jnp.stack(columns, axis=-1)
-
-
-def noise_source(line: int) -> tuple[int, float]:
-    """(line, factor): whose noise a line has; the weak members of the doublets share that of their partners."""
-    for weak, strong, ratio in DOUBLETS:
-        if weak == line:
-            return strong, 1 / ratio
-    return line, 1.0
-
-
-def add_noise(
-    weights: Weights,
-    ew: Any,
-    band_flux: Any,
-    z: Any = None,
-    targetid: Any = None,
-    seed: Any = 1,
-    *,
-    ew_ivar: Any = None,
-    draw: int = 0,
-    first_row: int = 0,
-) -> jax.Array:
-    """EWs (..., 10) plus one realisation of measurement noise, A.
-
-    sigma comes from the galaxy's own `ew_ivar` (..., 10) where that is positive, else from :func:`sigma_ew`. Random
-    bits as in C++: stream label noise, draw `draw`, lane = index of the (strong) line."""
-    ew = jnp.asarray(ew, weights.dtype)
-    law = None if weights.noise is None else sigma_ew(weights, ew, band_flux, z)
-    lanes = [noise_source(line)[0] for line in range(len(LINES))]
-    factor = jnp.asarray([noise_source(line)[1] for line in range(len(LINES))], ew.dtype)
-    sigma = jnp.full(ew.shape, jnp.nan, ew.dtype) if law is None else law
-    if ew_ivar is not None:
-        ivar = jnp.asarray(ew_ivar, ew.dtype)[..., lanes]
-        there = (ivar > 0) & jnp.isfinite(ivar)
-        sigma = jnp.where(there, factor / jnp.sqrt(jnp.where(there, ivar, 1)), sigma)
-    elif law is None:
-        sigma_ew(weights, ew, band_flux, z)  # raises: neither errors nor a law
-    ids = random.id_words(targetid, ew.shape[:-1], first_row)
-    word = random.words(seed, random.LABEL_NOISE, ids, [draw], np.asarray(lanes, np.uint32))[..., 0, :]
-    return jnp.clip(ew + sigma * random.normal(word, ew.dtype), -MOST_NOISY_EW, MOST_NOISY_EW)

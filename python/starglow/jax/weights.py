@@ -20,8 +20,9 @@ import numpy as np
 
 from ..errors import FileError, MissingFileError
 from ..errors import error as failure
-from ..names import BAND_EDGES, DOUBLETS, INDEPENDENT_LINES, INPUTS, LINES
+from ..names import ALL_LINES, BAND_EDGES, DOUBLETS, INPUTS, LINES, independent
 
+TEN_LINES = tuple(range(len(LINES)))
 MIN_SD = 0.03  # of standardised t, added to the exponential of the outputs
 
 
@@ -51,13 +52,13 @@ class Bank:
     x_scale: jax.Array
     y_mean: jax.Array  #: (outputs)
     y_scale: jax.Array
-    factor: jax.Array | None  #: (components, 8, 8), rows of length 1: Cholesky factors of the correlations
-    shift: jax.Array | None  #: (8) calibration of t
+    factor: jax.Array | None  #: (components, lines, lines), rows of length 1: Cholesky factors of the correlations
+    shift: jax.Array | None  #: (lines) calibration of t
     slope: jax.Array | None
     activation: str = _static()
     inputs: tuple[int, ...] = _static()  #: beside the band ratios, indices into names.INPUTS
     masks: bool = _static()
-    outputs: tuple[int, ...] = _static()  #: indices into LINES
+    outputs: tuple[int, ...] = _static()  #: indices into names.ALL_LINES
     per_line: bool = _static()
     z_clip: tuple[float, float] = _static(default=(0.0, 1e9))  #: the networks see the redshift clipped to these
 
@@ -78,16 +79,17 @@ class Evolution:
     """Growth of the lines of active galaxies with redshift (``evolution.hpp``)."""
 
     z0: jax.Array  #: (): none below it
-    power: jax.Array  #: (8) of (1 + z)/(1 + z0)
-    width: jax.Array  #: (8) scatter of ln EW, over ln((1 + z)/(1 + z0))
+    power: jax.Array  #: (lines) of (1 + z)/(1 + z0)
+    width: jax.Array  #: (lines) scatter of ln EW, over ln((1 + z)/(1 + z0))
     components: int = _static()  #: the first of the mixture
+    halpha: int = _static(default=4)  #: place of Halpha among the independent lines
 
 
 @_pytree
 class Noise:
     """Law of log10 sigma_EW (``noise_model.hpp``)."""
 
-    coefficients: jax.Array  #: (8, 8)
+    coefficients: jax.Array  #: (lines, 8)
     range: jax.Array  #: (4): z low, high, log10 flux low, high
 
 
@@ -108,6 +110,7 @@ class Weights:
     z_domain: float = _static(default=1e9)  #: beyond this redshift a galaxy is out of the domain
     evolution: Evolution | None = None
     widen: float = _static(default=0.0)  #: widths grow by up to this, relatively, outside the domain
+    lines: tuple[int, ...] = _static(default=TEN_LINES)  #: of the answers, indices into names.ALL_LINES
     source: str = _static(default="")  #: path of the file, for starglow.jax.kernel
 
     @property
@@ -121,6 +124,11 @@ class Weights:
         return self.kind == "joint"
 
     @property
+    def line_names(self) -> tuple[str, ...]:
+        """Names of the lines of its answers, in their order: the ten, or a choice of its own."""
+        return tuple(ALL_LINES[line] for line in self.lines)
+
+    @property
     def masked(self) -> bool:
         """Whether galaxies that lack bands are answered."""
         return self.partial is not None and self.partial.masks
@@ -129,6 +137,12 @@ class Weights:
         """The same model in another precision."""
         cast: Weights = jax.tree_util.tree_map(lambda a: a.astype(dtype), self)
         return cast
+
+
+def need_ten_lines(weights: Weights, what: str) -> None:
+    """InputError: the model has lines of its own, and `what` is made for the ten."""
+    if weights.lines != TEN_LINES:
+        raise failure("model", f"{what} needs a model of the ten lines", ",".join(weights.line_names), ",".join(LINES))
 
 
 def shipped_path() -> Path:
@@ -231,8 +245,10 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
         raise ValueError(f"kind '{kind}' has no networks, expected joint, mlp or k24")
     if meta["format_version"] not in ("1", "2"):
         raise ValueError(f"the model's 'format_version' is '{meta['format_version']}', expected '2', or '1'")
+    lines = tuple(ALL_LINES.index(name) if name in ALL_LINES else -1 for name in meta["lines"].split(","))
+    if -1 in lines or list(lines) != sorted(set(lines)):
+        raise ValueError(f"the model's 'lines' is '{meta['lines']}', expected some of {','.join(ALL_LINES)} in order")
     for key, wanted in (
-        ("lines", ",".join(LINES)),
         ("band_edges", ",".join(f"{e:.0f}" for e in BAND_EDGES)),
         ("layout_hash", layout_hash(tensors, meta)),
     ):
@@ -250,7 +266,7 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
             raise ValueError(f"'{key}' is {value}, expected a number")
         return value
 
-    banks = {name: _bank(tensors, meta, name, kind) for name in ("full", "partial")}
+    banks = {name: _bank(tensors, meta, name, kind, lines) for name in ("full", "partial")}
     if not any(banks.values()):
         raise ValueError("a model without networks")
     ratios = [number(f"ew_ratio_{LINES[weak]}", ratio) for weak, _, ratio in DOUBLETS]
@@ -258,7 +274,9 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
         raise ValueError(f"the ratios of the doublets are {ratios}, expected positive ones")
     noise = None
     if "noise.coefficients" in tensors:
-        noise = Noise(_shaped(tensors, "noise.coefficients", (8, 8)), _shaped(tensors, "noise.range", (4,)))
+        noise = Noise(
+            _shaped(tensors, "noise.coefficients", (len(independent(lines)), 8)), _shaped(tensors, "noise.range", (4,))
+        )
     conventions = tuple((k, meta.get(k, "unknown")) for k in ("aperture", "mwcorr", "maskrule", "contsrc", "labelver"))
     ew_ratio: Any = np.array(ratios)
     z_range: Any = np.array([number("z_min", 0.0), number("z_max", 1e9)])
@@ -272,26 +290,34 @@ def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -
         kind,
         conventions,
         number("z_domain", 1e9),
-        _evolution(meta),
+        _evolution(meta, lines),
         number("domain.widen", 0.0),
+        lines,
     )
     made: Weights = jax.tree_util.tree_map(lambda a: jnp.asarray(a, dtype), weights)
     return made
 
 
-def _evolution(meta: dict[str, str]) -> Evolution | None:
+def _evolution(meta: dict[str, str], all_of: tuple[int, ...]) -> Evolution | None:
     if "evolution" not in meta:
         return None
     begin, _, lines = meta["evolution"].partition(":")
-    power, width = np.zeros(8), np.zeros(8)
+    own = [ALL_LINES[line] for line in independent(all_of)]
+    if "HALPHA" not in own:
+        raise ValueError("lines that evolve need Halpha")
+    power, width = np.zeros(len(own)), np.zeros(len(own))
     z0: Any = np.float64(begin)
     for item in lines.split(","):
         name, *numbers = item.split()
-        power[INDEPENDENT_LINES.index(LINES.index(name))], width[INDEPENDENT_LINES.index(LINES.index(name))] = (
-            float(n) for n in numbers
-        )
+        power[own.index(name)], width[own.index(name)] = (float(n) for n in numbers)
     made: Any = (power, width)
-    return Evolution(z0=z0, power=made[0], width=made[1], components=int(meta.get("evolution.components", "0")))
+    return Evolution(
+        z0=z0,
+        power=made[0],
+        width=made[1],
+        components=int(meta.get("evolution.components", "0")),
+        halpha=own.index("HALPHA"),
+    )
 
 
 def _shaped(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
@@ -301,7 +327,9 @@ def _shaped(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -
     return tensor.astype(np.float64)
 
 
-def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind: str) -> Bank | None:
+def _bank(
+    tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind: str, lines: tuple[int, ...]
+) -> Bank | None:
     if f"{name}.params" not in tensors:
         return None
     sizes = [int(s) for s in meta[f"{name}.sizes"].split(",")]
@@ -319,7 +347,7 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
     z_clip = tuple(float(end) for end in meta.get(f"{name}.z_clip", "0,1e9").split(","))
     if len(z_clip) != 2 or not 0 <= z_clip[0] < z_clip[1] < math.inf:
         raise ValueError(f"'{name}.z_clip' is '{meta[f'{name}.z_clip']}', expected low,high")
-    outputs = tuple(LINES.index(line) for line in meta[f"{name}.outputs"].split(","))
+    outputs = tuple(ALL_LINES.index(line) for line in meta[f"{name}.outputs"].split(","))
     n_params = sum((i + 1) * o for i, o in itertools.pairwise(sizes))
     params = _shaped(tensors, f"{name}.params", (0, n_params))
     layers, at = [], 0
@@ -328,20 +356,21 @@ def _bank(tensors: dict[str, np.ndarray], meta: dict[str, str], name: str, kind:
         at += i * o + o
     n_nets = len(params)
     joint = {}
+    n = len(independent(lines))
     if kind == "joint":
         joint = {
             k: _shaped(tensors, f"{name}.joint_{k}", s)
-            for k, s in (("factor", (0, 8, 8)), ("shift", (8,)), ("slope", (8,)))
+            for k, s in (("factor", (0, n, n)), ("shift", (n,)), ("slope", (n,)))
         }
-        if outputs != INDEPENDENT_LINES or sizes[-1] != 17 * len(joint["factor"]) - 1:
+        if outputs != independent(lines) or sizes[-1] != (2 * n + 1) * len(joint["factor"]) - 1:
             raise ValueError(f"the outputs of networks '{name}' do not fit their joint head")
     elif (kind == "k24" and (sizes[-1] != 1 or n_nets != len(outputs))) or (
         kind == "mlp" and sizes[-1] != len(outputs)
     ):
         raise ValueError(f"networks '{name}' give {sizes[-1]} numbers each for {len(outputs)} lines")
-    given = set(outputs) | {weak for weak, strong, _ in DOUBLETS if strong in outputs}
-    if given != set(range(len(LINES))) or len(set(outputs)) != len(outputs):
-        raise ValueError(f"networks '{name}' do not give all ten lines once: {meta[f'{name}.outputs']}")
+    given = set(outputs) | {weak for weak, strong, _ in DOUBLETS if strong in outputs and weak in lines}
+    if given != set(lines) or len(set(outputs)) != len(outputs):
+        raise ValueError(f"networks '{name}' do not give all lines of the model once: {meta[f'{name}.outputs']}")
     x_scale = _shaped(tensors, f"{name}.x_scale", (n_nets, n_in))
     y_scale = _shaped(tensors, f"{name}.y_scale", (len(outputs),))
     for key, scale in (("x_scale", x_scale), ("y_scale", y_scale)):

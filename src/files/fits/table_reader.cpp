@@ -59,7 +59,7 @@ std::vector<std::string> TableReader::read_text(std::string_view name, std::size
   return files::read_texts(s.file.get(), column, first, count, s.cannot(column));
 }
 
-Galaxies TableReader::read(std::size_t first, std::size_t count) const {
+Galaxies TableReader::read(std::size_t first, std::size_t count, std::size_t lines) const {
   const State& s = *state_;
   s.check_range(first, count);
   Galaxies g;
@@ -83,10 +83,10 @@ Galaxies TableReader::read(std::size_t first, std::size_t count) const {
   std::vector<Measured> measured;
   for (const char* suffix : {"_EW", "_EW_IVAR"}) {
     Matrix<float>& into = suffix[3] == '\0' ? g.ew : g.ew_ivar;
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      const int column = s.find(std::string(k_lines[line].name) + suffix);
+    for (std::size_t line = 0; line < lines; ++line) {
+      const int column = s.find(std::string(k_all_lines[line].name) + suffix);
       if (column == 0) continue;
-      if (into.empty() && count > 0) into = Matrix<float>(count, k_n_lines, suffix[3] == '\0' ? std::nanf("") : 0.0F);
+      if (into.empty() && count > 0) into = Matrix<float>(count, lines, suffix[3] == '\0' ? std::nanf("") : 0.0F);
       measured.push_back({column, line, &into});
     }
     Matrix<float>& sums = suffix[3] == '\0' ? g.sum_ew : g.sum_ew_ivar;

@@ -167,7 +167,7 @@ struct TableReader::State {
     std::vector<std::string> scalars{"TARGETID", "Z", "Z_ERR", "EBV", "FLAGS"};
     for (const std::size_t input : k_column_inputs) scalars.emplace_back(k_inputs[input].column);
     for (const char* suffix : {"_EW", "_EW_IVAR"}) {
-      for (const auto& line : k_lines) scalars.push_back(std::string(line.name) + suffix);
+      for (const auto& line : k_all_lines) scalars.push_back(std::string(line.name) + suffix);
       for (const auto& sum : k_line_sums) scalars.push_back(std::string(sum.name) + suffix);
     }
     const auto unique = [&](const std::string& column) {

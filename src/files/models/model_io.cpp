@@ -31,9 +31,6 @@ std::string join(const Items& items, F text) {
   return out;
 }
 
-std::string line_list() {
-  return join(k_lines, [](const LineInfo& line) { return line.name; });
-}
 std::string band_edges() {
   std::string out;
   for (std::size_t b = 0; b <= k_n_bands; ++b) out += (b > 0 ? "," : "") + std::to_string(static_cast<int>(band_lo(b)));
@@ -58,24 +55,37 @@ double read_number(const std::string& text) {
   return value;
 }
 
+// In the file a head has the lines of its model; in memory it has eight places.
 void joint_to_tensors(const JointHead& joint, const std::string& name, SafeTensors& into) {
-  constexpr std::uint64_t n = k_n_independent_lines;
-  into.tensors[name + ".joint_factor"] = Tensor::from(joint.factor.flat(), {joint.components, n, n});
-  into.tensors[name + ".joint_shift"] = Tensor::from(joint.shift, {n});
-  into.tensors[name + ".joint_slope"] = Tensor::from(joint.slope, {n});
+  constexpr std::size_t most = k_n_independent_lines;
+  const std::size_t n = joint.slots.n;
+  std::vector<double> factor;
+  for (std::size_t c = 0; c < joint.components; ++c)
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) factor.push_back(joint.factor(c, i * most + j));
+  into.tensors[name + ".joint_factor"] = Tensor::from(factor, {joint.components, n, n});
+  into.tensors[name + ".joint_shift"] = Tensor::from(std::span(joint.shift).first(n), {n});
+  into.tensors[name + ".joint_slope"] = Tensor::from(std::span(joint.slope).first(n), {n});
 }
 
-std::optional<JointHead> joint_from_tensors(const SafeTensors& from, const std::string& name) {
+std::optional<JointHead> joint_from_tensors(const SafeTensors& from, const std::string& name, const LineSet& lines) {
   if (from.tensors.count(name + ".joint_factor") == 0) return std::nullopt;
-  constexpr std::uint64_t n = k_n_independent_lines;
+  constexpr std::size_t most = k_n_independent_lines;
+  const std::uint64_t n = lines.independent().size();
   JointHead joint;
+  joint.slots = lines.slots();
   const Tensor& factor = from.get(name + ".joint_factor", {0, n, n});
   joint.components = static_cast<std::size_t>(factor.shape[0]);
   const auto values = factor.doubles();
-  joint.factor = Matrix<double>(joint.components, n * n);
-  std::copy(values.begin(), values.end(), joint.factor.data());
+  joint.factor = Matrix<double>(joint.components, most * most);
+  for (std::size_t c = 0; c < joint.components; ++c)
+    for (std::size_t i = 0; i < most; ++i)
+      for (std::size_t j = 0; j < most; ++j)
+        joint.factor(c, i * most + j) = i < n && j < n ? values[(c * n + i) * n + j] : i == j ? 1.0 : 0.0;
   joint.shift = from.get(name + ".joint_shift", {n}).doubles();
   joint.slope = from.get(name + ".joint_slope", {n}).doubles();
+  joint.shift.resize(most, 0.0);
+  joint.slope.resize(most, 1.0);
   return joint;
 }
 
@@ -86,7 +96,7 @@ void bank_to_tensors(const NetworkBank& bank, const std::string& name, SafeTenso
   into.metadata[name + ".features"] = bank.features.name();
   if (bank.features.z_low != FeatureRecipe{}.z_low || bank.features.z_high != FeatureRecipe{}.z_high)
     into.metadata[name + ".z_clip"] = number_text(bank.features.z_low) + "," + number_text(bank.features.z_high);
-  into.metadata[name + ".outputs"] = join(bank.outputs, [](auto line) { return k_lines[line].name; });
+  into.metadata[name + ".outputs"] = join(bank.outputs, [](auto line) { return k_all_lines[line].name; });
   into.tensors[name + ".params"] = Tensor::from(bank.params, {rows, bank.shape.n_params()});
   into.tensors[name + ".x_mean"] = Tensor::from(bank.x_mean.flat(), {rows, cols});
   into.tensors[name + ".x_scale"] = Tensor::from(bank.x_scale.flat(), {rows, cols});
@@ -102,7 +112,7 @@ Matrix<double> matrix(const Tensor& tensor) {
   return out;
 }
 
-std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std::string& name) {
+std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std::string& name, const LineSet& lines) {
   if (from.tensors.count(name + ".params") == 0) return std::nullopt;
   NetworkBank bank;
   for (const auto& item : split(from.text(name + ".sizes"))) {
@@ -125,9 +135,9 @@ std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std:
       throw Error(ErrorKind::model, "z_clip is no range of redshifts", {from.text(name + ".z_clip"), "low < high", ""});
   }
   for (const auto& item : split(from.text(name + ".outputs"))) {
-    const auto line = find_line(item);
-    if (!line)
-      throw Error(ErrorKind::model, "unknown line in the model", {"'" + item + "'", "one of " + line_list(), ""});
+    const auto line = find_any_line(item);
+    if (!line || !lines.has(*line))
+      throw Error(ErrorKind::model, "unknown line in the model", {"'" + item + "'", "one of " + lines.names(), ""});
     bank.outputs.push_back(*line);
   }
   const Tensor& params = from.get(name + ".params", {0, bank.shape.n_params()});
@@ -137,7 +147,7 @@ std::optional<NetworkBank> bank_from_tensors(const SafeTensors& from, const std:
   bank.x_scale = matrix(from.get(name + ".x_scale", {bank.n_nets, bank.shape.n_in()}));
   bank.y_mean = from.get(name + ".y_mean", {bank.outputs.size()}).doubles();
   bank.y_scale = from.get(name + ".y_scale", {bank.outputs.size()}).doubles();
-  bank.joint = joint_from_tensors(from, name);
+  bank.joint = joint_from_tensors(from, name, lines);
   return bank;
 }
 
@@ -172,18 +182,19 @@ std::string layout_hash(const SafeTensors& content) {
 }
 
 void noise_to_tensors(const NoiseModel& noise, SafeTensors& into) {
-  into.tensors["noise.coefficients"] =
-      Tensor::from(noise.coefficients.flat(), {k_n_independent_lines, NoiseModel::k_n_terms});
-  into.tensors["noise.scatter"] = Tensor::from(noise.scatter, {k_n_independent_lines});
+  const std::uint64_t n = noise.lines.size();
+  into.tensors["noise.coefficients"] = Tensor::from(noise.coefficients.flat(), {n, NoiseModel::k_n_terms});
+  into.tensors["noise.scatter"] = Tensor::from(noise.scatter, {n});
   const std::array<double, 4> range{noise.z_min, noise.z_max, noise.f_min, noise.f_max};
   into.tensors["noise.range"] = Tensor::from(range, {4});
 }
 
-std::optional<NoiseModel> noise_from_tensors(const SafeTensors& from) {
+std::optional<NoiseModel> noise_from_tensors(const SafeTensors& from, std::span<const std::size_t> lines) {
   if (from.tensors.count("noise.coefficients") == 0) return std::nullopt;
   NoiseModel noise;
-  noise.coefficients = matrix(from.get("noise.coefficients", {k_n_independent_lines, NoiseModel::k_n_terms}));
-  noise.scatter = from.get("noise.scatter", {k_n_independent_lines}).doubles();
+  noise.lines.assign(lines.begin(), lines.end());
+  noise.coefficients = matrix(from.get("noise.coefficients", {lines.size(), NoiseModel::k_n_terms}));
+  noise.scatter = from.get("noise.scatter", {lines.size()}).doubles();
   const auto range = from.get("noise.range", {4}).doubles();
   noise.z_min = range[0];
   noise.z_max = range[1];
@@ -263,7 +274,7 @@ SafeTensors model_to_tensors(const Model::Parts& parts) {
   SafeTensors out;
   out.metadata = parts.metadata;
   out.metadata["kind"] = parts.kind;
-  out.metadata["lines"] = line_list();
+  out.metadata["lines"] = parts.lines.names();
   out.metadata["band_edges"] = band_edges();
   if (parts.full) bank_to_tensors(*parts.full, "full", out);
   if (parts.partial) bank_to_tensors(*parts.partial, "partial", out);
@@ -282,7 +293,13 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
   if (parts.kind != "k24" && parts.kind != "mlp" && parts.kind != "joint" && parts.kind != "knn" && parts.kind != "llr")
     throw Error(ErrorKind::model, "this file is no model of lines",
                 {"kind '" + parts.kind + "'", "joint, mlp, k24, knn or llr", ""});
-  check_value(content, "lines", line_list());
+  try {
+    parts.lines = LineSet::parse(content.text("lines"));
+  } catch (const Error& e) {
+    throw Error(ErrorKind::model, "the lines of the model are not those of this version",
+                {"'" + content.text("lines") + "'", e.what(), ""});
+  }
+  check_value(content, "lines", parts.lines.names());
   check_value(content, "band_edges", band_edges());
   check_value(content, "layout_hash", layout_hash(content));
   for (const auto& [name, tensor] : content.tensors) {
@@ -291,10 +308,10 @@ Model::Parts model_from_tensors(const SafeTensors& content) {
       throw Error(ErrorKind::model, "the model holds a tensor that this version does not know",
                   {"'" + name + "'", "", ""});
   }
-  parts.full = bank_from_tensors(content, "full");
-  parts.partial = bank_from_tensors(content, "partial");
+  parts.full = bank_from_tensors(content, "full", parts.lines);
+  parts.partial = bank_from_tensors(content, "partial", parts.lines);
   parts.domain = domain_from_tensors(content);
-  parts.noise = noise_from_tensors(content);
+  parts.noise = noise_from_tensors(content, parts.lines.independent());
   parts.neighbours = neighbours_from_tensors(content);
   for (const auto& [key, value] : content.metadata)
     if (!is_structural(key) && key != "layout_hash" && key != "sha256" && key != k_hash) parts.metadata[key] = value;
