@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <limits>
 
-#include "model/grade.hpp"
 #include "starglow/base/cosmology.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/sha256.hpp"
@@ -111,6 +110,10 @@ Model::Compiled::Compiled(Parts given, std::string known_hash) : parts(std::move
     add(sum, parts.domain->parts().mean.flat());
     add(sum, parts.domain->parts().covariance.flat());
     add(sum, std::vector<double>{parts.domain->parts().threshold});
+    if (!parts.domain->parts().forms.empty()) {
+      add(sum, parts.domain->parts().forms.flat());
+      add(sum, parts.domain->parts().levels.flat());
+    }
   }
   if (parts.noise) add(sum, parts.noise->coefficients.flat());
   if (!sum.known) hash = sum.sum.hex();
@@ -163,10 +166,9 @@ void Model::Compiled::gather(const FeatureRecipe& recipe, const Galaxies& g, std
     std::array<double, k_of_domain.size()> known{};
     const std::span<double> place = std::span(known).first(Domain::k_n_features);
     compute_features(k_of_domain, flux, redshift, known, luminosity);
-    const double score = parts.domain->score(place);
-    out.grade[r] = grade_of(*parts.domain, score);
-    out.grade[r] = std::max(out.grade[r], grade_of_redshift(redshift));
-    const bool inside = !(score < parts.domain->parts().threshold);
+    const double at = parts.domain->grade(place);
+    out.grade[r] = std::max(at, grade_of_redshift(redshift));
+    const bool inside = !(at > k_limit_grade);
     if (inside && !(redshift > z_domain)) continue;
     out.outside[r] = 1;
     if (inside) continue;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 
+#include "model/contrast.hpp"
 #include "model/grade.hpp"
 #include "model/mixture.hpp"
 #include "starglow/base/error.hpp"
@@ -80,7 +81,13 @@ Domain::Domain(Parts parts) : parts_(std::move(parts)) {
   if (components == 0 || components > 64 || parts_.mean.cols() != k_n || parts_.covariance.rows() != components ||
       parts_.covariance.cols() != k_n * k_n || !std::isfinite(parts_.threshold))
     throw Error(ErrorKind::model, "the domain of the model has a wrong shape");
-  for (const auto* m : {&parts_.mean, &parts_.covariance})
+  if (parts_.forms.rows() != parts_.levels.rows() || parts_.forms.rows() % k_domain_patterns.size() != 0 ||
+      (!parts_.forms.empty() && (parts_.forms.cols() != k_n_form * k_n_form || parts_.levels.cols() != 2)))
+    throw Error(ErrorKind::model, "the forms of the model's domain have a wrong shape");
+  for (std::size_t f = 0; f < parts_.levels.rows(); ++f)
+    if (!(parts_.levels(f, 0) < parts_.levels(f, 1)))
+      throw Error(ErrorKind::model, "the levels of a form of the model's domain do not rise");
+  for (const auto* m : {&parts_.mean, &parts_.covariance, &parts_.forms, &parts_.levels})
     for (const double v : m->flat())
       if (!std::isfinite(v)) throw Error(ErrorKind::model, "the domain of the model holds a number that is not finite");
   std::vector<std::size_t> all(k_n);
@@ -141,15 +148,54 @@ Domain::Nearest Domain::nearest(std::span<const double> x) const {
   return out;
 }
 
-double Domain::grade(std::span<const double> x) const { return grade_of(*this, score(x)); }
+double Domain::grade(std::span<const double> x) const {
+  return std::max(grade_of(*this, score(x)), worst_form(x).second);
+}
+
+std::pair<std::size_t, double> Domain::worst_form(std::span<const double> x) const {
+  const std::size_t kinds = parts_.forms.rows() / k_domain_patterns.size();
+  std::pair<std::size_t, double> out{parts_.forms.rows(), 0.0};
+  if (kinds == 0) return out;
+  std::array<double, k_n_form> y{1};
+  for (std::size_t i = 1; i < k_n_form; ++i) y[i] = std::isnan(x[i - 1]) ? 0.0 : x[i - 1];
+  for (std::size_t p = 0; p < k_domain_patterns.size(); ++p) {
+    const auto own = x.subspan(k_domain_patterns[p].first, k_domain_patterns[p].n);
+    if (std::any_of(own.begin(), own.end(), [](double v) { return std::isnan(v); })) continue;
+    for (std::size_t f = p * kinds; f < (p + 1) * kinds; ++f) {
+      const double* form = parts_.forms.row(f).data();
+      double value = 0;
+      for (std::size_t i = 0; i < k_n_form; ++i) {
+        double line = 0;
+        for (std::size_t j = 0; j < k_n_form; ++j) line += form[i * k_n_form + j] * y[j];
+        value += line * y[i];
+      }
+      const double low = parts_.levels(f, 0), high = parts_.levels(f, 1);
+      const double grade = std::min(1.0, k_limit_grade * (value - low) / (high - low));
+      if (grade > out.second) out = {f, grade};
+    }
+    return out;
+  }
+  return out;
+}
 
 void Domain::grade_slopes(std::span<const double> x, std::span<double> out) const {
   std::fill(out.begin(), out.end(), 0.0);
   const Nearest n = nearest(x);
-  if (n.known == 0 || !(n.distance2 > 0)) return;
+  if (n.known == 0) return;
   const double tail = log10_chi_square_tail(n.distance2, n.known);
   const double grade = k_limit_grade * tail / parts_.threshold;
-  if (!(grade > 0 && grade < 1)) return;
+  if (const auto [f, of_form] = worst_form(x); of_form > std::min(grade, 1.0)) {
+    if (!(of_form < 1)) return;
+    const double scale = k_limit_grade / (parts_.levels(f, 1) - parts_.levels(f, 0));
+    const double* form = parts_.forms.row(f).data();
+    for (std::size_t i = 1; i < k_n_form; ++i) {
+      out[i - 1] = 2 * scale * form[i * k_n_form];
+      for (std::size_t j = 1; j < k_n_form; ++j)
+        if (!std::isnan(x[j - 1])) out[i - 1] += 2 * scale * form[i * k_n_form + j] * x[j - 1];
+    }
+    return;
+  }
+  if (!(n.distance2 > 0) || !(grade > 0 && grade < 1)) return;
   // d log10 Q/d distance2 = -density/(Q ln 10); d distance2/dx = 2 covariance^-1 (x - mean)
   const double half_n = 0.5 * static_cast<double>(n.known), half = 0.5 * n.distance2;
   const double log_density = (half_n - 1) * std::log(half) - half - log_gamma_half(n.known) - std::log(2.0);
@@ -173,16 +219,33 @@ double Domain::score(std::span<const double> x) const {
 
 void Domain::clip(std::span<double> x) const {
   const Nearest n = nearest(x);
-  if (n.known == 0 || !(log10_chi_square_tail(n.distance2, n.known) < parts_.threshold)) return;
-  // The distance at which the tail is the threshold, by bisection.
-  double low = 0, high = n.distance2;
-  for (int step = 0; step < 80; ++step) {
-    const double middle = 0.5 * (low + high);
-    (log10_chi_square_tail(middle, n.known) < parts_.threshold ? high : low) = middle;
+  if (n.known == 0) return;
+  double factor = 1;
+  if (log10_chi_square_tail(n.distance2, n.known) < parts_.threshold) {
+    double low = 0, high = n.distance2;  // the distance at which the tail is the threshold, by bisection
+    for (int step = 0; step < 80; ++step) {
+      const double middle = 0.5 * (low + high);
+      (log10_chi_square_tail(middle, n.known) < parts_.threshold ? high : low) = middle;
+    }
+    factor = std::sqrt(low / n.distance2);
   }
-  const double factor = std::sqrt(low / n.distance2);
-  for (std::size_t i = 0; i < k_n; ++i)
-    if (!std::isnan(x[i])) x[i] = parts_.mean(n.component, i) + factor * (x[i] - parts_.mean(n.component, i));
+  std::array<double, k_n_features> there{};
+  const auto move = [&](double by) {
+    for (std::size_t i = 0; i < k_n; ++i)
+      there[i] = std::isnan(x[i]) ? x[i] : parts_.mean(n.component, i) + by * (x[i] - parts_.mean(n.component, i));
+  };
+  move(factor);
+  if (worst_form(there).second > k_limit_grade) {
+    double low = 0, high = factor;  // inside and outside of the forms
+    for (int step = 0; step < 60; ++step) {
+      move(0.5 * (low + high));
+      (worst_form(there).second > k_limit_grade ? high : low) = 0.5 * (low + high);
+    }
+    factor = low;
+  }
+  if (factor == 1) return;
+  move(factor);
+  std::copy(there.begin(), there.end(), x.begin());
 }
 
 namespace {
@@ -246,7 +309,8 @@ void append_components(const RowMatrix& raw, int components, std::uint64_t seed,
 
 }  // namespace
 
-Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double fraction, std::uint64_t seed) {
+Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double fraction, std::uint64_t seed,
+                  bool contrast) {
   if (rows.size() < k_min_rows)
     throw Error(ErrorKind::input, "too few galaxies for the domain of a model",
                 {std::to_string(rows.size()), "at least " + std::to_string(k_min_rows), ""});
@@ -273,15 +337,17 @@ Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double f
         parts.covariance(c, i * k_n + j) = covariances[c](at, static_cast<Eigen::Index>(j));
     }
   const Domain domain(parts);
+  const double of_density = contrast ? 0.3 * fraction : fraction;
   parts.threshold = 0;
   for (const auto& own : parts_of) {
     if (own.size() < k_min_rows) continue;
     std::vector<double> scores;
     for (const auto r : own) scores.push_back(domain.score(std::span(x.data() + r * k_n, k_n)));
-    const auto at = static_cast<std::ptrdiff_t>(fraction * static_cast<double>(scores.size()));
+    const auto at = static_cast<std::ptrdiff_t>(of_density * static_cast<double>(scores.size()));
     std::nth_element(scores.begin(), scores.begin() + at, scores.end());
     parts.threshold = std::min(parts.threshold, scores[static_cast<std::size_t>(at)]);
   }
+  if (contrast) fit_contrast(g, rows, fraction, seed, parts);
   return Domain(std::move(parts));
 }
 

@@ -180,7 +180,8 @@ Model train(const Galaxies& table, const TrainConfig& config, WorkerPool& pool,
   } catch (const Error& e) {
     m["noise_note"] = std::string("no noise model: ") + e.what();  // a small table still gives a model
   }
-  if (rows.size() >= k_min_domain_rows) parts.domain = fit_domain(g, rows, k_domain_fraction, config.seed);
+  if (rows.size() >= k_min_domain_rows)
+    parts.domain = fit_domain(g, rows, k_domain_fraction, config.seed, config.contrast);
   std::size_t labels = 0;
   if (baseline) {
     std::string tried;

@@ -182,6 +182,8 @@ const ConfigField k_fields[]{
     STARGLOW_NUMBER(table_scatter, "the same, one change for all galaxies of a table", 0.0, 1.0),
     {"evolution", "growth of the lines of active galaxies with redshift: Z0: LINE POWER WIDTH, ...",
      [](const TrainConfig& c) { return c.evolution; }, set_evolution},
+    STARGLOW_SWITCH(contrast,
+                    "the domain is also told apart from young populations, post-starbursts, quasars and stars"),
     STARGLOW_NUMBER(widen, "widths grow by up to this fraction outside the domain", 0.0, 100.0),
     STARGLOW_SWITCH(calibrate_lines, "calibrate shift and slope of each line with galaxies not used for training"),
     STARGLOW_NUMBER(seed, "seed of start, batch order and noise", 0, UINT64_MAX),
@@ -232,6 +234,7 @@ TrainConfig train_preset(std::string_view name) {
     c.evolution =
         "0.31: OII_DOUBLET 1.4 0.5, HGAMMA 1.4 0.3, HBETA 1.4 0.3, OIII_5007 2 0.5, HALPHA 1.4 0.3, NII_6584 1.4 0.5, "
         "SII_6716 1.4 0.5, SII_6731 1.4 0.5";
+    c.contrast = true;
     c.widen = 0.5;
     return c;
   }

@@ -9,6 +9,7 @@
 #include <limits>
 #include <numeric>
 
+#include "model/contrast.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
 #include "starglow/model/condition.hpp"
@@ -66,13 +67,100 @@ TEST(Domain, FlagsTheFractionAndKnowsFarFromNear) {
   EXPECT_THROW(Domain{broken}, Error);
 }
 
+// The fraction of rows (n, 11) of ratios beyond the limit, without the first and last of them.
+double outside(const Domain& domain, const Matrix<double>& ratios, std::size_t blue = 0, std::size_t red = 0) {
+  std::size_t n = 0;
+  std::array<double, Domain::k_n_features> x{};
+  for (std::size_t r = 0; r < ratios.rows(); ++r) {
+    x.fill(k_nan);
+    for (std::size_t i = blue; i + red < ratios.cols(); ++i) x[i] = ratios(r, i);
+    n += domain.contains(x) ? 0U : 1U;
+  }
+  return static_cast<double>(n) / static_cast<double>(ratios.rows());
+}
+
+TEST(Domain, FormsTellForeignLightFromGalaxies) {
+  WorkerPool pool(1);
+  const Galaxies g = shipped_population().sample(1, 1, 4000, pool),
+                 others = shipped_population().sample(2, 1, 2000, pool);
+  std::vector<std::size_t> rows(g.n);
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const Domain plain = fit_domain(g, rows, 0.01, 1), domain = fit_domain(g, rows, 0.01, 1, true);
+  EXPECT_TRUE(plain.parts().forms.empty());
+  ASSERT_EQ(domain.parts().forms.rows(), k_domain_patterns.size() * k_n_foreign_kinds);
+  Matrix<double> unseen(others.n, FeatureRecipe::k_n_ratios);
+  for (std::size_t i = 0; i < others.n; ++i)
+    for (std::size_t b = 0; b + 1 < k_n_bands; ++b)
+      unseen(i, b) = std::log10(others.band_flux(i, b + 1) / others.band_flux(i, b));
+  EXPECT_LT(outside(domain, unseen), 0.02);
+  EXPECT_LT(outside(domain, unseen, 1), 0.02);
+  EXPECT_LT(outside(domain, smooth_ratios(500, 7)), 0.05);  // synthetic, but as galaxies are
+  for (const std::size_t kind : {0U, 1U, 3U, 4U}) {         // of a seed that was not fitted
+    SCOPED_TRACE(kind);
+    const Matrix<double> foreign = foreign_ratios(kind, 500, 7);
+    EXPECT_GT(outside(domain, foreign), 0.7);
+    EXPECT_GT(outside(domain, foreign, 1), 0.6);
+    EXPECT_GT(outside(domain, foreign, 0, 2), 0.6);
+    EXPECT_LT(outside(plain, foreign), outside(domain, foreign));
+  }
+  // Without one of the middle bands no form is asked.
+  const Matrix<double> power = foreign_ratios(4, 1, 7);
+  std::array<double, Domain::k_n_features> x{};
+  std::copy(power.row(0).begin(), power.row(0).end(), x.begin());
+  x[11] = x[5] = k_nan;
+  EXPECT_EQ(domain.grade(x), std::clamp(k_limit_grade * domain.score(x) / domain.parts().threshold, 0.0, 1.0));
+  // Moved to the edge.
+  const Matrix<double> burst = foreign_ratios(3, 20, 9);
+  for (std::size_t r = 0; r < burst.rows(); ++r) {
+    std::copy(burst.row(r).begin(), burst.row(r).end(), x.begin());
+    const bool inside = domain.contains(x);
+    const auto before = x;
+    domain.clip(x);
+    EXPECT_TRUE(domain.contains(x));
+    EXPECT_EQ(inside, std::equal(x.begin(), x.end() - 1, before.begin()));
+    if (!inside) {
+      EXPECT_NEAR(domain.grade(x), k_limit_grade, 1e-6);
+    }
+  }
+  Domain::Parts broken = domain.parts();
+  std::swap(broken.levels(0, 0), broken.levels(0, 1));
+  EXPECT_THROW(Domain{broken}, Error);
+  broken = domain.parts();
+  broken.levels = Matrix<double>(3, 2);
+  EXPECT_THROW(Domain{broken}, Error);
+}
+
 TEST(Domain, SlopesOfTheGradeByTheHarness) {
   const Galaxies g = test::example_galaxies(2000);
   std::vector<std::size_t> rows(g.n);
   std::iota(rows.begin(), rows.end(), std::size_t{0});
-  const Domain domain = fit_domain(g, rows, 0.01, 1);
-  for (const std::vector<std::size_t>& missing :
-       {std::vector<std::size_t>{}, {0}, {0, 11}, {3, 4, 5, 6, 7, 8, 9, 10, 11}}) {
+  const Domain density = fit_domain(g, rows, 0.01, 1);
+  Domain::Parts with_forms = density.parts();
+  with_forms.forms = Matrix<double>(k_domain_patterns.size() * 2, Domain::k_n_form * Domain::k_n_form);
+  with_forms.levels = Matrix<double>(with_forms.forms.rows(), 2);
+  const RandomObject random(1, Stream::training, 1);
+  for (std::size_t f = 0; f < with_forms.forms.rows(); ++f) {
+    const auto [first, n] = k_domain_patterns[f / 2];
+    for (std::size_t i = 0; i <= n; ++i)
+      for (std::size_t j = 0; j <= i; ++j) {
+        const std::size_t a = i == 0 ? 0 : first + i, b = j == 0 ? 0 : first + j;
+        with_forms.forms(f, a * Domain::k_n_form + b) = with_forms.forms(f, b * Domain::k_n_form + a) =
+            random.normal(static_cast<std::uint32_t>(f), static_cast<std::uint32_t>(12 * i + j));
+      }
+    with_forms.levels(f, 0) = -6;
+    with_forms.levels(f, 1) = 3;
+  }
+  const Domain forms{with_forms};
+  for (const auto& [domain_, missing] :
+       std::vector<std::pair<const Domain*, std::vector<std::size_t>>>{{&density, {}},
+                                                                       {&density, {0}},
+                                                                       {&density, {0, 11}},
+                                                                       {&density, {3, 4, 5, 6, 7, 8, 9, 10, 11}},
+                                                                       {&forms, {}},
+                                                                       {&forms, {0}},
+                                                                       {&forms, {0, 1, 11}},
+                                                                       {&forms, {9, 10}}}) {
+    const Domain& domain = *domain_;
     std::array<double, Domain::k_n_features> x{};
     compute_features(FeatureRecipe{}, g.band_flux.row(1), g.z[1], x);
     x[1] += 0.05;
@@ -98,6 +186,7 @@ TEST(Domain, SlopesOfTheGradeByTheHarness) {
     test::Vector start;
     for (const auto i : known) start.push_back(x[i]);
     ASSERT_GT(domain.grade(x), 0.0);
+    ASSERT_LT(domain.grade(x), 1.0);
     test::expect_derivative(op, start, {.step = 1e-5, .check_nan = false});
   }
 }

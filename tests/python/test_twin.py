@@ -136,6 +136,24 @@ def test_what_galaxies_outside_get(models, galaxies, policy):
         assert max(distance(p.ew, reference.ew), distance(p.p84, reference.p84)) < 1e-8
 
 
+@pytest.mark.parametrize("policy", ["warn", "clip"])
+def test_foreign_light_is_outside(policy):
+    """Power laws, black bodies, and both without some bands: what the forms of the domain tell from galaxies."""
+    wave = 3550 + 300 * np.arange(12.0)
+    flux = [(wave / 5000) ** slope for slope in (-2.2, -1.5, -0.8)]
+    flux += [wave**-5 / np.expm1(1.438777e8 / (wave * t)) * 1e20 for t in (4500, 7000, 15000)]
+    flux = np.vstack([flux, flux, flux])
+    flux[6:12, 0] = np.nan
+    flux[12:, 10:] = np.nan
+    z = np.full(len(flux), 0.1)
+    p = predict(sgj.load(), flux, z, out_of_domain=policy)
+    reference = sg.Model.shipped().predict(flux, z, out_of_domain=policy, float64=True)
+    np.testing.assert_array_equal(p.flags, reference.flags)
+    assert (reference.flags & names.OUT_OF_DOMAIN).all() and (reference.domain > 0.5).all()
+    for ours, theirs in ((p.ew, reference.ew), (p.p16, reference.p16), (p.p84, reference.p84)):
+        assert distance(ours, theirs) < 1e-8
+
+
 def test_total_light_is_answered_from_colours(galaxies):
     flux, z, _ids, _ = galaxies
     for conventions in ({"APERTURE": "total"}, {"FLUXSCAL": "relative"}, {"APERTURE": "fibre", "MWCORR": "F"}):

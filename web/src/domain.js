@@ -42,13 +42,43 @@ function cholesky(a, n, known) {
   return L;
 }
 
+// First ratio and number of those that the forms use, as they are tried.
+const patterns = [
+  [0, 11],
+  [1, 10],
+  [2, 9],
+  [0, 9],
+];
+
+/** x (12, NaN = not known) => the highest grade that a form of the ratios gives; 0 without any. */
+function makeForms(file) {
+  if (!file.has("domain.forms")) return () => 0;
+  const forms = file.get("domain.forms"),
+    levels = file.get("domain.levels"),
+    [, kinds, m] = file.shape("domain.forms");
+  return (x) => {
+    const pattern = patterns.findIndex(([first, n]) => x.slice(first, first + n).every(Number.isFinite));
+    if (pattern < 0) return 0;
+    const y = Float64Array.from({ length: m }, (_, i) => (i === 0 ? 1 : Number.isFinite(x[i - 1]) ? x[i - 1] : 0));
+    let grade = 0;
+    for (let k = pattern * kinds; k < (pattern + 1) * kinds; ++k) {
+      let value = 0;
+      for (let i = 0; i < m; ++i) for (let j = 0; j < m; ++j) value += forms[(k * m + i) * m + j] * y[i] * y[j];
+      grade = Math.max(grade, (0.5 * (value - levels[2 * k])) / (levels[2 * k + 1] - levels[2 * k]));
+    }
+    return Math.min(grade, 1);
+  };
+}
+
 /** x (12, NaN = not known) => how far it lies from the galaxies: 0 as they are, 0.5 at the limit, 1 outside all of
- * them; by the squared Mahalanobis distance to the nearest component. NaN where nothing is known. */
+ * them; by the squared Mahalanobis distance to the nearest component, and by the forms that tell foreign light from
+ * galaxies. NaN where nothing is known. */
 export function makeDomain(file) {
   const mean = file.get("domain.mean"),
     covariance = file.get("domain.covariance"),
     [threshold] = file.get("domain.threshold");
   const [components, n] = file.shape("domain.mean");
+  const foreign = makeForms(file);
   const factorsOf = new Map(); // by what is known
   const factors = (known) => {
     const key = known.join();
@@ -77,6 +107,6 @@ export function makeDomain(file) {
       }
       nearest = Math.min(nearest, distance2);
     });
-    return Math.min(Math.max((0.5 * log10ChiSquareTail(nearest, m)) / threshold, 0), 1);
+    return Math.max(foreign(x), Math.min(Math.max((0.5 * log10ChiSquareTail(nearest, m)) / threshold, 0), 1));
   };
 }

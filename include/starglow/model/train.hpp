@@ -78,6 +78,7 @@ struct TrainConfig {
   double band_scatter = 0.0;        ///< sd of ln flux by which each band of a galaxy changes at each step
   double table_scatter = 0.0;       ///< the same of all galaxies of a table together
   std::string evolution;            ///< growth of active components with redshift (evolution.hpp); "": none
+  bool contrast = false;            ///< the domain has forms against foreign light
   double widen = 0.0;               ///< widths are up to this larger, relatively, outside the domain
   bool calibrate_lines = true;      ///< shift and slope of each line by galaxies not seen, where calibration_folds > 0
   bool draw_masks = false;          ///< no setting: set for the networks that learn to do without something

@@ -11,6 +11,7 @@ from jax.scipy.special import log_ndtr
 from .weights import Domain
 
 LIMIT_GRADE = 0.5  # at the limit of the domain
+PATTERNS = ((0, 11), (1, 10), (2, 9), (0, 9))  # first ratio and number of those that the forms use, as they are tried
 
 
 def _squared(mean: jax.Array, covariance: jax.Array, root: jax.Array, x: jax.Array, known: jax.Array) -> jax.Array:
@@ -44,6 +45,19 @@ def _log10_tails(distance2: jax.Array) -> jax.Array:
     return jnp.minimum(jnp.stack(tails, axis=-1), 0) / math.log(10)
 
 
+def _form_grades(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
+    """Grades (..., kinds) of the forms that a galaxy has the bands for, not limited to 0-1; 0 where it has not."""
+    assert domain.forms is not None and domain.levels is not None
+    has = jnp.stack([known[..., first : first + n].all(-1) for first, n in PATTERNS], axis=-1)
+    pattern = jnp.argmax(has, axis=-1)
+    form, levels = jnp.asarray(domain.forms)[pattern], jnp.asarray(domain.levels)[pattern]
+    ratios = jnp.where(known[..., :11], x[..., :11], 0)
+    y = jnp.concatenate([jnp.ones_like(ratios[..., :1]), ratios], axis=-1)
+    value = jnp.einsum("...i,...kij,...j->...k", y, form, y, precision=jax.lax.Precision.HIGHEST)
+    at = LIMIT_GRADE * (value - levels[..., 0]) / (levels[..., 1] - levels[..., 0])
+    return jnp.where(has.any(-1)[..., None], at, 0)
+
+
 def grade(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
     """How far from the training galaxies (...): 0 as they are, 1/2 at the limit, 1 outside all of them; NaN without any
     feature. Differentiable."""
@@ -53,7 +67,10 @@ def grade(domain: Domain, x: jax.Array, known: jax.Array) -> jax.Array:
     distance2 = jnp.where(distance2 > 0, distance2, 1e-30)
     n = known.sum(-1)
     tail = jnp.take_along_axis(_log10_tails(distance2), n[..., None], axis=-1)[..., 0]
-    return jnp.where(n > 0, jnp.clip(LIMIT_GRADE * tail / domain.threshold, 0, 1), jnp.nan)
+    at = jnp.clip(LIMIT_GRADE * tail / domain.threshold, 0, 1)
+    if domain.forms is not None:
+        at = jnp.maximum(at, jnp.clip(_form_grades(domain, x, known).max(-1), 0, 1))
+    return jnp.where(n > 0, at, jnp.nan)
 
 
 def outside(domain: Domain, x: jax.Array, known: jax.Array, clip: bool = False) -> tuple[jax.Array, jax.Array]:
@@ -66,8 +83,19 @@ def outside(domain: Domain, x: jax.Array, known: jax.Array, clip: bool = False) 
     distance2 = jnp.take_along_axis(distances, nearest[..., None], axis=-1)[..., 0]
     limit = domain.limit[known.sum(-1)]
     out = distance2 > limit
+    centre = domain.mean[nearest]
+    factor = jnp.sqrt(jnp.where(out, limit / jnp.where(out, distance2, 1), 1))
+    if domain.forms is not None:
+        out = out | (_form_grades(domain, x, known).max(-1) > LIMIT_GRADE)
+        if clip:
+            place = lambda by: centre + by[..., None] * (x - centre)  # noqa: E731
+            foreign = lambda by: _form_grades(domain, place(by), known).max(-1) > LIMIT_GRADE  # noqa: E731
+            low, high = jnp.zeros_like(factor), factor
+            for _ in range(60 if x.dtype == jnp.float64 else 30):
+                middle = 0.5 * (low + high)
+                beyond = foreign(middle)
+                low, high = jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
+            factor = jnp.where(foreign(factor), low, factor)
     if clip:
-        factor = jnp.sqrt(jnp.where(out, limit / jnp.where(out, distance2, 1), 1))[..., None]
-        centre = domain.mean[nearest]
-        x = jnp.where(out[..., None], centre + factor * (x - centre), x)
+        x = jnp.where(out[..., None], centre + factor[..., None] * (x - centre), x)
     return out, x

@@ -72,6 +72,8 @@ class Domain:
     root: jax.Array  #: (components, 12, 12): inverses of the Cholesky factors
     threshold: jax.Array  #: (): log10 of the probability below which a galaxy is outside
     limit: jax.Array  #: (13): squared distance beyond which a galaxy with k known features is outside
+    forms: jax.Array | None  #: (4, kinds, 12, 12): quadratic forms of (1, ratios), by pattern of bands
+    levels: jax.Array | None  #: (4, kinds, 2): their values where the grade is 0 and 1/2
 
 
 @_pytree
@@ -434,4 +436,10 @@ def _domain(tensors: dict[str, np.ndarray]) -> Domain | None:
             low, high = (low, middle) if log10_chi_square_tail(middle, n) < threshold else (middle, high)
         limit[n] = low
     limit_of: Any = np.float64(threshold)
-    return Domain(mean, covariance, root, limit_of, limit)
+    if "domain.forms" not in tensors:
+        return Domain(mean, covariance, root, limit_of, limit, None, None)
+    forms = _shaped(tensors, "domain.forms", (4, 0, 12, 12))
+    levels = _shaped(tensors, "domain.levels", (4, forms.shape[1], 2))
+    if not (levels[..., 0] < levels[..., 1]).all():
+        raise ValueError("the levels of a form of the model's domain do not rise")
+    return Domain(mean, covariance, root, limit_of, limit, forms, levels)

@@ -256,6 +256,11 @@ void domain_to_tensors(const Domain::Parts& domain, SafeTensors& into) {
   into.tensors["domain.mean"] = Tensor::from(domain.mean.flat(), {domain.mean.rows(), n});
   into.tensors["domain.covariance"] = Tensor::from(domain.covariance.flat(), {domain.mean.rows(), n, n});
   into.tensors["domain.threshold"] = Tensor::from(std::array{domain.threshold}, {1});
+  if (domain.forms.empty()) return;
+  constexpr std::uint64_t patterns = k_domain_patterns.size(), m = Domain::k_n_form;
+  const std::uint64_t kinds = domain.forms.rows() / patterns;
+  into.tensors["domain.forms"] = Tensor::from(domain.forms.flat(), {patterns, kinds, m, m});
+  into.tensors["domain.levels"] = Tensor::from(domain.levels.flat(), {patterns, kinds, 2});
 }
 
 std::optional<Domain> domain_from_tensors(const SafeTensors& from) {
@@ -267,6 +272,18 @@ std::optional<Domain> domain_from_tensors(const SafeTensors& from) {
   parts.covariance = Matrix<double>(parts.mean.rows(), n * n);
   std::copy(values.begin(), values.end(), parts.covariance.data());
   parts.threshold = from.get("domain.threshold", {1}).doubles().at(0);
+  if (from.tensors.count("domain.forms") > 0) {
+    constexpr std::uint64_t patterns = k_domain_patterns.size(), m = Domain::k_n_form;
+    const Tensor& forms = from.get("domain.forms", {patterns, 0, m, m});
+    const std::uint64_t rows = patterns * forms.shape.at(1);
+    const auto fill = [](const std::vector<double>& from_file, std::size_t height, std::size_t columns) {
+      Matrix<double> out(height, columns);
+      std::copy(from_file.begin(), from_file.end(), out.data());
+      return out;
+    };
+    parts.forms = fill(forms.doubles(), rows, m * m);
+    parts.levels = fill(from.get("domain.levels", {patterns, forms.shape.at(1), 2}).doubles(), rows, 2);
+  }
   return Domain(std::move(parts));
 }
 

@@ -24,7 +24,7 @@ struct Range {
   std::string_view end;
   double low, high;
 };
-constexpr std::array<Range, 26> k_ranges{{{"x_scale", k_tiny, k_huge},
+constexpr std::array<Range, 28> k_ranges{{{"x_scale", k_tiny, k_huge},
                                           {"x_mean", -1e9, 1e9},
                                           {"map.scale", k_tiny, k_huge},
                                           {"population.scale", k_tiny, k_huge},
@@ -40,6 +40,8 @@ constexpr std::array<Range, 26> k_ranges{{{"x_scale", k_tiny, k_huge},
                                           {"domain.mean", -1e3, 1e3},
                                           {"domain.covariance", -1e6, 1e6},
                                           {"domain.threshold", -1e4, 0},
+                                          {"domain.forms", -1e9, 1e9},
+                                          {"domain.levels", -1e9, 1e9},
                                           {"noise.coefficients", -1e5, 1e5},
                                           {"noise.scatter", 0, 1e3},
                                           {"noise.range", -1e3, 1e3},
