@@ -66,7 +66,6 @@ inline void tile(Size depth, const T* a, Size am, Size ak, const T* b, Size ldb,
     for (int v = 0; v < vectors; ++v)
       sum[r][v] = row_start != nullptr ? splat<T>(row_start[r])
                                        : load<T>(c + static_cast<Size>(r) * ldc + static_cast<Size>(v) * lanes);
-#pragma GCC unroll 4
   for (Size k = 0; k < depth; ++k) {
     Vec<T> bv[vectors];
 #pragma GCC unroll 16
