@@ -336,18 +336,28 @@ Domain fit_domain(const Galaxies& g, std::span<const std::size_t> rows, double f
       for (std::size_t j = 0; j < k_n; ++j)
         parts.covariance(c, i * k_n + j) = covariances[c](at, static_cast<Eigen::Index>(j));
     }
+  parts.threshold = -std::numeric_limits<double>::max();  // grades are those of the forms alone
+  if (contrast) fit_contrast(g, rows, fraction, seed, parts);
   const Domain domain(parts);
-  const double of_density = contrast ? 0.3 * fraction : fraction;
   parts.threshold = 0;
   for (const auto& own : parts_of) {
     if (own.size() < k_min_rows) continue;
+    // The density flags what the forms leave of the fraction, and at least a third of it. Forms know bands that are
+    // missing as such.
     std::vector<double> scores;
-    for (const auto r : own) scores.push_back(domain.score(std::span(x.data() + r * k_n, k_n)));
-    const auto at = static_cast<std::ptrdiff_t>(of_density * static_cast<double>(scores.size()));
-    std::nth_element(scores.begin(), scores.begin() + at, scores.end());
-    parts.threshold = std::min(parts.threshold, scores[static_cast<std::size_t>(at)]);
+    for (const auto r : own) {
+      std::array<double, k_n> row;
+      std::copy_n(x.data() + r * k_n, k_n, row.begin());
+      if (contrast) compute_features(FeatureRecipe{}, g.band_flux.row(rows[r]), g.z[rows[r]], row);
+      if (domain.grade(row) <= k_limit_grade) scores.push_back(domain.score(row));
+    }
+    if (scores.empty()) continue;
+    const double all = fraction * static_cast<double>(own.size()),
+                 by_forms = static_cast<double>(own.size() - scores.size());
+    const auto at = std::min(static_cast<std::size_t>(std::max(all - by_forms, all / 3)), scores.size() - 1);
+    std::nth_element(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(at), scores.end());
+    parts.threshold = std::min(parts.threshold, scores[at]);
   }
-  if (contrast) fit_contrast(g, rows, fraction, seed, parts);
   return Domain(std::move(parts));
 }
 

@@ -315,6 +315,10 @@ TEST(Domain, OutliersOfTheShippedModelAreFlaggedAndThePoliciesKept) {
     EXPECT_NEAR(prior.ew(0, 6), std::sinh(model.parts().full->y_mean[4]), 1e-9 * prior.ew(0, 6));
     EXPECT_GT(prior.p84(0, 6) / prior.p16(0, 6), 3);
   }
+  // A mistake in the unit of the fluxes moves most galaxies out of the luminosities that go with their colours.
+  Galaxies bright = g;
+  for (double& flux : bright.band_flux.flat()) flux *= 100;
+  EXPECT_GT(share(model.predict(bright, pool)), 0.6);
   // Total light is told by its card: luminosity is not used, colours alone are judged.
   g.conventions.aperture = "total";
   const auto total = model.predict(g, pool);

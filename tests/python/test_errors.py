@@ -238,7 +238,7 @@ def test_numbers_of_draws_and_seeds_are_checked_alike(wrong, good):
         assert sample(good["BAND_FLUX"], good["Z"], draws=2.0, seed=2**64 - 1).shape == (N, 10, 2)
 
 
-CLASHES = {"APERTURE": "fiber", "MWCORR": "yes", "FLUXSCAL": "mJy", "VACUUM": "perhaps"}
+CLASHES = {"APERTURE": "slit", "MWCORR": "maybe", "FLUXSCAL": "mJy", "VACUUM": "perhaps"}
 
 
 @pytest.mark.parametrize("name", CLASHES)

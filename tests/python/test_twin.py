@@ -407,7 +407,7 @@ WRONG = [
     (lambda w: sgj.predict(w, [["a"] * 12]), ValueError, "real numbers"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), ebv=np.ones(2)), ValueError, "ebv does not fit"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"VACUUM": "F"}), ValueError, "air wavelengths"),
-    (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"APERTURE": "fiber"}), ValueError, "fibre, total"),
+    (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"APERTURE": "slit"}), ValueError, "fibre, total"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), conventions={"DUST": "F"}), ValueError, "unknown convention"),
     (lambda w: sgj.predict(w, np.ones((3, 12)), out_of_domain="drop"), ValueError, "warn, nan, clip or prior"),
     (lambda w: sgj.sample(w, np.ones((3, 12)), np.ones(3), np.ones(3), draws=1), ValueError, "int64"),

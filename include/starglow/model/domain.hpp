@@ -68,8 +68,8 @@ class Domain {
 
 /// The density of the galaxies' features - of several tables: components of each - and the threshold that flags
 /// `fraction` of the galaxies of the table with the outermost ones, and no more of any other. With `contrast` the forms
-/// too: the density then flags 0.3 of the fraction, the forms at most all of it, most of them the same. Error(input):
-/// fewer than 100 usable galaxies.
+/// too, which flag at most the fraction; the density then flags what they leave of it, and at least a third of it.
+/// Error(input): fewer than 100 usable galaxies.
 Domain fit_domain(const Galaxies& galaxies, std::span<const std::size_t> rows, double fraction, std::uint64_t seed,
                   bool contrast = false);
 
