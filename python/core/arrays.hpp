@@ -5,6 +5,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -61,6 +63,22 @@ struct Columns {
 /// An array for Python; its type stands in the stubs.
 template <class T>
 using Numpy = nb::ndarray<nb::numpy, T>;
+
+/// Memory that is not set to 0: the pages of a large result are touched as its blocks are written, between which Ctrl-C
+/// is heard.
+template <class T>
+struct Unset : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = Unset<U>;
+  };
+  template <class U>
+  void construct(U* at) noexcept {
+    ::new (static_cast<void*>(at)) U;
+  }
+};
+template <class T>
+using Result = std::vector<T, Unset<T>>;
 
 /// A NumPy array that owns what is moved into it.
 template <class Container>

@@ -54,14 +54,14 @@ OutOfDomain policy_of(const std::string& name) {
 }
 
 template <class To, class From>
-void put(const Matrix<From>& block, std::size_t first, std::vector<To>& whole) {
+void put(const Matrix<From>& block, std::size_t first, To& whole) {
   std::copy(block.flat().begin(), block.flat().end(),
             whole.begin() + static_cast<std::ptrdiff_t>(first * block.cols()));
 }
 
 // The columns of a model's lines, `each` numbers a line, of a matrix whose columns are rows of k_all_lines.
-template <class T>
-void put_lines(const Matrix<T>& from, const LineSet& lines, std::size_t each, std::size_t first, std::vector<T>& into) {
+template <class T, class To>
+void put_lines(const Matrix<T>& from, const LineSet& lines, std::size_t each, std::size_t first, To& into) {
   if (lines.is_standard()) return put(from, first, into);
   std::size_t at = first * lines.size() * each;
   for (std::size_t i = 0; i < from.rows(); ++i)
@@ -123,7 +123,7 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
     throw Error(ErrorKind::input, "the band fluxes have a relative scale, so line fluxes are unknown",
                 {"FLUXSCAL relative", "absolute", "Without fluxes EWs are predicted."});
   std::vector<double> ew(n * n_lines), p16(joint ? n * n_lines : 0), p84(p16.size()), noisy(noise ? n * n_lines : 0);
-  std::vector<float> all_draws(n * n_lines * draws);
+  Result<float> all_draws(n * n_lines * draws);
   std::vector<double> flux(fluxes ? ew.size() : 0), flux_p16(fluxes ? p16.size() : 0), flux_p84(flux_p16.size());
   std::vector<std::int32_t> flags(n);
   std::vector<double> lineless(joint ? n : 0), domain(model.parts().domain ? n : 0);
@@ -183,7 +183,7 @@ Numpy<float> sample(const Model& model, const nb::dict& galaxies, std::size_t dr
   (void)model.sample({}, 1, seed, *std::make_unique<WorkerPool>(1));  // says why not
   (void)model.compare(columns.conventions);
   const LineSet& lines = model.lines();
-  std::vector<float> all(columns.n * lines.size() * draws);
+  Result<float> all(columns.n * lines.size() * draws);
   for_blocks(columns, threads, [&](const Galaxies& g, std::size_t first, WorkerPool& pool) {
     put_lines(model.predict(g, pool, {.draws = draws, .seed = seed, .first_row = first_row + first}).draws, lines,
               draws, first, all);
