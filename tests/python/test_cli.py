@@ -118,14 +118,18 @@ def test_bad_inputs_exit_3_and_leave_the_old_output(starglow, mock, tmp_path):
     }
     output = tmp_path / "out.fits"
     output.write_text("old")
+    (tmp_path / "folder").mkdir()
     before = sorted(p.name for p in tmp_path.iterdir())
     for name, says in bad.items():
         run = starglow("predict", tmp_path / f"{name}.fits", "-o", output, "--overwrite")
         assert run.returncode == 3, (name, run.returncode, run.stderr)
         assert says in run.stderr, (name, run.stderr)
         assert output.read_text() == "old"
-    for what in (tmp_path, "/dev/null"):
+    for what in (tmp_path / "folder", "/dev/null"):
         assert starglow("predict", what, "-o", output, "--overwrite").returncode == 3
+    # A folder that holds the output: the output would be one of its inputs.
+    assert starglow("predict", tmp_path, "-o", output, "--overwrite").returncode == 2
+    assert output.read_text() == "old"
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
