@@ -15,21 +15,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+from folds import folds_of
 
 import starglow as sg
 
 INDEPENDENT = [0, 1, 2, 4, 6, 7, 8, 9]
 TASKS = (("HALPHA",), ("OII_DOUBLET", "HBETA"), ("HBETA", "OIII_5007"), ("HALPHA", "HBETA"))
-
-
-def folds_of(ids, n):
-    x = ids.astype(np.uint64)
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        x = x ^ (x >> np.uint64(31))
-    return x % np.uint64(n)
 
 
 def score(y, t):

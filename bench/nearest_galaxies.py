@@ -11,17 +11,9 @@ import argparse
 
 import numpy as np
 from astropy.table import Table
+from folds import folds_of
 
 INDEPENDENT = "OII_DOUBLET HGAMMA HBETA OIII_5007 HALPHA NII_6584 SII_6716 SII_6731".split()
-
-
-def fold_of(ids, folds):
-    x = ids.astype(np.uint64)
-    with np.errstate(over="ignore"):
-        x = x + np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) % np.uint64(folds)).astype(int)
 
 
 def features(table):
@@ -43,7 +35,7 @@ def crps(draws, y):
 
 def main(path, neighbours, folds):
     table = Table.read(path, hdu=1)
-    x, fold = features(table), fold_of(np.asarray(table["TARGETID"]), folds)
+    x, fold = features(table), folds_of(np.asarray(table["TARGETID"]), folds)
     ew = {line: np.asarray(table[line + "_EW"], float) for line in INDEPENDENT if line + "_EW" in table.colnames}
     if "SII_6716" not in ew and "SII_TOTAL_EW" in table.colnames:
         ew["SII_TOTAL"] = np.asarray(table["SII_TOTAL_EW"], float)
