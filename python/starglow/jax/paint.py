@@ -146,7 +146,7 @@ def paint_flux(
     def near(flux: jax.Array) -> jax.Array:
         """Each line in the pixels that it reaches."""
         first = jnp.clip(jnp.searchsorted(edges, centre) - window // 2, 0, edges.shape[0] - window)
-        at = first[..., None] + jnp.arange(window)
+        at = first[..., None] + jnp.arange(window, dtype=first.dtype)
         share = _share((edges[at] - centre[..., None]) / sd[..., None])
         lit = flux[..., None] * (share / width[at[..., :-1]])
         pixels = jnp.broadcast_to(at[..., :-1], lit.shape).reshape(*shape, -1)
