@@ -15,7 +15,7 @@ from .errors import error
 LINES: tuple[str, ...] = _core.lines
 ALL_LINES: tuple[str, ...] = tuple(line["name"] for line in _core.line_table)
 _NAMED = ("targetid", "survey", "program", "z", "band_flux", "band_flux_ivar", "z_err", "ebv", "flags")
-_ROWS = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags")
+_ROWS: tuple[str, ...] = ("band_flux", "z", "band_flux_ivar", "targetid", "ew", "ew_ivar", "survey", "program", "flags")
 _ROWS += ("z_err", "ebv", "inputs")
 
 

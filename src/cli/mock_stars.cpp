@@ -108,7 +108,8 @@ StarMockOptions options_of(const Settings& settings) {
   out.lines = parse_lines_from(settings.text("lines"));
   out.gas = {settings.number("f_esc"), settings.number("f_dust"), settings.number("gas_dust"),
              parse_gas_curve(settings.text("gas_curve"))};
-  if (out.lines != LinesFrom::continuum) out.photon_scatter = settings.number("photon_scatter");
+  out.photon_scatter =
+      out.lines != LinesFrom::continuum ? settings.number("photon_scatter") : settings.unused_number("photon_scatter");
   return out;
 }
 

@@ -47,7 +47,12 @@ std::int64_t Settings::integer(std::string_view key) const {
 }
 
 double Settings::number(std::string_view key) const {
-  const std::string& text = asked(key).text;
+  (void)asked(key);
+  return unused_number(key);
+}
+
+double Settings::unused_number(std::string_view key) const {
+  const std::string& text = get(key).text;
   double value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;

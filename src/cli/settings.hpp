@@ -64,6 +64,8 @@ class Settings {
   /// Gives a setting that nobody gave another default.
   void set_default(std::string_view key, const std::string& text, const std::string& origin);
 
+  /// As number(), to refuse a wrong value of an option that has no effect here: it does not count as looked at.
+  double unused_number(std::string_view key) const;
   /// What `complete` looked at does not count.
   void forget_what_was_asked() noexcept;
   /// Options of the command line and of --config at which the verb did not look: they had no effect.

@@ -104,7 +104,7 @@ def test_metals_and_dust_of_the_gas():
     ("change", "says"),
     [
         ({"sfr": np.ones((4, 5))}, "shape"),
-        ({"lgmet": np.ones(3)}, "shape"),
+        ({"lgmet": np.full(3, -1.8)}, "shape"),
         ({"sfh_time": np.ones((4, 280)) * np.arange(1, 5)[:, None]}, "differ"),
         ({"sfh_time": TIMES[::-1]}, "ascend"),
         ({"z": ["a", "b", "c", "d"]}, "numbers"),

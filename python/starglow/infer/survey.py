@@ -115,7 +115,8 @@ def sites(stars: Stars, survey: Survey) -> Data:
     else:
         centre, variance = _sites(stars, survey)
     z = None if survey.z is None else survey.z.astype(dtype)
-    return Data(*(a.astype(dtype) for a in (flux, ivar, scale)), z, centre.astype(dtype), variance.astype(dtype))
+    flux, ivar, scale, centre, variance = (a.astype(dtype) for a in (flux, ivar, scale, centre, variance))
+    return Data(flux, ivar, scale, z, centre, variance)
 
 
 def filled(flux: jax.Array, ivar: jax.Array) -> jax.Array:
@@ -145,7 +146,7 @@ def _sites(stars: Stars, survey: Survey) -> tuple[jax.Array, jax.Array]:
     low, high = jnp.minimum(m - _REACH * deviation, at - 0.5), jnp.maximum(m + _REACH * deviation, at + 0.5)
 
     def narrower(_: int, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        low, high, *_ = state
+        low, high = state[:2]
         t = low[..., None] + (high - low)[..., None] * jnp.linspace(0, 1, _POINTS)
         u = (e.value[..., None] - jnp.sinh(jnp.clip(t, 0, 9.9))) / sigma[..., None]
         log_p = -0.5 * u * u - 0.5 * (t - m[..., None]) ** 2 / v[..., None]

@@ -88,8 +88,11 @@ def outside(domain: Domain, x: jax.Array, known: jax.Array, clip: bool = False) 
     if domain.forms is not None:
         out = out | (_form_grades(domain, x, known).max(-1) > LIMIT_GRADE)
         if clip:
-            place = lambda by: centre + by[..., None] * (x - centre)
-            foreign = lambda by: _form_grades(domain, place(by), known).max(-1) > LIMIT_GRADE
+            offset = x - centre
+
+            def foreign(by: jax.Array) -> jax.Array:
+                return _form_grades(domain, centre + by[..., None] * offset, known).max(-1) > LIMIT_GRADE
+
             low, high = jnp.zeros_like(factor), factor
             for _ in range(60 if x.dtype == jnp.float64 else 30):
                 middle = 0.5 * (low + high)
