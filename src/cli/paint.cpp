@@ -8,6 +8,7 @@
 #include "cli/outcome.hpp"
 #include "cli/output.hpp"
 #include "cli/paint_settings.hpp"
+#include "cli/repeated_spectra.hpp"
 #include "cli/verb.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/flags.hpp"
@@ -20,7 +21,7 @@
 namespace starglow::cli {
 namespace {
 
-/// The strengths of a chunk of galaxies: (n, 10) for each draw; the bands they were predicted from.
+/// The strengths of a chunk of galaxies: (n, lines) for each draw; the bands they were predicted from.
 struct Lines {
   std::vector<Matrix<double>> strength;
   Matrix<double> bands;
@@ -46,16 +47,14 @@ class Job {
                   {"", "", "--resolution 3000 uses a constant resolving power."});
     if (wanted.from_model) {
       model = given.is_set("model") ? Model::load(given.text("model")) : Model::shipped();
-      need_ten_lines(*model, "paint --from model");
+      take_lines(model->lines());
       if (wanted.draws > 0 && !model->has_distribution())
         throw Error(ErrorKind::model, "this model kind has no draws", {"kind " + model->parts().kind, "--draws 0", ""});
       for (const auto& note : model->compare(in.conventions(), in.table().has_column("EBV")).notes) console.info(note);
     } else {
       open_table();
     }
-    if (!wanted.sigma_column.empty() && !in.table().has_column(wanted.sigma_column))
-      throw Error(ErrorKind::input, "--sigma-v: GALAXIES has no such column",
-                  {wanted.sigma_column, "a number, groups, or a column", ""});
+    check_widths();
   }
 
   std::size_t repeats() const { return std::max<std::size_t>(wanted.draws, 1); }
@@ -75,7 +74,7 @@ class Job {
     if (wanted.draws > 0) out.columns.push_back(column("DRAW"));
     out.columns.push_back(column("BAND_FLUX"));
     for (const char* suffix : {"_EW", "_FLUX"})
-      for (auto& its : line_columns(suffix, painted())) out.columns.push_back(std::move(its));
+      for (auto& its : line_columns(suffix, infos())) out.columns.push_back(std::move(its));
     for (const auto& filter : wanted.filters)
       for (const char* suffix : {"", "_CONT"})
         out.columns.push_back(float_column(magnitude_column(filter) + suffix, "mag"));
@@ -88,7 +87,7 @@ class Job {
     const Lines lines = lines_of(galaxies, first);
     const Matrix<double> widths = widths_of(first, count);
     const std::size_t k_draws = repeats(), n = count * k_draws;
-    Spectra s = repeat(galaxies, k_draws, first);
+    Spectra s = repeated(galaxies, k_draws, first);
     Matrix<double> strength(n, n_lines), sigma(n, n_lines), bands(n, k_n_bands);
     PaintSpectraOptions options = wanted.options;
     options.first_row = first;
@@ -125,10 +124,37 @@ class Job {
   std::optional<TableReader> table;
   WorkerPool pool;
   Outcome outcome{settings, console, "spectra"};
-  std::size_t n_lines = k_n_lines;  ///< the first rows of k_all_lines that are painted
+  std::size_t n_lines = k_n_lines;   ///< columns of strengths: the first rows of k_all_lines
+  std::vector<std::size_t> painted;  ///< lines whose columns are written
 
  private:
-  std::span<const LineInfo> painted() const { return std::span(k_all_lines).first(n_lines); }
+  std::vector<LineInfo> infos() const {
+    std::vector<LineInfo> out;
+    for (const std::size_t line : painted) out.push_back(k_all_lines[line]);
+    return out;
+  }
+
+  /// Lines of a model, and the weak members of doublets, which follow their strong partners.
+  void take_lines(const LineSet& lines) {
+    n_lines = lines.width();
+    for (std::size_t l = 0; l < n_lines; ++l)
+      if (lines.has(l) || (lines::is_weak(k_all_lines[l]) && lines.has(*find_any_line(k_all_lines[l].strong))))
+        painted.push_back(l);
+    wanted.options.expected = lines;
+  }
+
+  void check_widths() const {
+    if (wanted.sigma_column.empty()) return;
+    for (const auto& its : in.table().columns()) {
+      if (its.name != wanted.sigma_column) continue;
+      if (its.repeat == 1 || its.repeat == static_cast<std::int64_t>(n_lines)) return;
+      throw Error(ErrorKind::input, "--sigma-v: the column has another number of widths than there are lines",
+                  {fmt::format("{} numbers a row in {}", its.repeat, its.name),
+                   fmt::format("1, or {}: one for each line, in the order of docs/tables.md", n_lines), ""});
+    }
+    throw Error(ErrorKind::input, "--sigma-v: GALAXIES has no such column",
+                {wanted.sigma_column, "a number, groups, or a column", ""});
+  }
   const TableReader& strengths() const { return table ? *table : in.table(); }
 
   void open_table() {
@@ -149,6 +175,7 @@ class Job {
       ++found;
       n_lines = std::max(n_lines, l + 1);
     }
+    for (std::size_t l = 0; l < n_lines; ++l) painted.push_back(l);
     if (found == 0)
       throw Error(ErrorKind::input, "'" + name + "' has no lines to paint",
                   {"", "columns like HALPHA" + wanted.suffix, "--from model predicts them."});
@@ -175,12 +202,12 @@ class Job {
       g.conventions = in.conventions();
       Prediction p = model->predict(g, pool, {.draws = wanted.draws, .seed = settings.seed(), .first_row = first});
       out.flags = p.flags;
-      if (wanted.draws == 0) out.strength.push_back(std::move(p.ew));
-      for (std::size_t k = 0; k < wanted.draws; ++k) {
-        out.strength.emplace_back(n, k_n_lines);
+      for (std::size_t k = 0; k < repeats(); ++k) {
+        out.strength.emplace_back(n, n_lines);
         for (std::size_t i = 0; i < n; ++i)
-          for (std::size_t l = 0; l < k_n_lines; ++l)
-            out.strength[k](i, l) = static_cast<double>(p.draws(i, l * wanted.draws + k));
+          for (const std::size_t l : model->lines().lines())
+            out.strength[k](i, l) =
+                wanted.draws == 0 ? p.ew(i, l) : static_cast<double>(p.draws(i, l * wanted.draws + k));
       }
       return out;
     }
@@ -213,8 +240,6 @@ class Job {
     return out;
   }
 
-  static const Matrix<double>& continuum_of(const Spectra& s) { return s.continuum.empty() ? s.flux : s.continuum; }
-
   Matrix<double> widths_of(std::size_t first, std::size_t n) const {
     Matrix<double> out(n, n_lines);
     Matrix<double> column;
@@ -224,36 +249,6 @@ class Job {
         out(i, l) = column.empty() ? wanted.sigma_v[l] : column(i, column.cols() == n_lines ? l : 0);
         if (!(out(i, l) >= 0 && std::isfinite(out(i, l)))) out(i, l) = std::nan("");  // that row is not painted
       }
-    return out;
-  }
-
-  /// Every row k times, one after the other.
-  static Spectra repeat(const Spectra& s, std::size_t k, std::size_t first) {
-    const std::size_t n = s.z.size() * k;
-    Spectra out;
-    const auto matrix = [&](const auto& from) {
-      std::decay_t<decltype(from)> to(from.empty() ? 0 : n, from.cols());
-      for (std::size_t r = 0; r < to.rows(); ++r) std::ranges::copy(from.row(r / k), to.row(r).begin());
-      return to;
-    };
-    const auto vector = [&](const auto& from) {
-      std::decay_t<decltype(from)> to;
-      for (std::size_t r = 0; r < (from.empty() ? 0 : n); ++r) to.push_back(from[r / k]);
-      return to;
-    };
-    out.wave_obs = s.wave_obs.rows() == 1 ? s.wave_obs : matrix(s.wave_obs);
-    out.continuum = matrix(continuum_of(s));
-    out.ivar = matrix(s.ivar);
-    out.mask = matrix(s.mask);
-    out.resolution = matrix(s.resolution);
-    out.targetid = vector(s.targetid);
-    if (out.targetid.empty())
-      for (std::size_t r = 0; r < n; ++r) out.targetid.push_back(static_cast<std::int64_t>(first + r / k));
-    out.survey = vector(s.survey);
-    out.program = vector(s.program);
-    out.z = vector(s.z);
-    out.ebv = vector(s.ebv);
-    out.flags.assign(n, 0);
     return out;
   }
 
@@ -330,7 +325,7 @@ class Job {
       for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<float>(from(i, j));
       out.write(name, first, std::span<const float>(values));
     };
-    for (std::size_t l = 0; l < n_lines; ++l) {
+    for (const std::size_t l : painted) {
       column(std::string(k_all_lines[l].name) + "_EW", ew, l);
       column(std::string(k_all_lines[l].name) + "_FLUX", fluxes, l);
     }

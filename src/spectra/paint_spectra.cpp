@@ -55,7 +55,7 @@ PixelGrid grid_of(std::span<const double> wave, bool matrix, std::vector<std::si
 
 /// What can be painted of the strengths of a row; its flags.
 std::int32_t choose(std::span<const double> wave_obs, LineLight& light, std::span<const double> strength,
-                    const PaintOptions& options) {
+                    const PaintOptions& options, const LineSet& expected) {
   std::int32_t flags = 0;
   if (!(std::isfinite(light.z) && light.z > -1)) return k_nonfinite;
   for (std::size_t l = 0; l < strength.size(); ++l) {
@@ -63,7 +63,7 @@ std::int32_t choose(std::span<const double> wave_obs, LineLight& light, std::spa
     const bool on = wave > wave_obs.front() - 0.5 * pixel_width(wave_obs, 0) &&
                     wave < wave_obs.back() + 0.5 * pixel_width(wave_obs, wave_obs.size() - 1) &&
                     !(width_of_holes(wave_obs, wave - k_at, wave + k_at) > 0);
-    if (!on && (k_all_lines[l].every_table || strength[l] != 0)) flags |= k_line_outside;
+    if (!on && (expected.has(l) || strength[l] != 0)) flags |= k_line_outside;
     if (!std::isfinite(strength[l])) return flags | k_nonfinite;
     if (options.strength == Strength::ew && (strength[l] > k_most_ew || !can_be_measured(strength[l])))
       return flags | k_nonfinite | k_bounded;
@@ -146,7 +146,7 @@ Matrix<double> paint_spectra(Spectra& s, MatrixView<const double> strength, Matr
       light.continuum = continuum_levels(s.wave_obs.row(own ? i : 0), s.continuum.row(i), light.z, strength.cols());
     s.flags[i] |= (s.flags[i] & k_fatal_flags) != 0
                       ? 0
-                      : choose(s.wave_obs.row(own ? i : 0), light, strength.row(i), options.lines);
+                      : choose(s.wave_obs.row(own ? i : 0), light, strength.row(i), options.lines, options.expected);
     const auto lines = s.lines.row(i), flux = s.flux.row(i), continuum = std::span(s.continuum.row(i));
     const auto none = [&] {
       std::fill(lines.begin(), lines.end(), k_nan);

@@ -4,7 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
+
+from test_paint import WAVE, write_continua
 
 FOUR = ("HBETA", "OIII_5007", "HALPHA", "HEI_5876")
 
@@ -100,6 +103,59 @@ def test_evaluation_of_a_model_and_of_a_file(starglow, four):
     assert rho[0] > 0.7 and abs(rho[0] - rho[1]) < 1e-6
     report = starglow("evaluate", folder / "t.fits", "--model", folder / "m.safetensors", "--report", folder / "r")
     assert report.returncode == 2 and "ten lines" in report.stderr
+
+
+@pytest.mark.parametrize("draws", [0, 3])
+def test_painting_of_what_the_model_predicts(starglow, four, tmp_path, draws):
+    folder, _ = four
+    write_continua(tmp_path / "c.fits", z=[0.06, 0.1, 0.14, 0.6, np.nan])
+    done = starglow(
+        *("paint", tmp_path / "c.fits", "-o", tmp_path / "s.fits", "--model", folder / "m.safetensors"),
+        *("--draws", draws, "--sigma-v", "120", "--allow-partial"),
+    )
+    assert done.returncode == 0, done.stderr
+    with fits.open(tmp_path / "s.fits") as out:
+        t, lines = Table(out["GALAXIES"].data), out["LINES"].data.astype(float)
+        header = dict(out["GALAXIES"].header)
+    names = ["HBETA", "OIII_4959", "OIII_5007", "HALPHA", "HEI_5876"]  # 4959 follows its partner
+    assert [name for name in t.colnames if name.endswith("_EW")] == [f"{x}_EW" for x in names]
+    assert [name for name in t.colnames if name.endswith("_FLUX")] == ["BAND_FLUX"] + [f"{x}_FLUX" for x in names]
+    every, outside = max(draws, 1), 64
+    assert len(t) == 5 * every
+    bands = t[["TARGETID", "Z", "BAND_FLUX"]][::every]
+    bands.meta = {k: header[k] for k in ("APERTURE", "MWCORR", "MASKRULE", "CONTSRC", "FLUXSCAL", "VACUUM")}
+    bands.write(tmp_path / "b.fits")
+    done = starglow(
+        *("predict", tmp_path / "b.fits", "-o", tmp_path / "p.fits", "--model", folder / "m.safetensors"),
+        *("--draws", draws, "--allow-partial"),
+    )
+    assert done.returncode == 0, done.stderr
+    p = Table.read(tmp_path / "p.fits")
+    for line in FOUR:
+        wanted = np.asarray(p[f"{line}_EW_DRAW"]).ravel() if draws else p[f"{line}_EW"]
+        np.testing.assert_allclose(t[f"{line}_EW"][: 3 * every], wanted[: 3 * every], rtol=1e-4, atol=1e-4)
+    for r in range(3 * every):
+        z = t["Z"][r]
+        for line, wave in (("HEI_5876", 5877.249), ("OIII_4959", 4960.295)):
+            near = abs(WAVE - wave * (1 + z)) < 20
+            assert lines[r, near].sum() * 0.8 == pytest.approx(t[f"{line}_FLUX"][r], rel=2e-3, abs=1e-4)
+        assert t["OIII_4959_FLUX"][r] == pytest.approx(t["OIII_5007_FLUX"][r] / 2.993, rel=1e-5)
+        for wave in (3728.48, 4341.692, 6718.294):  # lines that the model does not have
+            assert np.all(lines[r, abs(WAVE - wave * (1 + z)) < 20] == 0)
+        assert not t["FLAGS"][r] & outside  # [OII] of the first galaxies is off the spectrum or on it: nobody asked
+    assert np.all(t["FLAGS"][3 * every : 4 * every] & outside) and np.all(np.isnan(lines[4 * every :]))
+
+
+def test_painting_with_a_column_of_widths(starglow, four, tmp_path):
+    folder, _ = four
+    for n, code in ((1, 0), (10, 3), (15, 0)):
+        write_continua(tmp_path / f"{n}.fits", n=2, WIDTH=np.full((2, n), 100.0))
+        done = starglow(
+            *("paint", tmp_path / f"{n}.fits", "-o", tmp_path / f"s{n}.fits", "--sigma-v", "WIDTH"),
+            *("--model", folder / "m.safetensors"),
+        )
+        assert done.returncode == code, done.stderr
+        assert code == 0 or ("10 numbers a row" in done.stderr and "1, or 15" in done.stderr)
 
 
 def test_verbs_that_show_the_ten_lines_say_so(starglow, four):

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "starglow/base/line_set.hpp"
 #include "starglow/base/lines.hpp"
 #include "starglow/base/parallel.hpp"
 #include "starglow/base/view.hpp"
@@ -43,6 +44,7 @@ struct PaintSpectraOptions {
   std::uint64_t seed = 1;
   std::size_t first_row = 0;          ///< of this batch in its file: the id of rows without TARGETID
   std::vector<std::uint32_t> draw{};  ///< number of the draw of each row; empty: 0. Keys the noise
+  LineSet expected{};                 ///< lines that count as outside even where their strength is 0
 };
 
 /// Paints a batch: fills its `lines`, `flux` = continuum + lines + noise, `ivar` of SpectrumNoise::desi, and adds to
