@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
@@ -69,6 +70,52 @@ std::string FitsFile::card(const std::string& key) const {
   }
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
+}
+
+Sums sums_of(fitsfile* file, const std::string& what) {
+  int data = 0, whole = 0, status = 0;
+  fits_verify_chksum(file, &data, &whole, &status);
+  check_fits(status, ErrorKind::input, what + ": its checksum cannot be computed");
+  if (data < 0) return Sums::wrong_data;
+  if (whole < 0) return Sums::wrong_header;
+  return whole == 0 ? Sums::absent : Sums::right;
+}
+
+void verify_sums(fitsfile* file, const std::string& what) {
+  const Sums sums = sums_of(file, what);
+  if (sums == Sums::wrong_data || sums == Sums::wrong_header)
+    throw Error(ErrorKind::input, what + " was changed after it was written",
+                {sums == Sums::wrong_data ? "DATASUM does not match the data" : "CHECKSUM does not match the HDU",
+                 "matching sums",
+                 "Fetch the file again; or, where the change was meant, leave out the old sums as it is written "
+                 "(astropy: table.meta.pop('CHECKSUM'), table.meta.pop('DATASUM'))."});
+}
+
+void verify_own(const FitsFile& file, const FitsSummary& summary, const std::string& name, std::size_t skip) {
+  constexpr std::uint64_t k_large = 1'000'000;
+  const auto& hdus = summary.hdus;
+  const auto move = [&](std::size_t i) {
+    int status = 0, type = 0;
+    fits_movabs_hdu(file.get(), static_cast<int>(i) + 1, &type, &status);
+    check_fits(status, ErrorKind::input, "'" + name + "': HDU " + std::to_string(i + 1) + " cannot be read");
+  };
+  move(0);
+  if (file.card("CREATOR") != k_creator &&
+      std::none_of(hdus.begin(), hdus.end(), [](const auto& h) { return h.extname == "PROVENANCE"; }))
+    return;
+  if (!summary.warnings.empty())  // the mark that a further HDU begins was hit
+    throw Error(ErrorKind::input, "'" + name + "' was changed after it was written",
+                {summary.warnings.front(), "a file of HDUs alone", "Fetch the file again."});
+  for (std::size_t i = 0; i < hdus.size(); ++i) {
+    move(i);
+    const std::string what =
+        "'" + name + "': HDU " + (hdus[i].extname.empty() ? std::to_string(i + 1) : hdus[i].extname);
+    if (file.card("CHECKSUM").empty() != file.card("DATASUM").empty())
+      throw Error(ErrorKind::input, what + " was changed after it was written",
+                  {file.card("CHECKSUM").empty() ? "DATASUM without CHECKSUM" : "CHECKSUM without DATASUM",
+                   "both or neither", "Fetch the file again; or leave out both cards."});
+    if (i != skip && hdus[i].data_bytes <= k_large) verify_sums(file.get(), what);
+  }
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "files/fits/fits_guard.hpp"
 #include "starglow/base/error.hpp"
 
 namespace starglow::files {
@@ -34,6 +35,18 @@ class FitsFile {
  private:
   fitsfile* file_ = nullptr;
 };
+
+/// CHECKSUM and DATASUM of the current HDU against its bytes.
+enum class Sums { absent, right, wrong_data, wrong_header };
+Sums sums_of(fitsfile* file, const std::string& what);  ///< Error(input), "what: ...": they cannot be computed
+/// Error(input), "what was changed after it was written", where the sums of the current HDU are wrong.
+void verify_sums(fitsfile* file, const std::string& what);
+/// The card CREATOR in the primary header of every file of this program.
+inline constexpr char k_creator[] = "starglow";
+/// Every HDU of a file of ours (it has CREATOR or an HDU PROVENANCE) has both sums or, changed by somebody, none:
+/// verifies those of less than 1 MB but number `skip` (from 0). What is larger is verified by whoever reads it.
+/// Error(input) that names the file, `name`. The current HDU is another afterwards.
+void verify_own(const FitsFile& file, const FitsSummary& summary, const std::string& name, std::size_t skip);
 
 /// Plain file to read from: the path itself, or, for gzip, a temporary copy that is removed with this object.
 class PlainFile {

@@ -11,6 +11,7 @@ FitsInput::FitsInput(const std::filesystem::path& path)
       plain_(path),
       summary_(guard_fits(plain_.path(), path)),
       file_(FitsFile::open(plain_.path())) {
+  verify_own(file_, summary_, name_, summary_.hdus.size());
   for (std::size_t i = 1; i < summary_.hdus.size(); ++i)
     if (summary_.hdus[i].extname.empty()) summary_.hdus[i].extname = "HDU " + std::to_string(i + 1);
 }
@@ -79,14 +80,7 @@ std::uint64_t FitsInput::table_rows(std::string_view extname) {
 
 void FitsInput::verify(std::string_view extname) {
   move(extname);
-  int data = 0, whole = 0, status = 0;
-  fits_verify_chksum(file_.get(), &data, &whole, &status);
-  check_fits(status, ErrorKind::input,
-             "'" + name_ + "': checksum of HDU " + std::string(extname) + " cannot be computed");
-  if (data < 0 || whole < 0)
-    fail("HDU " + std::string(extname) + " was changed after it was written",
-         data < 0 ? "DATASUM does not match the data" : "CHECKSUM does not match the HDU", "matching sums",
-         "Fetch the file again.");
+  verify_sums(file_.get(), "'" + name_ + "': HDU " + std::string(extname));
 }
 
 std::string FitsInput::card(std::string_view extname, const std::string& key) {

@@ -122,6 +122,11 @@ void write_provenance(fitsfile* f, const std::filesystem::path& path, const Prov
   fits_write_col(f, TSTRING, 2, 1, 1, static_cast<LONGLONG>(values.size()), value_pointers.data(), &status);
   check_fits(status, ErrorKind::output, what);
   write_checksums(f, path, std::nullopt, what);
+  int type = 0;
+  fits_movabs_hdu(f, 1, &type, &status);
+  fits_update_key_str(f, "CREATOR", k_creator, "its HDUs have checksums", &status);
+  check_fits(status, ErrorKind::output, what);
+  write_checksums(f, path, std::nullopt, what);
 }
 
 }  // namespace starglow::files

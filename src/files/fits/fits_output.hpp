@@ -27,7 +27,8 @@ void write_notes(fitsfile* file, const std::string& notes, const std::string& wh
 void write_checksums(fitsfile* file, const std::filesystem::path& path, std::optional<std::uint32_t> known,
                      const std::string& what);
 
-/// The HDU PROVENANCE at the end: what may differ between equal runs stands behind the numbers.
+/// The HDU PROVENANCE at the end: what may differ between equal runs stands behind the numbers. Also CREATOR in the
+/// primary header, by which verify_own() knows the file.
 void write_provenance(fitsfile* file, const std::filesystem::path& path, const Provenance& provenance,
                       const std::string& what);
 

@@ -64,24 +64,14 @@ struct TableReader::State {
                    packed ? "funpack unpacks it." : ""});
     }
     file = files::FitsFile::open(plain.path());
+    files::verify_own(file, summary, name, hdu);
     int status = 0, type = 0;
     fits_movabs_hdu(file.get(), static_cast<int>(hdu) + 1, &type, &status);
     files::check_fits(status, ErrorKind::input, "'" + name + "' cannot be read");
-    verify_checksum();
+    files::verify_sums(file.get(), "'" + name + "'");
     read_structure();
     read_conventions();
     check_contract();
-  }
-
-  void verify_checksum() {
-    int data = 0, whole = 0, status = 0;
-    fits_verify_chksum(file.get(), &data, &whole, &status);
-    files::check_fits(status, ErrorKind::input, "'" + name + "': checksum cannot be computed");
-    if (data < 0 || whole < 0)
-      throw Error(ErrorKind::input, "'" + name + "' was changed after it was written",
-                  {data < 0 ? "DATASUM does not match the data" : "CHECKSUM does not match the HDU", "matching sums",
-                   "Fetch the file again; or, where the change was meant, leave out the old sums as it is written "
-                   "(astropy: table.meta.pop('CHECKSUM'), table.meta.pop('DATASUM'))."});
   }
 
   void read_structure() {

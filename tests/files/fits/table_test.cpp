@@ -210,6 +210,37 @@ TEST(Table, AFlippedBitIsFound) {
   }
 }
 
+TEST(Table, AFlippedBitAnywhereInATableOfOursIsFound) {
+  const TempFolder folder;
+  write_example(folder / "t.fits", 10);
+  const std::string good = test::read_all(folder / "t.fits");
+  ASSERT_NO_THROW(TableReader(folder / "t.fits"));
+  std::vector<std::size_t> places;
+  for (std::size_t at = 0; at < good.size(); at += 61) places.push_back(at);
+  // The cards by which a sum, an HDU or the file itself is known.
+  for (const char* card : {"CHECKSUM=", "DATASUM =", "XTENSION=", "CREATOR =", "EXTNAME ="})
+    for (std::size_t at = good.find(card); at != std::string::npos; at = good.find(card, at + 1))
+      for (std::size_t i = 0; i < 9; ++i) places.push_back(at + i);
+  for (const std::size_t at : places)
+    for (const int bit : {1, 32}) {
+      std::string bad = good;
+      bad[at] = static_cast<char>(bad[at] ^ bit);
+      test::write_all(folder / "t.fits", bad);
+      EXPECT_THROW(TableReader(folder / "t.fits"), Error) << "bit " << bit << " of byte " << at;
+    }
+}
+
+TEST(Table, AChangedTableWithoutItsSumsIsRead) {
+  const TempFolder folder;
+  write_example(folder / "t.fits", 10);
+  std::string bytes = test::read_all(folder / "t.fits");
+  for (const std::string card : {"CHECKSUM=", "DATASUM ="})
+    for (std::size_t at = bytes.find(card); at != std::string::npos; at = bytes.find(card, at + 1))
+      bytes.replace(at, 9, "COMMENT  ");
+  test::write_all(folder / "t.fits", bytes);
+  EXPECT_NO_THROW(TableReader(folder / "t.fits"));
+}
+
 TEST(Table, WrongUnitsLengthsAndTypesAreRefused) {
   const TempFolder folder;
   EXPECT_NO_THROW(write_example(folder / "ok.fits", 10, 3, "10**-17 Angstrom-1 cm-2 erg s-1"));
