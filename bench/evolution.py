@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+Z_RANGE, OUT_OF_DOMAIN = 32, 16  # docs/flags.md
 BINS = ((0.7, 0.9), (0.9, 1.1), (1.1, 1.3), (1.3, 1.5), (0.7, 1.5))
 
 
@@ -33,6 +34,7 @@ def main():
         command = [given.program, "predict", given.table, "-o", str(out), "--draws", "64", *given.options.split()]
         subprocess.run(command, check=True)
         lines = fits.getdata(out)
+    told = (lines["FLAGS"] & (Z_RANGE | OUT_OF_DOMAIN) != 0) | (lines["DOMAIN"] > 0.5)
     table = fits.getdata(given.table)
     ew, sigma = np.array(table["HALPHA_NII_EW"], float), np.array(table["HALPHA_NII_EW_IVAR"], float) ** -0.5
     drawn = sum(np.array(lines[f"{line}_EW_DRAW"], float) for line in ("HALPHA", "NII_6548", "NII_6584"))
@@ -51,7 +53,8 @@ def main():
         )
     for name, which in (("all", np.ones(len(ew), bool)), ("star-forming", ~quiescent), ("quiescent", quiescent)):
         print(
-            f"{name}: mean CRPS of asinh EW {score[which].mean():.3f}, 68 % intervals hold {inside[which].mean():.3f}"
+            f"{name}: mean CRPS of asinh EW {score[which].mean():.3f}, 68 % intervals hold {inside[which].mean():.3f}; "
+            f"Z_RANGE, OUT_OF_DOMAIN or DOMAIN > .5: {told[which].mean():.3f}"
         )
 
 
