@@ -6,7 +6,7 @@ import pytest
 from test_page import browser, in_browser
 
 import starglow as sg
-from conftest import ROOT
+from conftest import NODE, ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -47,5 +47,5 @@ def test_without_anywidget_the_advice_is_given(mock, monkeypatch):
 def test_what_is_selected_comes_back(mock, tmp_path):
     (tmp_path / "page.html").write_text(sg.page(mock))
     script = ROOT / "python/starglow/widget.js"
-    assert subprocess.run(["node", "--check", script], capture_output=True).returncode == 0
+    assert subprocess.run([NODE, "--check", script], capture_output=True).returncode == 0
     in_browser("widget_test.mjs", script, tmp_path / "page.html", least=4)
