@@ -28,11 +28,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 from synthetic_spectra import CAMERAS, GRID, WAVES, lines_of
 
+# Typical EWs relative to Halpha, in the order of the lines; they scatter by 0.2 dex.
+RATIOS = np.array([0.6, 0.08, 0.2, 0.1, 0.3, 0.1, 1.0, 0.3, 0.18, 0.13])
 SKY = np.array([5577.3, 5889.9, 6300.3, 6363.8, 7276.4, 7340.9, 7750.6, 7794.1, 8344.6, 8399.2, 8827.1, 8885.8, 9375.9])
 
 
 def models(count, seed):
-    """(z, flux) of noise-free galaxies on the grid: two templates, dust, lines of EW 0.3-100 A."""
+    """(z, flux) of noise-free galaxies on the grid: two templates, dust, lines (EW of Halpha 0.3-200 A, or none)."""
     from safetensors.numpy import load_file
 
     rng = np.random.default_rng(seed)
@@ -45,7 +47,8 @@ def models(count, seed):
         light = sum(rng.uniform(0.2, 1) * flux[rng.integers(len(flux))] for _ in range(2))
         light = light / np.interp(5500, wave, light) * np.exp(-rng.uniform(0, 1) * (wave / 5500) ** -0.7)
         model = np.interp(GRID / (1 + z), wave, light)
-        ew = np.where(rng.uniform(size=10) < 0.3, 0, 10 ** rng.uniform(-0.5, 2, 10))
+        halpha = 0 if rng.uniform() < 0.2 else 10 ** rng.uniform(-0.5, 2.3)
+        ew = halpha * RATIOS * 10 ** rng.normal(0, 0.2, 10)
         ew[3], ew[5] = ew[4] / 2.993, ew[7] / 3.049
         level = np.interp(WAVES, wave, light)
         model += lines_of(

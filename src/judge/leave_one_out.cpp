@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+#include "model/condition_rows.hpp"
+#include "model/site_moments.hpp"
 #include "starglow/base/error.hpp"
 #include "starglow/base/random.hpp"
 
@@ -18,16 +20,12 @@ constexpr double k_nan = std::numeric_limits<double>::quiet_NaN(), k_most = 8.0;
 
 // P(EW + noise > value) of one line.
 double above(const LineDistribution& d, std::size_t j, double value, double sigma) {
-  JointDistribution marginal;
-  marginal.lines.components = d.components;
-  marginal.lines.weight = d.weight;
-  marginal.lines.mean = d.mean;
-  marginal.lines.sd = d.sd;
+  double sum = 0;
   for (std::size_t c = 0; c < d.components; ++c)
-    for (std::size_t k = 0; k < k_n; ++k) marginal.factor[c][k * k_n + k] = 1.0;
-  Evidence e{};
-  e[j] = {LineEvidence::Kind::passed, value, sigma};
-  return std::exp(condition(marginal, e).log_evidence);
+    sum +=
+        d.weight[c] *
+        std::exp(site_moments(d.mean[c][j], d.sd[c][j] * d.sd[c][j], {LineEvidence::Kind::passed, value, sigma}).log_z);
+  return sum;
 }
 
 double pull_of(const LineDistribution& d, std::size_t j, double y, double sigma, const LineCut* cut) {
@@ -37,6 +35,13 @@ double pull_of(const LineDistribution& d, std::size_t j, double y, double sigma,
   const double pull = over < 0.5 ? -normal_quantile(over) : normal_quantile(1 - over);
   return std::clamp(pull, -k_most, k_most);
 }
+
+// Of one galaxy: its independent lines, each given the others. Lines that are not measured have one answer.
+struct LeftOut {
+  std::array<Evidence, k_n> others;
+  std::array<JointDistribution, k_n> joint;
+  std::array<std::size_t, k_n> place;  // of the answer of each line
+};
 
 GivenOthers answer(const Model& model, const Galaxies& g, WorkerPool& pool, const Selection* selected, bool quantiles) {
   need_ten_lines(model, "the pull of each line given the others");
@@ -51,37 +56,53 @@ GivenOthers answer(const Model& model, const Galaxies& g, WorkerPool& pool, cons
   if (quantiles) out.ew = out.p16 = out.p84 = out.pull;
   pool.for_shards(shard_count(g.n, k_shard_rows), [&](std::size_t s) {
     const Shard rows = shard(s, g.n, k_shard_rows);
+    std::vector<LeftOut> left_out(rows.last - rows.first);
+    std::vector<KnownRow> known;
     for (std::size_t i = rows.first; i < rows.last; ++i) {
       if (prior[i].lines.components == 0) continue;
+      LeftOut& own = left_out[i - rows.first];
       const Evidence all = evidence_of(measured.ew.row(i), measured.ivar.row(i), model.ew_ratio());
+      std::optional<std::size_t> unmeasured;
+      for (std::size_t j = 0; j < k_n; ++j) {
+        own.place[j] = j;
+        if (all[j].kind == LineEvidence::Kind::none) {
+          if (unmeasured) own.place[j] = *unmeasured;
+          if (unmeasured) continue;
+          unmeasured = j;
+        }
+        own.others[j] = all;
+        own.others[j][j] = {};
+        own.joint[j] = prior[i];
+        known.push_back({&own.joint[j], &own.others[j]});
+      }
+    }
+    condition_rows(known, false);
+    for (std::size_t i = rows.first; i < rows.last; ++i) {
+      if (prior[i].lines.components == 0) continue;
+      const LeftOut& own = left_out[i - rows.first];
       std::vector<LineCut> cuts;
       if (selected != nullptr) {
         const std::vector<double> zero(k_n_lines, 0.0);
         cuts = line_cuts(*selected, model.sigma_ew(g, i, zero));
       }
-      for (std::size_t j = 0; j < k_n; ++j) {
-        Evidence others = all;
-        others[j] = {};
-        std::optional<LineDistribution> d;
-        for (std::size_t line = 0; line < k_n_lines; ++line) {
-          const NoiseSource source = noise_source(line);
-          if (source.line != k_independent_lines[j]) continue;
-          const double ivar = measured.ivar(i, line), ew = measured.ew(i, line);
-          const bool there = ivar > 0 && std::isfinite(ivar) && std::isfinite(ew);
-          if (!there && !quantiles) continue;
-          if (!d) d = condition(prior[i], others).lines;
-          double ratio = 1.0;
-          for (std::size_t k = 0; k < k_doublets.size(); ++k)
-            if (static_cast<std::size_t>(k_doublets[k].weak) == line) ratio = model.ew_ratio()[k];
-          if (quantiles) {
-            out.ew(i, line) = intrinsic_ew(d->quantile(j, 0.5)) / ratio;
-            out.p16(i, line) = intrinsic_ew(d->quantile(j, k_p16)) / ratio;
-            out.p84(i, line) = intrinsic_ew(d->quantile(j, k_p84)) / ratio;
-          }
-          if (!there) continue;
-          const auto own = std::find_if(cuts.begin(), cuts.end(), [&](const LineCut& c) { return c.line == j; });
-          out.pull(i, line) = pull_of(*d, j, ratio * ew, ratio / std::sqrt(ivar), own == cuts.end() ? nullptr : &*own);
+      for (std::size_t line = 0; line < k_n_lines; ++line) {
+        const auto independent = std::ranges::find(k_independent_lines, noise_source(line).line);
+        const auto j = static_cast<std::size_t>(independent - k_independent_lines.begin());
+        const double ivar = measured.ivar(i, line), ew = measured.ew(i, line);
+        const bool there = ivar > 0 && std::isfinite(ivar) && std::isfinite(ew);
+        if (!there && !quantiles) continue;
+        const LineDistribution& d = own.joint[own.place[j]].lines;
+        double ratio = 1.0;
+        for (std::size_t k = 0; k < k_doublets.size(); ++k)
+          if (static_cast<std::size_t>(k_doublets[k].weak) == line) ratio = model.ew_ratio()[k];
+        if (quantiles) {
+          out.ew(i, line) = intrinsic_ew(d.median[j]) / ratio;
+          out.p16(i, line) = intrinsic_ew(d.p16[j]) / ratio;
+          out.p84(i, line) = intrinsic_ew(d.p84[j]) / ratio;
         }
+        if (!there) continue;
+        const auto cut = std::ranges::find(cuts, j, &LineCut::line);
+        out.pull(i, line) = pull_of(d, j, ratio * ew, ratio / std::sqrt(ivar), cut == cuts.end() ? nullptr : &*cut);
       }
     }
   });

@@ -50,24 +50,30 @@ void find_cavity(Lane& lane, std::size_t of) {
     known.cavity_variance = lane.covariance[of][of] - both * both * (s.precision / grown);
     return;
   }
-  auto mean = lane.mean;
-  auto covariance = lane.covariance;
-  std::array<double, k_n> column;
+  // The others are taken up one after the other, `of` last: of each only what comes after it is needed still.
   const std::size_t n = lane.n;
-  for (std::size_t j = 0; j < n; ++j) {
-    if (j == of) continue;
-    const Site<double>& s = lane.known[j].site;
+  std::array<std::size_t, k_n> order;
+  std::array<double, k_n> mean, column;
+  std::array<std::array<double, k_n>, k_n> covariance;  // its lower triangle
+  for (std::size_t i = 0; i < n; ++i) order[i] = i < of ? i : i + 1;
+  order[n - 1] = of;
+  for (std::size_t i = 0; i < n; ++i) {
+    mean[i] = lane.mean[order[i]];
+    for (std::size_t k = 0; k <= i; ++k) covariance[i][k] = lane.covariance[order[i]][order[k]];
+  }
+  for (std::size_t j = 0; j + 1 < n; ++j) {
+    const Site<double>& s = lane.known[order[j]].site;
     const double grown = 1 + s.precision * covariance[j][j], share = s.precision / grown;
     const double step = (s.pull + s.precision * (s.centre - mean[j])) / grown;
-    for (std::size_t i = 0; i < n; ++i) column[i] = covariance[i][j];
-    for (std::size_t i = 0; i < n; ++i) mean[i] += column[i] * step;
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t k = 0; k < n && i != j; ++k)
-        if (k != j) covariance[i][k] -= column[i] * share * column[k];
-    for (std::size_t i = 0; i < n; ++i) covariance[i][j] = covariance[j][i] = column[i] / grown;
+    for (std::size_t i = j + 1; i < n; ++i) column[i] = covariance[i][j];
+    for (std::size_t i = j + 1; i < n; ++i) {
+      mean[i] += column[i] * step;
+      const double by = column[i] * share;
+      for (std::size_t k = j + 1; k <= i; ++k) covariance[i][k] -= by * column[k];
+    }
   }
-  known.cavity_mean = mean[of];
-  known.cavity_variance = covariance[of][of];
+  known.cavity_mean = mean[n - 1];
+  known.cavity_variance = covariance[n - 1][n - 1];
 }
 
 // The site has the mean and the variance that cavity and evidence give together; as in condition_normal().
@@ -152,8 +158,18 @@ void renew_all(std::span<Lane* const> lanes, std::size_t j, int sweep, Batch& ba
   for (Lane* lane : open) one_by_one(*lane);
 }
 
-// Correlations of the components of a head.
+// Correlations of the components.
 using Correlations = std::array<std::array<std::array<double, k_n>, k_n>, k_most>;
+
+void find_correlations(const decltype(JointDistribution::factor)& factor, Correlations& correlation) {
+  for (std::size_t c = 0; c < k_most; ++c)
+    for (std::size_t i = 0; i < k_n; ++i)
+      for (std::size_t j = 0; j <= i; ++j) {
+        double sum = 0;
+        for (std::size_t k = 0; k <= j; ++k) sum += factor[c][i * k_n + k] * factor[c][j * k_n + k];
+        correlation[c][i][j] = correlation[c][j][i] = sum;
+      }
+}
 
 // The lane's sites on all eight lines: mean and sd become those after; returns the log of the integral. The covariance
 // is that of component c before.
@@ -267,18 +283,19 @@ void condition_some(std::span<const KnownRow> rows, const Correlations& correlat
 
 }  // namespace
 
-void condition_rows(std::span<const KnownRow> rows, const JointHead& head, bool factors) {
-  Correlations correlation{};
-  for (std::size_t c = 0; c < head.components; ++c)
-    for (std::size_t i = 0; i < k_n; ++i)
-      for (std::size_t j = 0; j <= i; ++j) {
-        double sum = 0;
-        for (std::size_t k = 0; k <= j; ++k) sum += head.factor(c, i * k_n + k) * head.factor(c, j * k_n + k);
-        correlation[c][i][j] = correlation[c][j][i] = sum;
-      }
+void condition_rows(std::span<const KnownRow> rows, bool factors) {
   Workspace space;
-  for (std::size_t first = 0; first < rows.size(); first += k_rows_a_go)
-    condition_some(rows.subspan(first, std::min(k_rows_a_go, rows.size() - first)), correlation, factors, space);
+  Correlations correlation{};
+  decltype(JointDistribution::factor) own{};
+  for (std::size_t first = 0, last = 0; first < rows.size(); first = last) {
+    if (first == 0 || rows[first].joint->factor != own) {
+      own = rows[first].joint->factor;
+      find_correlations(own, correlation);
+    }
+    for (last = first + 1; last < std::min(first + k_rows_a_go, rows.size()); ++last)
+      if (rows[last].joint->factor != own) break;
+    condition_some(rows.subspan(first, last - first), correlation, factors, space);
+  }
 }
 
 }  // namespace starglow

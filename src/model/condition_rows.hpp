@@ -11,9 +11,9 @@ struct KnownRow {
   const Evidence* evidence = nullptr;
 };
 
-/// condition() of many galaxies under one joint head, to about 1e-6 of each line's standard deviation: the sites of all
-/// are made together by the kernel. A galaxy's result does not depend on the others. `factors`: the answers have them;
-/// otherwise those of the head stay.
-void condition_rows(std::span<const KnownRow> rows, const JointHead& head, bool factors);
+/// condition() of many galaxies, to about 1e-6 of each line's standard deviation: the sites of neighbours that have the
+/// same correlations (those of one joint head) are made together by the kernel. A galaxy's result does not depend on
+/// the others. `factors`: the answers have them; otherwise those from before stay.
+void condition_rows(std::span<const KnownRow> rows, bool factors);
 
 }  // namespace starglow

@@ -198,7 +198,7 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
       else
         known.push_back({&joint[r], &evidence[r]});
     }
-    if (!known.empty()) condition_rows(known, *bank.joint, options.draws > 0 || into.distributions != nullptr);
+    if (!known.empty()) condition_rows(known, options.draws > 0 || into.distributions != nullptr);
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::size_t row = rows[r];
       out.domain[row] = outputs.grade[r];

@@ -20,15 +20,15 @@ std::vector<double> smooth(std::span<const double> values, double sigma) {
     kernel.push_back(std::exp(-0.5 * x * x));
     sum += kernel.back();
   }
-  const auto n = static_cast<std::ptrdiff_t>(values.size());
+  // All pixels for each number of the kernel, not the reverse: so the processor takes several at a time.
+  const std::size_t margin = kernel.size() / 2;
+  std::vector<double> padded(margin, values.front());
+  padded.insert(padded.end(), values.begin(), values.end());
+  padded.insert(padded.end(), margin, values.back());
   std::vector<double> out(values.size());
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    double total = 0;
-    for (std::ptrdiff_t k = -reach; k <= reach; ++k)
-      total += kernel[static_cast<std::size_t>(k + reach)] *
-               values[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(i + k, 0, n - 1))];
-    out[static_cast<std::size_t>(i)] = total / sum;
-  }
+  for (std::size_t k = 0; k < kernel.size(); ++k)
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += kernel[k] * padded[i + k];
+  for (double& value : out) value /= sum;
   return out;
 }
 
