@@ -1,13 +1,14 @@
 """How much a known line tells of the others: CRPS and coverage of each line without and given others, cross-validated.
 
     python bench/given_lines.py table.fits [--folds 5] [--preset joint] [--models FOLDER] [--fold K] [--threads N]
-        [--model FILE] [--draws 128] [--rows N] [--json]
+        [--model FILE] [--draws 128] [--rows N] [--json] [key=value ...]
 
 Each fold (splitmix64 of TARGETID) is predicted by a model trained on the others; --models keeps these models and uses
-those that are there, --fold K trains that one alone and ends. --model judges one model instead (on galaxies that it was
-trained on, that is no test). CRPS of asinh(EW / A), draws with the row's own noise, given EW > 0,
-as `starglow evaluate`. Beside it a control fitted for the task: ridge regression of the residuals about the medians on
-those of the given lines, out of fold, draws moved by it and narrowed to what it leaves.
+those that are there (a training that was stopped goes on), --fold K trains that one alone and ends. key=value are
+settings of the training. --model judges one model instead (on galaxies that it was trained on, that is no test). CRPS
+of asinh(EW / A), draws with the row's own noise, given EW > 0, as `starglow evaluate`. Beside it a control fitted for
+the task: ridge regression of the residuals about the medians on those of the given lines, out of fold, draws moved by
+it and narrowed to what it leaves.
 """
 
 import argparse
@@ -84,10 +85,13 @@ def trained(table, fold, options):
     path = Path(options.models or "") / f"fold-{fold}-of-{options.folds}.safetensors"
     if options.models and path.exists():
         return sg.Model.load(path)
-    model = sg.train(table, preset=options.preset, threads=options.threads)
-    if options.models:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save(path)
+    settings = dict(text.split("=", 1) for text in options.settings)
+    if not options.models:
+        return sg.train(table, preset=options.preset, threads=options.threads, **settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = path.with_suffix(".checkpoint")
+    model = sg.train(table, preset=options.preset, threads=options.threads, checkpoint=state, resume=True, **settings)
+    model.save(path)
     return model
 
 
@@ -103,7 +107,8 @@ def main():
     parse.add_argument("--draws", type=int, default=128)
     parse.add_argument("--rows", type=int)
     parse.add_argument("--json", action="store_true")
-    options = parse.parse_args()
+    parse.add_argument("settings", nargs="*", help="key=value: settings of the training")
+    options = parse.parse_intermixed_args()
     table = sg.read_table(options.table)
     if options.rows:
         table = table[: options.rows]
