@@ -17,10 +17,12 @@ def test_a_program_ends_in_its_figure(path, tmp_path, binary):
     pytest.importorskip("jax")
     if path.stem in ("dsps_galaxies", "lsst_magnitudes", "population"):
         pytest.importorskip("dsps")
+    if path.stem == "diffsky_halos":
+        pytest.importorskip("diffsky", reason="diffsky is not installed: tests/requirements-diffsky.txt")
     if path.stem == "lsdb_catalogue":
         pytest.importorskip("lsdb", reason="LSDB is not installed: ./check installs it, ./check --quick does not")
     assert len(path.read_text().splitlines()) <= 40
-    environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": str(ROOT / "examples/python")}
+    environment = os.environ | {"MPLBACKEND": "agg", "PYTHONPATH": f"{ROOT}/examples/python:{ROOT}/contrib/diffsky"}
     environment["PATH"] = f"{binary.parent}:{environment['PATH']}"
     run = subprocess.run(
         [sys.executable, path], capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment
