@@ -2,17 +2,19 @@
 
 Populations are drawn from their prior, surveys from the populations; each survey is answered. Reported for every
 parameter of the population: share of 68 % intervals that hold the truth, and the Kolmogorov-Smirnov p of its ranks;
-the same of the galaxies' own parameters under their prior; how many surveys fail the predictive check. --minutes ends
-early and reports the surveys done. --check makes the predictive check alone; with --ssp the galaxies are made of other
-stars than those of the model. --information compares widths with bands alone, and with lines. --one compares galaxies
-with their own NUTS. --many times the population of so many galaxies. The last line of --json is one object:
-{coverage68: {parameter: value}, rank_ks_p: {...}, ...}.
+the same of the galaxies' own parameters under their prior (of the first --own surveys); how many surveys fail the
+predictive check. --minutes ends early and reports the surveys done; with --keep FILE the next call goes on there.
+--check makes the predictive check alone; with --ssp the galaxies are made of other stars than those of the model.
+--information compares widths with bands alone, and with lines. --one compares galaxies with their own NUTS. --many
+times the population of so many galaxies. The last line of --json is one object: {coverage68: {parameter: value},
+rank_ks_p: {...}, ...}.
 """
 
 import argparse
 import json
 import time
 import warnings
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -44,13 +46,13 @@ def grid_of(path):
     return dsps.load_ssp_templates(fn=path)
 
 
-def scores(ranks, inside):
-    names = list(ranks[0])
-    each = {name: np.array([r[name] for r in ranks]).ravel() for name in names}
-    held = {name: np.array([r[name] for r in inside]).ravel() for name in names}
+def scores(found):
+    """Of surveys' {parameter: [rank, held]}: share held, and Kolmogorov-Smirnov p of the ranks."""
+    ranks = {name: np.ravel([one[name][0] for one in found]) for name in found[0]}
+    held = {name: np.ravel([one[name][1] for one in found]) for name in found[0]}
     return (
-        {name: round(float(held[name].mean()), 4) for name in names},
-        {name: round(float(stats.kstest(each[name], "uniform").pvalue), 5) for name in names},
+        {name: round(float(held[name].mean()), 4) for name in ranks},
+        {name: round(float(stats.kstest(ranks[name], "uniform").pvalue), 5) for name in ranks},
     )
 
 
@@ -75,10 +77,16 @@ make = jax.jit(simulate, static_argnums=0)
 def prepared(args, lines=True):
     stars = sgi.Stars()
     like = template(256, 0, lines=lines)
+    kept = args.start if args.start is None or lines else args.start.with_name(args.start.stem + "_bands.npz")
+    if kept is not None and kept.exists():
+        return stars, like, sgi.Start.load(kept, stars), None
     begun = time.perf_counter()
     start = sgi.amortise(stars, like, galaxies=args.mocks, steps=args.steps, seed=1)
-    print(f"amortised in {time.perf_counter() - begun:.1f} s", flush=True)
-    return stars, like, start, time.perf_counter() - begun
+    trained = time.perf_counter() - begun
+    print(f"amortised in {trained:.1f} s, loss {start.loss[-1]:.3f}", flush=True)
+    if kept is not None:
+        start.save(kept)
+    return stars, like, start, trained
 
 
 def a_population(args, k, stars):
@@ -92,50 +100,85 @@ def of_prior(stars, n, random):
     return np.asarray(stars.prior.mean) + np.asarray(stars.prior.sd) * random.standard_normal((n, 4))
 
 
-def calibrate(args):
-    stars, like, start, trained = prepared(args, not args.no_lines)
-    maker = stars if args.ssp is None else sgi.Stars(grid_of(args.ssp))
-    ranks, inside, own_ranks, own_inside, failed, took, kept = [], [], [], [], 0, [], []
-    began = time.perf_counter()
-    for k in range(args.surveys):
-        mean, scatter, theta, random = a_population(args, k, stars)
-        begun = time.perf_counter()
-        survey = make(maker, theta, like, jax.random.key(5000 + k + args.seed))
-        posterior = sgi.galaxies(start, survey, draws=args.draws, seed=k + 1)
-        failed += 1 - posterior.attrs["check_passed"]
-        if not args.check:
-            found = sgi.population(posterior, draws=args.samples, chains=1, seed=k + 1)
-            kept.append(found.attrs["median_ess"])
-            pairs = {}
-            for name, truth in (("mean", mean), ("scatter", scatter)):
-                for parameter, samples, value in zip(sgi.PARAMETERS, found.posterior[name].values[0].T, truth):
-                    pairs[f"{name} {parameter}"] = rank_and_cover(samples, value)
-            ranks.append({name: r for name, (r, _) in pairs.items()})
-            inside.append({name: c for name, (_, c) in pairs.items()})
-            took.append(time.perf_counter() - begun)
-            # Galaxies of the prior, under it.
-            one = of_prior(stars, args.galaxies, random)
-            seen = make(maker, one, like, jax.random.key(9000 + k + args.seed))
-            rank, held = of_galaxies(sgi.galaxies(start, seen, draws=args.draws, seed=k), one)
-            own_ranks.append(dict(zip(sgi.PARAMETERS, rank.T)))
-            own_inside.append(dict(zip(sgi.PARAMETERS, held.T)))
-        else:
-            took.append(time.perf_counter() - begun)
-        print(f"survey {k + 1} of {args.surveys}: {took[-1]:.1f} s, check {posterior.attrs['check']}", flush=True)
-        if time.perf_counter() - began > 60 * args.minutes:
-            break
-    out = {"surveys": len(took), "galaxies": args.galaxies, "check_failed": failed}
+def population_of(args, start, survey, posterior, seed):
+    """Two rounds: the first says where to draw."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="the galaxies' draws are few")
+        rough = sgi.population(posterior, draws=40, tune=60, chains=1, seed=seed)
+    again = sgi.galaxies(start, survey, draws=args.draws, seed=seed, population=rough)
+    return sgi.population(again, draws=args.samples, tune=args.tune, chains=1, seed=seed)
+
+
+def one_survey(args, k, stars, maker, like, start):
+    """Of one survey: {check, population: {parameter: [rank, held]}, galaxies: the same, ess, seconds}."""
+    mean, scatter, theta, random = a_population(args, k, stars)
+    begun = time.perf_counter()
+    survey = make(maker, theta, like, jax.random.key(5000 + k + args.seed))
+    posterior = sgi.galaxies(start, survey, draws=args.draws, seed=k + 1)
+    out = {"k": k, "passed": posterior.attrs["check_passed"], "check": posterior.attrs["check"]}
     if not args.check:
-        coverage, p = scores(ranks, inside)
-        own_coverage, own_p = scores(own_ranks, own_inside)
-        out |= {
-            "coverage68": coverage,
-            "rank_ks_p": p,
-            "galaxy_coverage68": own_coverage,
-            "galaxy_rank_ks_p": own_p,
-            "population_median_ess": round(float(np.median(kept)), 1),
+        found = population_of(args, start, survey, posterior, k + 1)
+        out["ess"], out["draw_error"] = found.attrs["median_ess"], found.attrs["draw_error"]
+        out["population"] = {
+            f"{name} {parameter}": [float(a) for a in rank_and_cover(samples, value)]
+            for name, truth in (("mean", mean), ("scatter", scatter))
+            for parameter, samples, value in zip(sgi.PARAMETERS, found.posterior[name].values[0].T, truth)
         }
-    return out | {"seconds": {"amortise": round(trained, 1), "survey": round(float(np.median(took)), 2)}}
+    out["seconds"] = round(time.perf_counter() - begun, 2)
+    if not args.check and k < args.own:  # galaxies of the prior, under it
+        one = of_prior(stars, args.galaxies, random)
+        seen = make(maker, one, like, jax.random.key(9000 + k + args.seed))
+        rank, held = of_galaxies(sgi.galaxies(start, seen, draws=args.draws, seed=k), one)
+        out["galaxies"] = {
+            name: [r.tolist(), h.astype(int).tolist()] for name, r, h in zip(sgi.PARAMETERS, rank.T, held.T)
+        }
+    return out
+
+
+SETTINGS = ("galaxies", "ssp", "no_lines", "check", "mocks", "steps", "draws", "samples", "tune", "seed", "own")
+
+
+def kept_surveys(args):
+    """Surveys of an earlier run with the same settings, from the file --keep."""
+    settings = {name: getattr(args, name) for name in SETTINGS} | {"version": sg.__version__}
+    if args.keep is None:
+        return []
+    if not args.keep.exists():
+        args.keep.write_text(json.dumps(settings) + "\n")
+    first, *lines = args.keep.read_text().splitlines()
+    if json.loads(first) != settings:
+        raise SystemExit(f"'{args.keep}' is of other settings: {first}\nRemove it to begin anew.")
+    return [json.loads(line) for line in lines]
+
+
+def calibrate(args):
+    done = kept_surveys(args)
+    trained = None
+    if len(done) < args.surveys:
+        stars, like, start, trained = prepared(args, not args.no_lines)
+        maker = stars if args.ssp is None else sgi.Stars(grid_of(args.ssp))
+        began = time.perf_counter()
+        for k in range(len(done), args.surveys):
+            done.append(one_survey(args, k, stars, maker, like, start))
+            print(f"survey {k + 1} of {args.surveys}: {done[-1]['seconds']} s, {done[-1]['check']}", flush=True)
+            if args.keep is not None:
+                with args.keep.open("a") as file:
+                    file.write(json.dumps(done[-1]) + "\n")
+            if time.perf_counter() - began > 60 * args.minutes:
+                break
+    done = done[: args.surveys]
+    out = {"surveys": len(done), "galaxies": args.galaxies, "check_failed": sum(1 - one["passed"] for one in done)}
+    if not args.check:
+        out["coverage68"], out["rank_ks_p"] = scores([one["population"] for one in done])
+        own = [one["galaxies"] for one in done if "galaxies" in one]
+        if own:
+            out["galaxy_coverage68"], out["galaxy_rank_ks_p"] = scores(own)
+        out["population_median_ess"] = round(float(np.median([one["ess"] for one in done])), 1)
+        out["draw_error"] = round(float(np.median([one["draw_error"] for one in done])), 3)
+    seconds = {"survey": float(np.median([one["seconds"] for one in done]))}
+    if trained is not None:
+        seconds["amortise"] = round(trained, 1)
+    return out | {"seconds": seconds}
 
 
 def information(args):
@@ -212,7 +255,7 @@ def many(args):
     posterior = sgi.galaxies(start, survey, draws=args.draws)
     middle = time.perf_counter()
     print(f"galaxies in {middle - begun:.1f} s", flush=True)
-    found = sgi.population(posterior, draws=args.samples, chains=1)
+    found = population_of(args, start, survey, posterior, 1)
     end = time.perf_counter()
     p = found.posterior
     off = {}
@@ -224,6 +267,7 @@ def many(args):
         "seconds": {"galaxies": round(middle - begun, 1), "population": round(end - middle, 1)},
         "off_in_sigma": off,
         "median_ess": round(found.attrs["median_ess"], 1),
+        "draw_error": round(found.attrs["draw_error"], 3),
     }
 
 
@@ -239,11 +283,15 @@ if __name__ == "__main__":
     parser.add_argument("--one", action="store_true", help="galaxies against their own NUTS")
     parser.add_argument("--nuts", type=int, default=10, help="galaxies that --one looks at")
     parser.add_argument("--many", type=int, default=0, help="time the population of so many galaxies")
+    parser.add_argument("--own", type=int, default=20, help="surveys of which single galaxies are looked at too")
+    parser.add_argument("--keep", type=Path, help="file that keeps the surveys done; a later call goes on there")
+    parser.add_argument("--start", type=Path, help="file that keeps the network; trained if it is not there")
     parser.add_argument("--minutes", type=float, default=1e9, help="end after the survey that passes these")
     parser.add_argument("--mocks", type=int, default=20000, help="galaxies that the network learns from")
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--draws", type=int, default=512, help="proposals a galaxy")
     parser.add_argument("--samples", type=int, default=300, help="of a population")
+    parser.add_argument("--tune", type=int, default=150, help="steps of NUTS that set its step")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

@@ -1,5 +1,7 @@
 """starglow.infer: its light is that of the C++ library and of DSPS; its likelihood; galaxies and populations found."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ import starglow as sg
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 HA = sg.LINES.index("HALPHA")
+LINES_MEASURED = ("HBETA", "OIII_5007", "HALPHA", "NII_6584")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +40,7 @@ def survey_errors(sgi, n, lines=True):
     if not lines:
         return sgi.Survey(np.ones((n, 12)), ivar)
     ew_ivar = np.zeros((n, 10))
-    ew_ivar[:, [sg.LINES.index(line) for line in ("HBETA", "OIII_5007", "HALPHA", "NII_6584")]] = 1.0
+    ew_ivar[:, [sg.LINES.index(line) for line in LINES_MEASURED]] = 1.0
     return sgi.Survey(np.ones((n, 12)), ivar, ew=np.zeros((n, 10)), ew_ivar=ew_ivar)
 
 
@@ -195,6 +198,7 @@ def test_a_population_before_its_cut(sgi):
 
 def test_what_a_line_says(stars, sgi):
     """A sharp measurement is itself, none says nothing, a wide one moves the expectation as its likelihood does."""
+    from starglow.infer.evidence import expected_light
     from starglow.infer.survey import sites
 
     light = np.repeat(np.asarray(stars.bands(stars.prior.mean))[None], 3, axis=0)
@@ -206,16 +210,86 @@ def test_what_a_line_says(stars, sgi):
     assert float(data.centre[0, k]) == pytest.approx(np.arcsinh(30.0), abs=2e-3)
     assert float(data.variance[0, k]) == pytest.approx(0.1**2 / (1 + 30.0**2), rel=0.05)
     np.testing.assert_array_equal(data.variance[1], 1e3)
-    weight, mean, sd = stars.lines(survey.band_flux[2:], None)
-    m = float((weight * mean[..., k]).sum())
-    v = float((weight * (sd[..., k] ** 2 + mean[..., k] ** 2)).sum()) - m * m
+    light = expected_light(stars, data.flux, data.ivar)
+    weight, mean, sd = (np.asarray(a, float)[0] for a in stars.lines(light[2:], None))
+    mean, sd = mean[:, k], sd[:, k]
+    m = (weight * mean).sum()
+    v = (weight * (sd**2 + mean**2)).sum() - m * m
     t = np.linspace(m - 8 * v**0.5, m + 8 * v**0.5, 20001)
-    p = np.exp(-0.5 * ((30.0 - np.sinh(np.maximum(t, 0))) / 10) ** 2 - 0.5 * (t - m) ** 2 / v)
+    p = (weight / sd * np.exp(-0.5 * ((t[:, None] - mean) / sd) ** 2)).sum(1)
+    p *= np.exp(-0.5 * ((30.0 - np.sinh(np.maximum(t, 0))) / 10) ** 2)
     p /= p.sum()
     precision = 1 / float(data.variance[2, k]) + 1 / v
     assert 1 / precision == pytest.approx((p * (t - (p * t).sum()) ** 2).sum(), rel=0.02)
     centre = (float(data.centre[2, k]) / float(data.variance[2, k]) + m / v) / precision
     assert centre == pytest.approx((p * t).sum(), abs=0.01)
+
+
+def test_weak_lines_together(stars, sgi):
+    """Four lines near their errors: what they say of galaxies of other parameters, against sums over draws of t."""
+    from starglow.infer.density import mixture_log_density
+    from starglow.infer.survey import simulate, sites
+
+    like = survey_errors(sgi, 4)
+    truth = jnp.asarray([[0.4, -0.5, -2.0, -0.6], [0.1, 0.2, -2.1, -0.3], [0.7, 0.0, -1.9, -0.9]])
+    survey = simulate(stars, truth, like, jax.random.key(8))
+    data = sites(stars, survey)
+    which = [list(sg.names.INDEPENDENT_LINES).index(sg.LINES.index(n)) for n in LINES_MEASURED]
+    value = np.asarray(survey.ew)[:, [sg.LINES.index(n) for n in LINES_MEASURED]]
+    normal = np.random.default_rng(1).standard_normal((100000, 8))
+    factor, off = np.asarray(stars.factor(None)), []
+    for step in ([0, 0, 0, 0], [0.1, 0.15, 0, 0], [0, -0.2, 0, 0.1], [-0.1, 0, 0.1, 0.15], [0, 0.25, -0.1, -0.1]):
+        made = stars.lines(stars.bands(truth + jnp.asarray(step)), None)
+        ours = mixture_log_density(*made, stars.correlation(None), data.centre, data.variance)
+        weight, mean, sd = (np.asarray(a, float) for a in made)
+        exact = []
+        for i in range(len(truth)):
+            total = 0.0
+            for c in range(weight.shape[1]):
+                t = (mean[i, c] + sd[i, c] * (normal @ factor[c].T))[:, which]
+                total += weight[i, c] * np.exp(-0.5 * ((value[i] - np.sinh(np.maximum(t, 0))) ** 2).sum(1)).mean()
+            exact.append(np.log(total))
+        off.append(np.asarray(ours) - exact)
+    off = np.array(off) - np.mean(off, axis=0)
+    assert np.abs(off).max() < 0.1, off.round(3)
+
+
+def test_light_that_bands_let_expect(stars):
+    """Noise of 3 % and two bands without a number: the light expected is nearer to the true one than the measured."""
+    from starglow.infer.evidence import expected_light
+
+    random = np.random.default_rng(2)
+    mean, sd = (np.asarray(a) for a in stars.prior)
+    true = np.asarray(stars.bands(mean + sd * random.standard_normal((200, 4))), float)
+    true /= true.mean(1, keepdims=True)
+    seen = true * (1 + 0.03 * random.standard_normal(true.shape))
+    ivar = (0.03 * seen) ** -2.0
+    ivar[:, [2, 9]] = 0
+    found = np.asarray(expected_light(stars, jnp.asarray(np.where(ivar > 0, seen, 1.0)), jnp.asarray(ivar)))
+    off = np.log(found / true)
+    off -= off.mean(1, keepdims=True)
+    assert np.abs(off).max() < 0.09 and off.std() < 0.015
+    assert off[:, [2, 9]].std() < 0.025
+
+
+def test_proposals_of_a_population():
+    """The mixture times a population over the prior, at points, up to a constant."""
+    from starglow.infer.amortised import _log_density, _under
+
+    random = np.random.default_rng(6)
+    lower = np.tril(random.standard_normal((5, 3, 4, 4))) * 0.5
+    lower[..., range(4), range(4)] = random.uniform(1.2, 3, (5, 3, 4))
+    weight = np.log(random.dirichlet(np.ones(3), 5))
+    mixture = tuple(map(jnp.asarray, (weight, random.standard_normal((5, 3, 4)), lower)))
+    centre, width = random.standard_normal(4), np.array([0.2, 0.5, 0.9, 1.0])
+    u = random.standard_normal((50, 5, 4))
+    of_population = (-0.5 * ((u - centre) / width) ** 2 + 0.5 * u * u).sum(-1)
+    ours = _log_density(_under(mixture, jnp.asarray(centre), jnp.asarray(width)), jnp.asarray(u))
+    apart = np.asarray(ours) - np.asarray(_log_density(mixture, jnp.asarray(u))) - of_population
+    np.testing.assert_allclose(apart, np.broadcast_to(apart[:1], apart.shape), atol=1e-7)
+    same = _under(mixture, jnp.zeros(4), jnp.ones(4))
+    for a, b in zip(same, mixture):
+        np.testing.assert_allclose(a, b, atol=1e-9)
 
 
 def test_likelihood_does_not_depend_on_the_unit_and_has_derivatives(sgi):
@@ -255,6 +329,48 @@ def test_wrong_surveys_are_refused(stars, sgi):
         sgi.nuts(stars, sgi.Survey(jnp.full((1, 12), jnp.nan), jnp.ones((1, 12))), 0)
     missing = sgi.Survey(np.where(np.arange(12) == 3, np.nan, flux), ivar)
     assert float(missing.band_flux_ivar[0, 3]) == 0 and np.isfinite(missing.band_flux).all()
+
+
+def test_a_sample_of_the_calibration(stars, sgi, tmp_path):
+    """Galaxies of the prior, by a network that was kept: their intervals; a narrow population, in two rounds."""
+    from starglow.infer.survey import simulate
+
+    like = survey_errors(sgi, 32)
+    start = sgi.amortise(stars, like, galaxies=3000, steps=500, seed=1)
+    start.save(tmp_path / "start.npz")
+    kept = sgi.Start.load(tmp_path / "start.npz", sgi.Stars())
+    assert (kept.loss, kept.with_z, kept.with_lines) == (start.loss, False, True)
+    for ours, theirs in zip(*(jax.tree_util.tree_leaves((s.params, s.x_mean, s.x_scale)) for s in (kept, start))):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match="of other stars"):
+        sgi.Start.load(tmp_path / "start.npz", sgi.Stars(t_obs=9.0))
+    np.savez(tmp_path / "other.npz", w0=np.ones(3))
+    with pytest.raises(ValueError, match="not a network"):
+        sgi.Start.load(tmp_path / "other.npz", stars)
+    mean, sd = (np.asarray(a) for a in stars.prior)
+    theta = mean + sd * np.random.default_rng(4).standard_normal((300, 4))
+    survey = simulate(stars, jnp.asarray(theta), like, jax.random.key(4))
+    posterior = sgi.galaxies(kept, survey)
+    assert posterior.attrs["check_passed"] == 1
+    for k, name in enumerate(sgi.PARAMETERS):
+        rank = (posterior.posterior[name].values[0] < theta[:, k]).mean(0)
+        held = ((rank > 0.16) & (rank < 0.84)).mean()
+        assert abs(rank.mean() - 0.5) < 0.05 and abs(held - 0.68) < 0.08, (name, rank.mean(), held)  # 3 standard errors
+    narrow, scatter = mean + 0.3 * sd, 0.2 * sd
+    theta = narrow + scatter * np.random.default_rng(5).standard_normal((300, 4))
+    survey = simulate(stars, jnp.asarray(theta), like, jax.random.key(5))
+    posterior = sgi.galaxies(kept, survey)
+    with pytest.warns(UserWarning, match="draws are few"):
+        rough = sgi.population(posterior, draws=40, tune=60, chains=1)
+    posterior = sgi.galaxies(kept, survey, population=rough)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*draws are few")
+        found = sgi.population(posterior, draws=150, tune=60, chains=1)
+    assert found.attrs["median_ess"] > 2 * rough.attrs["median_ess"]
+    assert found.attrs["draw_error"] < rough.attrs["draw_error"]
+    for name, truth in (("mean", narrow), ("scatter", scatter)):
+        samples = found.posterior[name].values[0]
+        assert (np.abs(samples.mean(0) - truth) < 4 * samples.std(0)).all(), (name, samples.mean(0), samples.std(0))
 
 
 @pytest.mark.long

@@ -25,11 +25,11 @@ _ROWS, _COLS = np.tril_indices(_D)
 _LOG_2PI = float(np.log(2 * np.pi))  # a number of Python: one of NumPy would make float64 of float32
 _WIDER = 1.25  # proposals are this much wider than the network's, and a tenth is the prior's
 _FROM_PRIOR = 0.1
-CHECKED = 2048  # mock galaxies that say what a misfit is
+_PRIOR = np.zeros(_D), np.ones(_D)  # as a population, in its own units
 _ROWS_AT_ONCE = 4096  # what the caches hold
 # A Richtmyer sequence: multiples of square roots of primes fill the unit cube evenly.
 _STRIDE = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0]) % 1
-
+_KEPT = ("x_mean", "x_scale", "with_z", "with_lines", "loss")  # in a file, beside the layers
 
 _simulate = jax.jit(simulate, static_argnums=0)
 _prepare = jax.jit(sites, static_argnums=0)
@@ -46,7 +46,35 @@ class Start:
     with_z: bool
     with_lines: bool
     loss: tuple[float, ...]  #: of the training, nats, mean over each tenth of the steps
-    residuals: np.ndarray  #: (CHECKED, 12): of mock galaxies' bands at their best fit, standard errors
+
+    def save(self, path: Any) -> None:
+        """Keeps the network in a file of NumPy (.npz), replaced as a whole, for :meth:`load`."""
+        path = Path(path)
+        whole = path.with_name(path.name + ".part.npz")
+        layers = {f"{what}{k}": a for k, layer in enumerate(self.params) for what, a in zip("wb", layer)}
+        rest = {name: getattr(self, name) for name in _KEPT}
+        np.savez(whole, stars=_of_stars(self.stars), **layers, **rest)
+        whole.replace(path)
+
+    @staticmethod
+    def load(path: Any, stars: Stars) -> Start:
+        """The network that :meth:`save` kept.
+
+        Raises
+        ------
+        ValueError
+            The file is of other stars: another grid, model of the lines, prior or age of the universe.
+        """
+        with np.load(path, allow_pickle=False) as kept:
+            if not {"stars", *_KEPT} <= set(kept.files):
+                raise error("input", f"'{path}' is not a network of starglow.infer", ", ".join(kept.files)[:80])
+            if not np.allclose(kept["stars"], _of_stars(stars), rtol=1e-3, atol=1e-3):
+                raise error("model", f"'{path}' is of other stars", "", "the Stars that it was trained with")
+            layers = sum(name.startswith("w") and name[1:].isdigit() for name in kept.files)
+            params = [(jnp.asarray(kept[f"w{k}"]), jnp.asarray(kept[f"b{k}"])) for k in range(layers)]
+            mean, scale, with_z, with_lines, loss = (kept[name] for name in _KEPT)
+        loss = tuple(map(float, loss))
+        return Start(stars, params, jnp.asarray(mean), jnp.asarray(scale), bool(with_z), bool(with_lines), loss)
 
 
 def _features(data: Data) -> jax.Array:
@@ -136,20 +164,7 @@ def amortise(
     if not np.isfinite(losses[-1]):
         raise error("numeric", "the training of the network diverged", f"loss {losses[-1]}", "a finite one")
     tenths = tuple(float(part.mean()) for part in np.array_split(losses, 10))
-    fresh = mean + sd * jax.random.normal(jax.random.fold_in(draw, 1), (CHECKED, _D))
-    seen = _prepare(stars, _simulate(stars, fresh, survey, jax.random.fold_in(noise, 1)))
-    network = params, x_mean, x_scale
-    parts = _propose(stars, network, seen, jax.random.fold_in(order, 1), 64)
-    return Start(
-        stars,
-        params,
-        x_mean,
-        x_scale,
-        survey.z is not None,
-        survey.ew is not None,
-        tenths,
-        np.asarray(parts[2], float),
-    )
+    return Start(stars, params, x_mean, x_scale, survey.z is not None, survey.ew is not None, tenths)
 
 
 def _evenly(key: jax.Array, draws: int, n: int, dtype: Any) -> jax.Array:
@@ -159,11 +174,35 @@ def _evenly(key: jax.Array, draws: int, n: int, dtype: Any) -> jax.Array:
     return jnp.clip(moved, 1e-7, 1 - 1e-6)
 
 
+def _under(mixture: tuple[jax.Array, ...], centre: jax.Array, width: jax.Array) -> tuple[jax.Array, ...]:
+    """The mixture (under the prior, a standard normal) under a population instead: normals, centre and width (d)."""
+    log_w, mean, lower = mixture
+    precision = jnp.einsum("ncki,nckj->ncij", lower, lower)
+    own = jnp.asarray(1 / width**2)
+    # A population that is wider than the prior: only moved, so that the sum stays positive.
+    both = precision + jnp.diag(jnp.maximum(own - 1, 0))
+    reverse = jnp.linalg.cholesky(both[..., ::-1, ::-1])
+    factor = jnp.swapaxes(reverse[..., ::-1, ::-1], -1, -2)  # lower again: both = factor^T factor
+    linear = jnp.einsum("ncij,ncj->nci", precision, mean) + own * centre
+    inverse = jax.vmap(jax.vmap(_inverse_lower))(factor)
+    white = jnp.einsum("ncji,ncj->nci", inverse, linear)
+    at = jnp.einsum("ncij,ncj->nci", inverse, white)
+    log_det = jnp.log(jnp.diagonal(lower, axis1=-2, axis2=-1)) - jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1))
+    quadratic = (white**2).sum(-1) - jnp.einsum("nci,ncij,ncj->nc", mean, precision, mean)
+    return jax.nn.log_softmax(log_w + log_det.sum(-1) + 0.5 * quadratic), at, factor
+
+
 @partial(jax.jit, static_argnums=(0, 4))
-def _propose(stars: Stars, network: Any, data: Data, key: jax.Array, draws: int) -> tuple[jax.Array, ...]:
-    """Proposals (draws, n, d) and ln of prior x likelihood over proposal; residuals of the bands' best fit (n, 12)."""
+def _propose(
+    stars: Stars, network: Any, data: Data, key: jax.Array, draws: int, population: Any
+) -> tuple[jax.Array, ...]:
+    """Proposals (draws, n, d) and ln of prior x likelihood over proposal; residuals of the bands' best fit (n, 12).
+
+    They are made for galaxies of a population: its centre and width (d), in units of the prior."""
     params, x_mean, x_scale = network
-    log_w, mean, lower = _network(params, ((_features(data) - x_mean) / x_scale).astype("float32"))
+    mixture = _network(params, ((_features(data) - x_mean) / x_scale).astype("float32"))
+    centre, width = (jnp.asarray(a).astype(mixture[1].dtype) for a in population)
+    log_w, mean, lower = _under(mixture, centre, width)
     mixture = log_w, mean, lower / _WIDER
     n = mean.shape[0]
     even = _evenly(key, draws, n, mean.dtype)
@@ -176,10 +215,12 @@ def _propose(stars: Stars, network: Any, data: Data, key: jax.Array, draws: int)
     u = jnp.zeros_like(z)
     for k in range(_COMPONENTS):
         u = jnp.where(c == k, mean[:, k] + jnp.einsum("nij,dnj->dni", inverse[:, k], z), u)
-    u = jnp.where(broad[..., None], z, u)
+    u = jnp.where(broad[..., None], centre + width * z, u)
     log_prior_u = (-0.5 * u * u).sum(-1) - 0.5 * _D * _LOG_2PI
+    v = (u - centre) / width
+    log_broad = (-0.5 * v * v - jnp.log(width)).sum(-1) - 0.5 * _D * _LOG_2PI
     log_q = jnp.logaddexp(
-        _log_density(mixture, u) + float(np.log1p(-_FROM_PRIOR)), float(np.log(_FROM_PRIOR)) + log_prior_u
+        _log_density(mixture, u) + float(np.log1p(-_FROM_PRIOR)), float(np.log(_FROM_PRIOR)) + log_broad
     )
     theta = jnp.asarray(stars.prior.mean, u.dtype) + jnp.asarray(stars.prior.sd, u.dtype) * u
     # So many draws at a time that what is in between stays in the caches.
@@ -207,9 +248,25 @@ def _network_of(start: Start) -> Any:
     return start.params, start.x_mean, start.x_scale
 
 
-def _identity(start: Start, survey: Survey, draws: int, seed: int) -> str:
+def _of_stars(stars: Stars) -> np.ndarray:
+    """Numbers by which stars, lines and prior are known again: light and lines of a few galaxies, and settings."""
+    mean, sd = (np.asarray(a) for a in stars.prior)
+    light = stars.bands(mean + sd * np.linspace(-1.5, 1.5, 5)[:, None] * [1, -1, 1, -1])
+    lines = jnp.sum(stars.lines(light, None)[0][..., None] * stars.lines(light, None)[1], axis=-2)
+    settings = [*mean, *sd, stars.t_obs, float(stars.follow == "photons")]
+    return np.concatenate([np.log(np.asarray(light, float)).ravel(), np.asarray(lines, float).ravel(), settings])
+
+
+def _in_units(stars: Stars, population: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and scatter of a population's posterior, in units of the prior."""
+    mean, sd = (np.asarray(a) for a in stars.prior)
+    p = population.posterior
+    return (p["mean"].values.reshape(-1, _D).mean(0) - mean) / sd, p["scatter"].values.reshape(-1, _D).mean(0) / sd
+
+
+def _identity(start: Start, survey: Survey, draws: int, seed: int, within: Any) -> str:
     total = hashlib.sha256(f"{draws} {seed} {start.stars.prior} {start.stars.t_obs} {start.stars.follow}".encode())
-    for leaf in jax.tree_util.tree_leaves((start.params, survey)):
+    for leaf in jax.tree_util.tree_leaves((start.params, survey, within)):
         total.update(np.ascontiguousarray(leaf).tobytes())
     return total.hexdigest()
 
@@ -220,6 +277,7 @@ def galaxies(
     *,
     draws: int = 512,
     seed: int = 1,
+    population: Any = None,
     progress: Callable[[int, int], object] | None = None,
     checkpoint: Any = None,
     chunk: int = 512,
@@ -232,6 +290,10 @@ def galaxies(
         Of :func:`amortise` for a survey with such errors and lines.
     survey : Survey
     draws, seed : int
+    population : arviz.InferenceData, optional
+        Of :func:`population`: a second round. Draws are proposed where galaxies of this population lie, so that more of
+        them count in :func:`population`; ``posterior`` is that of each galaxy under it (its mean values), not under
+        the prior.
     progress : callable(done, all)
     checkpoint : path
         Where finished galaxies are kept (NumPy's .npz, replaced as a whole); a later call with the same arguments goes
@@ -250,12 +312,14 @@ def galaxies(
     """
     import arviz
 
-    from .checks import check_of
+    from .checks import check_of, replicas
 
     survey = checked(survey)
     if (survey.z is not None, survey.ew is not None) != (start.with_z, start.with_lines):
         raise error("usage", "the network was trained for another kind of survey", "", "redshifts and lines as there")
-    n, identity = len(survey), _identity(start, survey, draws, seed)
+    n = len(survey)
+    within = _PRIOR if population is None else _in_units(start.stars, population)
+    identity = _identity(start, survey, draws, seed, within)
     path = None if checkpoint is None else Path(checkpoint)
     theta, log_w = np.empty((draws, n, _D), np.float32), np.empty((draws, n), np.float32)
     residuals = np.empty((n, 12))
@@ -275,6 +339,7 @@ def galaxies(
             _prepare(start.stars, survey[padded]),
             jax.random.fold_in(jax.random.key(seed), done),
             draws,
+            within,
         )
         theta[:, here], log_w[:, here] = (np.asarray(part)[:, : len(here)] for part in answer[:2])
         residuals[here] = np.asarray(answer[2])[: len(here)]
@@ -287,8 +352,10 @@ def galaxies(
         if progress is not None:
             progress(done, n)
     log_w = np.where(np.isfinite(log_w), log_w, -np.inf)
-    top = log_w.max(0)
-    w = np.exp(log_w - np.where(np.isfinite(top), top, 0))
+    u = (theta - np.asarray(start.stars.prior.mean, "float32")) / np.asarray(start.stars.prior.sd, "float32")
+    under = log_w + 0.5 * (u**2 - ((u - within[0]) / within[1]) ** 2).sum(-1)
+    top = under.max(0)
+    w = np.exp(under - np.where(np.isfinite(top), top, 0))
     w = np.where(np.isfinite(top), w, 1.0)
     ess = w.sum(0) ** 2 / (w * w).sum(0)
     # Drawn again at even places of the cumulated weights.
@@ -309,7 +376,7 @@ def galaxies(
     )
     stats = xarray.Dataset({"ess": ("galaxy", ess), "chi2": ("galaxy", (residuals**2).sum(1))})
     out.add_groups({"proposals": proposals, "galaxy_stats": stats}, warn_on_custom_groups=False)
-    check = check_of(start, residuals)
+    check = check_of(residuals, replicas(start.stars, survey, posterior, seed))
     out.attrs["check"] = str(check)
     out.attrs["check_passed"] = int(check.passed)
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +14,17 @@ from .. import jax as sgj
 from ..jax.joint import Distribution
 from ..names import LINES
 from .stars import PARAMETERS, Stars
-from .survey import Survey
-
-if TYPE_CHECKING:
-    from .amortised import Start
+from .survey import Data, Survey, best_residuals
 
 HALPHA = LINES.index("HALPHA")
 _AT_ONCE = 512  # galaxies
+_REPLICAS = 1024  # of the galaxies, at least
 _SIGMA = 3.0  # beyond which the model is not one of these galaxies
 
 
 @dataclass(frozen=True)
 class Check:
-    """A predictive check of a survey: how far its galaxies lie from the model's own.
+    """A predictive check of a survey: how far its galaxies lie from mock galaxies with their own parameters.
 
     Attributes
     ----------
@@ -53,9 +51,36 @@ class Check:
         )
 
 
-def check_of(start: Start, residuals: np.ndarray) -> Check:
-    """Of galaxies whose bands have these residuals at their best fit, (n, 12) in standard errors."""
-    ours = start.residuals
+@partial(jax.jit, static_argnums=0)
+def _replicas(stars: Stars, theta: jax.Array, flux: jax.Array, ivar: jax.Array, key: jax.Array) -> jax.Array:
+    shape = stars.bands(theta)
+    shape = shape / shape.mean(-1, keepdims=True)
+    true = (ivar * shape * flux).sum(-1, keepdims=True) / (ivar * shape * shape).sum(-1, keepdims=True) * shape
+    noise = jax.random.normal(key, true.shape, true.dtype) / jnp.sqrt(jnp.where(ivar > 0, ivar, 1))
+    seen = jnp.maximum(true + jnp.where(ivar > 0, noise, 0), 1e-3 * true)
+    nothing = jnp.zeros((len(theta), 8))
+    return best_residuals(stars, theta, Data(seen, ivar, jnp.ones(len(theta)), None, nothing, nothing))
+
+
+def replicas(stars: Stars, survey: Survey, theta: np.ndarray, seed: int) -> np.ndarray:
+    """Residuals of the bands, as those of :func:`best_residuals`, of mock galaxies (m, 12) with the survey's errors and
+    parameters drawn from its galaxies' posteriors `theta` (draws, n, 4)."""
+    n = len(survey)
+    flux, ivar = np.asarray(survey.band_flux), np.asarray(survey.band_flux_ivar)
+    scale = np.where(ivar > 0, flux, 0).sum(1, keepdims=True) / (ivar > 0).sum(1, keepdims=True)
+    flux, ivar = (a.astype(stars.weights.dtype) for a in (flux / scale, ivar * scale**2))
+    made = []
+    for k in range(-(-max(n, _REPLICAS) // _REPLICAS)):
+        of = np.arange(k * _REPLICAS, (k + 1) * _REPLICAS)
+        rows = of % n
+        key = jax.random.fold_in(jax.random.key(seed), k)
+        made.append(np.asarray(_replicas(stars, theta[of // n % len(theta), rows], flux[rows], ivar[rows], key), float))
+    return np.concatenate(made)
+
+
+def check_of(residuals: np.ndarray, ours: np.ndarray) -> Check:
+    """Of galaxies whose bands have these residuals at their best fit, (n, 12) in standard errors, beside those of mock
+    galaxies (m, 12)."""
     # Both means scatter: that of the survey and that of the mock galaxies.
     both = 1 / len(residuals) + 1 / len(ours)
     chi2, expected = (residuals**2).sum(1), (ours**2).sum(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,8 @@ SCATTER = 0.5  # median of the prior of its scatters, in the same units
 SCATTER_SD = 0.4  # of its logarithm
 _CLIMBS = 25  # steps to the peak, at most
 _LEAST = -1e4  # ln of a weight
+_DRAW_ERROR = 0.3  # standard deviations
+_ACCEPT = 0.8  # of NUTS: what it samples is nearly standard normal
 
 
 def hyper_to_population(hyper: Any, prior_mean: Any, prior_sd: Any) -> tuple[jax.Array, jax.Array]:
@@ -83,6 +86,20 @@ def _peak(data: Any) -> tuple[jax.Array, jax.Array]:
     return at, axes / jnp.sqrt(size)
 
 
+def _draw_error(w: np.ndarray, v: Any, scatter: Any, root: np.ndarray) -> float:
+    """Standard error that the draws' finite number gives to the peak, in standard deviations, of the worst direction.
+
+    w (draws, n) weights of each galaxy's draws, v (draws, n, 4) their distances in scatters. It is that of independent
+    draws; those of an even sequence do better."""
+    v, variance = np.asarray(v), np.zeros(root.shape[1])
+    for i in range(w.shape[1]):
+        slope = (
+            np.concatenate([MEAN_SD * v[:, i] / np.asarray(scatter), SCATTER_SD * (v[:, i] ** 2 - 1)], axis=1) @ root
+        )
+        variance += w[:, i] ** 2 @ (slope - w[:, i] @ slope) ** 2
+    return float(np.sqrt(variance.max()))
+
+
 def population(
     posterior: Any, *, cut: Cut | None = None, draws: int = 400, tune: int = 150, chains: int = 2, seed: int = 1
 ) -> Any:
@@ -103,7 +120,9 @@ def population(
     arviz.InferenceData
         ``posterior`` of ``mean`` and ``scatter`` (chain, draw, parameter). Prior of a mean: normal, MEAN_SD times the
         sd of the galaxies' prior; of a scatter: log-normal about SCATTER times that sd. Every galaxy counts once.
-        ``attrs["median_ess"]``: how many proposals of a galaxy count under the population found; with a cut,
+        ``attrs["median_ess"]``: how many proposals of a galaxy count under the population found;
+        ``attrs["draw_error"]``: by how much, in standard deviations, the finite number of proposals may move it, with a
+        warning where that is more than 0.3 (then make a second round of :func:`galaxies`). With a cut,
         ``attrs["cut_ess"]``: how many of its mock galaxies do. Fewer than four times the galaxies are refused (Farr
         2019): the share that passes would not be known well enough.
     """
@@ -125,7 +144,14 @@ def population(
         passed = jnp.asarray(cut.u), jnp.asarray(cut.log_density)
     at, root = _peak((u, base, passed))
     z, said = run_nuts(
-        _whitened, (u, base, passed, at, root), jnp.zeros_like(at), draws=draws, tune=tune, chains=chains, seed=seed
+        _whitened,
+        (u, base, passed, at, root),
+        jnp.zeros_like(at),
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        accept=_ACCEPT,
     )
     samples = np.asarray(at) + z @ np.asarray(root).T
     mean, scatter = hyper_to_population(samples, prior_mean, prior_sd)
@@ -140,8 +166,15 @@ def population(
     mid = np.asarray(samples).reshape(-1, len(at)).mean(0)
     centre, width = hyper_to_population(mid, prior_mean, prior_sd)
     v = (theta - centre) / width
-    w = jnp.exp(jax.nn.log_softmax(base - 0.5 * (v * v).sum(-1), axis=0))
-    out.attrs["median_ess"] = float(jnp.median(1 / (w * w).sum(0)))
+    w = np.asarray(jnp.exp(jax.nn.log_softmax(base - 0.5 * (v * v).sum(-1), axis=0)))
+    out.attrs["median_ess"] = float(np.median(1 / (w * w).sum(0)))
+    out.attrs["draw_error"] = _draw_error(w, v, width / prior_sd, np.asarray(root))
+    if out.attrs["draw_error"] > _DRAW_ERROR:
+        warnings.warn(
+            f"the galaxies' draws are few: they may move this population by {out.attrs['draw_error']:.2f} of its "
+            "standard deviations; give it to starglow.infer.galaxies (population=), and the answer to population again",
+            stacklevel=2,
+        )
     if passed is not None:
         share = np.asarray(jax.nn.softmax(_of_passed(passed, jnp.asarray(mid))))
         out.attrs["cut_ess"] = float(1 / (share**2).sum())

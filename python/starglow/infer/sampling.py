@@ -21,9 +21,16 @@ _SMALL = 10000  # numbers
 _SETTLE = 50  # steps of each chain that are left out
 
 
-@partial(jax.jit, static_argnums=(0, 4, 5, 6))
+@partial(jax.jit, static_argnums=(0, 4, 5, 6, 7))
 def _run(
-    density: Callable[..., jax.Array], data: Any, start: jax.Array, key: jax.Array, draws: int, tune: int, chains: int
+    density: Callable[..., jax.Array],
+    data: Any,
+    start: jax.Array,
+    key: jax.Array,
+    draws: int,
+    tune: int,
+    chains: int,
+    accept: float,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     warm_key, run_key, scatter = jax.random.split(key, 3)
 
@@ -31,7 +38,7 @@ def _run(
         return density(data, theta)
 
     adaptation = blackjax.window_adaptation(
-        blackjax.nuts, of, is_mass_matrix_diagonal=False, target_acceptance_rate=0.9, max_num_doublings=_DOUBLINGS
+        blackjax.nuts, of, is_mass_matrix_diagonal=False, target_acceptance_rate=accept, max_num_doublings=_DOUBLINGS
     )
     (_, tuned), _ = adaptation.run(warm_key, start, num_steps=tune)
     kernel = blackjax.nuts(of, tuned["step_size"], tuned["inverse_mass_matrix"], max_num_doublings=_DOUBLINGS)
@@ -55,13 +62,22 @@ def _run(
 
 
 def run_nuts(
-    density: Callable[..., jax.Array], data: Any, start: Any, *, draws: int, tune: int, chains: int, seed: int
+    density: Callable[..., jax.Array],
+    data: Any,
+    start: Any,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    accept: float = 0.9,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Chains of NUTS (Hoffman & Gelman 2014): samples (chains, draws, d), and statistics.
 
-    density(data, parameters): a function that is compiled once for each shape of `data`.
+    density(data, parameters): a function that is compiled once for each shape of `data`. `accept`: the rate of
+    acceptance that the length of a step is made for; lower where the density is nearly normal.
     """
-    samples, said = _run(density, data, jnp.asarray(start, float), jax.random.key(seed), draws, tune, chains)
+    samples, said = _run(density, data, jnp.asarray(start, float), jax.random.key(seed), draws, tune, chains, accept)
     if not np.isfinite(said["lp"]).all():
         raise error("numeric", "the posterior is not finite", "", "data that the model can give")
     return np.asarray(samples), {k: np.asarray(v) for k, v in said.items()}

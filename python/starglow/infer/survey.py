@@ -10,15 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import error
-from ..jax.condition import given_evidence
 from ..jax.joint import HALPHA, all_lines, ew_of, possible_sii
 from ..jax.weights import _pytree
 from ..names import INDEPENDENT_LINES, LINES
 from .density import mixture_log_density, solve_positive
+from .evidence import NOTHING, expected_light, line_sites
 from .stars import Stars
-
-_NOTHING = 1e3  # variance of t where a line says nothing
-_POINTS, _PASSES, _REACH = 48, 5, 6.0
 
 
 @_pytree
@@ -104,16 +101,16 @@ class Data:
 
 
 def sites(stars: Stars, survey: Survey) -> Data:
-    """What the measured lines say of t, given what the measured bands let expect: a normal distribution that has the
-    same effect on that expectation as N(EW; sinh(max(t, 0)), sigma) has."""
+    """What the measured lines say of t, given what the measured bands let expect (:mod:`.evidence`)."""
     n, dtype = survey.band_flux.shape[0], stars.weights.dtype
     there = survey.band_flux_ivar > 0
     scale = jnp.where(there, survey.band_flux, 0).sum(-1) / there.sum(-1)
     flux, ivar = survey.band_flux / scale[:, None], survey.band_flux_ivar * scale[:, None] ** 2
     if survey.ew is None:
-        centre, variance = jnp.zeros((n, 8)), jnp.full((n, 8), _NOTHING)
+        centre, variance = jnp.zeros((n, 8)), jnp.full((n, 8), NOTHING)
     else:
-        centre, variance = _sites(stars, survey)
+        light = scale[:, None] * expected_light(stars, flux, ivar)
+        centre, variance = line_sites(stars, light, survey.z, survey.ew, survey.ew_ivar)
     z = None if survey.z is None else survey.z.astype(dtype)
     flux, ivar, scale, centre, variance = (a.astype(dtype) for a in (flux, ivar, scale, centre, variance))
     return Data(flux, ivar, scale, z, centre, variance)
@@ -132,39 +129,6 @@ def filled(flux: jax.Array, ivar: jax.Array) -> jax.Array:
         return jnp.exp(jnp.where(w > 0, jnp.log(f), jnp.interp(place, x, y)))
 
     return jax.vmap(one)(flux, ivar)
-
-
-def _sites(stars: Stars, survey: Survey) -> tuple[jax.Array, jax.Array]:
-    made = stars.lines(filled(survey.band_flux, survey.band_flux_ivar), survey.z)
-    weight, mean, sd = (a.astype(float) for a in made)
-    m = (weight[..., None] * mean).sum(-2)
-    v = (weight[..., None] * (sd * sd + mean * mean)).sum(-2) - m * m
-    e = given_evidence(survey.ew, survey.ew_ivar, stars.weights.ew_ratio, jnp.float64)
-    sigma = jnp.where(e.measured, e.sigma, 1.0)
-    deviation = jnp.sqrt(v)
-    at = jnp.arcsinh(jnp.maximum(e.value, 0))
-    low, high = jnp.minimum(m - _REACH * deviation, at - 0.5), jnp.maximum(m + _REACH * deviation, at + 0.5)
-
-    def narrower(_: int, state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
-        low, high = state[:2]
-        t = low[..., None] + (high - low)[..., None] * jnp.linspace(0, 1, _POINTS)
-        u = (e.value[..., None] - jnp.sinh(jnp.clip(t, 0, 9.9))) / sigma[..., None]
-        log_p = -0.5 * u * u - 0.5 * (t - m[..., None]) ** 2 / v[..., None]
-        p = jnp.exp(log_p - log_p.max(-1, keepdims=True))
-        p = p / p.sum(-1, keepdims=True)
-        post_mean = (p * t).sum(-1)
-        step = (high - low) / (_POINTS - 1)
-        post_var = jnp.maximum((p * (t - post_mean[..., None]) ** 2).sum(-1), 0.01 * step * step)
-        reach = _REACH * jnp.maximum(jnp.sqrt(post_var), step)
-        return jnp.maximum(low, post_mean - reach), jnp.minimum(high, post_mean + reach), post_mean, post_var
-
-    # A loop, not five copies: XLA compiles one.
-    post_mean, post_var = jax.lax.fori_loop(0, _PASSES, narrower, (low, high, m, v))[2:]
-    precision = jnp.clip(1 / post_var - 1 / v, 1e-3, 1e6)
-    centre = (post_mean / post_var - m / v) / precision
-    bound = 5 * jnp.sqrt(v + 1 / precision)
-    centre = jnp.clip(centre, m - bound, m + bound)
-    return jnp.where(e.measured, centre, 0.0), jnp.where(e.measured, 1 / precision, _NOTHING)
 
 
 def log_likelihood(stars: Stars, theta: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
