@@ -331,12 +331,18 @@ def test_wrong_surveys_are_refused(stars, sgi):
     assert float(missing.band_flux_ivar[0, 3]) == 0 and np.isfinite(missing.band_flux).all()
 
 
-def test_a_sample_of_the_calibration(stars, sgi, tmp_path):
-    """Galaxies of the prior, by a network that was kept: their intervals; a narrow population, in two rounds."""
+@pytest.fixture(scope="module")
+def small(stars, sgi):
+    """Errors, and a network that was trained for a few seconds."""
+    like = survey_errors(sgi, 32)
+    return like, sgi.amortise(stars, like, galaxies=3000, steps=500, seed=1)
+
+
+def test_a_sample_of_the_calibration(stars, sgi, small, tmp_path):
+    """Intervals of galaxies of the prior, by a network that was kept."""
     from starglow.infer.survey import simulate
 
-    like = survey_errors(sgi, 32)
-    start = sgi.amortise(stars, like, galaxies=3000, steps=500, seed=1)
+    like, start = small
     start.save(tmp_path / "start.npz")
     kept = sgi.Start.load(tmp_path / "start.npz", sgi.Stars())
     assert (kept.loss, kept.with_z, kept.with_lines) == (start.loss, False, True)
@@ -356,6 +362,14 @@ def test_a_sample_of_the_calibration(stars, sgi, tmp_path):
         rank = (posterior.posterior[name].values[0] < theta[:, k]).mean(0)
         held = ((rank > 0.16) & (rank < 0.84)).mean()
         assert abs(rank.mean() - 0.5) < 0.05 and abs(held - 0.68) < 0.08, (name, rank.mean(), held)  # 3 standard errors
+
+
+@pytest.mark.long
+def test_a_narrow_population_in_two_rounds(stars, sgi, small):
+    from starglow.infer.survey import simulate
+
+    like, kept = small
+    mean, sd = (np.asarray(a) for a in stars.prior)
     narrow, scatter = mean + 0.3 * sd, 0.2 * sd
     theta = narrow + scatter * np.random.default_rng(5).standard_normal((300, 4))
     survey = simulate(stars, jnp.asarray(theta), like, jax.random.key(5))

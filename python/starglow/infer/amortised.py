@@ -143,7 +143,7 @@ def amortise(
         for k, i, o in zip(jax.random.split(start, 3), sizes[:-1], sizes[1:])
     ]
     # The components start apart.
-    apart = jnp.linspace(-1, 1, _COMPONENTS)[:, None] * jnp.ones(_D)
+    apart = jnp.linspace(-1, 1, _COMPONENTS, dtype="float32")[:, None] * jnp.ones(_D, "float32")
     params[-1] = (params[-1][0], params[-1][1].at[_COMPONENTS : _COMPONENTS * (1 + _D)].set(apart.ravel()))
     optimiser = optax.adam(optax.cosine_decay_schedule(3e-3, steps))
 
