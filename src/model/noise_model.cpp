@@ -20,6 +20,33 @@ Terms terms(double f, double z, double ew) {
 constexpr std::size_t k_min_rows = 100;
 constexpr int k_iterations = 10;
 constexpr double k_clip = 3.0;  // residuals beyond this many robust sd lose weight
+// Coefficients beyond this cancel each other: the data do not determine them (redshifts of .015-.024 do not tell z, z^2
+// and z^3 apart). Terms are then left out, in this order.
+constexpr double k_most_coefficient = 1e4;
+constexpr std::array<std::size_t, 5> k_dispensable{5, 4, 2, 3, 7};
+
+// Weighted least squares; the weights fall as 1/|residual| beyond k_clip robust sd (Huber 1964), iterated.
+struct Law {
+  Eigen::VectorXd coefficients;
+  double scatter = 0;
+};
+Law fit_law(const Eigen::MatrixXd& design, const Eigen::VectorXd& target) {
+  Law out;
+  Eigen::VectorXd weight = Eigen::VectorXd::Ones(target.size());
+  for (int iteration = 0; iteration < k_iterations; ++iteration) {
+    const Eigen::VectorXd root = weight.cwiseSqrt();
+    out.coefficients = (root.asDiagonal() * design).colPivHouseholderQr().solve(root.cwiseProduct(target));
+    const Eigen::VectorXd residual = target - design * out.coefficients;
+    std::vector<double> size(static_cast<std::size_t>(residual.size()));
+    for (std::size_t i = 0; i < size.size(); ++i) size[i] = std::fabs(residual[static_cast<Eigen::Index>(i)]);
+    std::nth_element(size.begin(), size.begin() + static_cast<std::ptrdiff_t>(size.size() / 2), size.end());
+    const double sd = std::max(1.4826 * size[size.size() / 2], 1e-6);
+    for (Eigen::Index i = 0; i < weight.size(); ++i)
+      weight[i] = std::min(1.0, k_clip * sd / std::max(std::fabs(residual[i]), 1e-300));
+    out.scatter = std::sqrt(residual.squaredNorm() / static_cast<double>(residual.size()));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -79,7 +106,6 @@ NoiseModel fit_noise_model(const Galaxies& g, std::span<const std::size_t> lines
     if (x.size() < k_min_rows)
       throw Error(ErrorKind::input, "too few measured " + std::string(k_all_lines[line].name) + " for a noise model",
                   {std::to_string(x.size()) + " rows", "at least " + std::to_string(k_min_rows), ""});
-    // Weighted least squares; the weights fall as 1/|residual| beyond k_clip robust sd (Huber 1964), iterated.
     Eigen::MatrixXd design(static_cast<Eigen::Index>(x.size()), static_cast<Eigen::Index>(NoiseModel::k_n_terms));
     Eigen::VectorXd target(static_cast<Eigen::Index>(y.size()));
     for (Eigen::Index i = 0; i < design.rows(); ++i) {
@@ -87,23 +113,15 @@ NoiseModel fit_noise_model(const Galaxies& g, std::span<const std::size_t> lines
       for (Eigen::Index k = 0; k < design.cols(); ++k)
         design(i, k) = x[static_cast<std::size_t>(i)][static_cast<std::size_t>(k)];
     }
-    Eigen::VectorXd weight = Eigen::VectorXd::Ones(target.size()), c;
-    double scatter = 0;
-    for (int iteration = 0; iteration < k_iterations; ++iteration) {
-      const Eigen::VectorXd root = weight.cwiseSqrt();
-      c = (root.asDiagonal() * design).colPivHouseholderQr().solve(root.cwiseProduct(target));
-      const Eigen::VectorXd residual = target - design * c;
-      std::vector<double> size(static_cast<std::size_t>(residual.size()));
-      for (std::size_t i = 0; i < size.size(); ++i) size[i] = std::fabs(residual[static_cast<Eigen::Index>(i)]);
-      std::nth_element(size.begin(), size.begin() + static_cast<std::ptrdiff_t>(size.size() / 2), size.end());
-      const double sd = std::max(1.4826 * size[size.size() / 2], 1e-6);
-      for (Eigen::Index i = 0; i < weight.size(); ++i)
-        weight[i] = std::min(1.0, k_clip * sd / std::max(std::fabs(residual[i]), 1e-300));
-      scatter = std::sqrt(residual.squaredNorm() / static_cast<double>(residual.size()));
+    Law law = fit_law(design, target);
+    for (const std::size_t term : k_dispensable) {
+      if (law.coefficients.cwiseAbs().maxCoeff() <= k_most_coefficient) break;
+      design.col(static_cast<Eigen::Index>(term)).setZero();
+      law = fit_law(design, target);
     }
     for (std::size_t k = 0; k < NoiseModel::k_n_terms; ++k)
-      model.coefficients(row, k) = c[static_cast<Eigen::Index>(k)];
-    model.scatter.push_back(scatter);
+      model.coefficients(row, k) = law.coefficients[static_cast<Eigen::Index>(k)];
+    model.scatter.push_back(law.scatter);
   }
   return model;
 }

@@ -32,6 +32,29 @@ TEST(NoiseModel, RecoversALaw) {
                   -0.5 * std::log10(static_cast<double>(g.ew_ivar(i, line))), 2e-3);
 }
 
+// A file of a model does not take coefficients beyond 1e5.
+TEST(NoiseModel, OfGalaxiesAtOneRedshiftHasNoEnormousCoefficients) {
+  Galaxies g = test::example_galaxies(2000);
+  const auto log_sigma = [&](std::size_t i, std::size_t line) {
+    return 0.2 - 0.7 * std::log10(g.band_flux(i, band_of_line(line)));
+  };
+  for (std::size_t i = 0; i < g.n; ++i) {
+    g.z[i] = 0.02 + 0.001 * g.z[i];
+    for (std::size_t line = 0; line < k_n_lines; ++line) {
+      const double noisy =
+          log_sigma(i, line) +
+          0.05 * RandomObject(3, Stream::training, g.targetid[i]).normal(0, static_cast<std::uint32_t>(line));
+      g.ew_ivar(i, line) = static_cast<float>(std::pow(10.0, -2 * noisy));
+    }
+  }
+  const NoiseModel model = fit_noise_model(g);
+  for (const double c : model.coefficients.flat()) EXPECT_LT(std::fabs(c), 1e4);
+  for (std::size_t i = 10; i < 40; ++i)
+    for (const auto line : k_independent_lines)
+      EXPECT_NEAR(std::log10(model.sigma(line, g.band_flux.row(i), g.z[i], static_cast<double>(g.ew(i, line)))),
+                  log_sigma(i, line), 0.03);
+}
+
 TEST(NoiseModel, TooFewRowsOrColumnsAreErrors) {
   EXPECT_THROW(fit_noise_model(test::example_galaxies(50)), Error);
   Galaxies g = test::example_galaxies(500);
