@@ -444,7 +444,7 @@ def test_odd_arrays_are_taken(galaxies):
 def test_files_that_are_no_networks_are_refused(starglow, mock, models, tmp_path):
     from safetensors.numpy import load_file, save_file
 
-    from starglow.jax.weights import content_hash
+    from starglow.jax.hashes import content_hash
 
     population = tmp_path / "p.safetensors"
     assert starglow("train", mock, "--preset", "population", "-o", population).returncode == 0

@@ -5,7 +5,6 @@ The file is the one that the C++ library reads and writes (``docs/model-format.m
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
@@ -21,6 +20,7 @@ import numpy as np
 from ..errors import FileError, MissingFileError
 from ..errors import error as failure
 from ..names import ALL_LINES, BAND_EDGES, DOUBLETS, INPUTS, LINES, independent
+from .hashes import content_hash, layout_hash
 
 TEN_LINES = tuple(range(len(LINES)))
 MIN_SD = 0.03  # of standardised t, added to the exponential of the outputs
@@ -203,42 +203,6 @@ def load(path: str | os.PathLike[str] | None = None, dtype: Any = None) -> Weigh
     except (KeyError, ValueError) as error:
         what = f"the model lacks {error}" if isinstance(error, KeyError) else error
         raise failure("model", f"{path}: {what}") from error
-
-
-def layout_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
-    """First 16 digits of SHA-256 over what says how the tensors are run (``docs/model-format.md``)."""
-
-    def structural(key: str) -> bool:
-        if key in ("kind", "format_version", "lines", "band_edges"):
-            return True
-        group, _, item = key.partition(".")
-        return group in ("full", "partial", "neighbours") and item in (
-            "k",
-            "sizes",
-            "activation",
-            "features",
-            "z_clip",
-            "outputs",
-        )
-
-    text = "".join(f"{k}={meta[k]}\n" for k in sorted(meta) if structural(k))
-    for name in sorted(tensors):
-        text += _described(name, tensors[name])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def content_hash(tensors: dict[str, np.ndarray], meta: dict[str, str]) -> str:
-    """SHA-256 over all metadata but itself and all tensors (``docs/model-format.md``)."""
-    total = hashlib.sha256("".join(f"{k}={meta[k]}\n" for k in sorted(meta) if k != "sha256").encode())
-    for name in sorted(tensors):
-        total.update(_described(name, tensors[name]).encode())
-        total.update(np.ascontiguousarray(tensors[name]).data)
-    return total.hexdigest()
-
-
-def _described(name: str, tensor: np.ndarray) -> str:
-    kind = {"f": "F", "u": "U", "i": "I"}[tensor.dtype.kind]
-    return f"{name}:{kind}{8 * tensor.dtype.itemsize}" + "".join(f",{size}" for size in tensor.shape) + "\n"
 
 
 def _weights(tensors: dict[str, np.ndarray], meta: dict[str, str], dtype: Any) -> Weights:
