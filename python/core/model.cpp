@@ -118,7 +118,7 @@ nb::dict predict(const Model& model, const nb::dict& galaxies, std::size_t draws
   const std::size_t drawn = std::max(draws, std::size_t{joint && noise ? 1U : 0U});
   if (drawn > 0 && !joint) (void)model.sample({}, drawn, seed, *std::make_unique<WorkerPool>(1));  // says why not
   (void)model.compare(columns.conventions);
-  if (fluxes) need_ten_lines(model, "a prediction of line fluxes");
+  if (fluxes) need_some_of_the_ten(model, "a prediction of line fluxes");
   if (fluxes && columns.conventions.fluxscal == "relative")
     throw Error(ErrorKind::input, "the band fluxes have a relative scale, so line fluxes are unknown",
                 {"FLUXSCAL relative", "absolute", "Without fluxes EWs are predicted."});

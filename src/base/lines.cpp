@@ -58,10 +58,6 @@ LineSet::LineSet(std::vector<std::size_t> lines) : lines_(std::move(lines)) {
           ErrorKind::usage, "a line is chosen without its partner",
           {"'" + name + "'", name + " and " + strong, name + " is predicted as a fixed fraction of " + strong + "."});
   }
-  if (independent_.size() > k_most_independent)
-    throw Error(ErrorKind::usage, "too many lines are chosen for one model",
-                {std::to_string(independent_.size()) + " independent lines",
-                 "at most " + std::to_string(k_most_independent), "Train a second model for the others."});
   slots_.n = static_cast<std::uint8_t>(independent_.size());
   slots_.halpha = place(independent_, Line::HALPHA);
   slots_.sii = place(independent_, Line::SII_6716);

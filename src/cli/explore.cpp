@@ -64,18 +64,19 @@ PageMap map_for(const Settings& settings, const TableReader& reader, const Galax
   return map ? std::move(*map) : principal_map(galaxies);
 }
 
-bool belongs_to_the_contract(const std::string& name) {
+bool is_read_already(const std::string& name, const LineSet& lines) {
   if (name == "TARGETID" || name == "Z" || name == "FLAGS") return true;
-  return std::any_of(k_lines.begin(), k_lines.end(), [&](const LineInfo& line) {
-    return name == std::string(line.name) + "_EW" || name == std::string(line.name) + "_EW_IVAR";
+  return std::ranges::any_of(lines.lines(), [&](std::size_t line) {
+    const std::string own(k_all_lines[line].name);
+    return name == own + "_EW" || name == own + "_EW_IVAR";
   });
 }
 
-std::vector<PageColumn> more_columns(const TableReader& reader, std::vector<std::string>& notes) {
+std::vector<PageColumn> more_columns(const TableReader& reader, const LineSet& lines, std::vector<std::string>& notes) {
   std::vector<PageColumn> out;
   std::string left;
   for (const auto& column : reader.columns()) {
-    if (column.repeat != 1 || column.is_text() || belongs_to_the_contract(column.name)) continue;
+    if (column.repeat != 1 || column.is_text() || is_read_already(column.name, lines)) continue;
     try {
       if (out.size() == k_max_columns) throw Error(ErrorKind::input, "too many columns");
       const Matrix<double> values = reader.read_column(column.name, 0, reader.rows());
@@ -101,12 +102,13 @@ PageContent content_of(const Settings& settings, const Model& model, Console& co
   PageContent c;
   c.title = settings.is_set("title") ? settings.text("title") : std::filesystem::path(input).filename().string();
   c.notes = reader.notes();
-  c.galaxies = reader.read(0, reader.rows());
+  c.galaxies = reader.read(0, reader.rows(), model.lines().width());
   for (const auto& note : model.compare(c.galaxies.conventions, !c.galaxies.ebv.empty()).notes) c.notes.push_back(note);
   c.galaxies = model.with_own_dust(std::move(c.galaxies));  // what the page's own copy of the model is given
   if (!c.galaxies.ew.empty() && c.galaxies.ew_ivar.empty())
     c.notes.emplace_back("the table's EWs have no EW_IVAR: they are not shown as measurements");
-  c.columns = more_columns(reader, c.notes);
+  if (!model.lines().is_standard()) c.notes.push_back("the model's lines: " + model.lines().names());
+  c.columns = more_columns(reader, model.lines(), c.notes);
   WorkerPool pool(settings.threads());
   c.prediction = model.predict(c.galaxies, pool);
   if (settings.is_set("spectra")) {
@@ -181,7 +183,7 @@ int run(const Settings& settings, Console& console) {
   if (port < 0 || port > 65535)
     throw Error(ErrorKind::usage, "port out of range", {std::to_string(port), "0 to 65535", ""});
   const Model model = settings.is_set("model") ? Model::load(settings.text("model")) : Model::shipped();
-  need_ten_lines(model, "explore");
+  if (settings.flag("tiles")) need_ten_lines(model, "explore --tiles");
   if (settings.flag("dry_run")) {
     const TableReader reader(settings.positionals().at(0));
     console.info(fmt::format("would show {} galaxies of {}", reader.rows(), settings.positionals().at(0)));

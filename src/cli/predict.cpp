@@ -178,7 +178,7 @@ int run(const Settings& settings, Console& console) {
   if (!reader.has_column("BAND_FLUX"))
     throw Error(ErrorKind::input, "'" + input + "' has no column BAND_FLUX",
                 {"", "12 band fluxes a row", "prep makes them from spectra."});
-  if (fluxes) need_ten_lines(model, "predict --fluxes");
+  if (fluxes) need_some_of_the_ten(model, "predict --fluxes");
   if (fluxes && reader.conventions().fluxscal == "relative")
     throw Error(ErrorKind::input, "'" + input + "' has band fluxes on a relative scale, so line fluxes are unknown",
                 {"FLUXSCAL relative", "absolute", "Without --fluxes EWs are predicted."});

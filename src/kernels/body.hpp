@@ -377,7 +377,7 @@ template <class T>
 constexpr Ops<T> k_ops{k_lanes<T>,      scratch_size<T>, forward<T>, jacobian<T>, vjp<T>,          vjps<T>,
                        forward_keep<T>, backward<T>,     exp_all<T>, product<T>,  multiply_adds<T>};
 
-constexpr MixtureOps k_mixture_ops{quantiles, intrinsic_ew, sample, sites};
+constexpr MixtureOps k_mixture_ops{quantiles, intrinsic_ew, sample, sample_wide, sites};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ namespace starglow::kernels {
 
 static_assert(k_mixture_lines == k_n_independent_lines && k_independent_lines[k_sii_blue] == line_index("SII_6716") &&
               k_independent_lines[k_sii_blue + 1] == line_index("SII_6731"));
+static_assert(k_mixture_wide == k_most_independent_lines);
 
 #if defined(__x86_64__)
 extern const KernelTable k_table_v2, k_table_v3, k_table_v4;

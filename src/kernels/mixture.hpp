@@ -233,7 +233,7 @@ inline void sample_vector(const MixtureView& m, unsigned key0, unsigned key1, un
     }
     ew[j] = intrinsic_ew_vector<float>(t);
   }
-  if (!m.hold_sii) return;
+  if (m.sii != k_sii_blue) return;  // sample_of() holds a pair at another place
   // A ratio of the [SII] lines that no gas has becomes the nearest that it has, their sum kept.
   const Vec<float> sum = ew[k_sii_blue] + ew[k_sii_blue + 1], strong = ew[k_sii_blue];
   const Vec<float> top = sum * splat(k_sii_highest / (1 + k_sii_highest)),
@@ -241,6 +241,17 @@ inline void sample_vector(const MixtureView& m, unsigned key0, unsigned key1, un
   const Vec<float> kept = strong > top ? top : (strong < bottom ? bottom : strong);
   ew[k_sii_blue + 1] = ((strong > top) | (strong < bottom)) ? sum - kept : ew[k_sii_blue + 1];
   ew[k_sii_blue] = kept;
+}
+
+// The same of a pair at any place, once it is written.
+inline void hold_ratio(float* blue, float* red, Size n) {
+  constexpr float highest = k_sii_highest / (1 + k_sii_highest), lowest = k_sii_lowest / (1 + k_sii_lowest);
+  for (Size k = 0; k < n; ++k) {
+    const float sum = blue[k] + red[k], top = sum * highest, bottom = sum * lowest;
+    const float kept = blue[k] > top ? top : (blue[k] < bottom ? bottom : blue[k]);
+    if (kept != blue[k]) red[k] = sum - kept;
+    blue[k] = kept;
+  }
 }
 
 template <int components>
@@ -259,6 +270,7 @@ void sample_of(const MixtureView& mixture, unsigned key0, unsigned key1, Size n,
       }
     }
   }
+  if (mixture.sii >= 0 && mixture.sii != k_sii_blue) hold_ratio(out[mixture.sii], out[mixture.sii + 1], n);
 }
 
 void sample(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out) {
@@ -266,6 +278,44 @@ void sample(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, fl
   if (mixture.components == 2) return sample_of<2>(mixture, key0, key1, n, out);
   if (mixture.components == 3) return sample_of<3>(mixture, key0, key1, n, out);
   sample_of<4>(mixture, key0, key1, n, out);
+}
+
+// The same numbers by loops that stay loops: unrolled, those over many lines would be longer than all the rest.
+template <int lines>
+void sample_loops(const MixtureOf<lines>& m, unsigned key0, unsigned key1, Size n, float* const* out) {
+  constexpr Size lanes = static_cast<Size>(k_lanes<float>);
+  for (Size k = 0; k < n; k += lanes) {
+    const Size count = n - k < lanes ? n - k : lanes;
+    Words32 draw;
+    for (int i = 0; i < k_lanes<float>; ++i) draw[i] = static_cast<unsigned>(k) + static_cast<unsigned>(i);
+    const Words32 choice = threefry_first(key0, key1, draw, 0);
+    Vec<float> z[static_cast<Size>(lines)];
+#pragma GCC unroll 1
+    for (int j = 0; j < lines; ++j) {
+      z[j] = normal_of(threefry_first(key0, key1, draw, 1U + static_cast<unsigned>(j)));
+      Vec<float> t{};
+#pragma GCC unroll 1
+      for (int c = 0; c < m.components; ++c) {
+        Vec<float> e = splat(m.factor[c][j * lines]) * z[0];
+#pragma GCC unroll 1
+        for (int i = 1; i <= j; ++i) e += splat(m.factor[c][j * lines + i]) * z[i];
+        const Vec<float> here = splat(m.mean[c][j]) + splat(m.sd[c][j]) * e;
+        t = c == 0 ? here : (choice > splat_word(m.limit[c > 0 ? c - 1 : 0]) ? here : t);
+      }
+      const Vec<float> ew = intrinsic_ew_vector<float>(t);
+      float* to = out[j] + k;
+      if (count == lanes) {
+        store<float>(to, ew);
+      } else {
+        for (Size i = 0; i < count; ++i) to[i] = ew[static_cast<int>(i)];
+      }
+    }
+  }
+  if (m.sii >= 0) hold_ratio(out[m.sii], out[m.sii + 1], n);
+}
+
+void sample_wide(const WideMixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out) {
+  sample_loops(mixture, key0, key1, n, out);
 }
 
 }  // namespace

@@ -55,21 +55,26 @@ struct Ops {
   Size (*multiply_adds)(Size rounds, T* sink);
 };
 
-inline constexpr int k_mixture_lines = 8, k_mixture_components = 4;
+/// Lines of a mixture: as many as the shipped model has, or room for every independent line of the table and a few more
+/// (dispatch.cpp compares).
+inline constexpr int k_mixture_lines = 8, k_mixture_wide = 16, k_mixture_components = 4;
 /// The [SII] lines are lines 6 and 7 of the eight (dispatch.cpp compares). Their ratio lies between the limits of high
 /// and of low density (Osterbrock & Ferland 2006, fig. 5.8).
 inline constexpr int k_sii_blue = 6;
 inline constexpr float k_sii_lowest = 0.44F, k_sii_highest = 1.45F;
 
-/// A mixture of joint normal distributions in t of eight lines, as the draws need it.
-struct MixtureView {
+/// A mixture of joint normal distributions in t of some lines, as the draws need it.
+template <int lines>
+struct MixtureOf {
   int components;
   unsigned limit[k_mixture_components];  ///< a draw is of component c, the number of limits (c < components - 1) that
                                          ///< its word of lane 0 exceeds
-  float mean[k_mixture_components][k_mixture_lines], sd[k_mixture_components][k_mixture_lines];
-  const float* factor[k_mixture_components];  ///< (8, 8) row-major, lower triangle: correlation = factor factor^T
-  int hold_sii = 1;  ///< lines 6 and 7 are the [SII] lines, whose ratio is held; 0: they are others
+  float mean[k_mixture_components][static_cast<Size>(lines)], sd[k_mixture_components][static_cast<Size>(lines)];
+  const float* factor[k_mixture_components];  ///< (lines, lines) row-major, lower triangle: factor factor^T
+  int sii = k_sii_blue;                       ///< place of the [SII] pair, whose ratio is held; -1: there is none
 };
+using MixtureView = MixtureOf<k_mixture_lines>;
+using WideMixtureView = MixtureOf<k_mixture_wide>;
 
 /// Measurements of one line each: what the prior of t and the measured EW are, and what they say together. Arrays of a
 /// multiple of k_site_group numbers.
@@ -95,6 +100,7 @@ struct MixtureOps {
   /// (starglow/base/random.hpp); the first word of (draw, 0) chooses the component, that of (draw, 1 + j) makes the
   /// normal of line j. A ratio of the [SII] lines beyond its limits is brought to them, their sum kept.
   void (*sample)(const MixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
+  void (*sample_wide)(const WideMixtureView& mixture, unsigned key0, unsigned key1, Size n, float* const* out);
   /// n, a multiple of k_site_group, measurements, each by itself, to about 1e-6 of the standard deviation. Where the
   /// sums are too coarse the mean is NaN; `finer` ones take more time and fail less often.
   void (*sites)(const SiteView& of, Size n, int finer);

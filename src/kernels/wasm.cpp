@@ -7,6 +7,26 @@
 #define STARGLOW_ISA_NAME "wasm-simd128"
 #include "kernels/body.hpp"
 
+// Unrolled loops for the shipped model's three components alone: the others would be half of what a page downloads.
+template <int lines>
+static void sample_places(int components, int sii, const unsigned* limit, const float* mean, const float* sd,
+                          const float* factor, unsigned key0, unsigned key1, unsigned n, float* ew) {
+  starglow::kernels::MixtureOf<lines> view{};
+  view.components = components;
+  view.sii = sii;
+  for (int c = 0; c < components; ++c) {
+    view.limit[c] = limit[c];
+    for (int j = 0; j < lines; ++j) view.mean[c][j] = mean[c * lines + j];
+    for (int j = 0; j < lines; ++j) view.sd[c][j] = sd[c * lines + j];
+    view.factor[c] = factor + c * lines * lines;
+  }
+  float* out[static_cast<unsigned>(lines)];
+  for (int j = 0; j < lines; ++j) out[j] = ew + static_cast<unsigned>(j) * n;
+  if constexpr (lines == starglow::kernels::k_mixture_lines)
+    if (components == 3) return starglow::kernels::sample_of<3>(view, key0, key1, n, out);
+  starglow::kernels::sample_loops(view, key0, key1, n, out);
+}
+
 extern "C" {
 
 extern unsigned char __heap_base;
@@ -68,22 +88,20 @@ void starglow_quantiles(int components, const double* weight, const double* mean
 // ew (n) = sinh(max(t, 0)).
 void starglow_intrinsic_ew(const double* t, double* ew, unsigned n) { starglow::kernels::intrinsic_ew(t, ew, n); }
 
-// Draws 0..n-1 of one object: ew (8, n). limit (components), mean and sd (components, 8), factor (components, 8, 8) as
-// in MixtureView.
-void starglow_sample(int components, const unsigned* limit, const float* mean, const float* sd, const float* factor,
-                     unsigned key0, unsigned key1, unsigned n, float* ew) {
-  constexpr int lines = starglow::kernels::k_mixture_lines;
-  starglow::kernels::MixtureView view{};
-  view.components = components;
-  for (int c = 0; c < components; ++c) {
-    view.limit[c] = limit[c];
-    for (int j = 0; j < lines; ++j) view.mean[c][j] = mean[c * lines + j];
-    for (int j = 0; j < lines; ++j) view.sd[c][j] = sd[c * lines + j];
-    view.factor[c] = factor + c * lines * lines;
-  }
-  float* out[lines];
-  for (int j = 0; j < lines; ++j) out[j] = ew + static_cast<unsigned>(j) * n;
-  starglow::kernels::sample(view, key0, key1, n, out);
+// Places of the loops over lines that draw this many.
+int starglow_places(int lines) {
+  return lines <= starglow::kernels::k_mixture_lines ? starglow::kernels::k_mixture_lines
+                                                     : starglow::kernels::k_mixture_wide;
+}
+
+// Draws 0..n-1 of one object: ew (places, n). limit (components), mean and sd (components, places), factor (components,
+// places, places), sii as in MixtureOf.
+void starglow_sample(int places, int components, int sii, const unsigned* limit, const float* mean, const float* sd,
+                     const float* factor, unsigned key0, unsigned key1, unsigned n, float* ew) {
+  if (places == starglow::kernels::k_mixture_lines)
+    sample_places<starglow::kernels::k_mixture_lines>(components, sii, limit, mean, sd, factor, key0, key1, n, ew);
+  else
+    sample_places<starglow::kernels::k_mixture_wide>(components, sii, limit, mean, sd, factor, key0, key1, n, ew);
 }
 
 // z (4): normals of one lane in draws first..first + 3.

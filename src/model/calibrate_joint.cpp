@@ -9,7 +9,6 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = k_n_independent_lines;
 constexpr std::uint32_t k_calibration_draw = 1U << 30;  // apart from the masks of the training's epochs
 
 std::int64_t id_of(const Galaxies& g, std::size_t row) {
@@ -27,10 +26,11 @@ MaskPattern calibration_mask(const Galaxies& g, std::size_t row, const TrainConf
 // The rows of the last layer that give widths and weights, and the factors, fitted about the means of `distributions`,
 // which are those of models that have not seen the galaxies; these then get the new widths and weights. About means of
 // its own, that know the labels, a network learns widths that are too small and correlations that are too weak.
-void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
-                const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
-                std::span<const std::size_t> judged, std::vector<LineDistribution>& distributions, WorkerPool& pool,
-                Tally& tally, NetworkBank& bank) {
+template <std::size_t k_n>
+void fit_widths_of(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
+                   const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
+                   std::span<const std::size_t> judged, std::vector<LineDistribution>& distributions, WorkerPool& pool,
+                   Tally& tally, NetworkBank& bank) {
   JointHead& head = *bank.joint;
   const std::size_t n_c = head.components, n = head.slots.n, n_means = n_c * n;
   std::vector<Stage> stages;
@@ -57,9 +57,9 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
         centre(r, j) += d.weight[c] * mean;
       }
   }
-  const Sites sites = sites_about(centre, g, set, config, noise, pool).sites;
+  const Sites sites = sites_about<k_n>(centre, g, set, config, noise, pool).sites;
 
-  const auto selection = selection_term(g, set, config);
+  const auto selection = selection_term<k_n>(g, set, config);
 
   stage.shape = bank.shape;
   stage.first_network = first_network + 5000;
@@ -68,7 +68,7 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   stage.plan.scales = rates_of_last_layer(stage.shape, n_c, 0.0F, 0.0F, static_cast<float>(config.width_rate));
   stage.losses.clear();
   for (std::size_t k = 0; k < bank.n_nets; ++k) {
-    auto loss = std::make_unique<JointLoss>(sites, n_c, head.factor, config.correlate, config.factor_rate);
+    auto loss = std::make_unique<JointLossOf<k_n>>(sites, n_c, head.factor, config.correlate, config.factor_rate);
     loss->fix_means(means);
     if (selection) loss->undo_selection(*selection);
     if (config.weak_component) loss->keep_apart(k_independent);
@@ -80,7 +80,7 @@ void fit_widths(const Galaxies& g, std::span<const std::size_t> rows, const Feat
   for (std::size_t k = 0; k < bank.n_nets; ++k)
     std::copy(stage.results[k].params.begin(), stage.results[k].params.end(),
               bank.params.begin() + static_cast<std::ptrdiff_t>(k * n_params));
-  head.factor = mean_factor(stage, n_c);
+  head.factor = mean_factor<k_n>(stage, n_c);
 
   const Matrix<double> outputs = mean_outputs(stage);
   std::vector<double> own(n_out);
@@ -132,6 +132,8 @@ void calibrate_by_folds(const Galaxies& g, std::span<const std::size_t> rows, co
     judged.insert(judged.end(), outside.begin(), outside.end());
     std::move(own.begin(), own.end(), std::back_inserter(distributions));
   }
+  const auto fit_widths = head.slots.places() == k_n_independent_lines ? fit_widths_of<k_n_independent_lines>
+                                                                       : fit_widths_of<k_most_independent_lines>;
   if (config.width_epochs > 0 && judged.size() == rows.size())
     fit_widths(g, rows, recipe, config, first_network, noise, judged, distributions, pool, tally, bank);
   if (!config.calibrate_lines) return;

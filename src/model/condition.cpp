@@ -10,33 +10,10 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = LineDistribution::k_n;
-using conditioning::Mixture;
-
-}  // namespace
-
-void conditioning::factorise(const Normal<double>& q, const LineDistribution::PerLine& sd,
-                             std::array<double, k_n * k_n>& factor) {
-  factor.fill(0.0);
-  for (std::size_t i = 0; i < k_n; ++i) {
-    double left = 1.0;  // of the row's length
-    for (std::size_t j = 0; j < i; ++j) {
-      double sum = q.covariance[i][j] / (sd[i] * sd[j]);
-      for (std::size_t k = 0; k < j; ++k) sum -= factor[i * k_n + k] * factor[j * k_n + k];
-      const double pivot = factor[j * k_n + j];
-      factor[i * k_n + j] = pivot > 0 ? sum / pivot : 0.0;
-      left -= factor[i * k_n + j] * factor[i * k_n + j];
-    }
-    factor[i * k_n + i] = std::sqrt(std::max(left, 0.0));
-  }
-}
-
-JointDistribution condition(const JointDistribution& prior, const Evidence& evidence, double tolerance) {
+template <std::size_t k_n>
+JointDistribution condition_of(const JointDistribution& prior, const Evidence& evidence, double tolerance) {
   const LineDistribution& d = prior.lines;
-  const bool any = std::any_of(evidence.begin(), evidence.end(),
-                               [](const LineEvidence& e) { return e.kind != LineEvidence::Kind::none; });
-  if (d.components == 0 || !any) return prior;
-  Mixture<double> m;
+  conditioning::Mixture<double, k_n> m;
   m.components = d.components;
   std::array<double, k_n> values;
   Evidence used = evidence;
@@ -46,7 +23,7 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
   }
   for (std::size_t c = 0; c < d.components; ++c) {
     m.log_weight[c] = std::log(std::max(d.weight[c], 1e-300));
-    m.normal[c].mean = d.mean[c];
+    std::copy_n(d.mean[c].begin(), k_n, m.normal[c].mean.begin());
     const auto& f = prior.factor[c];
     for (std::size_t i = 0; i < k_n; ++i)
       for (std::size_t j = 0; j <= i; ++j) {
@@ -61,12 +38,23 @@ JointDistribution condition(const JointDistribution& prior, const Evidence& evid
   out.lines.slots = d.slots;
   for (std::size_t c = 0; c < d.components; ++c) {
     out.lines.weight[c] = std::exp(m.log_weight[c]);
-    out.lines.mean[c] = m.normal[c].mean;
+    std::copy_n(m.normal[c].mean.begin(), k_n, out.lines.mean[c].begin());
     for (std::size_t j = 0; j < k_n; ++j) out.lines.sd[c][j] = std::sqrt(m.normal[c].covariance[j][j]);
-    conditioning::factorise(m.normal[c], out.lines.sd[c], out.factor[c]);
+    conditioning::factorise(m.normal[c], out.lines.sd[c], std::span(out.factor[c]).first(k_n * k_n));
   }
   out.lines.find_quantiles();
   return out;
+}
+
+}  // namespace
+
+JointDistribution condition(const JointDistribution& prior, const Evidence& evidence, double tolerance) {
+  const bool any = std::any_of(evidence.begin(), evidence.end(),
+                               [](const LineEvidence& e) { return e.kind != LineEvidence::Kind::none; });
+  if (prior.lines.components == 0 || !any) return prior;
+  return prior.lines.slots.places() == k_n_independent_lines
+             ? condition_of<k_n_independent_lines>(prior, evidence, tolerance)
+             : condition_of<k_most_independent_lines>(prior, evidence, tolerance);
 }
 
 GivenLines given_lines(const Galaxies& g, std::span<const std::size_t> lines) {

@@ -9,7 +9,7 @@
 
 namespace starglow::conditioning {
 
-inline constexpr std::size_t k_n = LineDistribution::k_n, k_most = LineDistribution::k_max_components;
+inline constexpr std::size_t k_most = LineDistribution::k_max_components;
 inline constexpr int k_most_sweeps = 60;
 inline constexpr double k_least_sigma = 1e-8;  // of an EW, A: a sharper measurement is taken as one of this error
 inline constexpr int k_undamped = 12;          // sweeps; later ones go half of the way
@@ -96,15 +96,29 @@ Moments<Slopes<N>> moments(const Slopes<N>& mean, const Slopes<N>& variance, con
   return {take(m.log_z, s.log_z), take(m.mean, s.mean), take(m.variance, s.variance)};
 }
 
-/// A normal distribution of the eight t.
-template <class T>
+/// A normal distribution of the t of k_n lines.
+template <class T, std::size_t k_n>
 struct Normal {
   std::array<T, k_n> mean{};
   std::array<std::array<T, k_n>, k_n> covariance{};
 };
 
 /// Lower Cholesky factor of a covariance, its rows divided by the sd.
-void factorise(const Normal<double>& q, const LineDistribution::PerLine& sd, std::array<double, k_n * k_n>& factor);
+template <std::size_t k_n>
+void factorise(const Normal<double, k_n>& q, const LineDistribution::PerLine& sd, std::span<double> factor) {
+  std::fill(factor.begin(), factor.end(), 0.0);
+  for (std::size_t i = 0; i < k_n; ++i) {
+    double left = 1.0;  // of the row's length
+    for (std::size_t j = 0; j < i; ++j) {
+      double sum = q.covariance[i][j] / (sd[i] * sd[j]);
+      for (std::size_t k = 0; k < j; ++k) sum -= factor[i * k_n + k] * factor[j * k_n + k];
+      const double pivot = factor[j * k_n + j];
+      factor[i * k_n + j] = pivot > 0 ? sum / pivot : 0.0;
+      left -= factor[i * k_n + j] * factor[i * k_n + j];
+    }
+    factor[i * k_n + i] = std::sqrt(std::max(left, 0.0));
+  }
+}
 
 /// A site of line j: exp(-precision (t - centre)^2 / 2 + pull (t - centre)). `scale`: its logarithm at the centre.
 template <class T>
@@ -113,8 +127,8 @@ struct Site {
 };
 
 /// The normal times a site, over the given lines only. Returns 1 + precision x variance.
-template <class T>
-T multiply(Normal<T>& q, std::span<const std::size_t> lines, std::size_t j, const Site<T>& site) {
+template <class T, std::size_t k_n>
+T multiply(Normal<T, k_n>& q, std::span<const std::size_t> lines, std::size_t j, const Site<T>& site) {
   const T grown = T(1.0) + site.precision * q.covariance[j][j];
   const T step = (site.pull + site.precision * (site.centre - q.mean[j])) / grown;
   std::array<T, k_n> column;
@@ -133,8 +147,8 @@ T multiply(Normal<T>& q, std::span<const std::size_t> lines, std::size_t j, cons
 }
 
 /// The normal `q` becomes that given the evidence; returns the logarithm of its integral. `values`: of the evidence.
-template <class T>
-T condition_normal(Normal<T>& q, const Evidence& evidence, const std::array<T, k_n>& values, double tolerance) {
+template <class T, std::size_t k_n>
+T condition_normal(Normal<T, k_n>& q, const Evidence& evidence, const std::array<T, k_n>& values, double tolerance) {
   std::array<std::size_t, k_n> known{};
   std::size_t n_known = 0;
   for (std::size_t j = 0; j < k_n; ++j)
@@ -145,7 +159,7 @@ T condition_normal(Normal<T>& q, const Evidence& evidence, const std::array<T, k
   for (int sweep = 0; sweep < (n_known > 1 ? k_most_sweeps : 1); ++sweep) {
     double moved = 0;
     for (const std::size_t j : lines) {
-      Normal<T> cavity = q;
+      Normal<T, k_n> cavity = q;
       for (const std::size_t i : lines)
         if (i != j) multiply(cavity, lines, i, site[i]);
       const T& mean = cavity.mean[j];
@@ -182,15 +196,16 @@ T condition_normal(Normal<T>& q, const Evidence& evidence, const std::array<T, k
 
 /// Weights (as logarithms, of sum 1 at first) and means and sd of a mixture, conditioned. `correlation`: (8 x 8) of
 /// each component. Returns the log of the evidence.
-template <class T>
+template <class T, std::size_t k_n>
 struct Mixture {
   std::size_t components = 0;
   std::array<T, k_most> log_weight{};
-  std::array<Normal<T>, k_most> normal{};
+  std::array<Normal<T, k_n>, k_most> normal{};
 };
 
-template <class T>
-T condition_mixture(Mixture<T>& mixture, const Evidence& evidence, const std::array<T, k_n>& values, double tolerance) {
+template <class T, std::size_t k_n>
+T condition_mixture(Mixture<T, k_n>& mixture, const Evidence& evidence, const std::array<T, k_n>& values,
+                    double tolerance) {
   double top = -1e300;
   for (std::size_t c = 0; c < mixture.components; ++c) {
     mixture.log_weight[c] = mixture.log_weight[c] + condition_normal(mixture.normal[c], evidence, values, tolerance);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -10,7 +11,7 @@
 namespace starglow {
 namespace {
 
-using conditioning::k_most, conditioning::k_n, conditioning::Normal, conditioning::Site;
+using conditioning::k_most, conditioning::Normal, conditioning::Site;
 constexpr double k_tolerance = 1e-5;     // of the sites, in sd
 constexpr std::size_t k_rows_a_go = 64;  // so that what they need stays near the processor
 constexpr double k_log_2pi = 1.8378770664093453;
@@ -26,6 +27,7 @@ struct KnownLine {
   double grown;                         // 1 + precision x variance
 };
 
+template <std::size_t k_n>
 struct Lane {
   std::size_t n = 0;
   std::array<KnownLine, k_n> known;
@@ -35,7 +37,8 @@ struct Lane {
 };
 
 // What the prior and the other sites say of known line `of`.
-void find_cavity(Lane& lane, std::size_t of) {
+template <std::size_t k_n>
+void find_cavity(Lane<k_n>& lane, std::size_t of) {
   KnownLine& known = lane.known[of];
   if (lane.n == 1) {
     known.cavity_mean = lane.mean[0];
@@ -77,7 +80,8 @@ void find_cavity(Lane& lane, std::size_t of) {
 }
 
 // The site has the mean and the variance that cavity and evidence give together; as in condition_normal().
-void renew(Lane& lane, std::size_t j, int sweep, double mean, double variance) {
+template <std::size_t k_n>
+void renew(Lane<k_n>& lane, std::size_t j, int sweep, double mean, double variance) {
   KnownLine& known = lane.known[j];
   const double apart = mean - known.cavity_mean;
   double precision = 1 / variance - 1 / known.cavity_variance;
@@ -100,7 +104,8 @@ struct Batch {
   std::size_t room = 0;  // numbers a column
   double* column(std::size_t k) { return space.data() + k * room; }
 
-  void run(std::span<Lane* const> lanes, std::size_t j, bool finer) {
+  template <std::size_t k_n>
+  void run(std::span<Lane<k_n>* const> lanes, std::size_t j, bool finer) {
     const std::size_t n = lanes.size(), group = kernels::k_site_group, whole = (n + group - 1) / group * group;
     if (whole > room) {
       room = whole;
@@ -121,16 +126,18 @@ struct Batch {
 };
 
 // One step of known line j of the lanes: by the kernel with few nodes, with more of them, or one by one.
-void renew_all(std::span<Lane* const> lanes, std::size_t j, int sweep, Batch& batch, std::vector<Lane*>& open) {
+template <std::size_t k_n>
+void renew_all(std::span<Lane<k_n>* const> lanes, std::size_t j, int sweep, Batch& batch,
+               std::vector<Lane<k_n>*>& open) {
   open.clear();
-  const auto one_by_one = [&](Lane& lane) {
+  const auto one_by_one = [&](Lane<k_n>& lane) {
     KnownLine& known = lane.known[j];
     const SiteMoments m = site_moments(known.cavity_mean, known.cavity_variance, known.evidence);
     known.mass = 1;
     known.rest = m.log_z;
     renew(lane, j, sweep, m.mean, m.variance);
   };
-  for (Lane* lane : lanes) {
+  for (Lane<k_n>* lane : lanes) {
     if (j >= lane->n) continue;
     find_cavity(*lane, j);
     if (lane->known[j].evidence.kind == LineEvidence::Kind::measured)
@@ -140,7 +147,7 @@ void renew_all(std::span<Lane* const> lanes, std::size_t j, int sweep, Batch& ba
   }
   for (const bool finer : {false, true}) {
     if (open.empty()) return;
-    batch.run(open, j, finer);
+    batch.run(std::span<Lane<k_n>* const>(open), j, finer);
     std::size_t left = 0;
     for (std::size_t k = 0; k < open.size(); ++k) {
       const double mean = batch.column(7)[k];
@@ -155,13 +162,15 @@ void renew_all(std::span<Lane* const> lanes, std::size_t j, int sweep, Batch& ba
     }
     open.resize(left);
   }
-  for (Lane* lane : open) one_by_one(*lane);
+  for (Lane<k_n>* lane : open) one_by_one(*lane);
 }
 
 // Correlations of the components.
+template <std::size_t k_n>
 using Correlations = std::array<std::array<std::array<double, k_n>, k_n>, k_most>;
 
-void find_correlations(const decltype(JointDistribution::factor)& factor, Correlations& correlation) {
+template <std::size_t k_n>
+void find_correlations(const decltype(JointDistribution::factor)& factor, Correlations<k_n>& correlation) {
   for (std::size_t c = 0; c < k_most; ++c)
     for (std::size_t i = 0; i < k_n; ++i)
       for (std::size_t j = 0; j <= i; ++j) {
@@ -171,9 +180,10 @@ void find_correlations(const decltype(JointDistribution::factor)& factor, Correl
       }
 }
 
-// The lane's sites on all eight lines: mean and sd become those after; returns the log of the integral. The covariance
+// The lane's sites on all lines: mean and sd become those after; returns the log of the integral. The covariance
 // is that of component c before.
-double apply(const Lane& lane, const std::array<std::array<double, k_n>, k_n>& correlation,
+template <std::size_t k_n>
+double apply(const Lane<k_n>& lane, const std::array<std::array<double, k_n>, k_n>& correlation,
              LineDistribution::PerLine& mean, LineDistribution::PerLine& sd) {
   std::array<std::array<double, k_n>, k_n> column;  // of the covariance, for each known line
   std::array<double, k_n> variance;
@@ -207,31 +217,37 @@ double apply(const Lane& lane, const std::array<std::array<double, k_n>, k_n>& c
 }
 
 // The factor of the correlations after the sites.
-void find_factor(const Lane& lane, const std::array<std::array<double, k_n>, k_n>& correlation,
+template <std::size_t k_n>
+void find_factor(const Lane<k_n>& lane, const std::array<std::array<double, k_n>, k_n>& correlation,
                  const LineDistribution::PerLine& sd_before, const LineDistribution::PerLine& sd,
-                 std::array<double, k_n * k_n>& factor) {
-  Normal<double> q;
+                 std::span<double> factor) {
+  Normal<double, k_n> q;
   for (std::size_t i = 0; i < k_n; ++i)
     for (std::size_t k = 0; k < k_n; ++k) q.covariance[i][k] = correlation[i][k] * sd_before[i] * sd_before[k];
-  constexpr std::array<std::size_t, k_n> every{0, 1, 2, 3, 4, 5, 6, 7};
-  for (std::size_t i = 0; i < lane.n; ++i) conditioning::multiply(q, every, lane.known[i].line, lane.known[i].site);
+  std::array<std::size_t, k_n> every;
+  std::iota(every.begin(), every.end(), std::size_t{0});
+  for (std::size_t i = 0; i < lane.n; ++i)
+    conditioning::multiply(q, std::span<const std::size_t>(every), lane.known[i].line, lane.known[i].site);
   conditioning::factorise(q, sd, factor);
 }
 
+template <std::size_t k_n>
 struct Workspace {
-  std::vector<Lane> lanes;
-  std::vector<Lane*> active, open;
+  std::vector<Lane<k_n>> lanes;
+  std::vector<Lane<k_n>*> active, open;
   Batch batch;
 };
 
-void condition_some(std::span<const KnownRow> rows, const Correlations& correlation, bool factors, Workspace& space) {
+template <std::size_t k_n>
+void condition_some(std::span<const KnownRow> rows, const Correlations<k_n>& correlation, bool factors,
+                    Workspace<k_n>& space) {
   space.lanes.resize(rows.size() * k_most);
   space.active.clear();
   for (std::size_t r = 0; r < rows.size(); ++r) {
     const LineDistribution& d = rows[r].joint->lines;
     const Evidence& evidence = *rows[r].evidence;
     for (std::size_t c = 0; c < d.components; ++c) {
-      Lane& lane = space.lanes[r * k_most + c];
+      Lane<k_n>& lane = space.lanes[r * k_most + c];
       lane.n = 0;
       for (std::size_t j = 0; j < k_n; ++j) {
         if (evidence[j].kind == LineEvidence::Kind::none) continue;
@@ -255,12 +271,13 @@ void condition_some(std::span<const KnownRow> rows, const Correlations& correlat
   }
   for (int sweep = 0; sweep < conditioning::k_most_sweeps && !space.active.empty(); ++sweep) {
     std::size_t most = 0;
-    for (Lane* lane : space.active) {
+    for (Lane<k_n>* lane : space.active) {
       lane->moved = 0;
       most = std::max(most, lane->n);
     }
-    for (std::size_t j = 0; j < most; ++j) renew_all(space.active, j, sweep, space.batch, space.open);
-    std::erase_if(space.active, [](const Lane* lane) { return lane->n == 1 || lane->moved < k_tolerance; });
+    for (std::size_t j = 0; j < most; ++j)
+      renew_all(std::span<Lane<k_n>* const>(space.active), j, sweep, space.batch, space.open);
+    std::erase_if(space.active, [](const Lane<k_n>* lane) { return lane->n == 1 || lane->moved < k_tolerance; });
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
     JointDistribution& joint = *rows[r].joint;
@@ -268,10 +285,10 @@ void condition_some(std::span<const KnownRow> rows, const Correlations& correlat
     if (space.lanes[r * k_most].n == 0) continue;
     double top = -1e300, sum = 0;
     for (std::size_t c = 0; c < d.components; ++c) {
-      const Lane& lane = space.lanes[r * k_most + c];
+      const Lane<k_n>& lane = space.lanes[r * k_most + c];
       const auto before = d.sd[c];
       d.weight[c] = std::log(std::max(d.weight[c], 1e-300)) + apply(lane, correlation[c], d.mean[c], d.sd[c]);
-      if (factors) find_factor(lane, correlation[c], before, d.sd[c], joint.factor[c]);
+      if (factors) find_factor(lane, correlation[c], before, d.sd[c], std::span(joint.factor[c]).first(k_n * k_n));
       top = std::max(top, d.weight[c]);
     }
     for (std::size_t c = 0; c < d.components; ++c) sum += d.weight[c] = std::exp(d.weight[c] - top);
@@ -281,11 +298,10 @@ void condition_some(std::span<const KnownRow> rows, const Correlations& correlat
   }
 }
 
-}  // namespace
-
-void condition_rows(std::span<const KnownRow> rows, bool factors) {
-  Workspace space;
-  Correlations correlation{};
+template <std::size_t k_n>
+void condition_all(std::span<const KnownRow> rows, bool factors) {
+  Workspace<k_n> space;
+  Correlations<k_n> correlation{};
   decltype(JointDistribution::factor) own{};
   for (std::size_t first = 0, last = 0; first < rows.size(); first = last) {
     if (first == 0 || rows[first].joint->factor != own) {
@@ -296,6 +312,16 @@ void condition_rows(std::span<const KnownRow> rows, bool factors) {
       if (rows[last].joint->factor != own) break;
     condition_some(rows.subspan(first, last - first), correlation, factors, space);
   }
+}
+
+}  // namespace
+
+void condition_rows(std::span<const KnownRow> rows, bool factors) {
+  if (rows.empty()) return;
+  if (rows.front().joint->lines.slots.places() == k_n_independent_lines)
+    condition_all<k_n_independent_lines>(rows, factors);
+  else
+    condition_all<k_most_independent_lines>(rows, factors);
 }
 
 }  // namespace starglow

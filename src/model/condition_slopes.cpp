@@ -10,20 +10,23 @@
 namespace starglow {
 namespace {
 
-using conditioning::k_n;
-constexpr std::size_t k_directions = 48;  // features first, then the EWs of the eight lines
-constexpr std::size_t k_at_ew = k_directions - k_n;
-using Number = conditioning::Slopes<k_directions>;
+constexpr std::size_t k_at_ew = 40;  // directions: features first, then the EWs of the lines
+template <std::size_t k_n>
+using NumberOf = conditioning::Slopes<k_at_ew + k_n>;
 
 // A mixture of normals, every number with its slopes.
+template <std::size_t k_n>
 struct Marginals {
+  using Number = NumberOf<k_n>;
   std::size_t components = 0;
+  LineSlots slots{};
   std::array<Number, conditioning::k_most> weight;
   std::array<std::array<Number, k_n>, conditioning::k_most> mean, sd;
 
   LineDistribution values() const {
     LineDistribution d;
     d.components = components;
+    d.slots = slots;
     for (std::size_t c = 0; c < components; ++c) {
       d.weight[c] = weight[c].v;
       for (std::size_t j = 0; j < k_n; ++j) {
@@ -42,7 +45,7 @@ struct Marginals {
       const double u = (t - mean[c][j].v) / sd[c][j].v, phi = weight[c].v * normal_density(u) / sd[c][j].v;
       density += phi;
       const double cdf = normal_cdf(u);
-      for (std::size_t k = 0; k < k_directions; ++k)
+      for (std::size_t k = 0; k < k_at_ew + k_n; ++k)
         out.d[k] += phi * (mean[c][j].d[k] + u * sd[c][j].d[k]) - weight[c].d[k] * cdf;
     }
     for (double& d : out.d) d /= density;
@@ -51,6 +54,7 @@ struct Marginals {
 };
 
 // exp of numbers less the logarithm of the sum of their exp.
+template <class Number>
 void normalise(std::size_t n, std::array<Number, conditioning::k_most>& log_weight,
                std::array<Number, conditioning::k_most>& weight) {
   double top = -1e300;
@@ -65,6 +69,7 @@ void normalise(std::size_t n, std::array<Number, conditioning::k_most>& log_weig
 }
 
 // What a galaxy changes about one component; directions `at` and at + 1 are Adjustment::r and widen.
+template <class Number, std::size_t k_n>
 void adjust(const Adjustment& by, std::size_t halpha, std::size_t c, std::size_t at, std::array<Number, k_n>& mean,
             std::array<Number, k_n>& sd) {
   if (!by.any()) return;
@@ -87,9 +92,9 @@ void adjust(const Adjustment& by, std::size_t halpha, std::size_t c, std::size_t
   }
 }
 
-}  // namespace
-
-ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
+template <std::size_t k_n>
+ConditionedSlopes slopes_of(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
+  using Number = NumberOf<k_n>;
   const JointHead& head = *bank.joint;
   const std::size_t n_in = bank.shape.n_in(), n_c = head.components, n = head.slots.n;
   if (n_in + 2 > k_at_ew)
@@ -101,9 +106,10 @@ ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& fr
     return x;
   };
   // As JointHead::distribution.
-  Marginals m;
+  Marginals<k_n> m;
+  m.slots = head.slots;
   m.components = n_c;
-  conditioning::Mixture<Number> mixture;
+  conditioning::Mixture<Number, k_n> mixture;
   mixture.components = n_c;
   for (std::size_t c = 0; c < n_c; ++c) {
     mixture.log_weight[c] = c == 0 ? Number(0.0) : output(2 * n_c * n + c - 1);
@@ -156,6 +162,14 @@ ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& fr
     }
   }
   return out;
+}
+
+}  // namespace
+
+ConditionedSlopes condition_slopes(const NetworkBank& bank, const RowOutputs& from, const Evidence& evidence) {
+  return bank.joint->slots.places() == k_n_independent_lines
+             ? slopes_of<k_n_independent_lines>(bank, from, evidence)
+             : slopes_of<k_most_independent_lines>(bank, from, evidence);
 }
 
 }  // namespace starglow

@@ -10,19 +10,16 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = k_n_independent_lines;
 // Widths of standardised t end here while they are learnt: a galaxy far from all others must not make them infinite.
 constexpr double k_most_log_sd = 3.0;
+template <std::size_t k_n>
 constexpr auto k_i = static_cast<Eigen::Index>(k_n);
-
-// How far a calibration goes. Further would flatten the PIT of the noisiest lines ([OII], Hgamma), at a cost in their
-// CRPS and in the correlations of the residuals (cross-validated; docs/decisions/0007).
-constexpr double k_min_slope = 0.75, k_max_slope = 1.2, k_max_shift = 0.04;
 
 }  // namespace
 
-JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
-                     double factor_rate)
+template <std::size_t k_n>
+JointLossOf<k_n>::JointLossOf(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
+                              double factor_rate)
     : sites_(sites),
       components_(components),
       lines_(sites.lines),
@@ -37,13 +34,15 @@ JointLoss::JointLoss(const Sites& sites, std::size_t components, const Matrix<do
   refresh();
 }
 
-void JointLoss::hold_means(const Matrix<double>& points, double weight) noexcept {
+template <std::size_t k_n>
+void JointLossOf<k_n>::hold_means(const Matrix<double>& points, double weight) noexcept {
   points_ = &points;
   hold_weight_ = weight;
 }
 
-double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<const double> w, bool fixed_weight,
-                       std::span<double> d_o) const {
+template <std::size_t k_n>
+double JointLossOf<k_n>::hold(std::size_t row, std::span<const double> o, std::span<const double> w, bool fixed_weight,
+                              std::span<double> d_o) const {
   double sum = 0;
   for (std::size_t j = 0; j < lines_; ++j) {
     double mean = 0;
@@ -58,12 +57,19 @@ double JointLoss::hold(std::size_t row, std::span<const double> o, std::span<con
   return sum;
 }
 
-void JointLoss::refresh() { normalise(std::span<const float>(raw_)); }
+template <std::size_t k_n>
+void JointLossOf<k_n>::refresh() {
+  normalise(std::span<const float>(raw_));
+}
 
-void JointLoss::set_factor(const Matrix<double>& factor) { normalise(factor.flat()); }
+template <std::size_t k_n>
+void JointLossOf<k_n>::set_factor(const Matrix<double>& factor) {
+  normalise(factor.flat());
+}
 
+template <std::size_t k_n>
 template <class T>
-void JointLoss::normalise(std::span<const T> factor) {
+void JointLossOf<k_n>::normalise(std::span<const T> factor) {
   for (std::size_t c = 0; c < components_; ++c) {
     unit_[c].setZero();
     for (std::size_t i = 0; i < k_n; ++i) {
@@ -77,42 +83,44 @@ void JointLoss::normalise(std::span<const T> factor) {
       unit_[c].row(static_cast<Eigen::Index>(i)) /= length_[c * k_n + i];
     }
     correlation_[c] = unit_[c] * unit_[c].transpose();
-    if (own_share_ > 0) correlation_[c] = (1 - own_share_) * correlation_[c] + own_share_ * Matrix8::Identity();
+    if (own_share_ > 0) correlation_[c] = (1 - own_share_) * correlation_[c] + own_share_ * SquareOf<k_n>::Identity();
   }
 }
 
-Matrix<double> JointLoss::factor() const {
+template <std::size_t k_n>
+Matrix<double> JointLossOf<k_n>::factor() const {
   Matrix<double> out(components_, k_n * k_n);
   for (std::size_t c = 0; c < components_; ++c)
-    for (Eigen::Index i = 0; i < k_i; ++i)
-      for (Eigen::Index j = 0; j <= i; ++j) out(c, static_cast<std::size_t>(i * k_i + j)) = unit_[c](i, j);
+    for (Eigen::Index i = 0; i < k_i<k_n>; ++i)
+      for (Eigen::Index j = 0; j <= i; ++j) out(c, static_cast<std::size_t>(i * k_i<k_n> + j)) = unit_[c](i, j);
   return out;
 }
 
-double JointLoss::row(std::size_t row, std::span<const double> o, std::span<double> d_o,
-                      std::span<Matrix8> d_correlation, std::span<Matrix8> d_unit) const {
+template <std::size_t k_n>
+double JointLossOf<k_n>::row(std::size_t row, std::span<const double> o, std::span<double> d_o,
+                             std::span<SquareOf<k_n>> d_correlation, std::span<SquareOf<k_n>> d_unit) const {
   constexpr std::size_t max = LineDistribution::k_max_components;
   const std::size_t n_c = components_, n = lines_, at_logit = n_c * 2 * n;
   const auto n_i = static_cast<Eigen::Index>(n);
   std::array<double, max> log_p{}, log_w{};
-  std::array<Vector8, max> q, sd;
-  std::array<Matrix8, max> inverse;
+  std::array<VectorOf<k_n>, max> q, sd;
+  std::array<SquareOf<k_n>, max> inverse;
   double top = 0, sum = 0;
   for (std::size_t c = 1; c < n_c; ++c) top = std::max(top, o[at_logit + c - 1]);
   for (std::size_t c = 0; c < n_c; ++c) sum += std::exp((c == 0 ? 0.0 : o[at_logit + c - 1]) - top);
   for (std::size_t c = 0; c < n_c; ++c) log_w[c] = (c == 0 ? 0.0 : o[at_logit + c - 1]) - top - std::log(sum);
   for (std::size_t c = 0; c < n_c; ++c) {
-    Vector8 residual = Vector8::Zero();
+    VectorOf<k_n> residual = VectorOf<k_n>::Zero();
     sd[c].setOnes();
     for (Eigen::Index j = 0; j < n_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
       residual[j] = sites_.centre(row, k) - o[c * n + k];
       sd[c][j] = JointHead::k_min_sd + std::exp(std::min(o[(n_c + c) * n + k], k_most_log_sd));
     }
-    Matrix8 s = sd[c].asDiagonal() * correlation_[c] * sd[c].asDiagonal();
-    for (Eigen::Index j = 0; j < k_i; ++j) s(j, j) += sites_.variance(row, static_cast<std::size_t>(j));
-    const Eigen::LLT<Matrix8> llt(s);
-    inverse[c] = llt.solve(Matrix8::Identity());
+    SquareOf<k_n> s = sd[c].asDiagonal() * correlation_[c] * sd[c].asDiagonal();
+    for (Eigen::Index j = 0; j < k_i<k_n>; ++j) s(j, j) += sites_.variance(row, static_cast<std::size_t>(j));
+    const Eigen::LLT<SquareOf<k_n>> llt(s);
+    inverse[c] = llt.solve(SquareOf<k_n>::Identity());
     q[c] = inverse[c] * residual;
     log_p[c] = log_w[c] - 0.5 * residual.dot(q[c]) - llt.matrixLLT().diagonal().array().log().sum() -
                0.5 * static_cast<double>(k_n) * std::log(2 * std::numbers::pi);
@@ -123,11 +131,11 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
   for (std::size_t c = 0; c < n_c; ++c) {
     const double share = std::exp(log_p[c] - best) / total;  // responsibility
     // d(-log p): dmean = -q, dS = -(q q^T - S^-1)/2, dlogit = w - share
-    const Matrix8 d_s = -0.5 * share * (q[c] * q[c].transpose() - inverse[c]);
-    const Matrix8 d_r = sd[c].asDiagonal() * d_s * sd[c].asDiagonal();
+    const SquareOf<k_n> d_s = -0.5 * share * (q[c] * q[c].transpose() - inverse[c]);
+    const SquareOf<k_n> d_r = sd[c].asDiagonal() * d_s * sd[c].asDiagonal();
     d_correlation[c] += d_r;
-    const Matrix8 product = d_s.cwiseProduct(correlation_[c]);
-    const Vector8 d_sd = 2.0 * product * sd[c];
+    const SquareOf<k_n> product = d_s.cwiseProduct(correlation_[c]);
+    const VectorOf<k_n> d_sd = 2.0 * product * sd[c];
     for (Eigen::Index j = 0; j < n_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
       d_o[c * n + k] -= share * q[c][j];
@@ -140,7 +148,7 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
   for (std::size_t c = 0; c < n_c; ++c) w[c] = std::exp(log_w[c]);
   std::array<double, max> passing = w;  // of galaxies that pass the selection
   if (selection_ != nullptr && selection_->active(row)) {
-    std::array<Vector8, max> d_sd;
+    std::array<VectorOf<k_n>, max> d_sd;
     std::array<double, max> d_logit{};
     for (std::size_t c = 0; c < n_c; ++c) d_sd[c].setZero();
     loss += selection_->add(row, {n_c, o.first(n_c * n), std::span(w).first(n_c), std::span(sd).first(n_c), unit_, n},
@@ -158,15 +166,16 @@ double JointLoss::row(std::size_t row, std::span<const double> o, std::span<doub
   return loss + hold(row, o, passing, true, d_o);
 }
 
-std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correlation,
-                                               std::span<const Matrix8> d_unit) const {
+template <std::size_t k_n>
+std::vector<double> JointLossOf<k_n>::factor_gradient(std::span<const SquareOf<k_n>> d_correlation,
+                                                      std::span<const SquareOf<k_n>> d_unit) const {
   std::vector<double> out(raw_.size(), 0.0);
   for (std::size_t c = 0; c < components_; ++c) {
     // R = U U^T: dU = (dR + dR^T) U; then through the division of each row by its length.
-    Matrix8 d_u = (d_correlation[c] + d_correlation[c].transpose()) * unit_[c];
+    SquareOf<k_n> d_u = (d_correlation[c] + d_correlation[c].transpose()) * unit_[c];
     if (own_share_ > 0) d_u *= 1 - own_share_;
     if (!d_unit.empty()) d_u += d_unit[c];
-    for (Eigen::Index i = 0; i < k_i; ++i) {
+    for (Eigen::Index i = 0; i < k_i<k_n>; ++i) {
       const double norm = length_[c * k_n + static_cast<std::size_t>(i)];
       double along = 0;
       for (Eigen::Index j = 0; j <= i; ++j) along += d_u(i, j) * unit_[c](i, j);
@@ -178,10 +187,11 @@ std::vector<double> JointLoss::factor_gradient(std::span<const Matrix8> d_correl
   return out;
 }
 
-double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, MatrixView<const float> y,
-                             MatrixView<float> dy) {
-  std::vector<Matrix8> d_correlation(components_, Matrix8::Zero());
-  std::vector<Matrix8> d_unit(selection_ == nullptr ? 0 : components_, Matrix8::Zero());
+template <std::size_t k_n>
+double JointLossOf<k_n>::operator()(const FitData&, std::span<const std::size_t> rows, MatrixView<const float> y,
+                                    MatrixView<float> dy) {
+  std::vector<SquareOf<k_n>> d_correlation(components_, SquareOf<k_n>::Zero());
+  std::vector<SquareOf<k_n>> d_unit(selection_ == nullptr ? 0 : components_, SquareOf<k_n>::Zero());
   std::vector<double> o(y.cols()), d_o(y.cols());
   const double scale = 1.0 / static_cast<double>(rows.size());
   double sum = 0;
@@ -203,7 +213,8 @@ double JointLoss::operator()(const FitData&, std::span<const std::size_t> rows, 
   return sum;
 }
 
-void JointLoss::update(double rate) {
+template <std::size_t k_n>
+void JointLossOf<k_n>::update(double rate) {
   if (!correlate_) return;
   if (std::any_of(gradient_.begin(), gradient_.end(), [](float g) { return !std::isfinite(g); })) return;
   const std::vector<std::uint8_t> decayed(raw_.size(), 0);
@@ -211,14 +222,16 @@ void JointLoss::update(double rate) {
   refresh();
 }
 
-void JointLoss::keep(NetworkState& into) {
+template <std::size_t k_n>
+void JointLossOf<k_n>::keep(NetworkState& into) {
   into.own = raw_;
   into.own.insert(into.own.end(), optimiser_.m().begin(), optimiser_.m().end());
   into.own.insert(into.own.end(), optimiser_.v().begin(), optimiser_.v().end());
   into.own_steps = optimiser_.steps();
 }
 
-void JointLoss::restore(const NetworkState& from) {
+template <std::size_t k_n>
+void JointLossOf<k_n>::restore(const NetworkState& from) {
   const std::size_t n = raw_.size();
   if (from.own.size() != 3 * n)
     throw Error(ErrorKind::model, "the checkpoint does not fit the distribution of this training",
@@ -235,45 +248,48 @@ namespace {
 
 // The posterior residual of one row's lines about `mean`: its mean, and its covariance added to `sum` with the square
 // of the mean.
-Vector8 posterior_residual(const Sites& sites, const Matrix<double>& mean, std::size_t row, const Matrix8& precision,
-                           Matrix8& sum) {
-  Matrix8 own = precision;
-  Vector8 pull;
-  for (Eigen::Index j = 0; j < k_i; ++j) {
+template <std::size_t k_n>
+VectorOf<k_n> posterior_residual(const Sites& sites, const Matrix<double>& mean, std::size_t row,
+                                 const SquareOf<k_n>& precision, SquareOf<k_n>& sum) {
+  SquareOf<k_n> own = precision;
+  VectorOf<k_n> pull;
+  for (Eigen::Index j = 0; j < k_i<k_n>; ++j) {
     const auto k = static_cast<std::size_t>(j);
     own(j, j) += 1.0 / sites.variance(row, k);
     pull[j] = (sites.centre(row, k) - mean(row, k)) / sites.variance(row, k);
   }
-  const Matrix8 posterior = own.llt().solve(Matrix8::Identity());
-  Vector8 residual = posterior * pull;
+  const SquareOf<k_n> posterior = own.llt().solve(SquareOf<k_n>::Identity());
+  VectorOf<k_n> residual = posterior * pull;
   sum += posterior + residual * residual.transpose();
   return residual;
 }
 
 }  // namespace
 
-Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps) {
-  Matrix8 covariance = 0.5 * Matrix8::Identity();
+template <std::size_t k_n>
+SquareOf<k_n> residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps) {
+  SquareOf<k_n> covariance = 0.5 * SquareOf<k_n>::Identity();
   for (int step = 0; step < steps; ++step) {
-    const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
-    Matrix8 sum = Matrix8::Zero();
-    for (std::size_t r = 0; r < mean.rows(); ++r) posterior_residual(sites, mean, r, precision, sum);
+    const SquareOf<k_n> precision = covariance.llt().solve(SquareOf<k_n>::Identity());
+    SquareOf<k_n> sum = SquareOf<k_n>::Zero();
+    for (std::size_t r = 0; r < mean.rows(); ++r) posterior_residual<k_n>(sites, mean, r, precision, sum);
     covariance = sum / static_cast<double>(mean.rows());
   }
   return covariance;
 }
 
-MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covariance, int steps) {
+template <std::size_t k_n>
+MeanLineOf<k_n> fit_mean_lines(const Sites& sites, Matrix<double>& mean, SquareOf<k_n>& covariance, int steps) {
   const Matrix<double> points = mean;
   const auto n = static_cast<double>(mean.rows());
-  MeanLine line;
+  MeanLineOf<k_n> line;
   for (int step = 0; step < steps; ++step) {
-    const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
-    Matrix8 sum = Matrix8::Zero();
-    Vector8 x = Vector8::Zero(), y = x, xx = x, xy = x;
+    const SquareOf<k_n> precision = covariance.llt().solve(SquareOf<k_n>::Identity());
+    SquareOf<k_n> sum = SquareOf<k_n>::Zero();
+    VectorOf<k_n> x = VectorOf<k_n>::Zero(), y = x, xx = x, xy = x;
     for (std::size_t r = 0; r < mean.rows(); ++r) {
-      const Vector8 residual = posterior_residual(sites, mean, r, precision, sum);
-      for (Eigen::Index j = 0; j < k_i; ++j) {
+      const VectorOf<k_n> residual = posterior_residual<k_n>(sites, mean, r, precision, sum);
+      for (Eigen::Index j = 0; j < k_i<k_n>; ++j) {
         const auto k = static_cast<std::size_t>(j);
         const double point = points(r, k), expected = mean(r, k) + residual[j];
         x[j] += point;
@@ -283,7 +299,7 @@ MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covar
       }
     }
     covariance = sum / n;
-    for (Eigen::Index j = 0; j < k_i; ++j) {
+    for (Eigen::Index j = 0; j < k_i<k_n>; ++j) {
       const double variance = xx[j] - x[j] * x[j] / n;
       line.slope[j] = variance > 1e-9 * n ? (xy[j] - x[j] * y[j] / n) / variance : 1.0;  // equal points: no slope
       line.offset[j] = (y[j] - line.slope[j] * x[j]) / n;
@@ -294,82 +310,12 @@ MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covar
   return line;
 }
 
-double positive_pit(const LineDistribution& d, std::size_t line, double y, double sigma) {
-  constexpr int nodes = 24;
-  static const auto normals = [] {
-    std::array<double, nodes> z{};
-    for (int k = 0; k < nodes; ++k) z[static_cast<std::size_t>(k)] = normal_quantile((k + 0.5) / nodes);
-    return z;
-  }();
-  double below_y = 0, below_0 = 0;
-  for (std::size_t c = 0; c < d.components; ++c)
-    for (const double z : normals) {
-      const double ew = intrinsic_ew(d.mean[c][line] + d.sd[c][line] * z);
-      below_y += d.weight[c] / nodes * normal_cdf((y - ew) / sigma);
-      below_0 += d.weight[c] / nodes * normal_cdf(-ew / sigma);
-    }
-  return (below_y - below_0) / (1.0 - below_0);
-}
-
-LineCalibration calibrate_line(const Galaxies& g, std::span<const std::size_t> rows,
-                               std::span<const LineDistribution> distributions, std::size_t j, std::size_t line,
-                               const std::function<void()>& poll) {
-  std::vector<double> medians(rows.size()), pit;
-  for (std::size_t r = 0; r < rows.size(); ++r) medians[r] = distributions[r].median[j];
-  // Distance of the PIT from a flat one: Cramer-von Mises.
-  const auto distance = [&](double shift, double slope) {
-    if (poll) poll();
-    pit.clear();
-    for (std::size_t r = 0; r < rows.size(); ++r) {
-      const double y = static_cast<double>(g.ew(rows[r], line)), ivar = static_cast<double>(g.ew_ivar(rows[r], line));
-      if (!(ivar > 0) || !(y > 0) || !std::isfinite(y) || !std::isfinite(ivar)) continue;
-      LineDistribution d = distributions[r];
-      for (std::size_t c = 0; c < d.components; ++c) {
-        d.mean[c][j] = medians[r] + shift + slope * (d.mean[c][j] - medians[r]);
-        d.sd[c][j] *= slope;
-      }
-      const double u = positive_pit(d, j, y, 1.0 / std::sqrt(ivar));
-      if (std::isfinite(u)) pit.push_back(u);
-    }
-    std::sort(pit.begin(), pit.end());
-    double sum = 0;
-    for (std::size_t i = 0; i < pit.size(); ++i) {
-      const double flat = (static_cast<double>(i) + 0.5) / static_cast<double>(pit.size());
-      sum += (pit[i] - flat) * (pit[i] - flat);
-    }
-    return pit.empty() ? 0.0 : sum / static_cast<double>(pit.size());
-  };
-  // Pattern search; the surface is smooth with one minimum.
-  double shift = 0, slope = 1, step_shift = 0.04, step_slope = 0.08, best = distance(shift, slope);
-  while (step_shift > 0.004) {
-    bool moved = false;
-    for (const auto& [a, b] : {std::pair{step_shift, 0.0}, std::pair{-step_shift, 0.0}, std::pair{0.0, step_slope},
-                               std::pair{0.0, -step_slope}}) {
-      const double tried_shift = std::clamp(shift + a, -k_max_shift, k_max_shift),
-                   tried_slope = std::clamp(slope + b, k_min_slope, k_max_slope);
-      const double value = distance(tried_shift, tried_slope);
-      if (value < best) {
-        best = value;
-        shift = tried_shift;
-        slope = tried_slope;
-        moved = true;
-      }
-    }
-    if (!moved) {
-      step_shift /= 2;
-      step_slope /= 2;
-    }
-  }
-  return {shift, slope};
-}
-
-void calibrate(const Galaxies& g, std::span<const std::size_t> rows, std::span<const LineDistribution> distributions,
-               JointHead& head) {
-  for (std::size_t j = 0; j < k_n; ++j) {
-    const auto [shift, slope] = calibrate_line(g, rows, distributions, j, k_independent_lines[j]);
-    head.shift[j] = shift;
-    head.slope[j] = slope;
-  }
-}
+#define STARGLOW_JOINT(k_n)                                                                  \
+  template class JointLossOf<k_n>;                                                           \
+  template SquareOf<k_n> residual_covariance<k_n>(const Sites&, const Matrix<double>&, int); \
+  template MeanLineOf<k_n> fit_mean_lines<k_n>(const Sites&, Matrix<double>&, SquareOf<k_n>&, int);
+STARGLOW_JOINT(k_n_independent_lines)
+STARGLOW_JOINT(k_most_independent_lines)
+#undef STARGLOW_JOINT
 
 }  // namespace starglow

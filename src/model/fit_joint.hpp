@@ -16,14 +16,15 @@ namespace starglow {
 ///   p = sum_c w_c N(centre; mean_c, D_c R_c D_c + diag(variance)),  R_c = U_c U_c^T.
 /// The outputs of the network are its parameters; the factors U_c are the loss's own and are stepped by update().
 /// `hold_means`, `fix_means` and `undo_selection` do not copy what they are given.
-class JointLoss : public BatchLoss {
+template <std::size_t k_n>
+class JointLossOf : public BatchLoss {
  public:
-  /// factor: (components, 64) start. correlate = false keeps it.
-  JointLoss(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
-            double factor_rate);
+  /// factor: (components, k_n x k_n) start. correlate = false keeps it.
+  JointLossOf(const Sites& sites, std::size_t components, const Matrix<double>& factor, bool correlate,
+              double factor_rate);
 
   /// Adds weight / 2 x (sum_c w_c mean_c - points)^2 of each line to the loss of a row: labels that are mostly noise
-  /// then do not pull the means of one network away from the points (rows, 8) of an ensemble. Where a selection is
+  /// then do not pull the means of one network away from the points (rows, k_n) of an ensemble. Where a selection is
   /// undone, the w_c are those of galaxies that pass it, as the points are, and get no gradient.
   void hold_means(const Matrix<double>& points, double weight) noexcept;
   /// These means (rows, components x lines) take the place of the network's own, whose gradients vanish.
@@ -36,7 +37,7 @@ class JointLoss : public BatchLoss {
     refresh();
   }
   /// Divides the likelihood of rows that were chosen by their lines by the probability that they were.
-  void undo_selection(const SelectionTerm& term) noexcept { selection_ = &term; }
+  void undo_selection(const SelectionTermOf<k_n>& term) noexcept { selection_ = &term; }
 
   double operator()(const FitData& data, std::span<const std::size_t> rows, MatrixView<const float> y,
                     MatrixView<float> dy) override;
@@ -49,13 +50,13 @@ class JointLoss : public BatchLoss {
   /// Of one row: the loss; adds its gradients to d_outputs (n_outputs), d_correlation (components, as dloss/dR) and,
   /// where a selection is undone, d_unit (components, as dloss/dU).
   double row(std::size_t row, std::span<const double> outputs, std::span<double> d_outputs,
-             std::span<Matrix8> d_correlation, std::span<Matrix8> d_unit = {}) const;
+             std::span<SquareOf<k_n>> d_correlation, std::span<SquareOf<k_n>> d_unit = {}) const;
   /// Gradient of the (not normalised) factors from that of the correlations and of the unit factors.
-  std::vector<double> factor_gradient(std::span<const Matrix8> d_correlation,
-                                      std::span<const Matrix8> d_unit = {}) const;
+  std::vector<double> factor_gradient(std::span<const SquareOf<k_n>> d_correlation,
+                                      std::span<const SquareOf<k_n>> d_unit = {}) const;
   std::span<float> raw_factor() noexcept { return raw_; }
   void refresh();  ///< after a change of raw_factor()
-  /// These factors (components, 64), in double, until the next refresh().
+  /// These factors (components, k_n x k_n), in double, until the next refresh().
   void set_factor(const Matrix<double>& factor);
 
  private:
@@ -67,29 +68,34 @@ class JointLoss : public BatchLoss {
   const Sites& sites_;
   const Matrix<double>* points_ = nullptr;
   const Matrix<float>* fixed_ = nullptr;
-  const SelectionTerm* selection_ = nullptr;
+  const SelectionTermOf<k_n>* selection_ = nullptr;
   double hold_weight_ = 0, own_share_ = 0;
   std::size_t components_, lines_;
   bool correlate_;
   double factor_rate_;
   std::vector<float> raw_, gradient_;
   std::vector<double> length_;  ///< of the rows of the factors before they are of length 1
-  std::vector<Matrix8> unit_, correlation_;
+  std::vector<SquareOf<k_n>> unit_, correlation_;
   AdamW optimiser_;
 };
+using JointLoss = JointLossOf<k_n_independent_lines>;
 
 /// Covariance of the intrinsic residuals (site centre - mean), given the sites' variances, by expectation and
-/// maximisation. mean (rows, 8), all in standardised t.
-Matrix8 residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps);
+/// maximisation. mean (rows, k_n), all in standardised t.
+template <std::size_t k_n = k_n_independent_lines>
+SquareOf<k_n> residual_covariance(const Sites& sites, const Matrix<double>& mean, int steps);
 
 /// The intrinsic mean of each line as offset + slope x point. Points are fitted to measured EWs, which are > 0 by
 /// selection, and weigh them unequally: those of noisy lines lie beside the intrinsic means.
-struct MeanLine {
-  Vector8 offset = Vector8::Zero(), slope = Vector8::Ones();
+template <std::size_t k_n>
+struct MeanLineOf {
+  VectorOf<k_n> offset = VectorOf<k_n>::Zero(), slope = VectorOf<k_n>::Ones();
 };
+using MeanLine = MeanLineOf<k_n_independent_lines>;
 /// residual_covariance with these lines fitted too: `mean`, points at first, becomes the means on the lines, and
 /// `covariance`, a start at first, that about them.
-MeanLine fit_mean_lines(const Sites& sites, Matrix<double>& mean, Matrix8& covariance, int steps);
+template <std::size_t k_n = k_n_independent_lines>
+MeanLineOf<k_n> fit_mean_lines(const Sites& sites, Matrix<double>& mean, SquareOf<k_n>& covariance, int steps);
 
 /// Calibration of line `line` of k_all_lines, the j-th of the distributions: shift and slope that make the probability
 /// integral transform of measured EWs flat, given that they are positive (the table's selection). The distributions

@@ -12,14 +12,13 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = LineDistribution::k_n;
 static_assert(k_independent_lines[LineSlots{}.halpha] == static_cast<std::size_t>(Line::HALPHA) &&
               k_independent_lines[LineSlots{}.sii] == static_cast<std::size_t>(Line::SII_6716));
 
 // Before calibration; without its quantiles.
 LineDistribution raw_distribution(const JointHead& head, std::span<const double> o, std::span<const double> y_mean,
                                   std::span<const double> y_scale) {
-  constexpr std::size_t k_most = LineDistribution::k_max_components * (k_n + 1) - 1;
+  constexpr std::size_t k_most = LineDistribution::k_max_components * (LineDistribution::k_most_lines + 1) - 1;
   std::array<double, k_most> exponential;
   const std::size_t n = head.slots.n, at_log_sd = head.components * n, at_logit = 2 * at_log_sd;
   kernels::active().f64.exp(o.data() + at_log_sd, exponential.data(), at_log_sd);
@@ -54,6 +53,28 @@ void adjust(const Adjustment& by, LineDistribution& d) {
       d.sd[c][j] *= by.widen;
     }
   }
+}
+
+template <std::size_t k_n>
+void quantiles_of(LineDistribution& d) {
+  // All lines and levels in one call of the kernel.
+  constexpr std::size_t n = 3 * k_n;
+  std::array<double, LineDistribution::k_max_components * n> weights, means, sds;
+  std::array<double, n> z, t;
+  for (std::size_t level = 0; level < 3; ++level) {
+    std::fill_n(z.begin() + static_cast<std::ptrdiff_t>(level * k_n), k_n, static_cast<double>(level) - 1.0);
+    for (std::size_t c = 0; c < d.components; ++c) {
+      const auto at = static_cast<std::ptrdiff_t>(c * n + level * k_n);
+      std::fill_n(weights.begin() + at, k_n, d.weight[c]);
+      std::copy_n(d.mean[c].begin(), k_n, means.begin() + at);
+      std::copy_n(d.sd[c].begin(), k_n, sds.begin() + at);
+    }
+  }
+  kernels::active().mixture.quantiles(static_cast<int>(d.components), weights.data(), means.data(), sds.data(), n,
+                                      z.data(), n, t.data());
+  std::copy_n(t.begin(), k_n, d.p16.begin());
+  std::copy_n(t.begin() + k_n, k_n, d.median.begin());
+  std::copy_n(t.begin() + 2 * k_n, k_n, d.p84.begin());
 }
 
 }  // namespace
@@ -105,24 +126,10 @@ double LineDistribution::density(std::size_t line, double t) const noexcept {
 }
 
 void LineDistribution::find_quantiles() {
-  // All lines and levels in one call of the kernel.
-  constexpr std::size_t n = 3 * k_n;
-  std::array<double, k_max_components * n> weights, means, sds;
-  std::array<double, n> z, t;
-  for (std::size_t level = 0; level < 3; ++level) {
-    std::fill_n(z.begin() + static_cast<std::ptrdiff_t>(level * k_n), k_n, static_cast<double>(level) - 1.0);
-    for (std::size_t c = 0; c < components; ++c) {
-      const auto at = static_cast<std::ptrdiff_t>(c * n + level * k_n);
-      std::fill_n(weights.begin() + at, k_n, weight[c]);
-      std::copy(mean[c].begin(), mean[c].end(), means.begin() + at);
-      std::copy(sd[c].begin(), sd[c].end(), sds.begin() + at);
-    }
-  }
-  kernels::active().mixture.quantiles(static_cast<int>(components), weights.data(), means.data(), sds.data(), n,
-                                      z.data(), n, t.data());
-  std::copy_n(t.begin(), k_n, p16.begin());
-  std::copy_n(t.begin() + k_n, k_n, median.begin());
-  std::copy_n(t.begin() + 2 * k_n, k_n, p84.begin());
+  if (slots.places() == k_n_independent_lines)
+    quantiles_of<k_n_independent_lines>(*this);
+  else
+    quantiles_of<k_most_independent_lines>(*this);
 }
 
 double LineDistribution::p_lineless() const noexcept {
@@ -168,7 +175,7 @@ LineDistribution JointHead::distribution(std::span<const double> outputs, std::s
   LineDistribution d = raw_distribution(*this, outputs, y_mean, y_scale);
   if (adjustment.any()) adjust(adjustment, d);
   d.find_quantiles();
-  for (std::size_t j = 0; j < k_n; ++j) {
+  for (std::size_t j = 0; j < slots.places(); ++j) {
     const double median = d.median[j];
     const auto calibrate = [&](double& t) { t = median + shift[j] + slope[j] * (t - median); };
     calibrate(d.p16[j]);
@@ -188,7 +195,7 @@ Matrix<double> JointHead::quantile_slopes(std::span<const double> outputs, std::
   const LineDistribution raw = raw_distribution(*this, outputs, y_mean, y_scale);
   LineDistribution d = raw;
   if (by.any()) adjust(by, d);
-  Matrix<double> out(k_n, n_outputs() + 2);
+  Matrix<double> out(slots.places(), n_outputs() + 2);
   const std::size_t n = slots.n, halpha = slots.halpha;
   for (std::size_t j = 0; j < n; ++j) {
     const double t = d.quantile(j, p), density = d.density(j, t);
@@ -223,16 +230,18 @@ void JointHead::check() const {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::model, "joint head: " + what); };
   if (components < 1 || components > LineDistribution::k_max_components)
     refuse(std::to_string(components) + " components, not 1 to 4");
-  if (slots.n < 1 || slots.n > k_n) refuse(std::to_string(slots.n) + " lines, not 1 to 8");
-  if (factor.rows() != components || factor.cols() != k_n * k_n) refuse("factor of wrong shape");
-  if (shift.size() != k_n || slope.size() != k_n) refuse("calibration of wrong size");
-  for (std::size_t j = 0; j < k_n; ++j)
+  if (slots.n < 1 || slots.n > LineDistribution::k_most_lines)
+    refuse(std::to_string(slots.n) + " lines, not 1 to " + std::to_string(LineDistribution::k_most_lines));
+  const std::size_t places = slots.places();
+  if (factor.rows() != components || factor.cols() != places * places) refuse("factor of wrong shape");
+  if (shift.size() != places || slope.size() != places) refuse("calibration of wrong size");
+  for (std::size_t j = 0; j < places; ++j)
     if (!std::isfinite(shift[j]) || !(slope[j] > 0) || !std::isfinite(slope[j])) refuse("a slope is not positive");
   for (std::size_t c = 0; c < components; ++c)
-    for (std::size_t i = 0; i < k_n; ++i) {
+    for (std::size_t i = 0; i < places; ++i) {
       double sum = 0;
-      for (std::size_t j = 0; j < k_n; ++j) {
-        const double u = factor(c, i * k_n + j);
+      for (std::size_t j = 0; j < places; ++j) {
+        const double u = factor(c, i * places + j);
         if (j > i && u != 0) refuse("factor is not lower triangular");
         sum += u * u;
       }

@@ -54,10 +54,15 @@ Model::Model(Parts parts, std::string known_hash) {
 
 void need_ten_lines(const Model& model, std::string_view what) {
   if (!model.lines().is_standard())
-    throw Error(
-        ErrorKind::model, std::string(what) + " needs a model of the ten lines",
-        {"a model of " + model.lines().names(), LineSet::standard().names(),
-         "train, inspect, predict and evaluate work with any lines; paint paints them from the predicted table."});
+    throw Error(ErrorKind::model, std::string(what) + " needs a model of the ten lines",
+                {"a model of " + model.lines().names(), LineSet::standard().names(),
+                 "train, inspect, predict, evaluate, paint and explore work with any lines."});
+}
+
+void need_some_of_the_ten(const Model& model, std::string_view what) {
+  if (model.lines().width() > k_n_lines)
+    throw Error(ErrorKind::model, std::string(what) + " needs a model of some of the ten lines, and no other",
+                {model.lines().names(), "lines of " + LineSet::standard().names(), ""});
 }
 
 const Model::Parts& Model::parts() const noexcept { return compiled_->parts; }
@@ -223,9 +228,10 @@ void Model::predict_shard(const Galaxies& g, const ConventionReport& report, Sha
         if (beyond_limits(d.median, false, out.flags[row])) continue;
         LineDistribution::PerLine ew, p16, p84;
         const auto& kernel = kernels::active().mixture;
-        kernel.intrinsic_ew(d.median.data(), ew.data(), ew.size());
-        kernel.intrinsic_ew(d.p16.data(), p16.data(), p16.size());
-        kernel.intrinsic_ew(d.p84.data(), p84.data(), p84.size());
+        const std::size_t places = d.slots.places();
+        kernel.intrinsic_ew(d.median.data(), ew.data(), places);
+        kernel.intrinsic_ew(d.p16.data(), p16.data(), places);
+        kernel.intrinsic_ew(d.p84.data(), p84.data(), places);
         for (std::size_t j = 0; j < n_lines; ++j) {
           out.ew(row, bank.outputs[j]) = ew[j];
           if (out.p16.empty()) continue;

@@ -14,7 +14,7 @@ LineDistribution mean_of(const LineDistribution& low, const LineDistribution& hi
   out.slots = low.slots;
   for (std::size_t c = 0; c < out.components; ++c) {
     out.weight[c] = (low.weight[c] + high.weight[c]) / 2;
-    for (std::size_t j = 0; j < LineDistribution::k_n; ++j) {
+    for (std::size_t j = 0; j < out.slots.places(); ++j) {
       const double by_z = (high.mean[c][j] - low.mean[c][j]) / 2;
       out.mean[c][j] = (low.mean[c][j] + high.mean[c][j]) / 2;
       out.sd[c][j] = std::sqrt((low.sd[c][j] * low.sd[c][j] + high.sd[c][j] * high.sd[c][j]) / 2 + by_z * by_z);

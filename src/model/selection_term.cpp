@@ -9,19 +9,19 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = k_n_independent_lines;
 // Rows take turns with these sets of nodes, so that what one set gets wrong is averaged over the galaxies.
 constexpr std::size_t k_sets = 32;
 
 // A lattice of rank one with the generator of Korobov (1959), shifted at random once a set.
-std::vector<Vector8> make_nodes() {
-  constexpr std::size_t n = SelectionTerm::k_nodes;
+template <std::size_t k_n>
+std::vector<VectorOf<k_n>> make_nodes() {
+  constexpr std::size_t n = SelectionTermOf<k_n>::k_nodes;
   constexpr std::size_t generator = 5;  // powers modulo 16 stay odd: every coordinate takes every value once
-  std::vector<Vector8> out;
+  std::vector<VectorOf<k_n>> out;
   for (std::size_t set = 0; set < k_sets; ++set) {
     const RandomObject random(1, Stream::training, -1000 - static_cast<std::int64_t>(set));
     for (std::size_t k = 0; k < n; ++k) {
-      Vector8 z;
+      VectorOf<k_n> z;
       std::size_t power = 1;
       for (std::size_t j = 0; j < k_n; ++j) {
         const double shift = random.uniform(0, static_cast<std::uint32_t>(j));
@@ -39,25 +39,29 @@ std::vector<Vector8> make_nodes() {
 }  // namespace
 
 Matrix<double> selection_nodes() {
-  const auto nodes = make_nodes();
+  constexpr std::size_t k_n = k_n_independent_lines;
+  const auto nodes = make_nodes<k_n>();
   Matrix<double> out(nodes.size(), k_n);
   for (std::size_t k = 0; k < nodes.size(); ++k)
     for (std::size_t j = 0; j < k_n; ++j) out(k, j) = nodes[k][static_cast<Eigen::Index>(j)];
   return out;
 }
 
-SelectionTerm::SelectionTerm(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean,
-                             std::span<const double> y_scale, std::vector<std::size_t> turns)
+template <std::size_t k_n>
+SelectionTermOf<k_n>::SelectionTermOf(std::vector<std::vector<LineCut>> cuts, std::span<const double> y_mean,
+                                      std::span<const double> y_scale, std::vector<std::size_t> turns)
     : cuts_(std::move(cuts)),
       turns_(std::move(turns)),
       y_mean_(y_mean.begin(), y_mean.end()),
       y_scale_(y_scale.begin(), y_scale.end()),
-      nodes_(make_nodes()) {}
+      nodes_(make_nodes<k_n>()) {}
 
-double SelectionTerm::add(std::size_t row, const Mixture& m, std::span<double> d_mean, std::span<Vector8> d_sd,
-                          std::span<Matrix8> d_unit, std::span<double> d_logit) const {
+template <std::size_t k_n>
+double SelectionTermOf<k_n>::add(std::size_t row, const Mixture& m, std::span<double> d_mean,
+                                 std::span<VectorOf<k_n>> d_sd, std::span<SquareOf<k_n>> d_unit,
+                                 std::span<double> d_logit) const {
   const auto& cuts = cuts_[row];
-  const Vector8* nodes = nodes_.data() + (turns_.empty() ? row : turns_[row]) % k_sets * k_nodes;
+  const VectorOf<k_n>* nodes = nodes_.data() + (turns_.empty() ? row : turns_[row]) % k_sets * k_nodes;
   // Per component and node: the product, and of each cut d ln Phi / d standardised t.
   std::array<std::array<double, k_nodes>, k_most_components> product{};
   std::array<std::array<std::array<double, k_n>, k_nodes>, k_most_components> hazard{};
@@ -106,5 +110,8 @@ double SelectionTerm::add(std::size_t row, const Mixture& m, std::span<double> d
   }
   return std::log(whole);
 }
+
+template class SelectionTermOf<k_n_independent_lines>;
+template class SelectionTermOf<k_most_independent_lines>;
 
 }  // namespace starglow

@@ -120,30 +120,31 @@ Natural natural_site(const Label& label, double mean, double variance, double y_
 
 }  // namespace
 
-void refine_sites(Sites& sites, const Galaxies& g, std::span<const std::size_t> rows, const RowMixtures& mixtures,
-                  std::span<const double> y_mean, std::span<const double> y_scale,
+template <std::size_t k_n>
+void refine_sites(Sites& sites, const Galaxies& g, std::span<const std::size_t> rows,
+                  const RowMixturesOf<k_n>& mixtures, std::span<const double> y_mean, std::span<const double> y_scale,
                   const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool) {
   if (!options.deconvolve) return;
-  constexpr std::size_t n = k_n_independent_lines;
+  constexpr std::size_t n = k_n;
   constexpr double k_least_share = 0.01;
   pool.for_shards(shard_count(rows.size(), k_shard_rows), [&](std::size_t s) {
     const Shard part = shard(s, rows.size(), k_shard_rows);
     for (std::size_t r = part.first; r < part.last; ++r) {
       std::vector<double> log_share(mixtures.components), share(mixtures.components);
-      std::vector<Matrix8> posterior_of(mixtures.components);
-      std::vector<Vector8> mean_of(mixtures.components);
+      std::vector<SquareOf<k_n>> posterior_of(mixtures.components);
+      std::vector<VectorOf<k_n>> mean_of(mixtures.components);
       for (std::size_t c = 0; c < mixtures.components; ++c) {
-        Vector8 sd, residual, variance;
+        VectorOf<k_n> sd, residual, variance;
         for (std::size_t j = 0; j < n; ++j) {
           const auto at = static_cast<Eigen::Index>(j);
           sd[at] = mixtures.sd(r, c * n + j);
           variance[at] = sites.variance(r, j);
           residual[at] = sites.centre(r, j) - mixtures.mean(r, c * n + j);
         }
-        const Matrix8 prior = sd.asDiagonal() * mixtures.correlation[c] * sd.asDiagonal();
-        const Matrix8 whole = prior + Matrix8(variance.asDiagonal());
-        const Eigen::LLT<Matrix8> llt(whole);
-        const Matrix8 gain = prior * llt.solve(Matrix8::Identity());
+        const SquareOf<k_n> prior = sd.asDiagonal() * mixtures.correlation[c] * sd.asDiagonal();
+        const SquareOf<k_n> whole = prior + SquareOf<k_n>(variance.asDiagonal());
+        const Eigen::LLT<SquareOf<k_n>> llt(whole);
+        const SquareOf<k_n> gain = prior * llt.solve(SquareOf<k_n>::Identity());
         posterior_of[c] = prior - gain * prior;
         mean_of[c] = gain * residual;
         for (std::size_t j = 0; j < n; ++j) mean_of[c][static_cast<Eigen::Index>(j)] += mixtures.mean(r, c * n + j);
@@ -188,10 +189,11 @@ Sites make_sites(const Galaxies& g, std::span<const std::size_t> rows, const Mat
                  const std::optional<NoiseModel>& noise, const SiteOptions& options) {
   Sites out;
   out.lines = options.lines.size();
-  out.centre = Matrix<double>(rows.size(), k_n_independent_lines);
-  out.variance = Matrix<double>(rows.size(), k_n_independent_lines, Sites::k_no_information);
+  const std::size_t places = prior_mean.cols();
+  out.centre = Matrix<double>(rows.size(), places);
+  out.variance = Matrix<double>(rows.size(), places, Sites::k_no_information);
   for (std::size_t r = 0; r < rows.size(); ++r)
-    for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+    for (std::size_t j = 0; j < places; ++j) {
       const Normal prior{prior_mean(r, j), prior_sd[j] * prior_sd[j]};
       const auto label = label_of(g, rows[r], j, noise, options);
       if (!label) continue;
@@ -207,24 +209,25 @@ Sites make_sites(const Galaxies& g, std::span<const std::size_t> rows, const Mat
   return out;
 }
 
+template <std::size_t k_n>
 void refine_sites(Sites& sites, const Galaxies& g, std::span<const std::size_t> rows, const Matrix<double>& mean,
-                  const Matrix8& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const SquareOf<k_n>& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
                   const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool) {
   if (!options.deconvolve) return;
-  const Matrix8 precision = covariance.llt().solve(Matrix8::Identity());
+  const SquareOf<k_n> precision = covariance.llt().solve(SquareOf<k_n>::Identity());
   pool.for_shards(shard_count(rows.size(), k_shard_rows), [&](std::size_t s) {
     const Shard part = shard(s, rows.size(), k_shard_rows);
     for (std::size_t r = part.first; r < part.last; ++r) {
-      Matrix8 whole = precision;
-      Vector8 pull;
-      for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+      SquareOf<k_n> whole = precision;
+      VectorOf<k_n> pull;
+      for (std::size_t j = 0; j < k_n; ++j) {
         const auto at = static_cast<Eigen::Index>(j);
         whole(at, at) += 1.0 / sites.variance(r, j);
         pull[at] = (sites.centre(r, j) - mean(r, j)) / sites.variance(r, j);
       }
-      const Matrix8 posterior = whole.llt().solve(Matrix8::Identity());
-      const Vector8 residual = posterior * pull;
-      for (std::size_t j = 0; j < k_n_independent_lines; ++j) {
+      const SquareOf<k_n> posterior = whole.llt().solve(SquareOf<k_n>::Identity());
+      const VectorOf<k_n> residual = posterior * pull;
+      for (std::size_t j = 0; j < k_n; ++j) {
         const auto label = label_of(g, rows[r], j, noise, options);
         if (!label) continue;
         const auto at = static_cast<Eigen::Index>(j);
@@ -240,5 +243,16 @@ void refine_sites(Sites& sites, const Galaxies& g, std::span<const std::size_t> 
     }
   });
 }
+
+#define STARGLOW_SITES(k_n)                                                                                           \
+  template void refine_sites<k_n>(Sites&, const Galaxies&, std::span<const std::size_t>, const Matrix<double>&,       \
+                                  const SquareOf<k_n>&, std::span<const double>, std::span<const double>,             \
+                                  const std::optional<NoiseModel>&, const SiteOptions&, WorkerPool&);                 \
+  template void refine_sites<k_n>(Sites&, const Galaxies&, std::span<const std::size_t>, const RowMixturesOf<k_n>&,   \
+                                  std::span<const double>, std::span<const double>, const std::optional<NoiseModel>&, \
+                                  const SiteOptions&, WorkerPool&);
+STARGLOW_SITES(k_n_independent_lines)
+STARGLOW_SITES(k_most_independent_lines)
+#undef STARGLOW_SITES
 
 }  // namespace starglow

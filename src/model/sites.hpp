@@ -17,7 +17,7 @@ namespace starglow {
 /// its product with a prior keeps its mean and variance (one site of expectation propagation, Minka 2001).
 /// In standardised t.
 struct Sites {
-  /// (rows, 8): the independent lines, then empty places; no information: variance k_no_information.
+  /// (rows, places): the independent lines, then empty places; no information: variance k_no_information.
   Matrix<double> centre, variance;
   std::size_t lines = k_n_independent_lines;  ///< that are not empty
   static constexpr double k_no_information = 1e3;
@@ -37,31 +37,35 @@ struct SiteOptions {
   double clip = 5.0;  ///< centres are kept within this many prior sd of the prior mean: catalogue outliers
 };
 
-/// rows: of the table. prior_mean (rows, 8), prior_sd (8), y_mean, y_scale (8): of asinh EW.
+/// rows: of the table. prior_mean (rows, places), prior_sd (places), y_mean, y_scale (lines): of asinh EW.
 Sites make_sites(const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& prior_mean,
                  std::span<const double> prior_sd, std::span<const double> y_mean, std::span<const double> y_scale,
                  const std::optional<NoiseModel>& noise, const SiteOptions& options);
 
 /// One more step of expectation propagation: the site of each line again, with what the continuum and the *other* lines
-/// of the galaxy say of it as its prior - normal about mean (rows, 8) with one residual covariance, both in
+/// of the galaxy say of it as its prior - normal about mean (rows, k_n) with one residual covariance, both in
 /// standardised t. Nothing happens without `deconvolve`.
+template <std::size_t k_n = k_n_independent_lines>
 void refine_sites(Sites& sites, const Galaxies& galaxies, std::span<const std::size_t> rows, const Matrix<double>& mean,
-                  const Matrix8& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const SquareOf<k_n>& covariance, std::span<const double> y_mean, std::span<const double> y_scale,
                   const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool);
 
 /// Distributions of standardised t, one a row, as a fitted mixture gives them.
-struct RowMixtures {
+template <std::size_t k_n>
+struct RowMixturesOf {
   std::size_t components = 0;
-  Matrix<double> weight, mean, sd;   ///< (rows, components), (rows, components x 8) twice
-  std::vector<Matrix8> correlation;  ///< (components)
+  Matrix<double> weight, mean, sd;         ///< (rows, components), (rows, components x k_n) twice
+  std::vector<SquareOf<k_n>> correlation;  ///< (components)
 };
+using RowMixtures = RowMixturesOf<k_n_independent_lines>;
 
 /// One more step of expectation propagation, with the mixture itself as the prior: of each line, under each component,
 /// what the component and the galaxy's other lines say; the sites of the components are averaged in precision and
 /// precision x centre, by the components' shares in the galaxy. Sites under one broad prior for all galaxies are wrong
 /// where noise is wide and the line weak: the likelihood is far from normal in t there.
+template <std::size_t k_n>
 void refine_sites(Sites& sites, const Galaxies& galaxies, std::span<const std::size_t> rows,
-                  const RowMixtures& mixtures, std::span<const double> y_mean, std::span<const double> y_scale,
+                  const RowMixturesOf<k_n>& mixtures, std::span<const double> y_mean, std::span<const double> y_scale,
                   const std::optional<NoiseModel>& noise, const SiteOptions& options, WorkerPool& pool);
 
 }  // namespace starglow

@@ -24,21 +24,22 @@ void through_features(const NetworkBank& bank, const RowOutputs& from, double t,
     for (std::size_t k = 0; k < k_n_slopes; ++k) out[k] += outer * d_widen * from.widen_by[k];
 }
 
-// Slopes of t by the outputs of a joint bank and the two numbers of the adjustment: (8, n_outputs + 2) of the
-// calibrated median, or (24, n_outputs + 2) of it, p16 and p84.
+// Slopes of t by the outputs of a joint bank and the two numbers of the adjustment: (places, n_outputs + 2) of the
+// calibrated median, or three times as many rows: of it, p16 and p84.
 Matrix<double> slopes_by_outputs(const NetworkBank& bank, const RowOutputs& from, bool quantiles) {
   const JointHead& head = *bank.joint;
   const auto at = [&](double p) { return head.quantile_slopes(from.t, bank.y_mean, bank.y_scale, p, from.adjustment); };
   const Matrix<double> median = at(0.5);
   if (!quantiles) return median;
-  Matrix<double> out(3 * k_n_independent_lines, median.cols());
+  const std::size_t places = head.slots.places();
+  Matrix<double> out(3 * places, median.cols());
   std::copy(median.flat().begin(), median.flat().end(), out.flat().begin());
   for (const std::size_t level : {1U, 2U}) {
     const Matrix<double> raw = at(level == 1 ? k_p16 : k_p84);
     // A calibrated quantile is median + shift + slope (quantile - median).
-    for (std::size_t j = 0; j < k_n_independent_lines; ++j)
+    for (std::size_t j = 0; j < places; ++j)
       for (std::size_t o = 0; o < median.cols(); ++o)
-        out(level * k_n_independent_lines + j, o) = (1 - head.slope[j]) * median(j, o) + head.slope[j] * raw(j, o);
+        out(level * places + j, o) = (1 - head.slope[j]) * median(j, o) + head.slope[j] * raw(j, o);
   }
   return out;
 }
@@ -54,9 +55,9 @@ void write_joint(const NetworkBank& bank, const RowOutputs& from, const Matrix<d
   const LineDistribution& d = *from.distribution;
   std::array<double, k_most_features> space{};
   const auto d_x = std::span(space).first(bank.shape.n_in());
-  const std::size_t r = slopes.cols() - 2;
+  const std::size_t r = slopes.cols() - 2, places = bank.joint->slots.places();
   for (std::size_t pass = 0; pass < slopes.rows(); ++pass) {
-    const std::size_t level = pass / k_n_independent_lines, j = pass % k_n_independent_lines;
+    const std::size_t level = pass / places, j = pass % places;
     if (j >= bank.outputs.size()) continue;  // an empty place
     Matrix<double>& m = level == 0 ? into.ew : level == 1 ? into.p16 : into.p84;
     const double t = (level == 0 ? d.median : level == 1 ? d.p16 : d.p84)[j];
@@ -132,14 +133,14 @@ std::optional<LateSlopes> LateSlopes::where_it_pays(const NetworkBank& bank, std
                                                     const Derivatives* into) {
   if (into == nullptr || !bank.joint) return std::nullopt;
   const bool quantiles = !into->p16.empty();
-  if ((quantiles ? 3 : 1) * k_n_independent_lines >= bank.shape.n_in()) return std::nullopt;
+  if ((quantiles ? 3 : 1) * bank.joint->slots.places() >= bank.shape.n_in()) return std::nullopt;
   return LateSlopes(bank, rows, quantiles);
 }
 
 LateSlopes::LateSlopes(const NetworkBank& bank, std::size_t rows, bool quantiles)
     : bank_(bank),
       quantiles_(quantiles),
-      by_output_(rows, (quantiles ? 3 : 1) * k_n_independent_lines * bank.shape.n_out()) {
+      by_output_(rows, (quantiles ? 3 : 1) * bank.joint->slots.places() * bank.shape.n_out()) {
   kept_.reserve(rows);
 }
 

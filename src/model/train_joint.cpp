@@ -12,7 +12,6 @@
 namespace starglow {
 namespace {
 
-constexpr std::size_t k_n = k_n_independent_lines;
 constexpr double k_prior_widening = 1.5;  // variance of the sites' prior, in units of the points' residual variance
 constexpr double k_outlier = 3.0;         // residuals beyond this many sd count as this many
 // The components start apart by this many residual sd, both ways: the correlations are not learned otherwise.
@@ -20,7 +19,7 @@ constexpr double k_offset = 0.08, k_offset_ionised = 0.25;  // the latter for [O
 
 // Where the component of galaxies with weak lines or none starts, whatever the continuum: t of the lines of
 // k_independent_lines, and of any other.
-constexpr std::array<double, k_n> k_weak_mean{1.0, 0.05, 0.15, 0.45, 0.45, 0.5, 0.3, 0.25},
+constexpr std::array<double, k_n_independent_lines> k_weak_mean{1.0, 0.05, 0.15, 0.45, 0.45, 0.5, 0.3, 0.25},
     k_weak_sd{0.7, 0.25, 0.25, 0.4, 0.45, 0.45, 0.3, 0.3};
 constexpr double k_other_weak_mean = 0.1, k_other_weak_sd = 0.25;
 struct WeakLine {
@@ -29,10 +28,12 @@ struct WeakLine {
 WeakLine weak_line(std::size_t line) {
   const auto found =
       static_cast<std::size_t>(std::ranges::find(k_independent_lines, line) - k_independent_lines.begin());
-  return found < k_n ? WeakLine{k_weak_mean[found], k_weak_sd[found]} : WeakLine{k_other_weak_mean, k_other_weak_sd};
+  return found < k_n_independent_lines ? WeakLine{k_weak_mean[found], k_weak_sd[found]}
+                                       : WeakLine{k_other_weak_mean, k_other_weak_sd};
 }
 constexpr float k_weak_logit = -1.0F;
 
+template <std::size_t k_n>
 std::array<double, k_n> residual_sd(const TrainingSet& set, const Matrix<double>& mean) {
   std::array<double, k_n> out{};
   out.fill(1.0);
@@ -66,8 +67,10 @@ void blend(const Matrix<double>& teacher, double share, FitData& data) {
 
 // The point network with its last layer replaced: every component starts at the means on their lines, offset, with
 // constant widths.
+template <std::size_t k_n>
 std::vector<float> start_of(const NetworkShape& points, std::span<const float> params, std::size_t components,
-                            const Matrix8& covariance, const MeanLine& means, const TrainingSet& set, bool weak_lines) {
+                            const SquareOf<k_n>& covariance, const MeanLineOf<k_n>& means, const TrainingSet& set,
+                            bool weak_lines) {
   const std::size_t n = set.outputs.size();
   const auto width = static_cast<std::size_t>(points.sizes[points.sizes.size() - 2]);
   const std::size_t trunk = first_of_last_layer(points);
@@ -107,12 +110,13 @@ std::vector<float> start_of(const NetworkShape& points, std::span<const float> p
 }
 
 // Lower factor of the correlations of a covariance, once a component.
-Matrix<double> start_factor(const Matrix8& covariance, std::size_t components, bool correlate) {
-  const Vector8 sd = covariance.diagonal().cwiseSqrt();
-  const Matrix8 correlation =
-      correlate ? Matrix8(sd.cwiseInverse().asDiagonal() * covariance * sd.cwiseInverse().asDiagonal())
-                : Matrix8(Matrix8::Identity());
-  const Matrix8 lower = correlation.llt().matrixL();
+template <std::size_t k_n>
+Matrix<double> start_factor(const SquareOf<k_n>& covariance, std::size_t components, bool correlate) {
+  const VectorOf<k_n> sd = covariance.diagonal().cwiseSqrt();
+  const SquareOf<k_n> correlation =
+      correlate ? SquareOf<k_n>(sd.cwiseInverse().asDiagonal() * covariance * sd.cwiseInverse().asDiagonal())
+                : SquareOf<k_n>(SquareOf<k_n>::Identity());
+  const SquareOf<k_n> lower = correlation.llt().matrixL();
   Matrix<double> out(components, k_n * k_n);
   for (std::size_t c = 0; c < components; ++c)
     for (std::size_t i = 0; i < k_n; ++i)
@@ -134,17 +138,19 @@ SiteOptions site_options(const TrainConfig& config, std::span<const TableRules> 
 
 }  // namespace
 
-Matrix<double> to_eight(const Matrix<double>& lines) {
-  if (lines.cols() == k_n) return lines;
-  Matrix<double> out(lines.rows(), k_n);
+Matrix<double> to_places(const Matrix<double>& lines, std::size_t places) {
+  if (lines.cols() == places) return lines;
+  Matrix<double> out(lines.rows(), places);
   for (std::size_t r = 0; r < lines.rows(); ++r)
     std::copy(lines.row(r).begin(), lines.row(r).end(), out.row(r).begin());
   return out;
 }
 
-RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor) {
+template <std::size_t k_n>
+RowMixturesOf<k_n> mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor) {
   const std::size_t n_c = factor.rows(), n = outputs.rows(), lines = (outputs.cols() + 1 - n_c) / (2 * n_c);
-  RowMixtures out{n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n, 1.0), {}};
+  RowMixturesOf<k_n> out{
+      n_c, Matrix<double>(n, n_c), Matrix<double>(n, n_c * k_n), Matrix<double>(n, n_c * k_n, 1.0), {}};
   for (std::size_t r = 0; r < n; ++r) {
     double top = 0, sum = 0;
     const auto logit = [&](std::size_t c) { return c == 0 ? 0.0 : outputs(r, 2 * n_c * lines + c - 1); };
@@ -158,7 +164,7 @@ RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& fac
     }
   }
   for (std::size_t c = 0; c < n_c; ++c) {
-    Matrix8 lower;
+    SquareOf<k_n> lower;
     for (std::size_t k = 0; k < k_n * k_n; ++k)
       lower(static_cast<Eigen::Index>(k / k_n), static_cast<Eigen::Index>(k % k_n)) = factor(c, k);
     out.correlation.push_back(lower * lower.transpose());
@@ -197,28 +203,30 @@ Matrix<double> mean_outputs(const Stage& stage) {
   return out;
 }
 
+template <std::size_t k_n>
 Matrix<double> mean_factor(const Stage& stage, std::size_t n_c) {
   Matrix<double> factor(n_c, k_n * k_n);
   for (std::size_t c = 0; c < n_c; ++c) {
-    Matrix8 mean = Matrix8::Zero();
+    SquareOf<k_n> mean = SquareOf<k_n>::Zero();
     for (const auto& loss : stage.losses) {
-      const Matrix<double> own = static_cast<const JointLoss&>(*loss).factor();
+      const Matrix<double> own = static_cast<const JointLossOf<k_n>&>(*loss).factor();
       for (std::size_t k = 0; k < k_n * k_n; ++k)
         mean(static_cast<Eigen::Index>(k / k_n), static_cast<Eigen::Index>(k % k_n)) += own(c, k);
     }
     mean.rowwise().normalize();
-    const Matrix8 correlation =
-        (1 - k_independent) * mean * mean.transpose() + k_independent * Matrix8(Matrix8::Identity());
-    const Matrix8 lower = correlation.llt().matrixL();
+    const SquareOf<k_n> correlation =
+        (1 - k_independent) * mean * mean.transpose() + k_independent * SquareOf<k_n>(SquareOf<k_n>::Identity());
+    const SquareOf<k_n> lower = correlation.llt().matrixL();
     for (std::size_t k = 0; k < k_n * k_n; ++k)
       factor(c, k) = lower(static_cast<Eigen::Index>(k / k_n), static_cast<Eigen::Index>(k % k_n));
   }
   return factor;
 }
 
-SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& g, const TrainingSet& set, const TrainConfig& config,
-                       const std::optional<NoiseModel>& noise, WorkerPool& pool) {
-  const auto spread = residual_sd(set, mean);
+template <std::size_t k_n>
+SitesAbout<k_n> sites_about(const Matrix<double>& mean, const Galaxies& g, const TrainingSet& set,
+                            const TrainConfig& config, const std::optional<NoiseModel>& noise, WorkerPool& pool) {
+  const auto spread = residual_sd<k_n>(set, mean);
   Matrix<double> prior_mean(mean.rows(), k_n);
   std::array<double, k_n> prior_sd{};
   for (std::size_t j = 0; j < set.outputs.size(); ++j) {
@@ -227,16 +235,18 @@ SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& g, const Trai
   }
   const auto rules = table_rules(g, config);
   const SiteOptions options = site_options(config, rules);
-  SitesAbout out{make_sites(g, set.rows, prior_mean, prior_sd, set.y_mean, set.y_scale, noise, options), {}};
-  out.covariance = residual_covariance(out.sites, mean, k_em_steps);
+  SitesAbout<k_n> out{make_sites(g, set.rows, prior_mean, prior_sd, set.y_mean, set.y_scale, noise, options), {}};
+  out.covariance = residual_covariance<k_n>(out.sites, mean, k_em_steps);
   for (std::int64_t pass = 0; pass < config.site_passes; ++pass) {
-    refine_sites(out.sites, g, set.rows, mean, out.covariance, set.y_mean, set.y_scale, noise, options, pool);
-    out.covariance = residual_covariance(out.sites, mean, k_em_steps);
+    refine_sites<k_n>(out.sites, g, set.rows, mean, out.covariance, set.y_mean, set.y_scale, noise, options, pool);
+    out.covariance = residual_covariance<k_n>(out.sites, mean, k_em_steps);
   }
   return out;
 }
 
-std::optional<SelectionTerm> selection_term(const Galaxies& g, const TrainingSet& set, const TrainConfig& config) {
+template <std::size_t k_n>
+std::optional<SelectionTermOf<k_n>> selection_term(const Galaxies& g, const TrainingSet& set,
+                                                   const TrainConfig& config) {
   const auto rules = table_rules(g, config);
   if (std::all_of(rules.begin(), rules.end(), [](const TableRules& r) { return r.selection.empty(); })) return {};
   std::vector<std::vector<LineCut>> cuts;
@@ -246,12 +256,15 @@ std::optional<SelectionTerm> selection_term(const Galaxies& g, const TrainingSet
       sigma[line] = 1.0 / std::sqrt(static_cast<double>(g.ew_ivar(row, line)));
     cuts.push_back(line_cuts(rules_of(g, rules, row).selection, sigma, config.lines.independent()));
   }
-  return SelectionTerm(std::move(cuts), set.y_mean, set.y_scale);
+  return SelectionTermOf<k_n>(std::move(cuts), set.y_mean, set.y_scale);
 }
 
-JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
-                   const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
-                   const Matrix<double>* teacher, WorkerPool& pool, Tally& tally) {
+namespace {
+
+template <std::size_t k_n>
+JointFit fit_places(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
+                    const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
+                    const Matrix<double>* teacher, WorkerPool& pool, Tally& tally) {
   const auto n_c = static_cast<std::size_t>(config.components);
   std::vector<Stage> points;
   points.push_back(make_point_stage("points", g, rows, recipe, config));
@@ -273,14 +286,14 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   if (teacher != nullptr)
     for (std::size_t k = 0; k < mean.flat().size(); ++k)
       mean.data()[k] += config.distil * (teacher->flat()[k] - mean.flat()[k]);
-  mean = to_eight(mean);
-  auto [sites, covariance] = sites_about(mean, g, set, config, noise, pool);
-  MeanLine line;
+  mean = to_places(mean, k_n);
+  auto [sites, covariance] = sites_about<k_n>(mean, g, set, config, noise, pool);
+  MeanLineOf<k_n> line;
   const auto rules = table_rules(g, config);
   if (config.anchor > 0) {
-    line = fit_mean_lines(sites, mean, covariance, 2 * k_em_steps);
-    refine_sites(sites, g, set.rows, mean, covariance, set.y_mean, set.y_scale, noise, site_options(config, rules),
-                 pool);
+    line = fit_mean_lines<k_n>(sites, mean, covariance, 2 * k_em_steps);
+    refine_sites<k_n>(sites, g, set.rows, mean, covariance, set.y_mean, set.y_scale, noise, site_options(config, rules),
+                      pool);
   }
   out.n_labels = set.n_labels;
   out.point_curve = learning_curve(first.results, false);
@@ -293,29 +306,30 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   second.plan = {std::max<std::int64_t>(1, config.joint_epochs / parts), config.joint_rate, k_joint_warmup, 0.0, {}};
   second.plan.scales = rates_of_last_layer(second.shape, n_c, 1.0F, 1.0F, static_cast<float>(config.width_rate));
   second.first_network = first_network + 2000;
-  const auto selection = selection_term(g, set, config);
-  const Matrix<double> factor = start_factor(covariance, n_c, config.correlate);
+  const auto selection = selection_term<k_n>(g, set, config);
+  const Matrix<double> factor = start_factor<k_n>(covariance, n_c, config.correlate);
   for (std::size_t k = 0; k < static_cast<std::size_t>(config.members); ++k) {
-    auto loss = std::make_unique<JointLoss>(sites, n_c, factor, config.correlate, config.factor_rate);
+    auto loss = std::make_unique<JointLossOf<k_n>>(sites, n_c, factor, config.correlate, config.factor_rate);
     if (config.anchor > 0) loss->hold_means(mean, config.anchor);
     if (selection) loss->undo_selection(*selection);
     if (config.weak_component) loss->keep_apart(k_independent);
     second.losses.push_back(std::move(loss));
     second.starts.push_back(
-        start_of(first.shape, first.results[k].params, n_c, covariance, line, set, config.weak_component));
+        start_of<k_n>(first.shape, first.results[k].params, n_c, covariance, line, set, config.weak_component));
   }
   second.sets = std::move(first.sets);
   fit_stages(joint, config, pool, tally);
   const TrainingSet& fitted = second.sets[0];
   for (std::int64_t refresh = 0; refresh < config.site_refreshes; ++refresh) {
-    const RowMixtures mixtures = mixtures_of(mean_outputs(second), mean_factor(second, n_c));
+    const auto mixtures = mixtures_of<k_n>(mean_outputs(second), mean_factor<k_n>(second, n_c));
     for (int pass = 0; pass < k_refresh_passes; ++pass)
       refine_sites(sites, g, fitted.rows, mixtures, fitted.y_mean, fitted.y_scale, noise, site_options(config, rules),
                    pool);
     second.first_network += k_next_part;
     for (std::size_t k = 0; k < second.n_nets(); ++k) {
-      auto loss = std::make_unique<JointLoss>(sites, n_c, static_cast<const JointLoss&>(*second.losses[k]).factor(),
-                                              config.correlate, config.factor_rate);
+      auto loss = std::make_unique<JointLossOf<k_n>>(sites, n_c,
+                                                     static_cast<const JointLossOf<k_n>&>(*second.losses[k]).factor(),
+                                                     config.correlate, config.factor_rate);
       if (config.anchor > 0) loss->hold_means(mean, config.anchor);
       if (selection) loss->undo_selection(*selection);
       if (config.weak_component) loss->keep_apart(k_independent);
@@ -332,8 +346,29 @@ JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const F
   head.slots = config.lines.slots();
   head.shift.assign(k_n, 0.0);
   head.slope.assign(k_n, 1.0);
-  head.factor = mean_factor(second, n_c);
+  head.factor = mean_factor<k_n>(second, n_c);
   return out;
 }
+
+}  // namespace
+
+JointFit fit_joint(const Galaxies& g, std::span<const std::size_t> rows, const FeatureRecipe& recipe,
+                   const TrainConfig& config, std::int64_t first_network, const std::optional<NoiseModel>& noise,
+                   const Matrix<double>* teacher, WorkerPool& pool, Tally& tally) {
+  const auto fit = config.lines.slots().places() == k_n_independent_lines ? fit_places<k_n_independent_lines>
+                                                                          : fit_places<k_most_independent_lines>;
+  return fit(g, rows, recipe, config, first_network, noise, teacher, pool, tally);
+}
+
+#define STARGLOW_JOINT(k_n)                                                                             \
+  template std::optional<SelectionTermOf<k_n>> selection_term<k_n>(const Galaxies&, const TrainingSet&, \
+                                                                   const TrainConfig&);                 \
+  template Matrix<double> mean_factor<k_n>(const Stage&, std::size_t);                                  \
+  template RowMixturesOf<k_n> mixtures_of<k_n>(const Matrix<double>&, const Matrix<double>&);           \
+  template SitesAbout<k_n> sites_about<k_n>(const Matrix<double>&, const Galaxies&, const TrainingSet&, \
+                                            const TrainConfig&, const std::optional<NoiseModel>&, WorkerPool&);
+STARGLOW_JOINT(k_n_independent_lines)
+STARGLOW_JOINT(k_most_independent_lines)
+#undef STARGLOW_JOINT
 
 }  // namespace starglow

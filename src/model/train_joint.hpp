@@ -25,8 +25,9 @@ JointFit fit_joint(const Galaxies& galaxies, std::span<const std::size_t> rows, 
                    const Matrix<double>* teacher, WorkerPool& pool, Tally& tally);
 
 /// The selection of a set's rows by the rules of their tables, or nothing where no table has one.
-std::optional<SelectionTerm> selection_term(const Galaxies& galaxies, const TrainingSet& set,
-                                            const TrainConfig& config);
+template <std::size_t k_n>
+std::optional<SelectionTermOf<k_n>> selection_term(const Galaxies& galaxies, const TrainingSet& set,
+                                                   const TrainConfig& config);
 
 /// What only galaxies that a model has not seen can tell: the widths, weights and correlations about means of other
 /// galaxies' models (config.width_epochs), then shift and slope of each line. The bank's means stay as they are. Parts
@@ -53,18 +54,22 @@ std::vector<float> rates_of_last_layer(const NetworkShape& shape, std::size_t co
 /// Mean over the networks of a stage's outputs, features as in its set.
 Matrix<double> mean_outputs(const Stage& stage);
 /// The networks' factors averaged, as their outputs are, rows brought back to length 1, and no line left without a
-/// variance of its own. For stages of JointLoss.
+/// variance of its own. For stages of JointLossOf<k_n>.
+template <std::size_t k_n>
 Matrix<double> mean_factor(const Stage& stage, std::size_t components);
-/// What outputs (rows, JointHead::n_outputs()) say together with the factors of a head (components, 64).
-RowMixtures mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor);
-/// Numbers of lines (rows, lines) with zeros for the empty places behind them, to eight.
-Matrix<double> to_eight(const Matrix<double>& lines);
-/// Sites of a set's labels, and the covariance of the intrinsic residuals, given means (rows, 8) in standardised t.
+/// What outputs (rows, JointHead::n_outputs()) say together with the factors of a head (components, k_n x k_n).
+template <std::size_t k_n = k_n_independent_lines>
+RowMixturesOf<k_n> mixtures_of(const Matrix<double>& outputs, const Matrix<double>& factor);
+/// Numbers of lines (rows, lines) with zeros for the empty places behind them.
+Matrix<double> to_places(const Matrix<double>& lines, std::size_t places);
+/// Sites of a set's labels, and the covariance of the intrinsic residuals, given means (rows, k_n) in standardised t.
+template <std::size_t k_n>
 struct SitesAbout {
   Sites sites;
-  Matrix8 covariance;
+  SquareOf<k_n> covariance;
 };
-SitesAbout sites_about(const Matrix<double>& mean, const Galaxies& galaxies, const TrainingSet& set,
-                       const TrainConfig& config, const std::optional<NoiseModel>& noise, WorkerPool& pool);
+template <std::size_t k_n>
+SitesAbout<k_n> sites_about(const Matrix<double>& mean, const Galaxies& galaxies, const TrainingSet& set,
+                            const TrainConfig& config, const std::optional<NoiseModel>& noise, WorkerPool& pool);
 
 }  // namespace starglow

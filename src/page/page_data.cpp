@@ -75,7 +75,7 @@ struct Field {
   std::vector<float> values;
 };
 
-std::vector<Field> fields(const PageContent& content) {
+std::vector<Field> fields(const PageContent& content, const LineSet& lines) {
   const Galaxies& g = content.galaxies;
   std::vector<Field> out;
   if (!g.z.empty()) out.push_back({"Z", true, {g.z.begin(), g.z.end()}});
@@ -88,9 +88,10 @@ std::vector<Field> fields(const PageContent& content) {
     out.push_back(std::move(f));
   }
   if (has_measurements(g))
-    for (std::size_t line = 0; line < k_n_lines; ++line) {
-      Field ew{std::string(k_lines[line].name) + "_EW", true, std::vector<float>(g.n, k_nan)};
-      Field sigma{std::string(k_lines[line].name) + "_EW_SIGMA", true, std::vector<float>(g.n, k_nan)};
+    for (const std::size_t line : lines.lines()) {
+      const std::string name(k_all_lines[line].name);
+      Field ew{name + "_EW", true, std::vector<float>(g.n, k_nan)};
+      Field sigma{name + "_EW_SIGMA", true, std::vector<float>(g.n, k_nan)};
       for (std::size_t i = 0; i < g.n; ++i) {
         const float ivar = g.ew_ivar(i, line);
         if (!(ivar > 0) || !std::isfinite(ivar)) continue;
@@ -101,8 +102,8 @@ std::vector<Field> fields(const PageContent& content) {
       out.push_back(std::move(sigma));
     }
   // The weak members of the doublets follow from their partners on the page.
-  for (const auto line : k_independent_lines) {
-    const std::string name(k_lines[line].name);
+  for (const auto line : lines.independent()) {
+    const std::string name(k_all_lines[line].name);
     out.push_back({name + "_EW_PREDICTED", true, column(content.prediction.ew, line)});
     if (content.prediction.p16.empty()) continue;
     out.push_back({name + "_EW_P16", false, column(content.prediction.p16, line)});
@@ -114,8 +115,8 @@ std::vector<Field> fields(const PageContent& content) {
 
 // What the page knows of a line (web/src/lines.js).
 json line_of_page(std::size_t line) {
-  const LineInfo& info = k_lines[line];
-  json out{{"name", info.name}, {"title", line_title(line)}, {"wave", info.wave_vac}};
+  const LineInfo& info = k_all_lines[line];
+  json out{{"name", info.name}, {"row", line}, {"title", line_title(line)}, {"wave", info.wave_vac}};
   if (!info.pair[0].name.empty()) out["parts"] = {info.pair[0].wave_vac, info.pair[1].wave_vac};
   if (!info.strong.empty()) {
     out["strong"] = info.strong;
@@ -131,7 +132,7 @@ json description(const PageContent& content, const Model& model, const Conventio
            {"columns", json::array()}, {"lines", json::array()},
            {"flags", json::array()}};
   out["map"] = {{"x", content.map.x_label}, {"y", content.map.y_label}, {"note", content.map.note}};
-  for (std::size_t line = 0; line < k_n_lines; ++line) out["lines"].push_back(line_of_page(line));
+  for (const std::size_t line : model.lines().lines()) out["lines"].push_back(line_of_page(line));
   for (const auto& flag : k_flags)
     out["flags"].push_back({{"bit", flag.bit}, {"name", flag.name}, {"meaning", flag.meaning}});
   // Flags that occur, the most frequent first.
@@ -146,7 +147,7 @@ json description(const PageContent& content, const Model& model, const Conventio
   }
   out["flags_seen"] = json::array();
   for (const auto& [count, name] : seen) out["flags_seen"].push_back({name, count});
-  const PageStory story = page_story(content);
+  const PageStory story = page_story(content, model.lines());
   out["story"] = {{"example", story.example}};
   if (story.has_places) {
     out["story"]["blue"] = {story.blue.first, story.blue.second};
@@ -175,11 +176,10 @@ std::string page_description(const PageContent& content, const Galaxies& sample,
 }
 
 PageData page_data(const PageContent& content, const Model& model) {
-  need_ten_lines(model, "the page");
   const Galaxies& g = content.galaxies;
   const std::uint64_t n = g.n;
   SafeTensors out;
-  const auto all = fields(content);
+  const auto all = fields(content, model.lines());
   for (const auto& f : all) out.tensors[f.name] = f.wide ? tensor_of("F32", f.values, {n}) : half_tensor(f.values, {n});
   std::vector<float> xy(content.map.xy.flat().begin(), content.map.xy.flat().end());
   out.tensors["xy"] = tensor_of("F32", xy, {n, 2});

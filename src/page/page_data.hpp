@@ -22,7 +22,7 @@ struct PageStory {
   bool has_places = false;
   std::pair<double, double> blue = {}, red = {};
 };
-PageStory page_story(const PageContent& content);
+PageStory page_story(const PageContent& content, const LineSet& lines);
 
 /// What the page's metadata say of itself, as JSON: title, lines, flags, notes, provenance; `sample`: galaxies with the
 /// table's conventions.

@@ -10,8 +10,8 @@ namespace starglow::files {
 namespace {
 
 constexpr double k_nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::array<std::size_t, 4> k_shown{0, 4, 6, 7};  // [OII], [OIII] 5007, Halpha, [NII] 6584
-constexpr double k_good_sn = 5, k_good_halpha = 30;        // EW in A: a line that is seen at once beside its starlight
+constexpr std::array k_shown{Line::OII_DOUBLET, Line::OIII_5007, Line::HALPHA, Line::NII_6584};
+constexpr double k_good_sn = 5, k_good_ew = 30;  // A: a line that is seen at once beside its starlight
 
 double colour_of(const Galaxies& g, std::size_t i) {
   const double blue = g.band_flux(i, 0), red = g.band_flux(i, k_n_bands - 1);
@@ -30,17 +30,20 @@ std::pair<double, double> middle_of(const PageMap& map, const std::vector<std::s
 }
 
 // How well a galaxy shows what the page is about: a spectrum, no flag, strong lines well measured and well predicted.
-double worth(const PageContent& content, std::size_t i) {
+double worth(const PageContent& content, const LineSet& lines, std::size_t i) {
   const Galaxies& g = content.galaxies;
   const auto& p = content.prediction;
-  const double halpha = p.ew(i, 6);
-  if (!std::isfinite(content.map.xy(i, 0)) || !std::isfinite(halpha) || !std::isfinite(colour_of(g, i))) return -1;
+  const auto halpha = static_cast<std::size_t>(Line::HALPHA);
+  const double strongest = p.ew(i, lines.has(halpha) ? halpha : lines.independent().front());
+  if (!std::isfinite(content.map.xy(i, 0)) || !std::isfinite(strongest) || !std::isfinite(colour_of(g, i))) return -1;
   double score = p.flags[i] == 0 ? 3 : 0;
   if (!content.spectra.index.empty() && content.spectra.index[i] >= 0) score += 6;
-  score += std::exp(-std::fabs(std::asinh(halpha) - std::asinh(k_good_halpha)));
+  score += std::exp(-std::fabs(std::asinh(strongest) - std::asinh(k_good_ew)));
   if (!has_measurements(g)) return score;
   double off = 0;
-  for (const auto line : k_shown) {
+  for (const auto shown : k_shown) {
+    const auto line = static_cast<std::size_t>(shown);
+    if (!lines.has(line)) continue;
     const double ew = static_cast<double>(g.ew(i, line)), ivar = static_cast<double>(g.ew_ivar(i, line));
     if (!(ivar > 0) || !std::isfinite(ivar) || !(ew * std::sqrt(ivar) > k_good_sn)) return score;
     off += std::fabs(std::asinh(ew) - std::asinh(p.ew(i, line)));
@@ -50,13 +53,13 @@ double worth(const PageContent& content, std::size_t i) {
 
 }  // namespace
 
-PageStory page_story(const PageContent& content) {
+PageStory page_story(const PageContent& content, const LineSet& lines) {
   const Galaxies& g = content.galaxies;
   PageStory out;
   double best = -1;
   std::vector<std::pair<double, std::size_t>> colours;
   for (std::size_t i = 0; i < g.n; ++i) {
-    if (const double score = worth(content, i); score > best) {
+    if (const double score = worth(content, lines, i); score > best) {
       best = score;
       out.example = static_cast<std::int64_t>(i);
     }

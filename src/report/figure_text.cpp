@@ -1,16 +1,21 @@
 #include "report/figure_text.hpp"
 
 #include <array>
+#include <string_view>
 
 #include "starglow/base/lines.hpp"
 
 namespace starglow {
 
 std::string line_title(std::size_t line) {
-  static constexpr std::array<const char*, k_n_lines> titles{"[O II] 3727",  "Hγ",          "Hβ", "[O III] 4959",
-                                                             "[O III] 5007", "[N II] 6548", "Hα", "[N II] 6584",
-                                                             "[S II] 6716",  "[S II] 6731"};
-  return titles.at(line);
+  if (line == static_cast<std::size_t>(Line::OII_DOUBLET)) return "[O II] 3727";
+  std::string label(k_all_lines.at(line).label);  // "[OIII] 5007", "HeI 5876", "Hgamma"
+  static constexpr std::array<std::array<std::string_view, 2>, 4> greek{
+      {{"Halpha", "Hα"}, {"Hbeta", "Hβ"}, {"Hgamma", "Hγ"}, {"Hdelta", "Hδ"}}};
+  for (const auto& [name, letter] : greek)
+    if (label == name) return std::string(letter);
+  if (const auto stage = label.find_first_of("IV", 1); stage != std::string::npos) label.insert(stage, " ");
+  return label;
 }
 
 std::string axis_text(const FigureAxis& axis) {

@@ -36,11 +36,21 @@ TEST(LineSet, IsSortedAndKnowsItsPlaces) {
 }
 
 TEST(LineSet, RefusesWhatNoModelCanHave) {
-  for (const char* bad : {"", "HALPHA,", "HALPHA,HALPHA", "HALFA", "halpha", "OIII_4959", "NII_6548,HALPHA",
-                          "OII_DOUBLET,HGAMMA,HBETA,OIII_5007,HALPHA,NII_6584,SII_6716,SII_6731,HEI_5876"})
+  for (const char* bad : {"", "HALPHA,", "HALPHA,HALPHA", "HALFA", "halpha", "OIII_4959", "NII_6548,HALPHA"})
     EXPECT_THROW((void)LineSet::parse(bad), Error) << bad;
   EXPECT_THROW(LineSet(std::vector<std::size_t>{}), Error);
-  EXPECT_NO_THROW((void)LineSet::parse("HGAMMA,HBETA,OIII_5007,HALPHA,NII_6584,SII_6716,SII_6731,HEI_5876"));
+}
+
+TEST(LineSet, HasPlacesForEightOrForAll) {
+  EXPECT_EQ(LineSet().slots().places(), 8U);
+  EXPECT_EQ(LineSet::parse("HALPHA").slots().places(), 8U);
+  EXPECT_EQ(LineSet::parse("HGAMMA,HBETA,OIII_5007,HALPHA,NII_6584,SII_6716,SII_6731,HEI_5876").slots().places(), 8U);
+  const LineSet nine = LineSet::parse("OII_DOUBLET,HGAMMA,HBETA,OIII_5007,HALPHA,NII_6584,SII_6716,SII_6731,HEI_5876");
+  EXPECT_EQ(nine.slots().places(), k_most_independent_lines);
+  EXPECT_EQ(nine.slots().sii, 6);
+  std::vector<std::size_t> every;
+  for (std::size_t line = 0; line < k_n_all_lines; ++line) every.push_back(line);
+  EXPECT_EQ(LineSet(every).independent().size(), k_n_all_lines - k_n_doublets);
 }
 
 }  // namespace

@@ -308,9 +308,10 @@ TEST(OwnLines, PartsThatDoNotFitAreRefused) {
   EXPECT_NO_THROW(need_ten_lines(Model::shipped(), "the page"));
 }
 
-// The loss of a distribution of three lines, against its formula; empty places cost a constant.
-TEST(OwnLines, LossOfFewerLines) {
-  constexpr std::size_t n = 3, components = 2;
+// The loss of a distribution of some lines, against its formula; empty places cost a constant.
+template <std::size_t k_n>
+void check_loss(std::size_t n) {
+  constexpr std::size_t components = 2;
   Sites sites{Matrix<double>(1, k_n), Matrix<double>(1, k_n, Sites::k_no_information), n};
   for (std::size_t j = 0; j < n; ++j) {
     sites.centre(0, j) = 0.4 * static_cast<double>(j) - 0.3;
@@ -322,27 +323,28 @@ TEST(OwnLines, LossOfFewerLines) {
       factor(c, i * k_n + i) = i > 0 && i < n ? 0.8 : 1.0;
       if (i > 0 && i < n) factor(c, i * k_n + i - 1) = 0.6;
     }
-  JointLoss loss(sites, components, factor, true, 1);
+  JointLossOf<k_n> loss(sites, components, factor, true, 1);
   loss.set_factor(factor);
   std::vector<double> o(JointHead::n_outputs(components, n));
   for (std::size_t k = 0; k < o.size(); ++k) o[k] = 0.3 * std::sin(static_cast<double>(k + 1));
-  std::vector<Matrix8> d_r(components, Matrix8::Zero());
+  std::vector<SquareOf<k_n>> d_r(components, SquareOf<k_n>::Zero());
   test::Vector d(o.size(), 0.0);
   const double logit = o.back(), w1 = 1 / (1 + std::exp(-logit));
+  const auto n_i = static_cast<Eigen::Index>(n);
   double p = 0;
   for (std::size_t c = 0; c < components; ++c) {
-    Eigen::Vector3d residual, sd;
-    Eigen::Matrix3d f = Eigen::Matrix3d::Zero();
-    for (Eigen::Index j = 0; j < 3; ++j) {
+    Eigen::VectorXd residual(n_i), sd(n_i);
+    Eigen::MatrixXd f = Eigen::MatrixXd::Zero(n_i, n_i);
+    for (Eigen::Index j = 0; j < n_i; ++j) {
       const auto k = static_cast<std::size_t>(j);
       residual[j] = sites.centre(0, k) - o[c * n + k];
       sd[j] = JointHead::k_min_sd + std::exp(o[(components + c) * n + k]);
       for (Eigen::Index i = 0; i <= j; ++i) f(j, i) = factor(c, k * k_n + static_cast<std::size_t>(i));
     }
-    Eigen::Matrix3d s = sd.asDiagonal() * f * f.transpose() * sd.asDiagonal();
-    for (Eigen::Index j = 0; j < 3; ++j) s(j, j) += sites.variance(0, static_cast<std::size_t>(j));
+    Eigen::MatrixXd s = sd.asDiagonal() * f * f.transpose() * sd.asDiagonal();
+    for (Eigen::Index j = 0; j < n_i; ++j) s(j, j) += sites.variance(0, static_cast<std::size_t>(j));
     p += (c == 0 ? 1 - w1 : w1) * std::exp(-0.5 * residual.dot(s.inverse() * residual)) /
-         std::sqrt(std::pow(2 * std::numbers::pi, 3) * s.determinant());
+         std::sqrt(std::pow(2 * std::numbers::pi, static_cast<double>(n)) * s.determinant());
   }
   const double empty =
       0.5 * static_cast<double>(k_n - n) * std::log(2 * std::numbers::pi * (1 + Sites::k_no_information));
@@ -359,12 +361,17 @@ TEST(OwnLines, LossOfFewerLines) {
     return slopes;
   };
   test::expect_derivative(op, o, {.difference_tolerance = 2e-6, .check_nan = false});
-  d_r.assign(components, Matrix8::Zero());
+  d_r.assign(components, SquareOf<k_n>::Zero());
   (void)loss.row(0, o, d, d_r);
   const auto gradient = loss.factor_gradient(d_r);
   for (std::size_t c = 0; c < components; ++c)
     for (std::size_t i = n; i < k_n; ++i)  // no line learns from an empty place
       for (std::size_t j = 0; j <= i; ++j) EXPECT_NEAR(gradient[(c * k_n + i) * k_n + j], 0, 1e-15) << i << ' ' << j;
+}
+
+TEST(OwnLines, LossOfFewerLines) {
+  check_loss<k_n_independent_lines>(3);
+  check_loss<k_most_independent_lines>(12);
 }
 
 TEST(OwnLines, TrainingNeedsTheirColumns) {

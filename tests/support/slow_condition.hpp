@@ -86,17 +86,18 @@ struct Conditioned {
 };
 
 inline Conditioned condition(const JointDistribution& prior, const Evidence& evidence) {
-  constexpr auto n = static_cast<Eigen::Index>(LineDistribution::k_n);
+  const auto n = static_cast<Eigen::Index>(prior.lines.slots.places());
   Conditioned out;
   std::vector<Eigen::Index> known;
   for (Eigen::Index j = 0; j < n; ++j)
     if (evidence[static_cast<std::size_t>(j)].kind != LineEvidence::Kind::none) known.push_back(j);
   std::vector<double> log_weight;
   for (std::size_t c = 0; c < prior.lines.components; ++c) {
-    const Matrix u =
-        Eigen::Map<const Eigen::Matrix<double, n, n, Eigen::RowMajor>>(prior.factor[c].data()).cast<long double>();
-    const auto of = [](const LineDistribution::PerLine& x) {
-      return Vector(Eigen::Map<const Eigen::Matrix<double, n, 1>>(x.data()).cast<long double>());
+    const Matrix u = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+                         prior.factor[c].data(), n, n)
+                         .cast<long double>();
+    const auto of = [n](const LineDistribution::PerLine& x) {
+      return Vector(Eigen::Map<const Eigen::VectorXd>(x.data(), n).cast<long double>());
     };
     const Vector m = of(prior.lines.mean[c]), sd = of(prior.lines.sd[c]);
     const Matrix s = sd.asDiagonal() * u * u.transpose() * sd.asDiagonal();

@@ -8,6 +8,7 @@ import { listen } from "./controls.js";
 import { GalaxyTable } from "./table.js";
 import { GalaxyPanel } from "./galaxy_panel.js";
 import { Galaxies } from "./galaxies.js";
+import { lead, lineNames } from "./lines.js";
 import { MapView } from "./view.js";
 import { pause } from "./noise.js";
 import { Page, modes, titles } from "./page_base.js";
@@ -84,7 +85,7 @@ export class App extends Page {
     this.state.mode = mode;
     this.state.seed = Number(wanted.seed) > 0 ? Math.floor(Number(wanted.seed)) : 1;
     this.setPalette(paletteNames.includes(wanted.palette) ? wanted.palette : (ownPalette(wanted.palette) ?? "viridis"));
-    this.quantity = named(wanted.colour) ?? named("HALPHA");
+    this.quantity = named(wanted.colour) ?? named(lineNames[lead()]);
     this.state.scale = ["asinh", "linear", "log"].includes(wanted.scale) ? wanted.scale : this.quantity.scale;
     $("colour").value = this.quantity.key;
     this.second = { quantity: named(wanted.second) ?? named("Z") ?? named("colour") };

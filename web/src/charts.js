@@ -43,10 +43,11 @@ function atPoint(g, text, x, y) {
 }
 
 const density = (d, j, t) => {
+  const N = d.mean.length / d.components;
   let sum = 0;
   for (let c = 0; c < d.components; ++c) {
-    const sd = d.sd[c * 8 + j],
-      u = (t - d.mean[c * 8 + j]) / sd;
+    const sd = d.sd[c * N + j],
+      u = (t - d.mean[c * N + j]) / sd;
     sum += (d.weight[c] * Math.exp(-0.5 * u * u)) / (sd * 2.5066282746310002);
   }
   return sum;
@@ -237,9 +238,8 @@ export function drawHistogram(
     ++all[k];
     if (marks?.[i]) ++chosen[k];
   }
-  const beyond = [below && `${below} below`, above && `${above} above`, none && `${none} without`]
-    .filter(Boolean)
-    .join(", ");
+  const off = [below && `${below} below`, above && `${above} above`].filter(Boolean).join(", "),
+    beyond = [off && `${off} the axis`, none && `${none} without`].filter(Boolean).join(", ");
   g.fillStyle = colours.soft;
   const known = values.length - none,
     top = notes(

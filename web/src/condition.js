@@ -4,7 +4,6 @@
 // compares with the command line.
 import { independent, partnerOf } from "./lines.js";
 
-const N = 8; // independent lines
 const nodes = 48;
 const enough = 28; // nodes on a peak
 const mostPasses = 12;
@@ -119,10 +118,11 @@ export function siteMoments(m, v, e) {
   return { logZ: top + Math.log(sum), mean: centre + shift, variance: second / sum - shift * shift };
 }
 
-/** The normal {mean (8), covariance (8, 8)} times the site of line j, over some lines. Returns 1 + precision x
+/** The normal {mean (N), covariance (N, N)} of the N independent lines times the site of line j, over some lines. Returns 1 + precision x
  * variance. */
 function multiply({ mean, covariance: C }, lines, j, { precision, centre, pull }) {
-  const grown = 1 + precision * C[j * N + j],
+  const N = mean.length,
+    grown = 1 + precision * C[j * N + j],
     step = (pull + precision * (centre - mean[j])) / grown,
     column = lines.map((i) => C[i * N + j]);
   lines.forEach((i, k) => (mean[i] += column[k] * step));
@@ -138,11 +138,11 @@ function multiply({ mean, covariance: C }, lines, j, { precision, centre, pull }
   return grown;
 }
 
-const every = Array.from({ length: N }, (_, j) => j);
-
 /** A normal becomes that given the evidence, in place; returns the logarithm of its integral. */
 function conditionNormal(q, evidence) {
-  const known = every.filter((j) => evidence[j]),
+  const N = q.mean.length,
+    every = Array.from({ length: N }, (_, j) => j),
+    known = every.filter((j) => evidence[j]),
     site = every.map((j) => ({ precision: 0, centre: q.mean[j], pull: 0, scale: 0 }));
   for (let sweep = 0; sweep < (known.length > 1 ? mostSweeps : 1); ++sweep) {
     let moved = 0;
@@ -185,6 +185,7 @@ function conditionNormal(q, evidence) {
 
 /** Lower triangular factors with rows of length 1 of a covariance. */
 function factorise({ covariance: C }, sd, out) {
+  const N = sd.length;
   for (let i = 0; i < N; ++i) {
     let left = 1;
     for (let j = 0; j < i; ++j) {
@@ -197,10 +198,10 @@ function factorise({ covariance: C }, sd, out) {
   }
 }
 
-/** What is known of the eight lines, from EWs and errors of ten: Map of line to {ew, sigma}. A weak member of a doublet
+/** What is known of the independent lines, from EWs and errors of all: Map of line to {ew, sigma}. A weak member of a doublet
  * counts through its strong partner, ratio (of each doublet) times; where the partner is known too, that one alone. */
 export function evidenceOf(given, ratio) {
-  const out = new Array(N).fill(null);
+  const out = new Array(independent.length).fill(null);
   const says = (one) => one && Number.isFinite(one.ew) && one.sigma > 0 && Number.isFinite(one.sigma);
   for (const [line, one] of given) {
     if (!says(one)) continue;
@@ -215,10 +216,11 @@ export function evidenceOf(given, ratio) {
   return out.some(Boolean) ? out : null;
 }
 
-/** d: {components, weight, mean (c, 8), sd (c, 8)}; factor: (c, 8, 8). Returns the same of the lines given the
+/** d: {components, weight, mean (c, N), sd (c, N)}; factor: (c, N, N). Returns the same of the lines given the
  * evidence, and logEvidence. */
 export function condition(d, factor, evidence) {
   const c = d.components,
+    N = d.mean.length / c,
     logs = [],
     out = {
       components: c,

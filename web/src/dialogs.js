@@ -4,7 +4,7 @@ import { rowsOf } from "./table.js";
 import { notesOf } from "./notes.js";
 import { galaxiesOf } from "./colour.js";
 import { csv, download, ecsv, fits } from "./export.js";
-import { lineNames } from "./lines.js";
+import { hasIntervals, lineNames } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,7 +25,7 @@ export async function exportColumns(app) {
       out.push({ name: `${name}_EW_SIGMA`, unit: "Angstrom", values: take(await galaxies.column(`${name}_EW_SIGMA`)) });
     }
     out.push({ name: `${name}_EW_PREDICTED`, unit: "Angstrom", values: take(await galaxies.predicted(line)) });
-    if (galaxies.columns.has("HALPHA_EW_P16"))
+    if (hasIntervals(galaxies.columns))
       for (const level of ["P16", "P84"])
         out.push({
           name: `${name}_EW_${level}`,

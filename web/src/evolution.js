@@ -9,8 +9,8 @@ export function evolutionOf(metadata) {
       z0: Number(begin),
       components: Number(metadata["evolution.components"] ?? 0),
       halpha: independent.indexOf(lineNames.indexOf("HALPHA")),
-      power: new Float64Array(8),
-      width: new Float64Array(8),
+      power: new Float64Array(independent.length),
+      width: new Float64Array(independent.length),
     };
   for (const item of lines.split(",")) {
     const [name, power, width] = item.trim().split(/\s+/),
@@ -31,14 +31,15 @@ function growthShare(t) {
   return ew2 / (ew2 + activeEw ** 2);
 }
 
-/** Changes mean and sd (components * 8) of a distribution as Adjustment of include/starglow/model/joint.hpp. */
+/** Changes mean and sd (components x lines) of a distribution as Adjustment of include/starglow/model/joint.hpp. */
 export function adjust(d, evolution, { z, widen }) {
   const r = evolution && z > evolution.z0 && Number.isFinite(z) ? Math.log((1 + z) / (1 + evolution.z0)) : 0;
+  const N = d.mean.length / d.components;
   for (let k = 0; k < d.components; ++k) {
     const grows = r > 0 && k < evolution.components,
-      own = grows ? r * growthShare(d.mean[k * 8 + evolution.halpha]) : 0;
-    for (let j = 0; j < 8; ++j) {
-      const at = k * 8 + j;
+      own = grows ? r * growthShare(d.mean[k * N + evolution.halpha]) : 0;
+    for (let j = 0; j < N; ++j) {
+      const at = k * N + j;
       if (grows) {
         const s = evolution.power[j] * own,
           mean = d.mean[at],

@@ -148,7 +148,7 @@ export class Galaxies {
     return this.spectra.get(row.i);
   }
 
-  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: ten Float32Arrays. bytes: what workers
+  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: a Float32Array a line. bytes: what workers
    * need, or null; `progress` gets the share done. */
   async noisy(seed, model, bytes, /** @type {(share: number) => void} */ progress = () => {}) {
     if (this.noise.has(seed)) return this.noise.get(seed);

@@ -1,8 +1,8 @@
 // The panel of one galaxy: spectrum, zooms, lines, neighbours; and play.
-import { bptLines, pointOf, ratio } from "./ratio_diagram.js";
+import { bptLines, hasRatios, pointOf, ratio } from "./ratio_diagram.js";
 import { drawLines } from "./charts.js";
 import { decimalsOf, fixed, measured, short } from "./colour.js";
-import { independent, lineAt, lineTitles, lineWords, told, zooms } from "./lines.js";
+import { independent, lead, lineAt, lineTitles, lineWords, told, zooms } from "./lines.js";
 import { Held } from "./hold.js";
 import { keepNote, noteOn } from "./notes.js";
 import { Play } from "./play.js";
@@ -84,13 +84,13 @@ export class GalaxyPanel {
     this.row = row;
     this.app.mark();
     const { model } = this.app,
-      stored = Number.isFinite(row.predicted[lineAt.HALPHA]);
+      stored = Number.isFinite(row.predicted[lead()]);
     const live = model?.joint ? model.predict(row.bands, row.z) : null;
     this.prediction = stored
       ? {
           ew: row.predicted,
-          p16: Number.isFinite(row.p16[lineAt.HALPHA]) ? row.p16 : null,
-          p84: Number.isFinite(row.p16[lineAt.HALPHA]) ? row.p84 : null,
+          p16: Number.isFinite(row.p16[lead()]) ? row.p16 : null,
+          p84: Number.isFinite(row.p16[lead()]) ? row.p84 : null,
           distribution: live?.distribution,
         }
       : null;
@@ -104,7 +104,7 @@ export class GalaxyPanel {
   showStack() {
     return showStack(this);
   }
-  /** The ten EWs of one realisation with noise, where that is what the map shows. */
+  /** The EWs of one realisation with noise, where that is what the map shows. */
   async realisation(row) {
     const { mode, seed } = this.app.state;
     if (mode !== "noisy") return null;
@@ -170,7 +170,7 @@ export class GalaxyPanel {
   }
   cloud(shown) {
     const { app, row } = this;
-    if (!shown?.distribution) return [];
+    if (!shown?.distribution || !hasRatios()) return [];
     const ew = app.model.draws(shown.distribution, k_draws, app.state.seed, app.galaxies.randomId(row.i)),
       [nii, ha, oiii, hb] = bptLines.map((name) => independent.indexOf(lineAt[name]) * k_draws);
     return Array.from({ length: k_draws }, (_, k) => [ratio(ew[nii + k], ew[ha + k]), ratio(ew[oiii + k], ew[hb + k])]);
@@ -231,7 +231,7 @@ export class GalaxyPanel {
       ["measured", "--flux", active ? "off" : this.measuredSpectrum ? "" : about.measured ? "dash" : "off"],
       ["its noise", "--noise", lit ? "area" : "off"],
       ["no information", "--masked", lit ? "area" : "off"],
-      ["bands and continuum", "--continuum", ""],
+      ["starlight: continuum and its means in bands", "--continuum", ""],
       [
         !active ? "predicted median" : this.held.given.size ? "predicted given what is held" : "predicted now",
         "--predicted",
@@ -273,7 +273,7 @@ export class GalaxyPanel {
     box.replaceChildren();
     if (i < 0 || !Number.isFinite(this.app.map.x[i])) return;
     const { galaxies, map } = this.app,
-      line = this.app.quantity.line ?? lineAt.HALPHA,
+      line = this.app.quantity.line ?? lead(),
       k = 15;
     const rows = await Promise.all(map.grid.neighbours(i, k).map((j) => galaxies.row(j)));
     if (this.wanted !== i) return;

@@ -30,17 +30,6 @@ export class Kernel {
     return { at: kept.at, array: () => new Type(this.x.memory.buffer, kept.at, length) };
   }
 
-  /** Numbers of the kernel's memory; the next call that needs room may make the view void. */
-  view(Type, at, length) {
-    return new Type(this.x.memory.buffer, at, length);
-  }
-  /** Address of floats under a name, in place of those that had it. */
-  kept32(name, values) {
-    const room = this.scratch(name, Float32Array, values.length);
-    room.array().set(values);
-    return room.at;
-  }
-
   network(sizes, activation, params) {
     return { sizes, activation, shape: this.put(Int32Array, sizes), params: this.put(Float32Array, params) };
   }
@@ -73,23 +62,43 @@ export class Kernel {
     this.x.starglow_intrinsic_ew(from.at, to.at, t.length);
     return to.array().slice();
   }
-  /** Draws 0..n-1: (8, n) EWs. d: {components, weight (c), mean (c, 8), sd (c, 8)}; factor: address of (c, 8, 8). */
-  sample(d, factor, key, n) {
-    const c = d.components;
+  /** Draws 0..n-1: (N, n) EWs. d: {components, weight (c), mean (c, N), sd (c, N)}; factor (c, N, N); sii: place of
+   * [SII] 6716 where 6731 follows it, else -1. */
+  sample(d, factor, sii, key, n) {
+    const c = d.components,
+      N = d.mean.length / c,
+      places = this.x.starglow_places(N); // of the kernel's loops: those behind the last line are drawn and left
     const limit = this.scratch("limit", Uint32Array, c),
-      mean = this.scratch("mean32", Float32Array, c * 8);
-    const sd = this.scratch("sd32", Float32Array, c * 8),
-      ew = this.scratch("ew32", Float32Array, 8 * n);
+      mean = this.scratch("mean32", Float32Array, c * places);
+    const sd = this.scratch("sd32", Float32Array, c * places),
+      ew = this.scratch("ew32", Float32Array, places * n);
+    const at = this.factor(factor, c, N, places);
     let below = 0;
-    const limits = limit.array();
+    const limits = limit.array(),
+      means = mean.array().fill(0),
+      sds = sd.array().fill(1);
     for (let k = 0; k < c; ++k) {
       below += d.weight[k];
       limits[k] = Math.min(Math.max(Math.floor(below * 2 ** 32 - 0.5), 0), 2 ** 32 - 1);
+      means.set(d.mean.subarray(k * N, (k + 1) * N), k * places);
+      sds.set(d.sd.subarray(k * N, (k + 1) * N), k * places);
     }
-    mean.array().set(d.mean);
-    sd.array().set(d.sd);
-    this.x.starglow_sample(c, limit.at, mean.at, sd.at, factor, key[0], key[1], n, ew.at);
-    return ew.array();
+    this.x.starglow_sample(places, c, sii, limit.at, mean.at, sd.at, at, key[0], key[1], n, ew.at);
+    return ew.array().subarray(0, N * n);
+  }
+  /** Address of factors (c, N, N) on (places, places), those that were asked for last. */
+  factor(factor, c, N, places) {
+    const room = this.scratch("factor", Float32Array, c * places * places);
+    if (this.lastFactor === factor) return room.at;
+    this.lastFactor = factor;
+    const to = room.array().fill(0);
+    for (let k = 0; k < c; ++k)
+      for (let i = 0; i < places; ++i) {
+        const row = (k * places + i) * places;
+        if (i < N) to.set(factor.subarray((k * N + i) * N, (k * N + i + 1) * N), row);
+        else to[row + i] = 1;
+      }
+    return room.at;
   }
   /** Normal of (draw, lane). */
   normal(key, draw, lane) {

@@ -7,6 +7,8 @@ export const lineNames = [];
 export const lineTitles = [];
 /** As a voice reads them. @type {string[]} */
 export const lineWords = [];
+/** Numbers of the lines in the program's table, which their noise is drawn by. @type {number[]} */
+export const lineRows = [];
 /** Wavelengths in vacuum (A). @type {number[]} */
 export const lineWave = [];
 /** Place of a line in these lists, by its name. @type {Record<string, number>} */
@@ -36,23 +38,34 @@ const over = {
   SII_6731: "left",
 };
 const zoomed = [["OII_DOUBLET"], ["HBETA"], ["OIII_5007"], ["HALPHA"], ["NII_6584"], ["SII_6716", "SII_6731"]];
+const besides = ["HGAMMA", "OIII_4959", "NII_6548"]; // without a zoom, where there are others
 const greek = { α: "alpha", β: "beta", γ: "gamma", δ: "delta" };
 
+/** The line that stands for all where one is wanted: Halpha, or the first that the model has. */
+export const lead = () => lineAt.HALPHA ?? independent[0];
 /** Lines that are read aloud. */
-export const told = () => [lineAt.HALPHA, lineAt.OIII_5007];
+export const told = () => {
+  const usual = [lineAt.HALPHA, lineAt.OIII_5007].filter((line) => line !== undefined);
+  return usual.length ? usual : independent.slice(0, 2);
+};
+/** Whether a table holds intervals of the predictions. columns: {has(name)}. */
+export const hasIntervals = (columns) => columns.has(`${lineNames[independent[0]]}_EW_P16`);
 /** A line's strong partner: that line and the number of their ratio, or null for a line that stands alone. */
 export function partnerOf(line) {
   const d = doublets.findIndex(([weak]) => weak === line);
   return d < 0 ? null : { strong: doublets[d][1], d };
 }
 
-/** table: [{name, title, wave, parts?: [wavelengths], strong?, ew_ratio?}]. */
+/** The lines of the model: [{name, row, title, wave, parts?: [wavelengths], strong?, ew_ratio?}]. */
 export function setLines(table) {
-  for (const list of [lineNames, lineTitles, lineWords, lineWave, independent, doublets, components, marks, zooms])
+  for (const list of [lineNames, lineRows, lineTitles, lineWords, lineWave, independent, doublets, components, marks])
     list.length = 0;
-  table.forEach(({ name, title, wave, parts, strong, ew_ratio }, line) => {
+  zooms.length = 0;
+  for (const name of Object.keys(lineAt)) delete lineAt[name];
+  table.forEach(({ name, row, title, wave, parts, strong, ew_ratio }, line) => {
     lineAt[name] = line;
     lineNames.push(name);
+    lineRows.push(row);
     lineTitles.push(title);
     lineWords.push(title.replace(/[[\]]/g, "").replace(/^H(.)$/, (_, letter) => `H ${greek[letter] ?? letter}`));
     lineWave.push(wave);
@@ -61,15 +74,20 @@ export function setLines(table) {
     if (strong) doublets.push([line, table.findIndex((l) => l.name === strong), `ew_ratio_${name}`, ew_ratio]);
     else independent.push(line);
   });
-  for (const names of zoomed) {
-    const lines = names.map((name) => lineAt[name]).filter((line) => line !== undefined),
-      [first, ...others] = lines.map((line) => lineTitles[line]);
-    if (!lines.length) continue;
-    zooms.push({
-      label: [first, ...others.map((title) => title.split(" ").at(-1))].join(", "),
-      lines,
-      centre: lines.reduce((sum, line) => sum + lineWave[line], 0) / lines.length,
-      half: lines.length > 1 ? 20 : 15,
-    });
-  }
+  const known = [...zoomed.flat(), ...besides],
+    others = lineNames.filter((name) => !known.includes(name)).map((name) => [name]);
+  for (const names of [...zoomed, ...others]) addZoom(names);
+  if (!zooms.length) for (const name of lineNames) addZoom([name]);
+}
+
+function addZoom(names) {
+  const lines = names.map((name) => lineAt[name]).filter((line) => line !== undefined),
+    [first, ...others] = lines.map((line) => lineTitles[line]);
+  if (!lines.length) return;
+  zooms.push({
+    label: [first, ...others.map((title) => title.split(" ").at(-1))].join(", "),
+    lines,
+    centre: lines.reduce((sum, line) => sum + lineWave[line], 0) / lines.length,
+    half: lines.length > 1 ? 20 : 15,
+  });
 }

@@ -1,7 +1,7 @@
 // The model of the command line, in the page: features and head in JavaScript's doubles, networks, quantiles and draws
 // by the kernel. The same steps as src/model/{features,joint,model,noise}.cpp; tests/web/model_test.mjs compares with
 // the command line.
-import { doublets, independent, lineNames, lineWave } from "./lines.js";
+import { doublets, independent, lineAt, lineNames, lineRows, lineWave } from "./lines.js";
 import { condition, evidenceOf } from "./condition.js";
 import { makeDomain } from "./domain.js";
 import { adjust, evolutionOf } from "./evolution.js";
@@ -79,7 +79,7 @@ class Bank {
     this.yScale = get("y_scale");
     if (file.has(`${group}.joint_factor`)) {
       this.components = file.shape(`${group}.joint_factor`)[0];
-      this.factor = kernel.put(Float32Array, get("joint_factor"));
+      this.factor = Float32Array.from(get("joint_factor"));
       this.shift = get("joint_shift");
       this.slope = get("joint_slope");
     }
@@ -195,9 +195,10 @@ export class Model {
    * changes(r): {z, widen} of row r, see adjust(). */
   head(bank, raw, n, levels, changes) {
     const c = bank.components,
+      N = independent.length,
       columns = bank.sizes.at(-1),
       L = levels.length;
-    const total = n * L * 8,
+    const total = n * L * N,
       weight = new Float64Array(c * total),
       mean = new Float64Array(c * total),
       sd = new Float64Array(c * total),
@@ -205,8 +206,8 @@ export class Model {
     const out = Array.from({ length: n }, () => ({
       components: c,
       weight: new Float64Array(c),
-      mean: new Float64Array(c * 8),
-      sd: new Float64Array(c * 8),
+      mean: new Float64Array(c * N),
+      sd: new Float64Array(c * N),
       factor: bank.factor,
     }));
     for (let r = 0; r < n; ++r) {
@@ -214,24 +215,24 @@ export class Model {
         d = out[r];
       let top = 0,
         sum = 0;
-      for (let k = 1; k < c; ++k) top = Math.max(top, o[2 * c * 8 + k - 1]);
-      for (let k = 0; k < c; ++k) sum += d.weight[k] = Math.exp((k === 0 ? 0 : o[2 * c * 8 + k - 1]) - top);
+      for (let k = 1; k < c; ++k) top = Math.max(top, o[2 * c * N + k - 1]);
+      for (let k = 0; k < c; ++k) sum += d.weight[k] = Math.exp((k === 0 ? 0 : o[2 * c * N + k - 1]) - top);
       for (let k = 0; k < c; ++k)
-        for (let j = 0; j < 8; ++j) {
-          const t = bank.yMean[j] + bank.yScale[j] * o[k * 8 + j];
-          d.mean[k * 8 + j] = Math.min(Math.max(t, -mostParameter), mostParameter);
-          d.sd[k * 8 + j] = Math.min(bank.yScale[j] * (minSd + Math.exp(o[(c + k) * 8 + j])), mostParameter);
+        for (let j = 0; j < N; ++j) {
+          const t = bank.yMean[j] + bank.yScale[j] * o[k * N + j];
+          d.mean[k * N + j] = Math.min(Math.max(t, -mostParameter), mostParameter);
+          d.sd[k * N + j] = Math.min(bank.yScale[j] * (minSd + Math.exp(o[(c + k) * N + j])), mostParameter);
         }
       adjust(d, this.evolution, changes(r));
       for (let k = 0; k < c; ++k) {
         d.weight[k] /= sum;
-        for (let j = 0; j < 8; ++j) {
+        for (let j = 0; j < N; ++j) {
           for (let l = 0; l < L; ++l) {
-            const at = k * total + (r * L + l) * 8 + j;
+            const at = k * total + (r * L + l) * N + j;
             weight[at] = d.weight[k];
-            mean[at] = d.mean[k * 8 + j];
-            sd[at] = d.sd[k * 8 + j];
-            z[(r * L + l) * 8 + j] = levels[l];
+            mean[at] = d.mean[k * N + j];
+            sd[at] = d.sd[k * N + j];
+            z[(r * L + l) * N + j] = levels[l];
           }
         }
       }
@@ -240,13 +241,13 @@ export class Model {
       middle = levels.indexOf(0);
     for (let r = 0; r < n; ++r) {
       const d = /** @type {any} */ (out[r]),
-        at = (l) => t.subarray((r * L + l) * 8, (r * L + l + 1) * 8),
+        at = (l) => t.subarray((r * L + l) * N, (r * L + l + 1) * N),
         median = at(middle).slice();
       const calibrate = (value, j) => median[j] + bank.shift[j] + bank.slope[j] * (value - median[j]);
       d.quantiles = levels.map((_, l) => at(l).map(calibrate));
-      for (let k = 0; k < c * 8; ++k) {
-        d.mean[k] = calibrate(d.mean[k], k % 8);
-        d.sd[k] *= bank.slope[k % 8];
+      for (let k = 0; k < c * N; ++k) {
+        d.mean[k] = calibrate(d.mean[k], k % N);
+        d.sd[k] *= bank.slope[k % N];
       }
     }
     return out;
@@ -283,7 +284,7 @@ export class Model {
     }
   }
 
-  /** Ten EWs from the eight independent ones (or from the outputs of a bank). */
+  /** EWs of all lines from those of the independent ones (or from the outputs of a bank). */
   spread(values, outputs = independent) {
     const ew = new Float64Array(lineNames.length).fill(NaN);
     outputs.forEach((line, j) => {
@@ -295,7 +296,7 @@ export class Model {
     return ew;
   }
 
-  /** One galaxy: {ew, p16, p84 (10 each, A), distribution}, or null. p16 and p84 are absent for point models. given:
+  /** One galaxy: {ew, p16, p84 (one a line, A), distribution}, or null. p16 and p84 are absent for point models. given:
    * Map of lines to {ew, sigma} (A) that are known, as predict --given takes them. */
   predict(flux, z, given = null) {
     const bands = Float64Array.from(flux),
@@ -322,29 +323,32 @@ export class Model {
   /** A distribution given what is known of its lines. */
   conditioned(d, evidence) {
     const c = d.components,
+      N = independent.length,
       { kernel } = this,
-      out = condition(d, kernel.view(Float32Array, d.factor, c * 64), evidence),
+      out = condition(d, d.factor, evidence),
       levels = [-1, 0, 1],
-      n = levels.length * 8,
+      n = levels.length * N,
       along = (values, width) => Float64Array.from({ length: c * n }, (_, k) => values(Math.floor(k / n), k % width));
     const t = kernel.quantiles(
       c,
-      along((k) => out.weight[k], 8),
-      along((k, j) => out.mean[k * 8 + j], 8),
-      along((k, j) => out.sd[k * 8 + j], 8),
-      Float64Array.from({ length: n }, (_, k) => levels[Math.floor(k / 8)]),
+      along((k) => out.weight[k], N),
+      along((k, j) => out.mean[k * N + j], N),
+      along((k, j) => out.sd[k * N + j], N),
+      Float64Array.from({ length: n }, (_, k) => levels[Math.floor(k / N)]),
       n,
     );
     return {
       ...out,
-      factor: kernel.kept32("given factor", out.factor),
-      quantiles: levels.map((_, l) => t.subarray(l * 8, (l + 1) * 8)),
+      factor: Float32Array.from(out.factor),
+      quantiles: levels.map((_, l) => t.subarray(l * N, (l + 1) * N)),
     };
   }
 
-  /** Joint draws of one distribution: (8, n) EWs in A, lines in the order of `independent`; a view. */
+  /** Joint draws of one distribution: (lines, n) EWs in A, lines in the order of `independent`; a view. */
   draws(d, n, seed, id) {
-    return this.kernel.sample(d, d.factor, objectKey(seed, streams.intrinsic, id), n);
+    const blue = independent.indexOf(lineAt.SII_6716),
+      pair = blue >= 0 && independent[blue + 1] === lineAt.SII_6731;
+    return this.kernel.sample(d, d.factor, pair ? blue : -1, objectKey(seed, streams.intrinsic, id), n);
   }
 
   /** Error of a line's EW (A) where none was measured: the model's noise law. */
@@ -364,7 +368,7 @@ export class Model {
     return factor * 10 ** terms.reduce((sum, term, k) => sum + term * this.noise.c[row * 8 + k], 0);
   }
 
-  /** ew (10) plus one realisation of measurement noise. sigma(line): the row's own error, or NaN. */
+  /** ew (one a line) plus one realisation of measurement noise. sigma(line): the row's own error, or NaN. */
   addNoise(ew, flux, z, sigma, seed, id) {
     const key = objectKey(seed, streams.label_noise, id);
     return Float64Array.from(ew, (value, line) => {
@@ -372,7 +376,10 @@ export class Model {
         source = d < 0 ? line : doublets[d][1];
       const own = sigma(source),
         s = own > 0 ? own : this.sigma(source, flux, z, ew[source]);
-      return held(value + (d < 0 ? 1 : 1 / doublets[d][3]) * s * this.kernel.normal(key, 0, source), mostNoisyEw);
+      return held(
+        value + (d < 0 ? 1 : 1 / doublets[d][3]) * s * this.kernel.normal(key, 0, lineRows[source]),
+        mostNoisyEw,
+      );
     });
   }
 

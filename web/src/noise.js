@@ -22,8 +22,8 @@ export function pause() {
   });
 }
 
-/** One realisation of rows [first, last) of a part: {flux: 12 arrays, z, sigmas: 10 arrays or null, ids, points: 10
- * or null} into out (10 arrays). */
+/** One realisation of rows [first, last) of a part: {flux: 12 arrays, z, sigmas: one array a line or null, ids,
+ * points: one a line, or null} into out (an array a line). */
 export function noisyRows(model, part, seed, first, last, out) {
   const n = last - first,
     flux = new Float64Array(n * nBands);

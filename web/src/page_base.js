@@ -53,7 +53,7 @@ export class Page {
     for (const name of paletteNames) $("palette").append(new Option(name, name));
     $("palette").append(new Option("own…", "own"));
     const unitless = (label) => label.replace(" (no unit)", "");
-    $("axis-x").textContent = `${unitless(about.map.x)} · near: alike in starlight`;
+    $("axis-x").textContent = `${unitless(about.map.x)} · near = alike in starlight`;
     $("axis-y").textContent = unitless(about.map.y);
     for (const axis of ["axis-x", "axis-y"]) $(axis).title = about.map.note;
     $("count").textContent = galaxiesOf(this.galaxies.n);

@@ -1,6 +1,6 @@
 // What the map can be coloured by: key, label with unit, values of all galaxies in a state, scale and limits.
-import { bptClass, bptLines, ratio } from "./ratio_diagram.js";
-import { independent, lineAt, lineNames, lineTitles } from "./lines.js";
+import { bptClass, bptLines, hasRatios, ratio } from "./ratio_diagram.js";
+import { hasIntervals, independent, lineAt, lineNames, lineTitles } from "./lines.js";
 import { luminosityDistance } from "./model.js";
 import { percentiles } from "./colour.js";
 
@@ -79,7 +79,7 @@ export function quantities(app) {
       limits: async () => [-4, 4],
     });
   });
-  if (g.columns.has("HALPHA_EW_P16"))
+  if (hasIntervals(g.columns))
     independent.forEach((line) =>
       fixed({
         key: `width.${lineNames[line]}`,
@@ -125,22 +125,23 @@ export function quantities(app) {
           f > 0 && z > 0 ? Math.log10(f * (1 + z) * luminosityDistance(z) ** 2) : NaN,
         ),
     });
-  out.push({
-    key: "bpt",
-    group: "Galaxy",
-    label: "class of line ratios",
-    scale: "linear",
-    classes: [
-      [1, "● star-forming"],
-      [2, "■ composite"],
-      [3, "▲ active"],
-    ],
-    limits: async () => [0.5, 3.5],
-    get: async (mode, seed) => {
-      const { x, y } = await ratios(app, mode, seed);
-      return map2(x, y, (a, b) => bptClass(a, b) || NaN);
-    },
-  });
+  if (hasRatios())
+    out.push({
+      key: "bpt",
+      group: "Galaxy",
+      label: "class of line ratios",
+      scale: "linear",
+      classes: [
+        [1, "● star-forming"],
+        [2, "■ composite"],
+        [3, "▲ active"],
+      ],
+      limits: async () => [0.5, 3.5],
+      get: async (mode, seed) => {
+        const { x, y } = await ratios(app, mode, seed);
+        return map2(x, y, (a, b) => bptClass(a, b) || NaN);
+      },
+    });
   out.push({
     key: "FLAGS",
     group: "Galaxy",
@@ -164,8 +165,12 @@ export function quantities(app) {
   return out;
 }
 
-/** Coordinates of the diagram of line ratios in a state. */
+/** Coordinates of the diagram of line ratios in a state; NaN where the model lacks one of its lines. */
 export async function ratios(app, mode, seed) {
+  if (!hasRatios()) {
+    const none = new Float32Array(app.galaxies.n).fill(NaN);
+    return { x: none, y: none };
+  }
   const [nii, ha, oiii, hb] = await Promise.all(bptLines.map((name) => ewOf(app, lineAt[name], mode, seed)));
   return { x: map2(nii, ha, ratio), y: map2(oiii, hb, ratio) };
 }

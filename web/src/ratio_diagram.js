@@ -14,7 +14,8 @@ export function bptClass(x, y) {
 }
 /** The four lines of the diagram: x is the ratio of the first two, y that of the others. */
 export const bptLines = ["NII_6584", "HALPHA", "OIII_5007", "HBETA"];
-/** Where ten EWs lie in the diagram. */
+export const hasRatios = () => bptLines.every((name) => lineAt[name] !== undefined);
+/** Where the EWs of a galaxy lie in the diagram. */
 export const pointOf = (ew) => {
   if (!ew) return null;
   const [nii, ha, oiii, hb] = bptLines.map((name) => ew[lineAt[name]]);
@@ -91,10 +92,11 @@ export class RatioDiagram {
       if (!marks || marks[i]) ++classes[bptClass(x[i], y[i])];
     }
     g.fillStyle = colours.soft;
+    const missing = hasRatios() ? "" : "This model does not have all four lines";
     this.top = notes(
       g,
-      `${classes[1]} star-forming · ${classes[2]} composite · ${classes[3]} active`,
-      `${classes[1]} SF · ${classes[2]} comp. · ${classes[3]} active`,
+      missing || `${classes[1]} star-forming · ${classes[2]} composite · ${classes[3]} active`,
+      missing || `${classes[1]} SF · ${classes[2]} composite · ${classes[3]} AGN`,
       outside ? `${outside} beyond the frame` : "",
       f.left - 20,
       width - f.right,

@@ -40,7 +40,7 @@ export function level(bands) {
 const columns = (list, n) => Array.from({ length: n }, (_, k) => middle(list.map((values) => values[k])));
 const split = (triples) => [0, 1, 2].map((k) => triples.map((t) => t[k]));
 
-/** rows: of Galaxies.row; predicted(row): its ten EWs. Measured and predicted lines are of the same galaxies where
+/** rows: of Galaxies.row; predicted(row): its EWs. Measured and predicted lines are of the same galaxies where
  * any was measured. */
 export function stackRows(rows, predicted) {
   const normed = rows.filter((row) => level(row.bands) > 0).map((row) => row.bands.map((f) => f / level(row.bands)));

@@ -1,4 +1,5 @@
 // The first ten seconds: one sentence, red and blue written on the map, and the question in three steps.
+import { lead, lineAt, lineNames, lineTitles } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -13,8 +14,10 @@ export class Story {
         button: "1 Measured",
         mode: about.measured ? "observed" : "predicted",
         words: about.measured
-          ? "Which galaxies have the stronger lines? Here as measured: bright Hα where the starlight is blue " +
-            "and stars form, next to none where it is red."
+          ? lineAt.HALPHA === undefined
+            ? `Which galaxies have the stronger lines? Here ${lineTitles[lead()]} as measured.`
+            : "Which galaxies have the stronger lines? Here as measured: bright Hα where the starlight is blue " +
+              "and stars form, next to none where it is red."
           : "Which galaxies have the stronger lines? This table has no measured lines: the colours are the model's.",
       },
       {
@@ -63,7 +66,8 @@ export class Story {
     this.at = k;
     for (const b of $("tour").children) b.setAttribute("aria-pressed", String(Number(b.dataset.step) === k));
     $("story-words").textContent = step.words;
-    if (app.quantity.key !== "HALPHA") await app.setColour("HALPHA");
+    const key = lineNames[lead()];
+    if (app.quantity.key !== key) await app.setColour(key);
     await app.setMode(step.mode);
   }
   close() {

@@ -1,6 +1,6 @@
 // The selected galaxies as a table: what the map shows, to be read; sorted by any column, a page at a time.
 import { fixed, galaxiesOf, short } from "./colour.js";
-import { lineAt, lineTitles } from "./lines.js";
+import { hasIntervals, lead, lineAt, lineTitles } from "./lines.js";
 
 const $ = (id) => document.getElementById(id);
 const perPage = 100;
@@ -36,7 +36,7 @@ export class GalaxyTable {
   columns() {
     const { app } = this,
       { galaxies: g, quantity: q } = app,
-      line = q.line ?? lineAt.HALPHA,
+      line = q.line ?? lead(),
       out = [];
     out.push({
       text: g.ids ? "TARGETID" : "row",
@@ -53,12 +53,12 @@ export class GalaxyTable {
       out.push({ text: app.label, value: (row) => named(values[row.i]), values: async () => values });
     }
     if (q.key !== "Z") out.push({ text: "z", value: (row) => fixed(row.z, 4), values: () => g.column("Z") });
-    for (const l of new Set([line, ...shownLines.map((name) => lineAt[name])])) {
+    for (const l of new Set([line, ...shownLines.map((name) => lineAt[name]).filter((l) => l !== undefined)])) {
       const add = (text, key, values) =>
         out.push({ group: `${lineTitles[l]} (Å)`, text, value: (row) => fixed(row[key][l], 2), values });
       if (g.about.measured) add("measured", "ew", () => app.quantities.find((one) => one.line === l).get("observed"));
       add("predicted", "predicted", () => g.predicted(l));
-      if (g.columns.has("HALPHA_EW_P16"))
+      if (hasIntervals(g.columns))
         for (const level of ["P16", "P84"])
           add(`${level.slice(1)} %`, level.toLowerCase(), () => g.predicted(l, `_EW_${level}`));
     }

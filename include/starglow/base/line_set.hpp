@@ -18,6 +18,10 @@ struct LineSlots {
   std::uint8_t n = k_n_independent_lines;  ///< independent lines
   std::uint8_t halpha = 4;                 ///< k_none: no Halpha
   std::uint8_t sii = 6;                    ///< [SII] 6716, followed by 6731; k_none: not both
+  /// Places of a distribution of these lines in memory: eight as the shipped model has, or more.
+  constexpr std::size_t places() const noexcept {
+    return n <= k_n_independent_lines ? k_n_independent_lines : k_most_independent_lines;
+  }
   bool operator==(const LineSlots&) const = default;
 };
 
@@ -25,14 +29,10 @@ struct LineSlots {
 /// distribution of a model is that of its independent lines, in the same order: all but the weak members of doublets.
 class LineSet {
  public:
-  /// Most independent lines of a set.
-  static constexpr std::size_t k_most_independent = k_n_independent_lines;
-
   /// The ten of k_lines.
   static const LineSet& standard();
   LineSet() : LineSet(standard()) {}
-  /// In any order. Error(usage): none, a line twice, a weak member of a doublet without its strong partner, or more
-  /// than k_most_independent that are independent.
+  /// In any order. Error(usage): none, a line twice, or a weak member of a doublet without its strong partner.
   explicit LineSet(std::vector<std::size_t> lines);
   /// "HALPHA,HBETA". Error(usage): an unknown line, or as above.
   static LineSet parse(std::string_view names);

@@ -335,6 +335,10 @@ inline constexpr std::size_t k_n_independent_lines = lines::count(lines::is_inde
 inline constexpr std::array<std::size_t, k_n_independent_lines> k_independent_lines =
     lines::where<k_n_independent_lines>(lines::is_independent);
 
+/// Room for the independent lines of a model with lines of its own: every row of k_all_lines, and a few to come.
+inline constexpr std::size_t k_most_independent_lines = 16;
+static_assert(k_n_all_lines - k_n_doublets <= k_most_independent_lines);
+
 /// Twelve top hats of 300 A, rest frame, vacuum: band i covers [3400 + 300 i, 3700 + 300 i).
 inline constexpr std::size_t k_n_bands = 12;
 inline constexpr double k_band_start = 3400.0, k_band_width = 300.0;

@@ -24,13 +24,14 @@ struct LineEvidence {
   double sigma = 1;  ///< A: error of the measurement
 };
 /// Of the independent lines, in the order of the distribution.
-using Evidence = std::array<LineEvidence, LineDistribution::k_n>;
+using Evidence = std::array<LineEvidence, LineDistribution::k_most_lines>;
 
 /// A LineDistribution with the correlations of its components.
 struct JointDistribution {
   LineDistribution lines;
-  /// Lower triangular factors (8 x 8, row-major) with rows of length 1: correlation = factor factor^T.
-  std::array<std::array<double, LineDistribution::k_n * LineDistribution::k_n>, LineDistribution::k_max_components>
+  /// Lower triangular factors (places x places, row-major) with rows of length 1: correlation = factor factor^T.
+  std::array<std::array<double, LineDistribution::k_most_lines * LineDistribution::k_most_lines>,
+             LineDistribution::k_max_components>
       factor{};
   /// Log of the density of the measurements (A^-1 a line) times the probability of the cuts, before they were known.
   double log_evidence = 0;

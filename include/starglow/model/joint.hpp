@@ -16,13 +16,13 @@ inline double intrinsic_ew(double t) noexcept { return std::sinh(t > 0 ? (t < k_
 
 /// The joint intrinsic distribution of the independent lines of one galaxy: a mixture of normal distributions in
 /// t, EW = sinh(max(t, 0)) A, so an EW is never negative and P(t < 0) is the probability of no line at all.
-/// Lines in the order of the model's LineSet::independent(), of the shipped model k_independent_lines. Where a model
-/// has fewer than eight, the last places are empty: normal distributions of mean 0 and sd 1 that no other line knows
-/// of.
+/// Lines in the order of the model's LineSet::independent(), of the shipped model k_independent_lines. There are
+/// slots.places() places; those behind the last line are empty: normal distributions of mean 0 and sd 1 that no other
+/// line knows of.
 struct LineDistribution {
   static constexpr std::size_t k_max_components = 4;
-  static constexpr std::size_t k_n = k_n_independent_lines;
-  using PerLine = std::array<double, k_n>;
+  static constexpr std::size_t k_most_lines = k_most_independent_lines;
+  using PerLine = std::array<double, k_most_lines>;
 
   std::size_t components = 1;
   LineSlots slots{};
@@ -81,11 +81,11 @@ struct JointHead {
   static constexpr double k_min_sd = 0.03;  ///< of standardised t
   std::size_t components = 2;
   LineSlots slots{};
-  /// (components, 8 x 8): lower triangular, rows of length 1; correlation = factor factor^T. Empty places: the
-  /// identity.
+  /// (components, places x places): lower triangular, rows of length 1; correlation = factor factor^T. Empty places:
+  /// the identity.
   Matrix<double> factor;
   /// Calibration of t: t' = median + shift + slope (t - median); in asinh EW.
-  std::vector<double> shift, slope;  ///< (8); empty places 0 and 1
+  std::vector<double> shift, slope;  ///< (places); empty places 0 and 1
 
   static constexpr std::size_t n_outputs(std::size_t components, std::size_t lines = k_n_independent_lines) noexcept {
     return components * 2 * lines + components - 1;
@@ -95,8 +95,8 @@ struct JointHead {
   LineDistribution distribution(std::span<const double> outputs, std::span<const double> y_mean,
                                 std::span<const double> y_scale, const Adjustment& adjustment = {}) const;
   /// Derivative of the quantile t of each line at probability p, before calibration, with respect to the outputs, and
-  /// in two more columns to Adjustment::r and widen: (8, n_outputs() + 2). The calibrated median has the same. Rows of
-  /// empty places are 0.
+  /// in two more columns to Adjustment::r and widen: (places, n_outputs() + 2). The calibrated median has the same.
+  /// Rows of empty places are 0.
   Matrix<double> quantile_slopes(std::span<const double> outputs, std::span<const double> y_mean,
                                  std::span<const double> y_scale, double p = 0.5,
                                  const Adjustment& adjustment = {}) const;

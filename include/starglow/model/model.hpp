@@ -192,5 +192,7 @@ class Model {
 
 /// Error(model): the model has lines of its own, and `what` is made for the ten of k_lines.
 void need_ten_lines(const Model& model, std::string_view what);
+/// The same of a model with lines beside the ten.
+void need_some_of_the_ten(const Model& model, std::string_view what);
 
 }  // namespace starglow

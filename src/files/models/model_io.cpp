@@ -55,10 +55,9 @@ double read_number(const std::string& text) {
   return value;
 }
 
-// In the file a head has the lines of its model; in memory it has eight places.
+// In the file a head has the lines of its model; in memory it has places for more.
 void joint_to_tensors(const JointHead& joint, const std::string& name, SafeTensors& into) {
-  constexpr std::size_t most = k_n_independent_lines;
-  const std::size_t n = joint.slots.n;
+  const std::size_t n = joint.slots.n, most = joint.slots.places();
   std::vector<double> factor;
   for (std::size_t c = 0; c < joint.components; ++c)
     for (std::size_t i = 0; i < n; ++i)
@@ -70,10 +69,10 @@ void joint_to_tensors(const JointHead& joint, const std::string& name, SafeTenso
 
 std::optional<JointHead> joint_from_tensors(const SafeTensors& from, const std::string& name, const LineSet& lines) {
   if (from.tensors.count(name + ".joint_factor") == 0) return std::nullopt;
-  constexpr std::size_t most = k_n_independent_lines;
   const std::uint64_t n = lines.independent().size();
   JointHead joint;
   joint.slots = lines.slots();
+  const std::size_t most = joint.slots.places();
   const Tensor& factor = from.get(name + ".joint_factor", {0, n, n});
   joint.components = static_cast<std::size_t>(factor.shape[0]);
   const auto values = factor.doubles();
