@@ -118,6 +118,7 @@ def one_survey(args, k, stars, maker, like, start):
     out = {"k": k, "passed": posterior.attrs["check_passed"], "check": posterior.attrs["check"]}
     if not args.check:
         found = population_of(args, start, survey, posterior, k + 1)
+        out["passed"], out["check"] = found.attrs["check_passed"], found.attrs["check"]  # of the second round
         out["ess"], out["draw_error"] = found.attrs["median_ess"], found.attrs["draw_error"]
         out["population"] = {
             f"{name} {parameter}": [float(a) for a in rank_and_cover(samples, value)]
