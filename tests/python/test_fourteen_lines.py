@@ -187,17 +187,6 @@ def test_python(made):
     one = dict(epochs=2, members=1, sibling=False)
     own = sg.train(g, "point", lines=LINES, **one)
     assert own.lines == tuple(LINES) and own.predict(g).ew.shape == (N, 14)
-    painted = sg.paint(np.arange(3600, 9800, 2.0), np.full(3100, 3.0), z=0.1, ew=np.nan_to_num(as_all(p.ew[0])))
-    assert painted["flux"].max() > 3.5
-
-
-def as_all(ew):
-    """EWs of the fourteen as those of the fifteen lines of the table, in its order; nothing for the one that lacks."""
-    names = pytest.importorskip("starglow.names").ALL_LINES
-    out = np.zeros(len(names))
-    for line, value in zip(LINES, ew):
-        out[names.index(line)] = value
-    return out
 
 
 def test_the_twin(made):
