@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 import starglow as sg
+from starglow.infer.population import MEAN_SD, SCATTER, SCATTER_SD
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ArviZ is undergoing:FutureWarning")
 HA = sg.LINES.index("HALPHA")
@@ -194,6 +195,36 @@ def test_a_population_before_its_cut(sgi):
     few = sgi.Cut(passed[:300], log_density[:300], 600, cut.prior)
     with pytest.raises(ValueError, match="too few mock galaxies"):
         sgi.population(posterior, cut=few, draws=50, chains=1)
+
+
+def test_the_pull_of_few_draws_of_many_galaxies_is_said():
+    """Normal likelihoods, whose population is known in closed form: the draws pull by what is said, and half more."""
+    from starglow.infer.population import _density, _draw_bias
+
+    random = np.random.default_rng(3)
+    n, draws, noise = 20000, 24, 0.5
+    hyper = jnp.array([0.3, 0.0, -0.2, 0.1, 0.2, 0.0, 0.1, -0.1])  # scatters of about half of the prior's
+    mean, scatter = MEAN_SD * hyper[:4], SCATTER * np.exp(SCATTER_SD * hyper[4:])
+    x = mean + np.sqrt(scatter**2 + noise**2) * random.standard_normal((n, 4))
+    # Proposals: posteriors under the prior N(0, 1), so every weight is that of the prior alone.
+    inside = noise**2 / (1 + noise**2)
+    u = x / (1 + noise**2) + np.sqrt(inside) * random.standard_normal((draws, n, 4))
+    data = (jnp.asarray(u), 0.5 * jnp.asarray((u * u).sum(-1)), None)
+
+    def exact(h):
+        variance = (SCATTER * jnp.exp(SCATTER_SD * h[4:])) ** 2 + noise**2
+        each = -0.5 * (x - MEAN_SD * h[:4]) ** 2 / variance - 0.5 * jnp.log(variance)
+        return each.sum() - 0.5 * (h * h).sum()
+
+    root = np.linalg.inv(np.linalg.cholesky(-np.asarray(jax.hessian(exact)(hyper)))).T
+    pull = root.T @ np.asarray(jax.grad(lambda h: _density(data, h))(hyper) - jax.grad(exact)(hyper))
+    v = (u - mean) / scatter
+    w = np.exp(-0.5 * (v * v).sum(-1) + 0.5 * (u * u).sum(-1))
+    w /= w.sum(0)
+    said, true = _draw_bias(w, v, scatter, root), float(np.sqrt((pull**2).sum()))
+    assert true > 5, true
+    assert 0.5 * true < said < 1.5 * true, (said, true)
+    assert abs(_draw_bias(w[:, :200], v[:, :200], scatter, 10 * root) / said - 0.1) < 0.03  # as the root of the number
 
 
 def test_what_a_line_says(stars, sgi):

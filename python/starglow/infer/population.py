@@ -21,6 +21,7 @@ SCATTER_SD = 0.4  # of its logarithm
 _CLIMBS = 25  # steps to the peak, at most
 _LEAST = -1e4  # ln of a weight
 _DRAW_ERROR = 0.3  # standard deviations
+_DRAW_BIAS = 1.0  # the same
 _ACCEPT = 0.8  # of NUTS: what it samples is nearly standard normal
 
 
@@ -100,6 +101,20 @@ def _draw_error(w: np.ndarray, v: Any, scatter: Any, root: np.ndarray) -> float:
     return float(np.sqrt(variance.max()))
 
 
+def _draw_bias(w: np.ndarray, v: Any, scatter: Any, root: np.ndarray) -> float:
+    """By how much the draws' finite number pulls the peak aside, in standard deviations, in all directions together.
+
+    The logarithm of a mean of random weights is too low by half of the sum of their squares (to second order): a pull
+    towards the populations that the draws know well. Each galaxy's is small, but the intervals shrink with their
+    number and the pull does not. Shapes as in _draw_error; that of independent draws, as there."""
+    v, slope = np.asarray(v), np.zeros(root.shape[0])
+    for i in range(w.shape[1]):
+        each = np.concatenate([MEAN_SD * v[:, i] / np.asarray(scatter), SCATTER_SD * (v[:, i] ** 2 - 1)], axis=1)
+        square = w[:, i] ** 2
+        slope += square @ each - square.sum() * (w[:, i] @ each)
+    return float(np.sqrt(((slope @ root) ** 2).sum()))
+
+
 def population(
     posterior: Any, *, cut: Cut | None = None, draws: int = 400, tune: int = 150, chains: int = 2, seed: int = 1
 ) -> Any:
@@ -122,7 +137,9 @@ def population(
         sd of the galaxies' prior; of a scatter: log-normal about SCATTER times that sd. Every galaxy counts once.
         ``attrs["median_ess"]``: how many proposals of a galaxy count under the population found;
         ``attrs["draw_error"]``: by how much, in standard deviations, the finite number of proposals may move it, with a
-        warning where that is more than 0.3 (then make a second round of :func:`galaxies`). With a cut,
+        warning where that is more than 0.3 (then make a second round of :func:`galaxies`). ``attrs["draw_bias"]``: by
+        how much, in the same units, the logarithm of each galaxy's mean weight pulls it aside, all galaxies together;
+        with a warning above 1, for such a pull does not shrink with the number of galaxies as the intervals do. With a cut,
         ``attrs["cut_ess"]``: how many of its mock galaxies do. Fewer than four times the galaxies are refused (Farr
         2019): the share that passes would not be known well enough.
     """
@@ -173,6 +190,14 @@ def population(
         warnings.warn(
             f"the galaxies' draws are few: they may move this population by {out.attrs['draw_error']:.2f} of its "
             "standard deviations; give it to starglow.infer.galaxies (population=), and the answer to population again",
+            stacklevel=2,
+        )
+    out.attrs["draw_bias"] = _draw_bias(w, v, width / prior_sd, np.asarray(root))
+    if out.attrs["draw_bias"] > _DRAW_BIAS:
+        warnings.warn(
+            f"{u.shape[1]} galaxies with few draws each may pull this population aside by "
+            f"{out.attrs['draw_bias']:.1f} of its standard deviations: its intervals are too narrow; more draws or a "
+            "second round in starglow.infer.galaxies, or fewer galaxies",
             stacklevel=2,
         )
     if passed is not None:
