@@ -139,9 +139,9 @@ def population(
         ``attrs["draw_error"]``: by how much, in standard deviations, the finite number of proposals may move it, with a
         warning where that is more than 0.3 (then make a second round of :func:`galaxies`). ``attrs["draw_bias"]``: by
         how much, in the same units, the logarithm of each galaxy's mean weight pulls it aside, all galaxies together;
-        with a warning above 1, for such a pull does not shrink with the number of galaxies as the intervals do. With a cut,
-        ``attrs["cut_ess"]``: how many of its mock galaxies do. Fewer than four times the galaxies are refused (Farr
-        2019): the share that passes would not be known well enough.
+        with a warning above 1, for such a pull does not shrink with the number of galaxies as the intervals do. With
+        a cut, ``attrs["cut_ess"]``: how many of its mock galaxies do. Fewer than four times the galaxies are refused
+        (Farr 2019): the share that passes would not be known well enough.
     """
     import arviz
 
