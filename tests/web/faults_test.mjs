@@ -207,9 +207,9 @@ check(
 );
 await page.click("[data-state=observed]");
 
-// --- a zoom of two lines tells both; one name a line everywhere
+// --- a zoom of two lines tells both, with errors; one name a line everywhere
 const captions = await page.locator("#zooms figcaption").allTextContents();
-check(/\[S II\] 6716, 6731[\d. ]+, [\d. ]+Å/.test(captions.at(-1)), `both lines: ${captions.at(-1)}`);
+check(/\[S II\] 6716, 6731[\d. ]+ ±[\d. ]+, [\d. ]+ ±[\d. ]+Å/.test(captions.at(-1)), `both lines: ${captions.at(-1)}`);
 await page.click("#table-open");
 const words = [
   ...captions,

@@ -162,7 +162,7 @@ export class GalaxyPanel {
         const half = (shown.p84[line] - shown.p16[line]) / 2,
           by = (v) => fixed(v, half > 0 ? decimalsOf(half) : 2);
         return zoom.lines.length > 1
-          ? measured(ew, half)
+          ? `${measured(ew, half)} ±${by(half)}`
           : `${measured(ew, half)} +${by(shown.p84[line] - ew)} −${by(ew - shown.p16[line])}`;
       });
       this.spectrum.boxes[k].value.textContent = words.every(Boolean) ? `${words.join(", ")} Å` : "";
@@ -228,7 +228,11 @@ export class GalaxyPanel {
       { active } = this.play,
       lit = this.measuredSpectrum && !active;
     this.legend([
-      ["measured", "--flux", active ? "off" : this.measuredSpectrum ? "" : about.measured ? "dash" : "off"],
+      [
+        this.measuredSpectrum ? "measured" : "measured lines, drawn from their EWs",
+        "--flux",
+        active ? "off" : this.measuredSpectrum ? "" : about.measured ? "dash" : "off",
+      ],
       ["its noise", "--noise", lit ? "area" : "off"],
       ["no information", "--masked", lit ? "area" : "off"],
       ["starlight: continuum and its means in bands", "--continuum", ""],
