@@ -118,8 +118,8 @@ export function siteMoments(m, v, e) {
   return { logZ: top + Math.log(sum), mean: centre + shift, variance: second / sum - shift * shift };
 }
 
-/** The normal {mean (N), covariance (N, N)} of the N independent lines times the site of line j, over some lines. Returns 1 + precision x
- * variance. */
+/** The normal {mean (N), covariance (N, N)} of the N independent lines times the site of line j, over some lines.
+ * Returns 1 + precision x variance. */
 function multiply({ mean, covariance: C }, lines, j, { precision, centre, pull }) {
   const N = mean.length,
     grown = 1 + precision * C[j * N + j],
@@ -198,8 +198,9 @@ function factorise({ covariance: C }, sd, out) {
   }
 }
 
-/** What is known of the independent lines, from EWs and errors of all: Map of line to {ew, sigma}. A weak member of a doublet
- * counts through its strong partner, ratio (of each doublet) times; where the partner is known too, that one alone. */
+/** What is known of the independent lines, from EWs and errors of all: Map of line to {ew, sigma}. A weak member of a
+ * doublet counts through its strong partner, ratio (of each doublet) times; where the partner is known too, that one
+ * alone. */
 export function evidenceOf(given, ratio) {
   const out = new Array(independent.length).fill(null);
   const says = (one) => one && Number.isFinite(one.ew) && one.sigma > 0 && Number.isFinite(one.sigma);

@@ -148,8 +148,8 @@ export class Galaxies {
     return this.spectra.get(row.i);
   }
 
-  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: a Float32Array a line. bytes: what workers
-   * need, or null; `progress` gets the share done. */
+  /** Predicted + noise of all galaxies for a seed, as predict --noise --seed: a Float32Array a line. bytes: what
+   * workers need, or null; `progress` gets the share done. */
   async noisy(seed, model, bytes, /** @type {(share: number) => void} */ progress = () => {}) {
     if (this.noise.has(seed)) return this.noise.get(seed);
     const named = (names) => Promise.all(names.map((name) => this.column(name)));
