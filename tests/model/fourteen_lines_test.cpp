@@ -12,6 +12,7 @@
 #include "starglow/files/models.hpp"
 #include "starglow/model/model.hpp"
 #include "support/example_galaxies.hpp"
+#include "support/head_of_lines.hpp"
 #include "support/slow_condition.hpp"
 
 namespace starglow {
@@ -27,42 +28,16 @@ LineSet fourteen() { return LineSet::parse(LineSet::standard().names() + ",NEIII
 void add_lines(NetworkBank& bank, const LineSet& lines) {
   JointHead& head = *bank.joint;
   const std::size_t n_c = head.components, n = lines.independent().size();
-  const auto like = [&](std::size_t j) { return j < k_n ? j : k_like[j - k_n]; };
-  std::vector<std::size_t> outputs;
-  for (std::size_t block = 0; block < 2 * n_c; ++block)
-    for (std::size_t j = 0; j < n; ++j) outputs.push_back(block * k_n + like(j));
-  for (std::size_t c = 1; c < n_c; ++c) outputs.push_back(2 * n_c * k_n + c - 1);
-  const auto width = static_cast<std::size_t>(bank.shape.sizes[bank.shape.sizes.size() - 2]);
-  const std::size_t n_out = bank.shape.n_out(), n_params = bank.shape.n_params(), last = n_params - n_out * (width + 1);
-  std::vector<float> params;
-  for (std::size_t k = 0; k < bank.n_nets; ++k) {
-    const float* own = bank.params.data() + k * n_params;
-    params.insert(params.end(), own, own + last);
-    for (const std::size_t o : outputs)
-      params.insert(params.end(), own + last + o * width, own + last + (o + 1) * width);
-    for (const std::size_t o : outputs) params.push_back(own[last + n_out * width + o]);
-  }
-  bank.params = std::move(params);
-  bank.shape.sizes.back() = static_cast<std::int32_t>(outputs.size());
-  bank.outputs.assign(lines.independent().begin(), lines.independent().end());
-  const auto pick = [&](std::vector<double>& from, double empty, std::size_t size) {
-    std::vector<double> out;
-    for (std::size_t j = 0; j < n; ++j) out.push_back(from[like(j)]);
-    out.resize(size, empty);
-    from = std::move(out);
-  };
-  pick(bank.y_mean, 0, n);
-  pick(bank.y_scale, 0, n);
-  pick(head.shift, 0, k_most);
-  pick(head.slope, 1, k_most);
-  head.slots = lines.slots();
+  std::vector<std::size_t> like(n);
+  for (std::size_t j = 0; j < n; ++j) like[j] = j < k_n ? j : k_like[j - k_n];
+  test::take_outputs(bank, lines, like);
   const Matrix<double> eight = head.factor;
   head.factor = Matrix<double>(n_c, k_most * k_most);
   for (std::size_t c = 0; c < n_c; ++c)
     for (std::size_t i = 0; i < k_most; ++i) {
       head.factor(c, i * k_most + i) = i < k_n ? 0 : i < n ? std::sqrt(1 - k_common * k_common) : 1;
       for (std::size_t j = 0; i < n && j < k_n; ++j)
-        head.factor(c, i * k_most + j) += (i < k_n ? 1 : k_common) * eight(c, like(i) * k_n + j);
+        head.factor(c, i * k_most + j) += (i < k_n ? 1 : k_common) * eight(c, like[i] * k_n + j);
     }
 }
 

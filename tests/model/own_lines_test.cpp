@@ -15,6 +15,7 @@
 #include "starglow/model/train.hpp"
 #include "support/example_galaxies.hpp"
 #include "support/expect_derivative.hpp"
+#include "support/head_of_lines.hpp"
 
 namespace starglow {
 namespace {
@@ -29,43 +30,10 @@ std::vector<std::size_t> places_of(const LineSet& lines) {
   return out;
 }
 
-// The outputs of a head of eight lines that belong to some of them, in the order of a head of these.
-std::vector<std::size_t> outputs_of(std::size_t components, const std::vector<std::size_t>& places) {
-  std::vector<std::size_t> out;
-  for (std::size_t block = 0; block < 2 * components; ++block)
-    for (const std::size_t j : places) out.push_back(block * k_n + j);
-  for (std::size_t c = 1; c < components; ++c) out.push_back(2 * components * k_n + c - 1);
-  return out;
-}
-
 void take_lines(NetworkBank& bank, const LineSet& lines) {
   const auto places = places_of(lines);
-  const auto outputs = outputs_of(bank.joint->components, places);
-  const auto width = static_cast<std::size_t>(bank.shape.sizes[bank.shape.sizes.size() - 2]);
-  const std::size_t n_out = bank.shape.n_out(), n_params = bank.shape.n_params(), last = n_params - n_out * (width + 1);
-  std::vector<float> params;
-  for (std::size_t k = 0; k < bank.n_nets; ++k) {
-    const float* own = bank.params.data() + k * n_params;
-    params.insert(params.end(), own, own + last);
-    for (const std::size_t o : outputs)
-      params.insert(params.end(), own + last + o * width, own + last + (o + 1) * width);
-    for (const std::size_t o : outputs) params.push_back(own[last + n_out * width + o]);
-  }
-  bank.params = std::move(params);
-  bank.shape.sizes.back() = static_cast<std::int32_t>(outputs.size());
-  bank.outputs.assign(lines.independent().begin(), lines.independent().end());
-  const auto pick = [&](std::vector<double>& from, double empty, std::size_t size) {
-    std::vector<double> out;
-    for (const std::size_t j : places) out.push_back(from[j]);
-    out.resize(size, empty);
-    from = std::move(out);
-  };
-  pick(bank.y_mean, 0, places.size());
-  pick(bank.y_scale, 0, places.size());
+  test::take_outputs(bank, lines, places);
   JointHead& head = *bank.joint;
-  head.slots = lines.slots();
-  pick(head.shift, 0, k_n);
-  pick(head.slope, 1, k_n);
   const Matrix<double> whole = head.factor;
   head.factor = Matrix<double>(head.components, k_n * k_n);
   const auto n = static_cast<Eigen::Index>(places.size());
