@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "model/fit_network.hpp"
-#include "model/matrix8.hpp"
+#include "model/line_matrices.hpp"
 #include "model/optimiser.hpp"
 #include "model/selection_term.hpp"
 #include "model/sites.hpp"

@@ -2,7 +2,7 @@
 #include <span>
 #include <vector>
 
-#include "model/matrix8.hpp"
+#include "model/line_matrices.hpp"
 #include "starglow/model/selection.hpp"
 
 namespace starglow {

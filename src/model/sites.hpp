@@ -3,7 +3,7 @@
 #include <span>
 #include <vector>
 
-#include "model/matrix8.hpp"
+#include "model/line_matrices.hpp"
 #include "model/training_tables.hpp"
 #include "starglow/base/galaxies.hpp"
 #include "starglow/base/parallel.hpp"
