@@ -141,10 +141,11 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
   if (missing)
     for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
   Progress bar(console, "cross-validation", "epochs", 1);
+  const unsigned trainings = how.leave_out ? 1 : how.folds;
   const auto show = [&](unsigned fold, const TrainProgress& p) {
     check_interrupt();
-    bar.set_total(p.epochs * static_cast<double>(folds));
-    bar.update(p.epochs * fold + p.epochs_done, fmt::format("fold {} of {}, loss {:.4f}", fold + 1, folds, p.loss));
+    bar.set_total(p.epochs * static_cast<double>(trainings));
+    bar.update(p.epochs * fold + p.epochs_done, fmt::format("fold {} of {}, loss {:.4f}", fold + 1, trainings, p.loss));
   };
   return cross_validate(table, config, how, pool, show, others);
 }
