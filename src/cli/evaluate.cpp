@@ -138,8 +138,7 @@ std::vector<NamedPrediction> from_recipe(const Galaxies& table, const TrainConfi
         std::copy(part.row(i).begin(), part.row(i).end(), pulls->row(rows[i]).begin());
     };
   }
-  if (missing)
-    for (auto& variant : missing_variants()) how.variants.push_back(std::move(variant));
+  if (missing) std::ranges::move(missing_variants(), std::back_inserter(how.variants));
   Progress bar(console, "cross-validation", "epochs", 1);
   const unsigned trainings = how.leave_out ? 1 : how.folds;
   const auto show = [&](unsigned fold, const TrainProgress& p) {
